@@ -1,0 +1,27 @@
+/* A growing byte buffer. data is NUL-terminated behind length whenever data is not NULL. A failed allocation sets
+ * `failed` and every later append is ignored, so a writer may append freely and check once at the end. */
+#ifndef VECMILL_BASE_BUFFER_H
+#define VECMILL_BASE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct buffer {
+    char *data;
+    size_t length, capacity;
+    bool failed;
+};
+
+void buffer_init(struct buffer *buffer);  /* the same as `= {0}` */
+void buffer_clear(struct buffer *buffer); /* frees */
+void buffer_reserve(struct buffer *buffer, size_t more);
+void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
+void buffer_append_text(struct buffer *buffer, const char *text);
+void buffer_append_char(struct buffer *buffer, char c);
+void buffer_print(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Takes data away from the buffer (caller frees with free()); NULL when the buffer failed. */
+char *buffer_take(struct buffer *buffer);
+
+#endif

@@ -1,0 +1,20 @@
+/* SHA-256 names contents (GnuTLS); XXH3-64 finds accidents in sections of our files (xxHash). */
+#ifndef VECMILL_BASE_DIGEST_H
+#define VECMILL_BASE_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define DIGEST_TEXT_SIZE 72 /* "sha256:" + 64 hex + NUL */
+
+struct digest; /* running SHA-256 */
+enum status digest_create(struct digest **digest, struct error *err) MUST_CHECK;
+void digest_add(struct digest *digest, const void *bytes, size_t length);
+void digest_text(const struct digest *digest, char text[DIGEST_TEXT_SIZE]); /* of all bytes so far */
+void digest_free(struct digest *digest);
+
+uint64_t checksum(const void *bytes, size_t length); /* XXH3-64 */
+
+#endif

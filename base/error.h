@@ -1,0 +1,52 @@
+/* Failure is a value: every call that can fail returns an enum status and leaves one line of text in the caller's
+ * struct error. The first failure wins: error_set on an error that is already set changes nothing. */
+#ifndef VECMILL_BASE_ERROR_H
+#define VECMILL_BASE_ERROR_H
+
+#include <stddef.h>
+
+/* One row per status: enumerator, name used in logs and reports. */
+#define STATUS_ROWS(ROW)                                                                                               \
+    ROW(OK, "ok")                                                                                                      \
+    ROW(MALFORMED, "malformed")       /* bytes that are not what they claim to be */                                   \
+    ROW(REFUSED, "refused")           /* well-formed, but out of bounds or unknown */                                  \
+    ROW(NOT_FOUND, "not_found")                                                                                        \
+    ROW(CONFLICT, "conflict")         /* exists already, or is in use */                                               \
+    ROW(TOO_LARGE, "too_large")       /* over a limit that is a setting */                                             \
+    ROW(UNSUPPORTED, "unsupported")                                                                                    \
+    ROW(NO_MEMORY, "no_memory")                                                                                        \
+    ROW(DISK_FULL, "disk_full")                                                                                        \
+    ROW(IO, "io")                                                                                                      \
+    ROW(CORRUPT, "corrupt")           /* a file of ours that fails its checks */                                       \
+    ROW(CANCELLED, "cancelled")                                                                                        \
+    ROW(PAUSED, "paused")             /* stopped at a checkpoint, can go on */                                         \
+    ROW(DIVERGED, "diverged")         /* a NaN or Inf in training */                                                   \
+    ROW(BUSY, "busy")                 /* try again later */                                                            \
+    ROW(INTERNAL, "internal")
+
+#define STATUS_ENUM(name, text) STATUS_##name,
+enum status { STATUS_ROWS(STATUS_ENUM) STATUS_COUNT };
+#undef STATUS_ENUM
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
+
+/* Lives on the caller's stack, initialised with `struct error err = {0};`. */
+struct error {
+    enum status status;
+    char key[64];   /* the setting, field or header at fault; empty when there is none (becomes the JSON pointer) */
+    char text[512]; /* git's manner: no capital, no full stop, subject quoted, cut at the end when too long */
+};
+
+/* Sets err unless it is set already; returns status so that `return error_set(err, ...)` reads well. err may be NULL. */
+enum status error_set(struct error *err, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same, naming the key at fault. */
+enum status error_set_key(struct error *err, enum status status, const char *key, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+/* From errno: "<text>: <strerror>"; ENOSPC and EDQUOT give DISK_FULL, ENOENT NOT_FOUND, ENOMEM NO_MEMORY, else IO. */
+enum status error_set_errno(struct error *err, int errnum, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Forgets what err holds, so that it can be used again. */
+void error_clear(struct error *err);
+const char *status_name(enum status status);
+
+#endif

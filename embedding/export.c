@@ -1,0 +1,121 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "embedding/export_rows.h"
+
+#define TEXT_ENOUGH (256 * 1024)
+
+/* One row per format; the names stand once more below, as the list callers see. */
+struct export_format {
+    enum status (*write)(struct export_job *job, struct error *err);
+    bool gzip;
+};
+#define FORMAT_ROWS(ROW)                                \
+    ROW("vectors.txt", export_vectors_text, false)      \
+    ROW("vectors.bin", export_vectors_binary, false)    \
+    ROW("vectors.txt.gz", export_vectors_text, true)    \
+    ROW("vectors.bin.gz", export_vectors_binary, true)  \
+    ROW("vectors.npy", export_npy, false)               \
+    ROW("model.safetensors", export_safetensors, false) \
+    ROW("vocab.tsv", export_vocabulary, false)          \
+    ROW("tensors.tsv", export_tensors, false)           \
+    ROW("metadata.tsv", export_metadata, false)         \
+    ROW("projector_config.pbtxt", export_projector, false)
+#define FORMAT_NAME(name, write, gzip) name,
+#define FORMAT_ENTRY(name, write, gzip) {write, gzip},
+#define FORMAT_LISTED(name, write, gzip) " " name
+static const char *const format_names[] = {FORMAT_ROWS(FORMAT_NAME)};
+static const struct export_format formats[] = {FORMAT_ROWS(FORMAT_ENTRY)};
+static const char format_list[] = FORMAT_ROWS(FORMAT_LISTED);
+
+size_t export_formats(const char *const **names) {
+    *names = format_names;
+    return sizeof format_names / sizeof format_names[0];
+}
+
+const float *export_row(struct export_job *job, uint32_t id) {
+    const struct table *table = job->model->input;
+    const float *row = table_row(table, id);
+    double square = 0;
+    if (job->mean == NULL && !job->options.normalize)
+        return row;
+    for (size_t i = 0; i < table->columns; i++) {
+        double value = row[i] - (job->mean == NULL ? 0 : job->mean[i]);
+        job->row[i] = (float)value;
+        square += value * value;
+    }
+    if (job->options.normalize && square > 0)
+        for (size_t i = 0; i < table->columns; i++)
+            job->row[i] = (float)((row[i] - (job->mean == NULL ? 0 : job->mean[i])) / sqrt(square));
+    return job->row;
+}
+
+void export_word(struct export_job *job, uint32_t id) {
+    size_t length;
+    const char *word = vocabulary_word(job->model->vocabulary, id, &length);
+    bool altered = false;
+    for (size_t i = 0; i < length; i++) {
+        bool blank = word[i] == ' ' || (word[i] >= '\t' && word[i] <= '\r');
+        buffer_append_char(&job->text, blank ? '_' : word[i]);
+        altered = altered || blank;
+    }
+    job->altered += altered;
+}
+
+enum status export_text_flow(struct export_job *job, bool all, struct error *err) {
+    if (job->text.failed)
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a row of text");
+    if (job->text.length == 0 || (!all && job->text.length < TEXT_ENOUGH))
+        return STATUS_OK;
+    enum status status = export_sink_append(job->sink, job->text.data, job->text.length, err);
+    job->text.length = 0;
+    return status;
+}
+
+static enum status job_init(struct export_job *job, struct error *err) {
+    const struct table *table = job->model->input;
+    size_t columns = table->columns;
+    if (job->model->output != NULL && job->model->output->columns > columns)
+        columns = job->model->output->columns;
+    job->row = calloc(columns + 1, sizeof *job->row);
+    if (job->options.subtract_mean)
+        job->mean = calloc(columns + 1, sizeof *job->mean);
+    if (job->row == NULL || (job->options.subtract_mean && job->mean == NULL))
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a row of %zu values", columns);
+    for (uint32_t id = 0; job->mean != NULL && id < table->rows; id++) {
+        const float *row = table_row(table, id);
+        for (size_t i = 0; i < table->columns; i++)
+            job->mean[i] += row[i] / (double)table->rows;
+    }
+    return STATUS_OK;
+}
+
+enum status export_write(const struct model *model, const char *format, const struct export_options *options,
+                         const char *path, uint64_t *altered, struct error *err) {
+    struct export_job job = {.model = model};
+    size_t which = 0, n = sizeof formats / sizeof formats[0];
+    if (options != NULL)
+        job.options = *options;
+    while (which < n && strcmp(format, format_names[which]) != 0)
+        which++;
+    if (which == n)
+        return error_set(err, STATUS_NOT_FOUND, "no format '%s'; there are%s", format, format_list);
+    enum status status = job_init(&job, err);
+    if (status == STATUS_OK)
+        status = export_sink_create(&job.sink, path, formats[which].gzip, err);
+    if (status == STATUS_OK)
+        status = formats[which].write(&job, err);
+    if (status == STATUS_OK)
+        status = export_text_flow(&job, true, err);
+    if (status == STATUS_OK)
+        status = export_sink_commit(job.sink, err);
+    else
+        export_sink_abort(job.sink);
+    if (status == STATUS_OK && altered != NULL)
+        *altered = job.altered;
+    buffer_clear(&job.text);
+    free(job.mean);
+    free(job.row);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* What the writers of the formats share. Private to embedding/. */
+#ifndef VECMILL_EMBEDDING_EXPORT_ROWS_H
+#define VECMILL_EMBEDDING_EXPORT_ROWS_H
+
+#include "base/buffer.h"
+#include "embedding/embedding.h"
+#include "embedding/export_sink.h"
+
+/* One file being written. */
+struct export_job {
+    const struct model *model;
+    struct export_options options;
+    struct export_sink *sink;
+    double *mean;       /* [dim] or NULL: taken off every row */
+    float *row;         /* [columns of the widest table] scratch */
+    struct buffer text; /* written out when it is full */
+    uint64_t altered;   /* words that could not be written as they are */
+};
+
+/* The row as the options want it, [dim]; without options the very bits of the table. Valid until the next call. */
+const float *export_row(struct export_job *job, uint32_t id);
+/* Appends a word, with white space as '_'. */
+void export_word(struct export_job *job, uint32_t id);
+/* Hands the text to the sink when there is enough of it. */
+enum status export_text_flow(struct export_job *job, bool all, struct error *err) MUST_CHECK;
+
+/* export_text.c */
+enum status export_vectors_text(struct export_job *job, struct error *err) MUST_CHECK;
+enum status export_vocabulary(struct export_job *job, struct error *err) MUST_CHECK;
+enum status export_tensors(struct export_job *job, struct error *err) MUST_CHECK;
+enum status export_metadata(struct export_job *job, struct error *err) MUST_CHECK;
+enum status export_projector(struct export_job *job, struct error *err) MUST_CHECK;
+/* export_binary.c */
+enum status export_vectors_binary(struct export_job *job, struct error *err) MUST_CHECK;
+enum status export_npy(struct export_job *job, struct error *err) MUST_CHECK;
+enum status export_safetensors(struct export_job *job, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,114 @@
+#include "base/number.h"
+#include "base/utf8.h"
+#include "embedding/export_rows.h"
+
+static void row_print(struct export_job *job, uint32_t id, char separator, bool leading) {
+    const float *row = export_row(job, id);
+    char text[NUMBER_FLOAT_SIZE];
+    for (uint32_t i = 0; i < job->model->input->columns; i++) {
+        if (i > 0 || leading)
+            buffer_append_char(&job->text, separator);
+        buffer_append(&job->text, text, number_format_float(row[i], text));
+    }
+    buffer_append_char(&job->text, '\n');
+}
+
+enum status export_vectors_text(struct export_job *job, struct error *err) {
+    const struct table *table = job->model->input;
+    enum status status = STATUS_OK;
+    buffer_print(&job->text, "%u %u\n", table->rows, table->columns);
+    for (uint32_t id = 0; status == STATUS_OK && id < table->rows; id++) {
+        export_word(job, id);
+        row_print(job, id, ' ', true);
+        status = export_text_flow(job, false, err);
+    }
+    return status;
+}
+
+enum status export_vocabulary(struct export_job *job, struct error *err) {
+    enum status status = STATUS_OK;
+    for (uint32_t id = 0; status == STATUS_OK && id < job->model->input->rows; id++) {
+        unsigned long long count = vocabulary_count(job->model->vocabulary, id);
+        export_word(job, id);
+        buffer_print(&job->text, "\t%llu\n", count);
+        status = export_text_flow(job, false, err);
+    }
+    return status;
+}
+
+/* TensorBoard's server reads every field as a number: no labels, no header. */
+enum status export_tensors(struct export_job *job, struct error *err) {
+    enum status status = STATUS_OK;
+    for (uint32_t id = 0; status == STATUS_OK && id < job->model->input->rows; id++) {
+        row_print(job, id, '\t', false);
+        status = export_text_flow(job, false, err);
+    }
+    return status;
+}
+
+/* White space as JavaScript's trim() knows it. */
+static bool letter_is_blank(uint32_t c) {
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
+}
+
+/* The projector skips labels that are blank, and would shift all that follow. */
+static bool word_is_blank(const char *word, size_t length) {
+    const char *at = word, *end = word + length;
+    while (at < end) {
+        uint32_t letter;
+        size_t skip;
+        size_t taken = utf8_decode(at, end, &letter, &skip);
+        if (taken == 0 || !letter_is_blank(letter))
+            return false;
+        at += taken;
+    }
+    return true;
+}
+
+/* A label is valid UTF-8 on a line of its own. A single column has no header line. */
+enum status export_metadata(struct export_job *job, struct error *err) {
+    struct buffer raw = {0};
+    enum status status = STATUS_OK;
+    for (uint32_t id = 0; status == STATUS_OK && id < job->model->input->rows; id++) {
+        size_t length;
+        const char *word = vocabulary_word(job->model->vocabulary, id, &length);
+        if (word_is_blank(word, length)) {
+            buffer_append_char(&job->text, '_');
+            job->altered++;
+        } else if (utf8_valid(word, length)) {
+            export_word(job, id);
+        } else {
+            raw.length = 0;
+            utf8_append_valid(&raw, word, length);
+            for (size_t i = 0; i < raw.length; i++)
+                buffer_append_char(
+                    &job->text, raw.data[i] == ' ' || (raw.data[i] >= '\t' && raw.data[i] <= '\r') ? '_' : raw.data[i]);
+            job->text.failed = job->text.failed || raw.failed;
+            job->altered++;
+        }
+        buffer_append_char(&job->text, '\n');
+        status = export_text_flow(job, false, err);
+    }
+    buffer_clear(&raw);
+    return status;
+}
+
+/* Names without a folder: TensorBoard refuses whatever lies outside the folder of this file. */
+enum status export_projector(struct export_job *job, struct error *err) {
+    const char *name = job->model->info.name[0] == '\0' ? "embeddings" : job->model->info.name;
+    buffer_append_text(&job->text, "embeddings {\n  tensor_name: \"");
+    for (const char *at = name; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x20 || byte >= 0x7f)
+            buffer_print(&job->text, "\\%03o", byte);
+        else if (byte == '"' || byte == '\\')
+            buffer_print(&job->text, "\\%c", byte);
+        else
+            buffer_append_char(&job->text, *at);
+    }
+    buffer_print(&job->text, "\"\n  tensor_shape: %u\n  tensor_shape: %u\n", job->model->input->rows,
+                 job->model->input->columns);
+    buffer_append_text(&job->text, "  tensor_path: \"tensors.tsv\"\n  metadata_path: \"metadata.tsv\"\n}\n");
+    return export_text_flow(job, true, err);
+}

@@ -1,0 +1,165 @@
+/* "Did you mean": a scan over the most frequent words. Three cheap tests in rising order of cost throw nearly all of
+ * them out before an edit distance is computed: bytes, number of code points, and a 64-bit set of the folded code
+ * points. */
+#include <string.h>
+
+#include "base/utf8.h"
+#include "embedding/embedding.h"
+#include "embedding/letter.h"
+
+#define MOST_LETTERS 64        /* a longer word gets no suggestions: nobody mistypes one */
+#define MOST_EDITS 2           /* a transposition of neighbours counts 1 */
+#define RANKS (MOST_EDITS + 1) /* 0: same letters in another case; then the distance */
+
+struct letters {
+    size_t n;
+    uint32_t raw[MOST_LETTERS + MOST_EDITS];
+    uint32_t folded[MOST_LETTERS + MOST_EDITS];
+    uint64_t set; /* bit hash(folded letter) */
+};
+
+/* Lower case of the alphabets where upper and lower case stand at a fixed distance: Latin, Greek, Cyrillic, Armenian.
+ */
+uint32_t letter_fold(uint32_t c) {
+    if (c < 0x80)
+        return c >= 'A' && c <= 'Z' ? c + 32 : c;
+    if (c >= 0xc0 && c <= 0xde && c != 0xd7)
+        return c + 32;
+    if ((c >= 0x100 && c <= 0x137 && c != 0x130) || (c >= 0x14a && c <= 0x177) || (c >= 0x1e00 && c <= 0x1e95) ||
+        (c >= 0x1ea0 && c <= 0x1eff) || (c >= 0x460 && c <= 0x481) || (c >= 0x48a && c <= 0x4bf))
+        return c | 1;
+    if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e))
+        return c + (c & 1);
+    if (c == 0x3c2) /* the sigma at the end of a word */
+        return 0x3c3;
+    if (c >= 0x391 && c <= 0x3ab && c != 0x3a2)
+        return c + 32;
+    if (c >= 0x410 && c <= 0x42f)
+        return c + 32;
+    if (c >= 0x400 && c <= 0x40f)
+        return c + 80;
+    if (c >= 0x531 && c <= 0x556)
+        return c + 48;
+    return c;
+}
+
+/* False when the word has more than `most` code points. A byte that is not UTF-8 is a letter of its own. */
+static bool letters_read(struct letters *letters, const char *word, size_t length, size_t most) {
+    const char *end = word + length;
+
+    letters->n = 0;
+    letters->set = 0;
+    while (word < end) {
+        uint32_t letter;
+        size_t skip;
+        size_t taken = utf8_decode(word, end, &letter, &skip);
+
+        if (letters->n == most)
+            return false;
+        if (taken == 0) {
+            letter = 0x110000 + (unsigned char)*word;
+            taken = 1;
+        }
+        letters->raw[letters->n] = letter;
+        letter = letter_fold(letter);
+        letters->folded[letters->n] = letter;
+        letters->set |= (uint64_t)1 << ((letter * UINT32_C(2654435761)) >> 26);
+        letters->n++;
+        word += taken;
+    }
+    return true;
+}
+
+static unsigned bits_count(uint64_t bits) {
+    unsigned n = 0;
+
+    for (; bits; bits &= bits - 1)
+        n++;
+    return n;
+}
+
+static unsigned least(unsigned a, unsigned b) {
+    return a < b ? a : b;
+}
+
+/* Damerau-Levenshtein distance (optimal string alignment: no letter takes part in two edits), cut at MOST_EDITS + 1.
+ * Only the diagonal band that can stay within MOST_EDITS is filled. */
+static unsigned edit_distance(const struct letters *a, const struct letters *b) {
+    unsigned rows[3][MOST_LETTERS + MOST_EDITS + 1];
+    unsigned *before = rows[0], *above = rows[1], *row = rows[2];
+    const unsigned far = MOST_EDITS + 1;
+
+    for (size_t j = 0; j <= b->n; j++)
+        above[j] = j > MOST_EDITS ? far : (unsigned)j;
+    for (size_t i = 1; i <= a->n; i++) {
+        size_t from = i > MOST_EDITS ? i - MOST_EDITS : 1;
+        size_t to = i + MOST_EDITS < b->n ? i + MOST_EDITS : b->n;
+        unsigned best = far;
+        unsigned *spare;
+
+        row[from - 1] = from == 1 && i <= MOST_EDITS ? (unsigned)i : far;
+        for (size_t j = from; j <= to; j++) {
+            unsigned cost = a->raw[i - 1] == b->raw[j - 1] ? 0 : 1;
+            unsigned value = least(above[j - 1] + cost, row[j - 1] + 1);
+
+            if (j < i + MOST_EDITS)
+                value = least(value, above[j] + 1);
+            if (i > 1 && j > 1 && a->raw[i - 1] == b->raw[j - 2] && a->raw[i - 2] == b->raw[j - 1])
+                value = least(value, before[j - 2] + 1);
+            row[j] = least(value, far);
+            best = least(best, row[j]);
+        }
+        if (best == far && row[from - 1] == far)
+            return far;
+        spare = before;
+        before = above;
+        above = row;
+        row = spare;
+    }
+    return above[b->n];
+}
+
+/* RANKS when the word is no suggestion. */
+static unsigned letters_rank(const struct letters *wanted, const struct letters *other) {
+    unsigned distance;
+
+    if (other->n == wanted->n && memcmp(other->folded, wanted->folded, wanted->n * sizeof(wanted->folded[0])) == 0)
+        return 0;
+    distance = edit_distance(wanted, other);
+    return distance <= MOST_EDITS ? distance : RANKS;
+}
+
+size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word, size_t length, uint32_t among,
+                          uint32_t *ids, size_t room) {
+    struct letters wanted, other;
+    size_t ends[RANKS] = {
+        0}; /* ids[ends[r - 1] .. ends[r]) have rank r; words come by falling count, so ties are in order */
+    uint32_t size = vocabulary_size(vocabulary);
+
+    if (room == 0 || length == 0 || !letters_read(&wanted, word, length, MOST_LETTERS))
+        return 0;
+    for (uint32_t id = 0; id < size && id < among && ends[0] < room; id++) {
+        size_t other_length;
+        const char *text = vocabulary_word(vocabulary, id, &other_length);
+        unsigned rank;
+
+        if (other_length + MOST_EDITS < wanted.n || other_length > 4 * (wanted.n + MOST_EDITS))
+            continue;
+        if (!letters_read(&other, text, other_length, wanted.n + MOST_EDITS) || other.n + MOST_EDITS < wanted.n)
+            continue;
+        if (bits_count(other.set ^ wanted.set) > 2 * MOST_EDITS)
+            continue;
+        if (other_length == length && memcmp(text, word, length) == 0)
+            continue;
+        rank = letters_rank(&wanted, &other);
+        if (rank == RANKS || ends[rank] == room)
+            continue;
+        if (ends[RANKS - 1] == room)
+            ends[RANKS - 1]--;
+        memmove(ids + ends[rank] + 1, ids + ends[rank], (ends[RANKS - 1] - ends[rank]) * sizeof(*ids));
+        ids[ends[rank]] = id;
+        for (unsigned r = rank; r < RANKS; r++)
+            ends[r] += ends[r] < room;
+    }
+    return ends[RANKS - 1];
+}

@@ -1,0 +1,10 @@
+# Each variant is the same loops under other flags; the choice between them is made at run time (kernel.c). Contraction to fused
+# multiply-adds is wanted here and nowhere else; nothing that would let the compiler drop NaN checks is.
+set(kernel_files ${PROJECT_SOURCE_DIR}/kernel)
+set(kernel_common -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math)
+set_source_files_properties(${kernel_files}/kernel_portable.c PROPERTIES COMPILE_OPTIONS "${kernel_common}")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64|AMD64")
+  set_source_files_properties(${kernel_files}/kernel_avx512.c PROPERTIES COMPILE_OPTIONS
+    "${kernel_common};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mfma;-mprefer-vector-width=512")
+  set_source_files_properties(${kernel_files}/kernel_avx2.c PROPERTIES COMPILE_OPTIONS "${kernel_common};-mavx2;-mfma")
+endif()

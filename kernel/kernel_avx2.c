@@ -1,0 +1,25 @@
+/* 256-bit vectors: 16 registers, so a tile is 12 sums. */
+#if defined(__x86_64__)
+#define WIDTH 8
+#include "kernel/kernel.h"
+#include "kernel/train_step.h"
+#include "kernel/variants.h"
+#include "kernel/vector.h"
+
+#define ROW_TILE 6
+#define SCORE_TILE 6
+#define GRADIENT_ROWS 4
+#define GRADIENT_VECTORS 3
+#include "kernel/block_body.h"
+#include "kernel/search_body.h"
+
+static bool runs(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static const struct kernel_train train = {block_workspace_size, block_step, block_pairs};
+
+const struct kernel kernel_avx2 = {"avx2", WIDTH, runs, search_scores, search_norms, search_first_nonfinite, &train};
+#else
+typedef int kernel_avx2_needs_x86;
+#endif

@@ -1,0 +1,26 @@
+/* 512-bit vectors: 32 registers hold a tile of 16 sums with room for operands. */
+#if defined(__x86_64__)
+#define WIDTH 16
+#include "kernel/kernel.h"
+#include "kernel/train_step.h"
+#include "kernel/variants.h"
+#include "kernel/vector.h"
+
+#define ROW_TILE 8     /* vectors of a row held in registers, twice */
+#define SCORE_TILE 16  /* noise rows scored together */
+#define GRADIENT_ROWS 4
+#define GRADIENT_VECTORS 4
+#include "kernel/block_body.h"
+#include "kernel/search_body.h"
+
+static bool runs(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+}
+
+static const struct kernel_train train = {block_workspace_size, block_step, block_pairs};
+
+const struct kernel kernel_avx512 = {"avx512", WIDTH, runs, search_scores, search_norms, search_first_nonfinite, &train};
+#else
+typedef int kernel_avx512_needs_x86;
+#endif

@@ -1,0 +1,192 @@
+/* A vector of WIDTH floats and the few operations the loops need, on GNU vectors. Included once by each kernel_*.c, which defines
+ * WIDTH as 16, 8 or 4 before. */
+#ifndef VECMILL_KERNEL_VECTOR_H
+#define VECMILL_KERNEL_VECTOR_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float vec __attribute__((vector_size(4 * WIDTH), may_alias));
+typedef int32_t ivec __attribute__((vector_size(4 * WIDTH), may_alias));
+
+INLINE vec vec_set(float x) {
+    return x - (vec){0};
+}
+
+INLINE vec vec_load(const float *p) {
+    return *(const vec *)p;
+}
+
+INLINE void vec_store(float *p, vec v) {
+    *(vec *)p = v;
+}
+
+INLINE vec vec_load_unaligned(const float *p) {
+    vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* a where the mask's lanes are -1, b where they are 0. */
+INLINE vec vec_select(ivec mask, vec a, vec b) {
+    return (vec)(((ivec)a & mask) | ((ivec)b & ~mask));
+}
+
+INLINE vec vec_min(vec a, vec b) {
+    return vec_select(a < b, a, b);
+}
+
+INLINE vec vec_max(vec a, vec b) {
+    return vec_select(a > b, a, b);
+}
+
+/* Rows of the tables are written by other threads while we read them (Hogwild, Recht et al. 2011): the one deliberate race. The
+ * compiler never sees these accesses as C objects, so there is no undefined behaviour for it to exploit; a float is read or
+ * written whole. Under ThreadSanitizer they are relaxed atomics instead: correct C11, several times slower. */
+#if defined(VECMILL_ATOMIC_ROWS)
+INLINE vec row_load(const float *p) {
+    vec v;
+    for (int i = 0; i < WIDTH; i++) {
+        uint32_t bits = __atomic_load_n((const uint32_t *)(const void *)p + i, __ATOMIC_RELAXED);
+        memcpy((char *)&v + 4 * i, &bits, 4);
+    }
+    return v;
+}
+
+INLINE void row_store(float *p, vec v) {
+    for (int i = 0; i < WIDTH; i++) {
+        uint32_t bits;
+        memcpy(&bits, (const char *)&v + 4 * i, 4);
+        __atomic_store_n((uint32_t *)(void *)p + i, bits, __ATOMIC_RELAXED);
+    }
+}
+#elif defined(__x86_64__) && defined(__AVX__)
+INLINE vec row_load(const float *p) {
+    vec v;
+    __asm__("vmovaps %1, %0" : "=v"(v) : "m"(*(const vec *)p));
+    return v;
+}
+
+INLINE void row_store(float *p, vec v) {
+    __asm__("vmovaps %1, %0" : "=m"(*(vec *)p) : "v"(v));
+}
+#elif defined(__x86_64__)
+INLINE vec row_load(const float *p) {
+    vec v;
+    __asm__("movaps %1, %0" : "=x"(v) : "m"(*(const vec *)p));
+    return v;
+}
+
+INLINE void row_store(float *p, vec v) {
+    __asm__("movaps %1, %0" : "=m"(*(vec *)p) : "x"(v));
+}
+#elif defined(__aarch64__)
+INLINE vec row_load(const float *p) {
+    vec v;
+    __asm__("ldr %q0, %1" : "=w"(v) : "m"(*(const vec *)p));
+    return v;
+}
+
+INLINE void row_store(float *p, vec v) {
+    __asm__("str %q1, %0" : "=m"(*(vec *)p) : "w"(v));
+}
+#else
+INLINE vec row_load(const float *p) {
+    return *(const volatile vec *)p;
+}
+
+INLINE void row_store(float *p, vec v) {
+    *(volatile vec *)p = v;
+}
+#endif
+
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+
+/* Sums of WIDTH vectors at once, lane i of the result the sum of v[i]: WIDTH - 1 additions in place of WIDTH log2 WIDTH. The order of
+ * additions inside a lane does not depend on which vectors stand beside it. */
+#if WIDTH == 16
+INLINE vec vec_sum_each(const vec v[16]) {
+    vec a[8], b[4];
+    UNROLL
+    for (int i = 0; i < 8; i++)
+        a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+               SHUFFLE(v[2 * i], v[2 * i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+               SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+#define HALVES(x, y)                                                                                                   \
+    (SHUFFLE(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +                                         \
+     SHUFFLE(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31))
+    return HALVES(HALVES(b[0], b[1]), HALVES(b[2], b[3]));
+#undef HALVES
+}
+#elif WIDTH == 8
+INLINE vec vec_sum_each(const vec v[8]) {
+    vec a[4], b[2];
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13) +
+               SHUFFLE(v[2 * i], v[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    UNROLL
+    for (int i = 0; i < 2; i++)
+        b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+               SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    return SHUFFLE(b[0], b[1], 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(b[0], b[1], 4, 5, 6, 7, 12, 13, 14, 15);
+}
+#else
+INLINE vec vec_sum_each(const vec v[4]) {
+    vec a = SHUFFLE(v[0], v[1], 0, 4, 1, 5) + SHUFFLE(v[0], v[1], 2, 6, 3, 7);
+    vec b = SHUFFLE(v[2], v[3], 0, 4, 1, 5) + SHUFFLE(v[2], v[3], 2, 6, 3, 7);
+    return SHUFFLE(a, b, 0, 1, 4, 5) + SHUFFLE(a, b, 2, 3, 6, 7);
+}
+#endif
+
+/* Sum of the lanes, in a fixed order. */
+INLINE float vec_sum(vec v) {
+    float lane[WIDTH], sum[WIDTH / 2];
+    memcpy(lane, &v, sizeof v);
+    for (int i = 0; i < WIDTH / 2; i++)
+        sum[i] = lane[i] + lane[i + WIDTH / 2];
+    for (int n = WIDTH / 4; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            sum[i] += sum[i + n];
+    return sum[0];
+}
+
+/* e^x for |x| <= 80 (clamped): 2^n times a polynomial on [-1/2, 1/2], error below 3e-7 relative. */
+INLINE vec vec_exp(vec x) {
+    vec t = vec_min(vec_max(x, vec_set(-80.0f)), vec_set(80.0f)) * vec_set(1.44269504f);
+    vec n = t + vec_set(12582912.0f); /* 1.5 x 2^23: rounds to an integer that stands in the low bits */
+    vec r = t - (n - vec_set(12582912.0f));
+    vec p = vec_set(1.53570392e-4f) * r + vec_set(1.33952005e-3f);
+    p = p * r + vec_set(9.61804086e-3f);
+    p = p * r + vec_set(5.55033282e-2f);
+    p = p * r + vec_set(2.40226506e-1f);
+    p = p * r + vec_set(6.93147182e-1f);
+    p = p * r + vec_set(1.0f);
+    return (vec)((ivec)p + (((ivec)n - 0x4b400000) << 23));
+}
+
+INLINE vec vec_sigmoid(vec x) {
+    return vec_set(1.0f) / (vec_set(1.0f) + vec_exp(-x));
+}
+
+#define PREFETCH_ROW(row, floats)                                                                                      \
+    do {                                                                                                               \
+        for (size_t prefetch_at = 0; prefetch_at < (floats); prefetch_at += 16)                                        \
+            __builtin_prefetch((const float *)(row) + prefetch_at, 1, 3);                                              \
+    } while (0)
+
+#endif

@@ -1,0 +1,73 @@
+/* Every call of the service, one row each: the router, the limits and the OpenAPI document all walk this table. */
+#include "server/internal.h"
+#include "server/system.h"
+
+#define JSON "max_json_bytes"
+
+/* method, pattern, body, limit, OpenAI's error shape?, handler, upload, summary */
+const struct route server_routes[] = {
+    {"GET", "/", BODY_NONE, NULL, false, system_home, NULL, "What this is, as a page"},
+    {"GET", "/healthz", BODY_NONE, NULL, false, system_healthz, NULL, "Is the process alive?"},
+    {"GET", "/readyz", BODY_NONE, NULL, false, system_readyz, NULL,
+     "Does it take requests? 503 with reasons while starting or stopping"},
+    {"GET", "/metrics", BODY_NONE, NULL, false, system_metrics, NULL, "Figures for Prometheus"},
+    {"GET", "/openapi.json", BODY_NONE, NULL, false, system_openapi, NULL, "This document"},
+    {"GET", "/problems/{problem}", BODY_NONE, NULL, false, system_problem, NULL,
+     "What the type of a problem document means"},
+    {"GET", "/v1/settings", BODY_NONE, NULL, false, system_settings, NULL,
+     "Every setting with its default, bounds and meaning"},
+
+    {"GET", "/v1/corpora", BODY_NONE, NULL, false, corpora_list, NULL, "All corpora"},
+    {"GET", "/v1/corpora/{corpus}", BODY_NONE, NULL, false, corpora_get, NULL,
+     "One corpus, with the report of its last scan"},
+    {"PUT", "/v1/corpora/{corpus}", BODY_STREAMED, NULL, false, NULL, &corpus_upload,
+     "Store a corpus: plain text or NDJSON, as it is or compressed by gzip or zstd"},
+    {"POST", "/v1/corpora/{corpus}", BODY_STREAMED, NULL, false, NULL, &corpus_upload, "The same as PUT"},
+    {"DELETE", "/v1/corpora/{corpus}", BODY_NONE, NULL, false, corpora_delete, NULL,
+     "Delete a corpus; 409 while a job needs it"},
+
+    {"POST", "/v1/jobs", BODY_BUFFERED, JSON, false, jobs_post, NULL, "Train a model from a corpus"},
+    {"GET", "/v1/jobs", BODY_NONE, NULL, false, jobs_list, NULL, "All jobs"},
+    {"GET", "/v1/jobs/{job}", BODY_NONE, NULL, false, jobs_get, NULL, "One job with its progress"},
+    {"GET", "/v1/jobs/{job}/events", BODY_NONE, NULL, false, jobs_events, NULL,
+     "Its events as they happen (text/event-stream), replayed from Last-Event-ID"},
+    {"GET", "/v1/jobs/{job}/history", BODY_NONE, NULL, false, jobs_history, NULL,
+     "The recorded series: step, epoch, words, loss, learning rate, words per second"},
+    {"POST", "/v1/jobs/{job}/cancel", BODY_NONE, NULL, false, jobs_cancel, NULL, "End a job for good"},
+    {"POST", "/v1/jobs/{job}/pause", BODY_NONE, NULL, false, jobs_pause, NULL, "Stop a job at a checkpoint"},
+    {"POST", "/v1/jobs/{job}/resume", BODY_NONE, NULL, false, jobs_resume, NULL, "Go on from the checkpoint"},
+
+    {"GET", "/v1/models", BODY_NONE, NULL, true, models_list, NULL, "All models, in OpenAI's shape"},
+    {"GET", "/v1/models/{model}", BODY_NONE, NULL, true, models_get, NULL, "The model's card"},
+    {"DELETE", "/v1/models/{model}", BODY_NONE, NULL, true, models_delete, NULL, "Delete a model with all versions"},
+    {"POST", "/v1/models/{model}/train", BODY_STREAMED, NULL, true, NULL, &corpus_train_upload,
+     "Upload a corpus and train from it in one call; settings as query parameters"},
+    {"GET", "/v1/models/{model}/versions", BODY_NONE, NULL, true, models_versions, NULL, "The versions kept"},
+    {"POST", "/v1/models/{model}/versions/{version}/activate", BODY_NONE, NULL, true, models_activate, NULL,
+     "Serve this version from now on"},
+    {"GET", "/v1/models/{model}/embeddings", BODY_NONE, NULL, true, vectors_get, NULL, "Vectors of a few words or ids"},
+    {"POST", "/v1/models/{model}/embeddings", BODY_BUFFERED, JSON, true, vectors_post, NULL,
+     "Vectors in bulk, nested ids, combined lists"},
+    {"GET", "/v1/models/{model}/words", BODY_NONE, NULL, true, words_get, NULL, "The vocabulary, most frequent first"},
+    {"GET", "/v1/models/{model}/neighbors", BODY_NONE, NULL, true, neighbors_get, NULL,
+     "The words nearest to one by cosine"},
+    {"POST", "/v1/models/{model}/neighbors", BODY_BUFFERED, JSON, true, neighbors_post, NULL,
+     "Neighbours of many words, vectors or sums of words"},
+    {"POST", "/v1/models/{model}/analogy", BODY_BUFFERED, JSON, true, analogy_post, NULL,
+     "king - man + woman: by 3CosAdd or 3CosMul"},
+    {"POST", "/v1/models/{model}/similarity", BODY_BUFFERED, JSON, true, similarity_post, NULL, "Cosines of pairs"},
+    {"POST", "/v1/models/{model}/odd-one-out", BODY_BUFFERED, JSON, true, odd_one_out_post, NULL,
+     "The word that fits the others least"},
+    {"POST", "/v1/models/{model}/evaluate", BODY_BUFFERED, "max_evaluation_bytes", true, evaluate_post, NULL,
+     "Score the model on a question file: analogies or similarity"},
+    {"POST", "/v1/models/{model}/candidates", BODY_BUFFERED, JSON, true, candidates_post, NULL,
+     "Draw from the candidate sampler, with expected counts"},
+    {"GET", "/v1/models/{model}/files/{file}", BODY_NONE, NULL, true, models_file, NULL,
+     "The model in a format of the field"},
+    {"PUT", "/v1/models/{model}/files/{file}", BODY_STREAMED, NULL, true, NULL, &model_import,
+     "Import vectors made elsewhere as a served model"},
+    {"POST", "/v1/embeddings", BODY_BUFFERED, JSON, true, vectors_openai, NULL,
+     "OpenAI's call: the mean of a text's vectors"},
+
+    {NULL, NULL, BODY_NONE, NULL, false, NULL, NULL, NULL},
+};

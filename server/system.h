@@ -1,0 +1,20 @@
+/* The service about itself: handlers_system.c, metrics.c, openapi.c. Private to server/. */
+#ifndef VECMILL_SERVER_SYSTEM_H
+#define VECMILL_SERVER_SYSTEM_H
+
+#include "server/json.h"
+
+void system_home(struct server *server, const struct http_request *request, struct http_response *response);
+void system_healthz(struct server *server, const struct http_request *request, struct http_response *response);
+void system_readyz(struct server *server, const struct http_request *request, struct http_response *response);
+void system_metrics(struct server *server, const struct http_request *request, struct http_response *response);
+void system_openapi(struct server *server, const struct http_request *request, struct http_response *response);
+void system_problem(struct server *server, const struct http_request *request, struct http_response *response);
+void system_settings(struct server *server, const struct http_request *request, struct http_response *response);
+
+/* Appends a setting's bounds as members of a JSON Schema: "type":"integer","minimum":1,"maximum":4096,"default":100,... */
+void setting_append_schema(struct buffer *text, const struct setting *row);
+/* Appends a value in the row's JSON type from its text. */
+void setting_append_value(struct buffer *text, const struct setting *row, const char *value);
+
+#endif

@@ -1,0 +1,231 @@
+/* Checkpoints: everything a training needs to go on as if it had never stopped. Written between blocks of work, when no thread
+ * touches the tables: fixed header, one record per thread, both tables, then a checksum of each part. Our own machine's byte
+ * order: a checkpoint does not travel. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/machine.h"
+#include "train/trainer.h"
+
+#define CHECKPOINT_MAGIC 0x3154504b434d56ull /* "VMCKPT1" */
+
+struct checkpoint_header {
+    uint64_t magic, number;
+    uint64_t settings, corpus; /* checksums of what the training must share with it */
+    uint32_t threads, rows, carry, draws;
+    uint64_t stride, shards;
+    uint64_t segment_size, segments, next_segment, words_done, steps_done, epochs_reported;
+    double rate_scale, seconds;
+    struct kernel_loss epoch_loss;
+};
+
+/* Settings that may change between a stop and a restart without changing what is learned. */
+static uint64_t settings_checksum(const struct settings *settings) {
+    struct settings same = *settings, initial;
+    settings_init(&initial);
+    same.threads = initial.threads;
+    same.kernel = initial.kernel;
+    same.checkpoint_interval = initial.checkpoint_interval;
+    same.progress_interval = initial.progress_interval;
+    same.max_memory = initial.max_memory;
+    same.on_nonfinite = initial.on_nonfinite;
+    same.save_output = initial.save_output;
+    same.max_norm = initial.max_norm;
+    struct buffer text = {0};
+    settings_write_text(&same, SETTING_OF_JOB, false, &text);
+    uint64_t sum = text.failed ? 0 : checksum(text.data, text.length);
+    buffer_clear(&text);
+    return sum;
+}
+
+static uint64_t corpus_checksum(const struct trainer *trainer) {
+    const uint64_t *counts = vocabulary_counts(trainer->vocabulary);
+    uint64_t sums[3] = {trainer->corpus->length, trainer->corpus->words, checksum(counts, trainer->rows * sizeof *counts)};
+    return checksum(sums, sizeof sums);
+}
+
+static char *checkpoint_path(const struct trainer *trainer, uint64_t number) {
+    return path_join(trainer->options->work, number % 2 ? "checkpoint-1" : "checkpoint-0");
+}
+
+static size_t lane_bytes(const struct checkpoint_header *header) {
+    return sizeof(struct lane_state) + ((size_t)header->carry + header->draws) * sizeof(uint32_t);
+}
+
+static size_t table_size(const struct checkpoint_header *header) {
+    return (size_t)header->rows * header->stride * sizeof(float);
+}
+
+static struct checkpoint_header header_of(const struct trainer *trainer, uint64_t number) {
+    struct checkpoint_header header;
+    memset(&header, 0, sizeof header); /* padding is checksummed too */
+    header.magic = CHECKPOINT_MAGIC, header.number = number;
+    header.settings = settings_checksum(trainer->settings), header.corpus = corpus_checksum(trainer);
+    header.threads = (uint32_t)trainer->threads, header.rows = trainer->rows;
+    header.carry = 2 * trainer->step.window, header.draws = TRAINER_DRAWS;
+    header.stride = trainer->step.stride, header.shards = trainer->input->shards;
+    header.segment_size = trainer->segment_size, header.segments = trainer->segments;
+    header.next_segment = trainer->next_segment;
+    header.words_done = atomic_load(&trainer->words_done), header.steps_done = atomic_load(&trainer->steps_done);
+    header.epochs_reported = trainer->epochs_reported;
+    header.rate_scale = trainer->rate_scale;
+    header.seconds = trainer->seconds_before + machine_monotonic_seconds() - trainer->started;
+    header.epoch_loss = trainer->epoch_loss;
+    return header;
+}
+
+static void append_lanes(const struct trainer *trainer, const struct checkpoint_header *header, struct buffer *bytes) {
+    buffer_append(bytes, header, sizeof *header);
+    for (int i = 0; i < trainer->threads; i++) {
+        const struct lane *lane = &trainer->lanes[i];
+        buffer_append(bytes, &lane->state, sizeof lane->state);
+        buffer_append(bytes, lane->carry, header->carry * sizeof *lane->carry);
+        buffer_append(bytes, lane->draws, header->draws * sizeof *lane->draws);
+    }
+}
+
+static enum status write_parts(const struct trainer *trainer, struct file_writer *writer, const struct buffer *lanes,
+                               size_t table, struct error *err) {
+    uint64_t sums[3] = {checksum(lanes->data, lanes->length), checksum(trainer->input->data, table),
+                        checksum(trainer->output->data, table)};
+    enum status status = file_writer_append(writer, lanes->data, lanes->length, err);
+    if (!status)
+        status = file_writer_append(writer, trainer->input->data, table, err);
+    if (!status)
+        status = file_writer_append(writer, trainer->output->data, table, err);
+    return status ? status : file_writer_append(writer, sums, sizeof sums, err);
+}
+
+enum status checkpoint_save(struct trainer *trainer, struct error *err) {
+    struct checkpoint_header header = header_of(trainer, trainer->checkpoints);
+    struct buffer lanes = {0};
+    struct file_writer *writer = NULL;
+    char *path = checkpoint_path(trainer, header.number);
+    enum status status = STATUS_OK;
+    append_lanes(trainer, &header, &lanes);
+    if (!path || lanes.failed) {
+        status = error_set(err, STATUS_NO_MEMORY, "cannot allocate a checkpoint's header");
+        goto fail;
+    }
+    if ((status = file_writer_create(&writer, path, err)))
+        goto fail;
+    if ((status = write_parts(trainer, writer, &lanes, table_size(&header), err))) {
+        file_writer_abort(writer);
+        goto fail;
+    }
+    status = file_writer_commit(writer, false, err);
+    if (status)
+        goto fail;
+    trainer->checkpoints++;
+    trainer->last_checkpoint = machine_monotonic_seconds();
+    trainer->progress.checkpointed = 1;
+    trainer_report(trainer, PHASE_TRAINING, 0, "checkpoint written");
+fail:
+    free(path);
+    buffer_clear(&lanes);
+    return status;
+}
+
+/* Does the file hold what its header says, whole, and does it belong to this training? */
+static enum status verify(const struct trainer *trainer, const struct file_map *map, const char *path, bool *ours,
+                          struct error *err) {
+    struct checkpoint_header header;
+    *ours = false;
+    if (map->length < sizeof header)
+        return error_set(err, STATUS_CORRUPT, "checkpoint '%s' is cut short", path);
+    memcpy(&header, map->data, sizeof header);
+    if (header.magic != CHECKPOINT_MAGIC || header.threads < 1 || header.threads > 65536)
+        return error_set(err, STATUS_CORRUPT, "'%s' is no checkpoint", path);
+    if (header.settings != settings_checksum(trainer->settings) || header.corpus != corpus_checksum(trainer) ||
+        header.rows != trainer->rows || header.stride != trainer->step.stride || header.shards != trainer->input->shards ||
+        header.carry != 2 * trainer->step.window || header.draws != TRAINER_DRAWS)
+        return STATUS_OK;
+    size_t lanes = sizeof header + header.threads * lane_bytes(&header), table = table_size(&header);
+    uint64_t sums[3];
+    if (map->length != lanes + 2 * table + sizeof sums)
+        return error_set(err, STATUS_CORRUPT, "checkpoint '%s' is cut short", path);
+    memcpy(sums, map->data + lanes + 2 * table, sizeof sums);
+    if (sums[0] != checksum(map->data, lanes) || sums[1] != checksum(map->data + lanes, table) ||
+        sums[2] != checksum(map->data + lanes + table, table))
+        return error_set(err, STATUS_CORRUPT, "checkpoint '%s' fails its checksum", path);
+    *ours = true;
+    return STATUS_OK;
+}
+
+static enum status restore_lanes(struct trainer *trainer, const struct checkpoint_header *header, const char *bytes,
+                                 struct error *err) {
+    for (int i = 0; i < trainer->threads; i++)
+        lane_clear(&trainer->lanes[i]);
+    struct lane *lanes = calloc(header->threads, sizeof *lanes);
+    if (!lanes)
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate %u training threads", header->threads);
+    free(trainer->lanes);
+    trainer->lanes = lanes, trainer->threads = (int)header->threads;
+    for (int i = 0; i < trainer->threads; i++) {
+        struct lane *lane = &trainer->lanes[i];
+        enum status status = lane_create(trainer, lane, (uint64_t)i, err);
+        if (status)
+            return status;
+        memcpy(&lane->state, bytes, sizeof lane->state);
+        memcpy(lane->carry, bytes + sizeof lane->state, header->carry * sizeof *lane->carry);
+        memcpy(lane->draws, bytes + sizeof lane->state + header->carry * sizeof *lane->carry,
+               header->draws * sizeof *lane->draws);
+        bytes += lane_bytes(header);
+    }
+    return STATUS_OK;
+}
+
+static enum status restore(struct trainer *trainer, const struct file_map *map, struct error *err) {
+    struct checkpoint_header header;
+    memcpy(&header, map->data, sizeof header);
+    enum status status = restore_lanes(trainer, &header, map->data + sizeof header, err);
+    if (status)
+        return status;
+    const char *tables = map->data + sizeof header + header.threads * lane_bytes(&header);
+    memcpy(trainer->input->data, tables, table_size(&header));
+    memcpy(trainer->output->data, tables + table_size(&header), table_size(&header));
+    trainer->segment_size = header.segment_size, trainer->segments = header.segments;
+    trainer->next_segment = header.next_segment;
+    atomic_store(&trainer->words_done, header.words_done);
+    atomic_store(&trainer->steps_done, header.steps_done);
+    trainer->words_at_report = header.words_done;
+    trainer->epochs_reported = header.epochs_reported;
+    trainer->rate_scale = header.rate_scale;
+    trainer->epoch_loss = header.epoch_loss;
+    trainer->seconds_before = header.seconds;
+    trainer->started = machine_monotonic_seconds();
+    trainer->checkpoints = header.number + 1;
+    return STATUS_OK;
+}
+
+enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *err) {
+    uint64_t newest = 0;
+    int best = -1;
+    struct file_map maps[2] = {{0}};
+    enum status status = STATUS_OK;
+    *found = false;
+    for (int i = 0; i < 2; i++) {
+        char *path = checkpoint_path(trainer, (uint64_t)i);
+        struct error why = {0};
+        bool ours = false;
+        if (!path)
+            return error_set(err, STATUS_NO_MEMORY, "cannot allocate a path");
+        if (file_exists(path) && !file_map_open(&maps[i], path, &why) && !verify(trainer, &maps[i], path, &ours, &why) && ours) {
+            uint64_t number;
+            memcpy(&number, maps[i].data + offsetof(struct checkpoint_header, number), sizeof number);
+            if (best < 0 || number > newest)
+                best = i, newest = number;
+        }
+        if (why.status)
+            log_line(trainer->options->logger, LOG_WARNING, "%s", why.text);
+        free(path);
+    }
+    if (best >= 0)
+        status = restore(trainer, &maps[best], err);
+    *found = best >= 0 && !status;
+    for (int i = 0; i < 2; i++)
+        file_map_close(&maps[i]);
+    return status;
+}

@@ -1,0 +1,26 @@
+/* Threads for one phase of corpus reading: start all, wait for all, first failure wins. Private to train/. */
+#ifndef VECMILL_TRAIN_CORPUS_CREW_H
+#define VECMILL_TRAIN_CORPUS_CREW_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct crew {
+    int threads;
+    atomic_int *request;         /* enum train_request; may be NULL */
+    void (*tick)(void *context); /* called on the thread of crew_run about every 50 ms; may be NULL */
+    void *tick_context;
+    atomic_bool failed; /* a member failed: the others end at their next crew_check */
+};
+
+typedef enum status (*crew_work)(void *context, int index, struct error *err);
+
+/* Calls work(context, i, ...) for i in [0, crew->threads), each on a thread of its own; where the system gives no
+ * thread the caller's own does the work, one index after the other. Returns the failure that came first. */
+enum status crew_run(struct crew *crew, crew_work work, void *context, struct error *err) MUST_CHECK;
+/* For members between small pieces of work: CANCELLED or PAUSED when asked for, or when another member failed. */
+enum status crew_check(const struct crew *crew, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,45 @@
+/* From the tables of all threads to one vocabulary, and from their numbers to its ids. Private to train/. */
+#ifndef VECMILL_TRAIN_CORPUS_MERGE_H
+#define VECMILL_TRAIN_CORPUS_MERGE_H
+
+#include <stdint.h>
+
+#include "train/corpus.h"
+#include "train/corpus_count.h"
+
+/* Number of words in an id map that a word dropped for good maps to: the vocabulary has no such id. */
+#define CORPUS_DROPPED WORD_NONE
+
+/* The most frequent word, for messages. */
+struct corpus_top {
+    char word[64]; /* cut when longer */
+    uint64_t count;
+};
+
+/* Sums the counts over the threads and ranks the words: by falling count, ties by first appearance. least_count and
+ * most (0 = all) choose. maps: [crew->threads], each gets a fresh map from the thread's numbers (of its last
+ * generation) to ids, freed by the caller, also on failure. distinct, top: of all words. *vocabulary is NULL when no
+ * word is left. */
+struct corpus_ranking {
+    uint64_t least_count, most;
+    uint32_t **maps;
+    uint64_t distinct, kept_words;
+    struct corpus_top top;
+    struct vocabulary *vocabulary;
+};
+enum status corpus_rank(struct crew *crew, const struct corpus_counter *counters, struct corpus_ranking *ranking,
+                        struct error *err) MUST_CHECK;
+
+/* Writes the ids of all ranges, in the order of the text, to the file `ids`: dropped words left out, a sentence end
+ * behind each sentence that kept a word. The tables of the counters are not needed any more. done: numbers read so far,
+ * for progress. */
+struct corpus_remap {
+    struct corpus_counter *counters;
+    uint32_t *const *maps;
+    int ids;
+    atomic_ullong done;
+    uint64_t length, words;
+};
+enum status corpus_remap(struct crew *crew, struct corpus_remap *remap, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,130 @@
+/* Words of one thread with their counts: open addressing over records that are numbered by first appearance, so that
+ * frequent words, which appear early, lie close together. Private to train/. */
+#ifndef VECMILL_TRAIN_CORPUS_TABLE_H
+#define VECMILL_TRAIN_CORPUS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "embedding/embedding.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are loaded eight bytes at a time, first byte lowest");
+
+#define WORD_SHORT 16u                 /* words up to this length are compared without touching their text */
+#define WORD_IDS_MOST (UINT32_MAX - 2) /* UINT32_MAX and the value below it are marks */
+
+struct word {
+    uint64_t head;   /* first 8 bytes, zero-filled */
+    uint64_t rest;   /* short words: the next 8 bytes, zero-filled; long ones: where the whole word begins in `arena` */
+    uint64_t length; /* bytes */
+    uint64_t count;
+    uint64_t first; /* byte offset of the first appearance */
+    uint64_t hash;
+};
+
+/* How a word is found: the same for equal words wherever they come from. */
+struct word_key {
+    uint64_t head, rest, hash;
+};
+
+struct word_table {
+    struct word *words;
+    uint64_t *slots; /* tag (high half of the hash) above word number + 1; 0 is free */
+    char *arena;
+    uint64_t mask; /* slots - 1 */
+    uint64_t arena_length, arena_room;
+    uint64_t budget; /* bytes the three arrays may take together */
+    uint64_t seed;
+    uint64_t longest; /* bytes of the longest word ever added */
+    uint32_t size, room;
+    uint32_t most; /* WORD_IDS_MOST; less in tests */
+};
+
+/* What pruning took away. */
+struct word_loss {
+    uint64_t distinct, words, invalid_utf8;
+    uint32_t threshold; /* words seen up to this often went */
+};
+
+enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed, struct error *err) MUST_CHECK;
+void word_table_clear(struct word_table *table);
+/* Room for one more word of that length. *fits false: the budget does not allow it, prune first. REFUSED: too many
+ * words. */
+enum status word_table_reserve(struct word_table *table, size_t length, bool *fits, struct error *err) MUST_CHECK;
+/* Adds a word that is not there yet, seen once. Room was reserved. Returns its number. */
+uint32_t word_table_insert(struct word_table *table, const char *text, size_t length, const struct word_key *key,
+                           uint64_t first);
+/* Forgets the rarest words, as few counts as bring the table under half its budget, and numbers the others anew in the
+ * same order. map: [old size] gets the new number or WORD_NONE. NO_MEMORY when even words seen thousands of times do
+ * not fit. */
+enum status word_table_prune(struct word_table *table, uint32_t *map, struct word_loss *loss,
+                             struct error *err) MUST_CHECK;
+const char *word_text(const struct word_table *table, const struct word *word);
+bool word_equal(const struct word_table *a, const struct word *in_a, const struct word_table *b,
+                const struct word *in_b);
+/* Invalid UTF-8 parts in one copy of the word. */
+uint64_t word_invalid_utf8(const struct word_table *table, const struct word *word);
+
+static inline uint64_t word_load(const char *text) {
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    return bytes;
+}
+
+static inline uint64_t word_hash_step(uint64_t hash, uint64_t bytes) {
+    hash = (hash ^ bytes) * 0x9fb21c651e98df25u;
+    return hash ^ (hash >> 32);
+}
+
+static inline uint64_t word_hash_end(uint64_t hash, uint64_t length) {
+    hash = (hash ^ length) * 0xd6e8feb86659fd93u;
+    return hash ^ (hash >> 32);
+}
+
+/* Eight bytes at text, zero-filled when fewer are left. */
+static inline uint64_t word_piece(const char *text, size_t left) {
+    uint64_t bytes = 0;
+    memcpy(&bytes, text, left < 8 ? left : 8);
+    return bytes;
+}
+
+/* Short words take two steps whatever their length, so that a scanner needs no branch. */
+static inline struct word_key word_key(const char *text, size_t length, uint64_t seed) {
+    struct word_key key = {.head = word_piece(text, length), .hash = seed};
+    if (length > 8)
+        key.rest = word_piece(text + 8, length - 8);
+    key.hash = word_hash_step(word_hash_step(key.hash, key.head), key.rest);
+    for (size_t at = WORD_SHORT; at < length; at += 8)
+        key.hash = word_hash_step(key.hash, word_piece(text + at, length - at));
+    key.hash = word_hash_end(key.hash, length);
+    return key;
+}
+
+/* Fetches the record that the first slot of this hash names. */
+static inline void word_table_prefetch(const struct word_table *table, uint64_t hash) {
+    uint32_t number = (uint32_t)table->slots[hash & table->mask];
+    if (number != 0)
+        __builtin_prefetch(&table->words[number - 1], 1);
+}
+
+static inline uint32_t word_table_find(const struct word_table *table, const char *text, size_t length,
+                                       const struct word_key *key) {
+    const uint64_t *slots = table->slots;
+    for (uint64_t at = key->hash & table->mask;; at = (at + 1) & table->mask) {
+        uint64_t slot = slots[at];
+        if (slot == 0)
+            return WORD_NONE;
+        if (slot >> 32 != key->hash >> 32)
+            continue;
+        const struct word *word = &table->words[(uint32_t)slot - 1];
+        if (word->head != key->head || word->length != length)
+            continue;
+        if (length <= WORD_SHORT ? word->rest == key->rest : memcmp(table->arena + word->rest, text, length) == 0)
+            return (uint32_t)slot - 1;
+    }
+}
+
+#endif

@@ -1,0 +1,250 @@
+/* One training thread: packs kept words into chunks and hands the kernel block after block. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/trainer.h"
+
+static void *aligned_zeros(size_t bytes) {
+    size_t size = (bytes + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, size ? size : 64);
+    if (memory)
+        memset(memory, 0, size);
+    return memory;
+}
+
+static enum status noise_create(struct kernel_noise *noise, uint32_t words, struct error *err) {
+    uint32_t *ids = calloc(words + 16, sizeof *ids);
+    float **rows = calloc(words + 16, sizeof *rows);
+    float *shift = aligned_zeros((words + 16) * sizeof *shift), *repeat = aligned_zeros((words + 16) * sizeof *repeat);
+    noise->ids = ids, noise->rows = rows, noise->shift = shift, noise->repeat = repeat;
+    if (!ids || !rows || !shift || !repeat)
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate noise buffers of %u words", words);
+    return STATUS_OK;
+}
+
+static void noise_clear(struct kernel_noise *noise) {
+    free((void *)(uintptr_t)noise->ids);
+    free((void *)(uintptr_t)noise->rows);
+    free((void *)(uintptr_t)noise->shift);
+    free((void *)(uintptr_t)noise->repeat);
+}
+
+enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t number, struct error *err) {
+    const struct settings *settings = trainer->settings;
+    uint32_t window = (uint32_t)settings->window;
+    uint32_t noise = settings->exact_negatives ? KERNEL_BLOCK * 2 * window * (uint32_t)settings->negative : trainer->step.noise;
+    memset(lane, 0, sizeof *lane);
+    random_init(&lane->state.words, (uint64_t)settings->seed, 2 * number);
+    random_init(&lane->state.noise, (uint64_t)settings->seed, 2 * number + 1);
+    lane->state.draw = TRAINER_DRAWS;
+    /* A chunk of one-word sentences needs window separators for every word. */
+    lane->room = TRAINER_CHUNK_WORDS + 8 * window + 64;
+    size_t length = lane->room + 64;
+    lane->carry = calloc(2 * (size_t)window + 1, sizeof *lane->carry);
+    lane->draws = calloc(TRAINER_DRAWS + 16, sizeof *lane->draws);
+    lane->ids = calloc(length, sizeof *lane->ids);
+    lane->centres = calloc(length, sizeof *lane->centres);
+    lane->input = calloc(length, sizeof *lane->input);
+    lane->output = calloc(length, sizeof *lane->output);
+    lane->shift = aligned_zeros(length * sizeof *lane->shift);
+    lane->zero = aligned_zeros(trainer->step.stride * sizeof *lane->zero);
+    lane->workspace = aligned_zeros(trainer->options->kernel->train->workspace_size(&trainer->step));
+    if (!lane->carry || !lane->draws || !lane->ids || !lane->centres || !lane->input || !lane->output || !lane->shift ||
+        !lane->zero || !lane->workspace)
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate the buffers of a training thread");
+    for (int i = 0; i < 2; i++) {
+        enum status status = noise_create(&lane->noise[i], noise, err);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+void lane_clear(struct lane *lane) {
+    free(lane->carry);
+    free(lane->draws);
+    free(lane->ids);
+    free(lane->centres);
+    free(lane->input);
+    free(lane->output);
+    free(lane->shift);
+    free(lane->zero);
+    free(lane->workspace);
+    for (int i = 0; i < 2; i++)
+        noise_clear(&lane->noise[i]);
+    memset(lane, 0, sizeof *lane);
+}
+
+/* ---- packing ---------------------------------------------------------------------------------------------------- */
+
+static void pack_separators(struct lane *lane, uint32_t *n, uint32_t window) {
+    for (uint32_t i = 0; i < window; i++)
+        lane->ids[(*n)++] = KERNEL_NO_WORD;
+}
+
+/* A sentence that is cut by the end of the chunk goes on in the next one: its last words are context here and centres there. */
+static void pack_carry(struct lane *lane, uint32_t first, uint32_t n, uint32_t *n_centres, uint32_t window) {
+    uint32_t kept = n - first, carried = kept < 2 * window ? kept : 2 * window;
+    uint32_t later = kept < window ? kept : window; /* words that are not centres here */
+    while (*n_centres > 0 && lane->centres[*n_centres - 1] >= n - later)
+        (*n_centres)--;
+    memcpy(lane->carry, lane->ids + n - carried, carried * sizeof *lane->carry);
+    lane->state.carried = carried;
+    lane->state.carried_context = carried - later;
+    lane->state.in_sentence = 1;
+}
+
+static uint32_t pack_resume(struct lane *lane, uint32_t *n, uint32_t *n_centres) {
+    uint32_t first = *n;
+    for (uint32_t i = 0; i < lane->state.carried; i++) {
+        if (i >= lane->state.carried_context)
+            lane->centres[(*n_centres)++] = *n;
+        lane->ids[(*n)++] = lane->carry[i];
+    }
+    lane->state.carried = lane->state.carried_context = 0;
+    lane->state.in_sentence = 0;
+    return first;
+}
+
+/* Row pointers and shifts, computed ahead of the loops that use them. */
+static void pack_rows(const struct trainer *trainer, struct lane *lane, uint32_t n) {
+    size_t stride = trainer->step.stride;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t id = lane->ids[i];
+        bool word = id != KERNEL_NO_WORD;
+        const struct word_facts *facts = &trainer->facts[word ? id : 0];
+        lane->input[i] = word ? trainer->input->data + facts->place * stride : lane->zero;
+        lane->output[i] = word ? trainer->output->data + facts->place * stride : lane->zero;
+        lane->shift[i] = word ? facts->shift : 0.0f;
+    }
+    lane->chunk = (struct kernel_chunk){.ids = lane->ids,
+                                        .input = lane->input,
+                                        .output = lane->output,
+                                        .shift = lane->shift,
+                                        .centres = lane->centres,
+                                        .length = n};
+}
+
+bool lane_pack(struct trainer *trainer, struct lane *lane) {
+    struct lane_state *state = &lane->state;
+    const uint32_t *ids = trainer->corpus->ids;
+    uint32_t window = trainer->step.window, n = 0, n_centres = 0;
+    if (state->at == state->end && state->carried == 0)
+        return false;
+    pack_separators(lane, &n, window);
+    uint32_t first = pack_resume(lane, &n, &n_centres), limit = lane->room - 2 * window;
+    uint64_t at = state->at, end = state->end, words = 0;
+    while (at < end && n < limit && n_centres < TRAINER_CHUNK_WORDS) {
+        uint32_t id = ids[at++];
+        if (id == CORPUS_SENTENCE_END) {
+            if (n > first) {
+                pack_separators(lane, &n, window);
+                first = n;
+            }
+            continue;
+        }
+        words++;
+        bool kept = (uint32_t)(random_next(&state->words) >> 32) <= trainer->facts[id].keep;
+        lane->ids[n] = id;
+        lane->centres[n_centres] = n;
+        n += kept;
+        n_centres += kept;
+    }
+    state->at = at;
+    lane->words += words;
+    if (n > first && at < end)
+        pack_carry(lane, first, n, &n_centres, window);
+    pack_separators(lane, &n, window);
+    pack_rows(trainer, lane, n);
+    lane->chunk.n_centres = n_centres;
+    return true;
+}
+
+/* ---- noise ------------------------------------------------------------------------------------------------------ */
+
+static uint32_t noise_next(const struct trainer *trainer, struct lane *lane) {
+    if (lane->state.draw == TRAINER_DRAWS) {
+        sampler_fill(trainer->sampler, &lane->state.noise, lane->draws, TRAINER_DRAWS);
+        lane->state.draw = 0;
+    }
+    return lane->draws[lane->state.draw++];
+}
+
+static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
+    bool found = false;
+    for (uint32_t i = 0; i < n; i++)
+        found |= ids[i] == id;
+    return found;
+}
+
+static void noise_draw(const struct trainer *trainer, struct lane *lane, struct kernel_noise *noise, uint32_t n) {
+    uint32_t *ids = (uint32_t *)(uintptr_t)noise->ids;
+    float **rows = (float **)(uintptr_t)noise->rows;
+    float *shift = (float *)(uintptr_t)noise->shift, *repeat = (float *)(uintptr_t)noise->repeat;
+    bool unique = trainer->settings->unique && !trainer->settings->exact_negatives;
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t id = noise_next(trainer, lane);
+        while (unique && noise_drawn(ids, k, id))
+            id = noise_next(trainer, lane);
+        const struct word_facts *facts = &trainer->facts[id];
+        ids[k] = id;
+        rows[k] = trainer->output->data + facts->place * trainer->step.stride;
+        shift[k] = facts->shift;
+        repeat[k] = facts->repeat;
+    }
+}
+
+/* ---- training --------------------------------------------------------------------------------------------------- */
+
+static void draw_windows(const struct trainer *trainer, struct lane *lane, uint32_t windows[KERNEL_BLOCK]) {
+    uint64_t window = trainer->step.window;
+    for (uint32_t i = 0; i < KERNEL_BLOCK; i += 4) {
+        uint64_t bits = trainer->settings->dynamic_window ? random_next(&lane->state.words) : ~(uint64_t)0;
+        for (uint32_t j = 0; j < 4; j++, bits >>= 16)
+            windows[i + j] = 1 + (uint32_t)((bits & 0xffff) * window >> 16);
+    }
+}
+
+static void train_blocks(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
+    const struct kernel_train *train = trainer->options->kernel->train;
+    const struct kernel_chunk *chunk = &lane->chunk;
+    uint32_t windows[KERNEL_BLOCK];
+    noise_draw(trainer, lane, &lane->noise[0], step->noise);
+    for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
+        uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
+        struct kernel_noise *now = &lane->noise[first / KERNEL_BLOCK % 2], *next = &lane->noise[1 - first / KERNEL_BLOCK % 2];
+        bool more = first + KERNEL_BLOCK < chunk->n_centres;
+        if (more)
+            noise_draw(trainer, lane, next, step->noise);
+        draw_windows(trainer, lane, windows);
+        bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
+        train->block(step, lane->workspace, chunk, first, n, windows, now, more ? next : NULL,
+                     want_loss ? &lane->loss : NULL);
+        lane->steps++;
+    }
+}
+
+static void train_pairs(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
+    const struct kernel_chunk *chunk = &lane->chunk;
+    uint32_t windows[KERNEL_BLOCK], per_pair = (uint32_t)trainer->settings->negative;
+    for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
+        uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK, pairs = 0;
+        draw_windows(trainer, lane, windows);
+        for (uint32_t i = 0; i < n; i++)
+            pairs += step->cbow ? 1 : 2 * windows[i];
+        noise_draw(trainer, lane, &lane->noise[0], pairs * per_pair);
+        bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
+        trainer->options->kernel->train->pairs(step, lane->workspace, chunk, first, n, windows, &lane->noise[0], per_pair,
+                                               want_loss ? &lane->loss : NULL);
+        lane->steps++;
+    }
+}
+
+void lane_train(struct trainer *trainer, struct lane *lane) {
+    struct kernel_step step = trainer->step;
+    step.rate = (float)trainer_rate(trainer, atomic_load_explicit(&trainer->words_done, memory_order_relaxed));
+    if (trainer->settings->exact_negatives)
+        train_pairs(trainer, lane, &step);
+    else
+        train_blocks(trainer, lane, &step);
+}

@@ -1,0 +1,85 @@
+/* From trained tables to a model on disk. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/machine.h"
+#include "train/trainer.h"
+
+/* The input table without the bias column's constant: in place when the row keeps its length, else a copy. */
+static enum status strip_constant(struct trainer *trainer, struct error *err) {
+    struct table *table = trainer->input, *narrow = NULL;
+    uint32_t dim = (uint32_t)trainer->settings->dim;
+    if (table->columns == dim)
+        return STATUS_OK;
+    if ((dim + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD == table->stride) {
+        for (uint32_t id = 0; id < table->rows; id++)
+            table_row(table, id)[dim] = 0;
+        table->columns = dim;
+        return STATUS_OK;
+    }
+    enum status status = table_create(&narrow, table->rows, dim, table->shards, table->partition, err);
+    if (status)
+        return status;
+    for (uint32_t id = 0; id < table->rows; id++)
+        memcpy(table_row(narrow, id), table_row(table, id), dim * sizeof(float));
+    table_free(table);
+    trainer->input = narrow;
+    return STATUS_OK;
+}
+
+static enum status fill_info(const struct trainer *trainer, struct model_info *info, struct error *err) {
+    const struct train_options *options = trainer->options;
+    const struct train_progress *last = &trainer->progress;
+    struct buffer text = {0};
+    memset(info, 0, sizeof *info);
+    settings_write_text(trainer->settings, SETTING_OF_JOB, false, &text);
+    if (text.failed || text.length >= sizeof info->settings) {
+        buffer_clear(&text);
+        return error_set(err, STATUS_INTERNAL, "the settings do not fit the model's card");
+    }
+    snprintf(info->settings, sizeof info->settings, "%s", text.data);
+    buffer_clear(&text);
+    snprintf(info->name, sizeof info->name, "%s", options->name ? options->name : "model");
+    snprintf(info->corpus_digest, sizeof info->corpus_digest, "%s", options->corpus_digest ? options->corpus_digest : "");
+    snprintf(info->kernel, sizeof info->kernel, "%s", options->kernel->name);
+    snprintf(info->program, sizeof info->program, "vecmill %s", VECMILL_VERSION);
+    info->default_max_norm = trainer->settings->max_norm;
+    info->loss = last->loss;
+    info->words_trained = atomic_load(&trainer->words_done);
+    info->steps = atomic_load(&trainer->steps_done);
+    info->corpus_words = trainer->corpus->report.words;
+    info->corpus_bytes = trainer->corpus->report.bytes;
+    /* With one thread the same seed gives the same file: nothing of the clock goes into it then. */
+    bool repeatable = trainer->threads == 1;
+    info->created = repeatable ? 0 : machine_wall_seconds();
+    info->train_seconds = repeatable ? 0 : last->seconds;
+    info->words_per_second = repeatable || last->seconds <= 0 ? 0 : (double)info->words_trained / last->seconds;
+    return STATUS_OK;
+}
+
+enum status trainer_publish(struct trainer *trainer, struct train_result *result, struct error *err) {
+    struct model_info info;
+    struct model *model = NULL;
+    trainer_report(trainer, PHASE_PUBLISHING, 0, NULL);
+    enum status status = strip_constant(trainer, err);
+    if (!status)
+        status = fill_info(trainer, &info, err);
+    if (status)
+        return status;
+    struct table *output = NULL;
+    if (trainer->settings->save_output) {
+        output = trainer->output;
+        trainer->output = NULL;
+    }
+    struct vocabulary *vocabulary = trainer->corpus->vocabulary;
+    struct table *input = trainer->input;
+    trainer->corpus->vocabulary = NULL, trainer->input = NULL, trainer->vocabulary = NULL;
+    status = model_create(&model, vocabulary, input, output, &info, trainer->options->kernel, err);
+    if (!status)
+        status = model_save(model, trainer->options->output, result->model_digest, err);
+    model_drop(model);
+    if (!status)
+        trainer_report(trainer, PHASE_PUBLISHING, 1, NULL);
+    return status;
+}

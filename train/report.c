@@ -1,0 +1,76 @@
+/* Progress, as the caller hears of it. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/machine.h"
+#include "train/trainer.h"
+
+/* Shares of the whole job that its phases take, for the one number people look at. */
+#define SHARE_VOCABULARY 0.05
+#define SHARE_TRAINING 0.92
+
+static double mean_loss(const struct kernel_loss *loss) {
+    return loss->positives ? loss->sum / (double)loss->positives : NAN;
+}
+
+void trainer_report(struct trainer *trainer, enum train_phase phase, double share, const char *note) {
+    struct train_progress *progress = &trainer->progress;
+    uint64_t words = atomic_load(&trainer->words_done);
+    double done = trainer->words_total ? (double)words / (double)trainer->words_total : 0;
+    progress->magic = TRAIN_PROGRESS_MAGIC;
+    progress->phase = (uint32_t)phase;
+    progress->words = words, progress->words_total = trainer->words_total;
+    progress->step = atomic_load(&trainer->steps_done);
+    progress->epochs = (uint64_t)trainer->settings->epochs;
+    progress->seconds = trainer->seconds_before + (trainer->started > 0 ? machine_monotonic_seconds() - trainer->started : 0);
+    progress->learning_rate = trainer_rate(trainer, words);
+    snprintf(progress->note, sizeof progress->note, "%s", note ? note : "");
+    if (phase == PHASE_VOCABULARY) {
+        progress->progress = SHARE_VOCABULARY * share;
+    } else if (phase == PHASE_TRAINING) {
+        progress->progress = SHARE_VOCABULARY + SHARE_TRAINING * done;
+        progress->epoch = done >= 1 ? progress->epochs : (uint64_t)(done * (double)progress->epochs) + 1;
+        if (progress->epoch_ended)
+            progress->epoch = trainer->epochs_reported;
+        progress->words_per_second = trainer->recent_rate;
+        progress->eta_seconds = trainer->recent_rate > 0 ? (double)(trainer->words_total - words) / trainer->recent_rate : 0;
+    } else {
+        progress->progress = SHARE_VOCABULARY + SHARE_TRAINING + (1 - SHARE_VOCABULARY - SHARE_TRAINING) * share;
+        progress->eta_seconds = 0;
+    }
+    if (trainer->options->on_progress)
+        trainer->options->on_progress(trainer->options->context, progress);
+    progress->epoch_ended = progress->checkpointed = 0;
+    progress->note[0] = 0;
+}
+
+/* Called by the first thread only, between its chunks. An epoch ends when its words have been passed, give or take the
+ * chunks that other threads still hold. */
+void trainer_report_if_due(struct trainer *trainer) {
+    double now = machine_monotonic_seconds(), passed = now - trainer->last_report;
+    uint64_t words = atomic_load(&trainer->words_done), per_epoch = trainer->corpus->words;
+    bool ended = per_epoch && words / per_epoch > trainer->epochs_reported;
+    if (passed < trainer->settings->progress_interval && !ended)
+        return;
+    struct kernel_loss loss;
+#pragma omp critical(trainer_loss)
+    {
+        loss = ended ? trainer->epoch_loss : trainer->recent_loss;
+        trainer->recent_loss = (struct kernel_loss){0};
+        if (ended)
+            trainer->epoch_loss = (struct kernel_loss){0};
+    }
+    if (passed > 0) {
+        double rate = (double)(words - trainer->words_at_report) / passed;
+        trainer->recent_rate = trainer->recent_rate > 0 ? 0.7 * trainer->recent_rate + 0.3 * rate : rate;
+    }
+    trainer->words_at_report = words;
+    trainer->last_report = now;
+    if (loss.positives)
+        trainer->progress.loss = mean_loss(&loss);
+    trainer->progress.epoch_ended = ended;
+    if (ended)
+        trainer->epochs_reported = words / per_epoch;
+    trainer_report(trainer, PHASE_TRAINING, 0, NULL);
+}

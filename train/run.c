@@ -1,0 +1,128 @@
+/* The whole road: corpus, admission, tables, epochs, model. */
+#include <math.h>
+#include <string.h>
+
+#include "base/machine.h"
+#include "train/trainer.h"
+
+/* Strings, offsets, hash index of a word in the vocabulary: mean over natural text, rounded up. */
+#define WORD_BYTES 64
+
+uint64_t train_memory(const struct settings *settings, uint64_t words, int threads) {
+    uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
+    uint64_t tables = 2 * table_bytes(rows, (uint32_t)settings->dim + 1);
+    uint64_t per_word = WORD_BYTES + sizeof(struct word_facts) + 8; /* and the sampler's alias table */
+    uint64_t noise = (uint64_t)(settings->shared_negatives > settings->negative ? settings->shared_negatives : settings->negative);
+    uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
+    uint64_t lane = (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
+    return tables + words * per_word + (uint64_t)threads * lane;
+}
+
+static uint64_t memory_allowed(const struct settings *settings) {
+    uint64_t allowed = machine_memory_limit();
+    if (settings->max_memory > 0 && (uint64_t)settings->max_memory < allowed)
+        allowed = (uint64_t)settings->max_memory;
+    return allowed;
+}
+
+static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads, uint64_t allowed) {
+    struct settings try = *settings;
+    int64_t low = 0, high = settings->dim;
+    while (low + 1 < high) {
+        try.dim = (low + high) / 2;
+        *(train_memory(&try, words, threads) <= allowed ? &low : &high) = try.dim;
+    }
+    return low;
+}
+
+static enum status admit(const struct settings *settings, const struct corpus *corpus, int threads, struct error *err) {
+    uint64_t words = vocabulary_size(corpus->vocabulary), need = train_memory(settings, words, threads);
+    uint64_t allowed = memory_allowed(settings);
+    if (need <= allowed)
+        return STATUS_OK;
+    int64_t dim = largest_dim(settings, words, threads, allowed);
+    return error_set_key(err, STATUS_NO_MEMORY, "dim",
+                         "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the largest dim that fits is %lld",
+                         (unsigned long long)words, (long long)settings->dim, (unsigned long long)need,
+                         (unsigned long long)allowed, (long long)dim);
+}
+
+struct reading {
+    const struct train_options *options;
+    double last;
+};
+
+static void report_reading(void *context, double share, const struct corpus_report *report) {
+    struct reading *reading = context;
+    double now = machine_monotonic_seconds();
+    if (!reading->options->on_progress || now - reading->last < reading->options->settings->progress_interval)
+        return;
+    reading->last = now;
+    struct train_progress progress = {.magic = TRAIN_PROGRESS_MAGIC, .phase = PHASE_VOCABULARY, .progress = 0.05 * share, .loss = NAN};
+    progress.epochs = (uint64_t)reading->options->settings->epochs;
+    progress.learning_rate = reading->options->settings->learning_rate;
+    if (report)
+        progress.corpus = *report;
+    reading->options->on_progress(reading->options->context, &progress);
+}
+
+static enum status start_or_resume(struct trainer *trainer, struct error *err) {
+    bool found = false;
+    if (trainer->options->resume) {
+        enum status status = checkpoint_load(trainer, &found, err);
+        if (status)
+            return status;
+    }
+    if (!found)
+        trainer_init_tables(trainer);
+    trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
+    return STATUS_OK;
+}
+
+static enum status train_corpus(const struct train_options *options, struct corpus *corpus, struct train_result *result,
+                                struct error *err) {
+    struct trainer trainer;
+    enum status status = trainer_create(&trainer, options, corpus, err);
+    if (!status)
+        status = start_or_resume(&trainer, err);
+    if (!status)
+        status = trainer_run(&trainer, err);
+    if (!status)
+        status = trainer_publish(&trainer, result, err);
+    result->last = trainer.progress;
+    trainer_clear(&trainer);
+    return status;
+}
+
+enum status train_run(const struct train_options *options, struct train_result *result, struct error *err) {
+    const struct settings *settings = options->settings;
+    struct reading reading = {.options = options};
+    struct corpus *corpus = NULL;
+    double started = machine_monotonic_seconds();
+    int threads = settings->threads ? (int)settings->threads : machine_threads();
+    memset(result, 0, sizeof *result);
+    enum status status = settings_check(settings, err);
+    if (!status)
+        status = folder_create(options->work, err);
+    if (status)
+        return status;
+    struct corpus_options reading_options = {.settings = settings,
+                                             .path = options->corpus,
+                                             .work = options->work,
+                                             .threads = threads,
+                                             .request = options->request,
+                                             .on_progress = report_reading,
+                                             .context = &reading};
+    status = corpus_create(&corpus, &reading_options, err);
+    if (!status) {
+        result->corpus = corpus->report;
+        status = admit(settings, corpus, threads, err);
+    }
+    if (!status)
+        status = train_corpus(options, corpus, result, err);
+    corpus_free(corpus);
+    if (!status)
+        status = path_remove(options->work, err);
+    result->seconds = machine_monotonic_seconds() - started;
+    return status;
+}

@@ -1,0 +1,345 @@
+/* The state all training threads share, and the loop over epochs. */
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/machine.h"
+#include "train/trainer.h"
+
+/* ---- noise distribution ----------------------------------------------------------------------------------------- */
+
+enum status train_sampler_create(const struct settings *settings, const struct vocabulary *vocabulary,
+                                 struct sampler **sampler, struct error *err) {
+    static const enum sampler_kind kinds[] = {
+        [NOISE_LOG_UNIFORM] = SAMPLER_LOG_UNIFORM, [NOISE_UNIGRAM] = SAMPLER_UNIGRAM, [NOISE_UNIFORM] = SAMPLER_UNIFORM};
+    return sampler_create(sampler, kinds[settings->sampler], vocabulary_size(vocabulary), vocabulary_counts(vocabulary),
+                          settings->sampler_power, err);
+}
+
+/* The number of tries in which `wanted` different ids are expected: sum of 1 - (1 - P)^tries. Training with unique draws uses
+ * this one number for every block, so that the shifts can be a table; single draws differ from it by a few per cent. */
+static double expected_tries(const struct trainer *trainer, double wanted) {
+    double low = wanted, high = wanted;
+    for (int step = 0; step < 200; step++) {
+        double tries = step < 60 && low == high ? high * 2 : (low + high) / 2, sum = 0;
+        for (uint32_t id = 0; id < trainer->rows; id++)
+            sum -= expm1(tries * log1p(-fmin(sampler_probability(trainer->sampler, id), 1 - 1e-15)));
+        if (sum >= wanted)
+            high = tries;
+        else if (low == high)
+            low = high = tries;
+        else
+            low = tries;
+        if (high > low && high - low < 1e-3)
+            break;
+    }
+    return high;
+}
+
+static void noise_tables(struct trainer *trainer) {
+    const struct settings *settings = trainer->settings;
+    bool unique = settings->unique && !settings->exact_negatives;
+    double draws = (double)trainer->step.noise, scale = (double)settings->negative / draws;
+    double tries = unique ? expected_tries(trainer, draws) : draws;
+    bool shifted = settings->objective != OBJECTIVE_NEGATIVE_SAMPLING;
+#pragma omp parallel for num_threads(trainer->threads) schedule(static)
+    for (uint32_t id = 0; id < trainer->rows; id++) {
+        double p = sampler_probability(trainer->sampler, id);
+        double expected = unique ? -expm1(tries * log1p(-fmin(p, 1 - 1e-15))) : draws * p;
+        trainer->facts[id].repeat = (float)(unique ? 1 : 1 + draws * p);
+        /* A word the sampler never draws (possible with power 0 counts only) keeps the shift of the rarest. */
+        trainer->facts[id].shift = shifted ? (float)log(fmax(expected * scale, 1e-12)) : 0.0f;
+    }
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+static void keep_table(struct trainer *trainer) {
+    double total = (double)trainer->corpus->words, sample = trainer->settings->sample;
+    for (uint32_t id = 0; id < trainer->rows; id++) {
+        double f = (double)vocabulary_count(trainer->vocabulary, id) / (sample * total);
+        double keep = sample > 0 ? (sqrt(f) + 1) / f : 1;
+        trainer->facts[id].keep = keep >= 1 ? UINT32_MAX : (uint32_t)(keep * 4294967296.0);
+    }
+}
+
+static void place_table(struct trainer *trainer) {
+    const struct table *table = trainer->input;
+    for (uint32_t id = 0; id < trainer->rows; id++)
+        trainer->facts[id].place = (uint32_t)((size_t)(table_row(table, id) - table->data) / table->stride);
+}
+
+/* Each row has its own stream of random numbers, so that start values do not depend on shards or threads. */
+void trainer_init_tables(struct trainer *trainer) {
+    const struct settings *settings = trainer->settings;
+    uint32_t dim = (uint32_t)settings->dim;
+    double total = (double)trainer->corpus->words;
+#pragma omp parallel for num_threads(trainer->threads) schedule(static)
+    for (uint32_t id = 0; id < trainer->rows; id++) {
+        struct random random;
+        random_init(&random, (uint64_t)settings->seed, (uint64_t)1 << 32 | id);
+        float *input = table_row(trainer->input, id), *output = table_row(trainer->output, id);
+        memset(input, 0, trainer->step.stride * sizeof *input);
+        memset(output, 0, trainer->step.stride * sizeof *output);
+        for (uint32_t j = 0; j < dim; j++) {
+            double u = random_unit(&random);
+            input[j] = (float)(settings->init == INIT_WORD2VEC ? (u - 0.5) / dim : 2 * u - 1);
+        }
+        for (uint32_t j = 0; settings->init == INIT_TENSORFLOW && j < dim; j++)
+            output[j] = (float)(random_truncated_normal(&random) / sqrt((double)dim));
+        if (!trainer->step.has_bias)
+            continue;
+        input[dim] = 1;
+        if (settings->bias == BIAS_LOG_PROBABILITY)
+            output[dim] = (float)log((double)vocabulary_count(trainer->vocabulary, id) / total);
+    }
+}
+
+static void step_from_settings(struct trainer *trainer, size_t stride) {
+    const struct settings *s = trainer->settings;
+    double z = 1.0 / (double)s->num_true;
+    uint32_t shared = (uint32_t)(s->shared_negatives ? s->shared_negatives : s->negative);
+    uint32_t noise = s->exact_negatives ? (uint32_t)s->negative : shared;
+    bool softmax = s->objective == OBJECTIVE_SAMPLED_SOFTMAX;
+    trainer->step = (struct kernel_step){
+        .stride = stride,
+        .columns = (uint32_t)s->dim + (s->bias != BIAS_NONE),
+        .has_bias = s->bias != BIAS_NONE,
+        .cbow = s->architecture == ARCHITECTURE_CBOW,
+        .loss_kind = softmax ? KERNEL_SOFTMAX : KERNEL_LOGISTIC,
+        .noise = noise,
+        .window = (uint32_t)s->window,
+        .remove_hits = s->remove_accidental_hits == HITS_YES || (s->remove_accidental_hits == HITS_AUTO && softmax),
+        .guard = s->guard && !s->exact_negatives,
+        .guard_repeat = (float)s->guard_repeat,
+        .guard_output = (float)s->guard_output,
+        .guard_input = (float)s->guard_input,
+        .positive_a = (float)(s->pos_weight * z),
+        .positive_b = (float)(1 + (s->pos_weight - 1) * z),
+        .negative_weight = (float)((double)s->negative / noise * z),
+        .input_rate = (float)s->input_rate,
+    };
+}
+
+static enum status allocate(struct trainer *trainer, struct error *err) {
+    trainer->facts = calloc(trainer->rows, sizeof *trainer->facts);
+    trainer->lanes = calloc((size_t)trainer->threads, sizeof *trainer->lanes);
+    if (!trainer->facts || !trainer->lanes)
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate the tables of %u words", trainer->rows);
+    return STATUS_OK;
+}
+
+enum status trainer_create(struct trainer *trainer, const struct train_options *options, struct corpus *corpus,
+                           struct error *err) {
+    const struct settings *settings = options->settings;
+    uint32_t columns = (uint32_t)settings->dim + (settings->bias != BIAS_NONE);
+    enum partition partition = settings->partition == PARTITION_BY_DIV ? PARTITION_DIV : PARTITION_MOD;
+    memset(trainer, 0, sizeof *trainer);
+    trainer->options = options, trainer->settings = settings, trainer->corpus = corpus;
+    trainer->vocabulary = corpus->vocabulary;
+    trainer->rows = vocabulary_size(corpus->vocabulary);
+    trainer->threads = settings->threads ? (int)settings->threads : machine_threads();
+    trainer->words_total = corpus->words * (uint64_t)settings->epochs;
+    trainer->rate_scale = 1;
+    trainer->progress.loss = NAN;
+    trainer->progress.corpus = corpus->report;
+    trainer->segment_size = corpus->length / ((uint64_t)trainer->threads * 16) + 1;
+    if (trainer->segment_size > 65536)
+        trainer->segment_size = 65536;
+    trainer->segments = (corpus->length + trainer->segment_size - 1) / trainer->segment_size;
+    enum status status;
+    if ((status = allocate(trainer, err)) || (status = train_sampler_create(settings, trainer->vocabulary, &trainer->sampler, err)) ||
+        (status = table_create(&trainer->input, trainer->rows, columns, (uint32_t)settings->shards, partition, err)) ||
+        (status = table_create(&trainer->output, trainer->rows, columns, (uint32_t)settings->shards, partition, err)))
+        return status;
+    step_from_settings(trainer, trainer->input->stride);
+    if (settings->unique && trainer->step.noise > sampler_support(trainer->sampler))
+        return error_set_key(err, STATUS_REFUSED, "negative", "a unique draw of %u noise words needs as many words, the vocabulary has %u",
+                             trainer->step.noise, sampler_support(trainer->sampler));
+    keep_table(trainer);
+    place_table(trainer);
+    noise_tables(trainer);
+    for (int i = 0; i < trainer->threads; i++)
+        if ((status = lane_create(trainer, &trainer->lanes[i], (uint64_t)i, err)))
+            return status;
+    return STATUS_OK;
+}
+
+void trainer_clear(struct trainer *trainer) {
+    for (int i = 0; trainer->lanes && i < trainer->threads; i++)
+        lane_clear(&trainer->lanes[i]);
+    free(trainer->lanes);
+    free(trainer->facts);
+    sampler_free(trainer->sampler);
+    table_free(trainer->input);
+    table_free(trainer->output);
+    memset(trainer, 0, sizeof *trainer);
+}
+
+double trainer_rate(const struct trainer *trainer, uint64_t words_done) {
+    const struct settings *settings = trainer->settings;
+    double left = settings->schedule == SCHEDULE_LINEAR ? 1 - (double)words_done / ((double)trainer->words_total + 1) : 1;
+    return fmax(settings->learning_rate * left, settings->min_learning_rate) * trainer->rate_scale;
+}
+
+/* ---- finite ----------------------------------------------------------------------------------------------------- */
+
+static enum status check_table(struct trainer *trainer, const struct table *table, const char *name, struct error *err) {
+    size_t floats = (size_t)table->rows * table->stride;
+    if (trainer->options->kernel->first_nonfinite(table->data, floats) == floats)
+        return STATUS_OK;
+    for (uint32_t id = 0; id < table->rows; id++) {
+        size_t column = trainer->options->kernel->first_nonfinite(table_row(table, id), table->stride), length;
+        if (column == table->stride)
+            continue;
+        const char *word = vocabulary_word(trainer->vocabulary, id, &length);
+        uint64_t words = atomic_load(&trainer->words_done);
+        return error_set(err, STATUS_DIVERGED,
+                         "training diverged: the %s row of '%.*s' (id %u) holds a non-finite value in column %zu at step %llu, "
+                         "learning rate %g; try a smaller learning_rate or keep guard = true",
+                         name, (int)(length < 80 ? length : 80), word, id, column,
+                         (unsigned long long)atomic_load(&trainer->steps_done), trainer_rate(trainer, words));
+    }
+    return STATUS_OK;
+}
+
+enum status trainer_check(struct trainer *trainer, struct error *err) {
+    enum status status = check_table(trainer, trainer->input, "input", err);
+    return status ? status : check_table(trainer, trainer->output, "output", err);
+}
+
+/* Between full checks: the noise rows of the last block and the loss. A NaN reaches them within a few blocks. */
+static bool lane_looks_finite(const struct trainer *trainer, const struct lane *lane) {
+    const struct kernel_noise *noise = &lane->noise[0];
+    float loss = (float)lane->loss.sum;
+    for (uint32_t k = 0; k < trainer->step.noise && noise->rows[k]; k++)
+        if (trainer->options->kernel->first_nonfinite(noise->rows[k], trainer->step.stride) < trainer->step.stride)
+            return false;
+    return trainer->options->kernel->first_nonfinite(&loss, 1) == 1;
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------------- */
+
+static bool lane_next_segment(struct trainer *trainer, struct lane *lane) {
+    uint64_t all = trainer->segments * (uint64_t)trainer->settings->epochs, segment;
+#pragma omp atomic capture
+    segment = trainer->next_segment++;
+    if (segment >= all)
+        return false;
+    uint64_t first = segment % trainer->segments * trainer->segment_size, end = first + trainer->segment_size;
+    lane->state.segment = segment;
+    lane->state.at = first;
+    lane->state.end = end < trainer->corpus->length ? end : trainer->corpus->length;
+    return true;
+}
+
+static void lane_account(struct trainer *trainer, struct lane *lane) {
+    atomic_fetch_add(&trainer->words_done, lane->words);
+    atomic_fetch_add(&trainer->steps_done, lane->steps);
+    if (!lane_looks_finite(trainer, lane)) {
+        atomic_store(&trainer->nonfinite, true);
+        atomic_store(&trainer->halt, true);
+    }
+#pragma omp critical(trainer_loss)
+    {
+        trainer->epoch_loss.sum += lane->loss.sum, trainer->epoch_loss.positives += lane->loss.positives;
+        trainer->recent_loss.sum += lane->loss.sum, trainer->recent_loss.positives += lane->loss.positives;
+    }
+    lane->words = lane->steps = 0;
+    lane->loss = (struct kernel_loss){0};
+}
+
+static void watch(struct trainer *trainer) {
+    double now = machine_monotonic_seconds(), interval = trainer->settings->checkpoint_interval;
+    if (trainer->options->request && atomic_load(trainer->options->request) != REQUEST_NONE)
+        atomic_store(&trainer->halt, true);
+    if (interval > 0 && now - trainer->last_checkpoint > interval)
+        atomic_store(&trainer->halt, true);
+    trainer_report_if_due(trainer);
+}
+
+static void lane_run(struct trainer *trainer, struct lane *lane, bool watching) {
+    while (!atomic_load_explicit(&trainer->halt, memory_order_relaxed)) {
+        if (!lane_pack(trainer, lane)) {
+            if (!lane_next_segment(trainer, lane))
+                return;
+            continue;
+        }
+        lane_train(trainer, lane);
+        lane_account(trainer, lane);
+        if (watching)
+            watch(trainer);
+    }
+}
+
+static bool all_done(const struct trainer *trainer) {
+    if (trainer->next_segment < trainer->segments * (uint64_t)trainer->settings->epochs)
+        return false;
+    for (int i = 0; i < trainer->threads; i++)
+        if (trainer->lanes[i].state.at < trainer->lanes[i].state.end || trainer->lanes[i].state.carried)
+            return false;
+    return true;
+}
+
+/* Back to the last checkpoint, or to the start, with half the learning rate. */
+static enum status roll_back(struct trainer *trainer, struct error *err) {
+    struct error why = {0};
+    bool found = false;
+    enum status status = trainer_check(trainer, &why);
+    double scale = trainer->rate_scale / 2;
+    if (trainer->settings->on_nonfinite == NONFINITE_FAIL || trainer->settings->learning_rate * scale < trainer->settings->min_learning_rate)
+        return error_set(err, STATUS_DIVERGED, "%s", status ? why.text : "training diverged: the loss is not finite");
+    status = checkpoint_load(trainer, &found, err);
+    if (status)
+        return status;
+    if (!found) {
+        for (int i = 0; i < trainer->threads; i++) {
+            lane_clear(&trainer->lanes[i]);
+            if ((status = lane_create(trainer, &trainer->lanes[i], (uint64_t)i, err)))
+                return status;
+        }
+        trainer->next_segment = 0;
+        atomic_store(&trainer->words_done, 0);
+        atomic_store(&trainer->steps_done, 0);
+        trainer_init_tables(trainer);
+    }
+    trainer->rate_scale = scale;
+    trainer->epoch_loss = trainer->recent_loss = (struct kernel_loss){0};
+    char note[256];
+    snprintf(note, sizeof note, "a value was not finite: went back to %s with learning rate %g",
+             found ? "the last checkpoint" : "the start", trainer->settings->learning_rate * scale);
+    trainer_report(trainer, PHASE_TRAINING, 0, note);
+    return STATUS_OK;
+}
+
+static enum status run_until_halt(struct trainer *trainer, struct error *err) {
+    atomic_store(&trainer->halt, false);
+    atomic_store(&trainer->nonfinite, false);
+#pragma omp parallel num_threads(trainer->threads)
+    lane_run(trainer, &trainer->lanes[omp_get_thread_num()], omp_get_thread_num() == 0);
+    int request = trainer->options->request ? atomic_load(trainer->options->request) : REQUEST_NONE;
+    if (request == REQUEST_CANCEL)
+        return error_set(err, STATUS_CANCELLED, "training was cancelled");
+    struct error found = {0};
+    if (atomic_load(&trainer->nonfinite) || trainer_check(trainer, &found))
+        return roll_back(trainer, err);
+    if (all_done(trainer))
+        return STATUS_OK;
+    enum status status = checkpoint_save(trainer, err);
+    if (status)
+        return status;
+    return request == REQUEST_STOP ? error_set(err, STATUS_PAUSED, "training stopped at a checkpoint") : STATUS_OK;
+}
+
+enum status trainer_run(struct trainer *trainer, struct error *err) {
+    trainer->started = trainer->last_report = trainer->last_checkpoint = machine_monotonic_seconds();
+    trainer->words_at_report = atomic_load(&trainer->words_done);
+    enum status status = STATUS_OK;
+    while (!status && !all_done(trainer))
+        status = run_until_halt(trainer, err);
+    if (!status)
+        trainer_report_if_due(trainer); /* the last epoch may have ended on another thread */
+    return status;
+}

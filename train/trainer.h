@@ -1,0 +1,113 @@
+/* The trainer's own parts: state shared by its threads, the state of one thread, and how both survive a restart. Private to train/. */
+#ifndef VECMILL_TRAIN_TRAINER_H
+#define VECMILL_TRAIN_TRAINER_H
+
+#include <stdatomic.h>
+
+#include "kernel/train_step.h"
+#include "train/corpus.h"
+
+#define TRAINER_DRAWS 4096        /* noise ids drawn at a time */
+#define TRAINER_CHUNK_WORDS 3072  /* kept words packed at a time */
+#define TRAINER_LOSS_EVERY 256    /* the loss is taken on one block in so many */
+
+/* What one thread needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it stands, `carry` and `draws`
+ * (allocated, lengths by settings) behind it. */
+struct lane_state {
+    struct random words;       /* subsampling, windows */
+    struct random noise;
+    uint64_t segment;          /* number over all epochs of the segment under way */
+    uint64_t at, end;          /* positions in corpus->ids; at == end: the segment is done */
+    uint64_t blocks;
+    uint32_t carried;          /* kept words of an unfinished sentence that the next chunk begins with */
+    uint32_t carried_context;  /* how many of them were centres already */
+    uint32_t draw;             /* next unused noise id */
+    uint32_t in_sentence;      /* the sentence goes on from the last chunk */
+};
+
+/* One training thread. */
+struct lane {
+    struct lane_state state;
+    uint32_t *carry;           /* [2 window] */
+    uint32_t *draws;           /* [TRAINER_DRAWS + noise] */
+    /* The chunk under way. */
+    struct kernel_chunk chunk;
+    uint32_t *ids, *centres;
+    float **input, **output, *shift, *zero;
+    uint32_t room;             /* positions */
+    /* Noise of the block under way and of the next one. */
+    struct kernel_noise noise[2];
+    struct kernel_workspace *workspace;
+    /* Since the last report. */
+    struct kernel_loss loss;
+    uint64_t steps, words;
+};
+
+/* What the threads look up for each word they pass, in one quarter of a cache line. */
+struct word_facts {
+    uint32_t place;            /* row number in table->data: what sharding comes down to */
+    uint32_t keep;             /* keep the word when 32 random bits are not above */
+    float shift;               /* log expected count in the noise; 0 for negative sampling */
+    float repeat;              /* 1 + K q */
+};
+
+struct trainer {
+    const struct train_options *options;
+    const struct settings *settings;
+    struct corpus *corpus;
+    const struct vocabulary *vocabulary; /* corpus's, until it is given to the model */
+    struct sampler *sampler;
+    struct table *input, *output;
+    struct kernel_step step;   /* rate is each lane's own copy's */
+    uint32_t rows;
+    struct word_facts *facts;  /* [rows] */
+    struct lane *lanes;
+    int threads;
+    uint64_t segment_size, segments, next_segment; /* segments: of one epoch */
+    double rate_scale;         /* halved by each rollback */
+    uint64_t words_total;      /* over all epochs */
+    _Atomic uint64_t words_done, steps_done;
+    atomic_bool halt;          /* lanes return after their chunk */
+    atomic_bool nonfinite;
+    /* Loss sums of the present epoch and since the last report; under report_lock of run.c (a critical section). */
+    struct kernel_loss epoch_loss, recent_loss;
+    uint64_t epochs_reported, checkpoints; /* checkpoints: number of the next one */
+    double started, last_report, last_checkpoint, seconds_before; /* monotonic; seconds of earlier runs */
+    uint64_t words_at_report;
+    double recent_rate;        /* words per second, smoothed */
+    struct train_progress progress;
+};
+
+/* lane.c */
+enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t number, struct error *err) MUST_CHECK;
+void lane_clear(struct lane *lane);
+/* Packs the next kept words of the lane's segment; false when the segment is used up. */
+bool lane_pack(struct trainer *trainer, struct lane *lane);
+/* Trains on the packed chunk. */
+void lane_train(struct trainer *trainer, struct lane *lane);
+
+/* trainer.c */
+enum status trainer_create(struct trainer *trainer, const struct train_options *options, struct corpus *corpus,
+                           struct error *err) MUST_CHECK;
+void trainer_clear(struct trainer *trainer);
+void trainer_init_tables(struct trainer *trainer);
+/* All epochs; PAUSED, CANCELLED, DIVERGED, ... */
+enum status trainer_run(struct trainer *trainer, struct error *err) MUST_CHECK;
+double trainer_rate(const struct trainer *trainer, uint64_t words_done);
+/* Looks at every float of both tables: DIVERGED naming table, word, column, step and rate. */
+enum status trainer_check(struct trainer *trainer, struct error *err) MUST_CHECK;
+
+/* report.c */
+void trainer_report(struct trainer *trainer, enum train_phase phase, double share, const char *note);
+void trainer_report_if_due(struct trainer *trainer);
+
+/* checkpoint.c: work/checkpoint-0 and -1, written in turn; the newest that verifies and belongs to the same settings and corpus
+ * is loaded. */
+enum status checkpoint_save(struct trainer *trainer, struct error *err) MUST_CHECK;
+/* *found false: there is none that can be used (a note says why when one was damaged). */
+enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *err) MUST_CHECK;
+
+/* publish.c */
+enum status trainer_publish(struct trainer *trainer, struct train_result *result, struct error *err) MUST_CHECK;
+
+#endif
