@@ -372,7 +372,7 @@ bool file_exists(const char *path) {
 enum status file_size(const char *path, uint64_t *size, struct error *err) {
     struct stat info;
     if (stat(path, &info) != 0) {
-        return error_set_errno(err, errno, "cannot stat '%s'", path);
+        return error_set_errno(err, errno, "cannot open '%s'", path);
     }
     *size = (uint64_t)info.st_size;
     return STATUS_OK;

@@ -186,8 +186,16 @@ enum status settings_read_file(struct settings *settings, const char *path, unsi
     return status;
 }
 
-/* What Kubernetes puts into the environment of a pod beside a Service of the name vecmill. */
-static bool is_service_link(const char *name) {
+/* What is ours but no setting, and what Kubernetes puts into the environment of a pod beside a Service called vecmill. */
+static bool is_no_setting(const char *name) {
+#ifdef VECMILL_FAILPOINTS
+    if (strncmp(name, "FAILPOINTS=", 11) == 0) {
+        return true;
+    }
+#endif
+    if (strncmp(name, "CONF=", 5) == 0) {
+        return true;
+    }
     return strncmp(name, "SERVICE_", 8) == 0 || strncmp(name, "PORT_", 5) == 0 || strncmp(name, "PORT=", 5) == 0;
 }
 
@@ -216,7 +224,7 @@ static enum status read_variable(struct settings *settings, const char *variable
     const char *from = variable + 8;
     char name[64];
     size_t length = (size_t)(equals - from);
-    if (is_service_link(from) || strncmp(from, "CONF=", 5) == 0) {
+    if (is_no_setting(from)) {
         return STATUS_OK;
     }
     for (size_t i = 0; i < length && i < sizeof name - 1; i++) {

@@ -76,8 +76,6 @@ enum status export_text_flow(struct export_job *job, bool all, struct error *err
 static enum status job_init(struct export_job *job, struct error *err) {
     const struct table *table = job->model->input;
     size_t columns = table->columns;
-    if (job->model->output != NULL && job->model->output->columns > columns)
-        columns = job->model->output->columns;
     job->row = calloc(columns + 1, sizeof *job->row);
     if (job->options.subtract_mean)
         job->mean = calloc(columns + 1, sizeof *job->mean);

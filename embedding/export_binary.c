@@ -82,11 +82,9 @@ enum status export_safetensors(struct export_job *job, struct error *err) {
                      ",\"output\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 ",%" PRIu64 "],\"data_offsets\":[%" PRIu64
                      ",%" PRIu64 "]}",
                      rows, columns, at, end);
-        if (output->columns > columns)
-            buffer_print(text,
-                         ",\"bias\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 "],\"data_offsets\":[%" PRIu64 ",%" PRIu64
-                         "]}",
-                         rows, end, end + rows * sizeof(float));
+        buffer_print(text,
+                     ",\"bias\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
+                     rows, end, end + rows * sizeof(float));
     }
     buffer_append_char(text, '}');
     while (text->length % HEADER_ALIGN != 0 && !text->failed)
@@ -98,7 +96,7 @@ enum status export_safetensors(struct export_job *job, struct error *err) {
     enum status status = matrix_append(job, err);
     if (status == STATUS_OK && output != NULL)
         status = columns_append(job, 0, input->columns, err);
-    if (status == STATUS_OK && output != NULL && output->columns > columns)
+    if (status == STATUS_OK && output != NULL)
         status = columns_append(job, input->columns, 1, err);
     return status;
 }

@@ -12,7 +12,7 @@ struct export_job {
     struct export_options options;
     struct export_sink *sink;
     double *mean;       /* [dim] or NULL: taken off every row */
-    float *row;         /* [columns of the widest table] scratch */
+    float *row;         /* [dim] scratch */
     struct buffer text; /* written out when it is full */
     uint64_t altered;   /* words that could not be written as they are */
 };

@@ -1,5 +1,6 @@
 #include "embedding/export_sink.h"
 
+#define ZLIB_CONST /* input is read only */
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -61,7 +62,7 @@ enum status export_sink_append(struct export_sink *sink, const void *bytes, size
         return file_writer_append(sink->writer, bytes, length, err);
     while (length > 0) {
         uInt part = length > PACKED_SIZE ? PACKED_SIZE : (uInt)length; /* zlib counts in unsigned int */
-        sink->stream.next_in = (z_const Bytef *)at;
+        sink->stream.next_in = at;
         sink->stream.avail_in = part;
         enum status status = sink_deflate(sink, Z_NO_FLUSH, err);
         if (status != STATUS_OK)

@@ -260,6 +260,9 @@ static void block_add_loss(struct block *b, struct kernel_loss *loss) {
             else
                 loss->sum += (double)step->positive_a * softplus(-(double)s[i]) +
                              (double)(step->positive_b - step->positive_a) * softplus((double)s[i]);
+            for (uint32_t k = 0; step->remove_hits && step->loss_kind == KERNEL_LOGISTIC && k < step->noise; k++)
+                if (b->noise->ids[k] == pair_word(b, t, i))
+                    loss->sum -= (double)step->negative_weight * softplus((double)b->ws->logit[(size_t)k * KERNEL_BLOCK + t]);
         }
         double cell = (double)step->negative_weight * (step->cbow ? (double)(b->count[t] > 0) : (double)b->count[t]);
         for (uint32_t k = 0; step->loss_kind == KERNEL_LOGISTIC && k < step->noise; k++)

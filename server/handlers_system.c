@@ -68,7 +68,8 @@ void setting_append_value(struct buffer *text, const struct setting *row, const 
     }
 }
 
-/* Bounds are doubles; whole ones up to 2^53 print without an exponent. The largest int64 is no double: it gets its own digits. */
+/* Bounds are doubles; whole ones up to 2^53 print without an exponent. The largest int64 is no double: it gets its own
+ * digits. */
 static void append_bound(struct buffer *text, const struct setting *row, double bound) {
     if (row->type != SETTING_IS_REAL && bound >= 9223372036854775807.0) {
         buffer_append_text(text, "9223372036854775807");
@@ -112,7 +113,7 @@ static void append_default(struct buffer *text, const struct setting *row) {
 
 void setting_append_schema(struct buffer *text, const struct setting *row) {
     static const char *const types[] = {
-        [SETTING_IS_INT] = "integer", [SETTING_IS_REAL] = "number", [SETTING_IS_FLAG] = "boolean",
+        [SETTING_IS_INT] = "integer",   [SETTING_IS_REAL] = "number", [SETTING_IS_FLAG] = "boolean",
         [SETTING_IS_CHOICE] = "string", [SETTING_IS_TEXT] = "string", [SETTING_IS_BYTES] = "integer",
     };
     buffer_print(text, "\"type\":\"%s\"", types[row->type]);

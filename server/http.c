@@ -1,5 +1,5 @@
-/* The one file that knows libmicrohttpd: what it calls, and how an answer is handed to it. Its time-outs, limits, decoding and form
- * parser are not used; see http_guard.c, http_sweep.c and http_target.c for ours. */
+/* The one file that knows libmicrohttpd: what it calls, and how an answer is handed to it. Its time-outs, limits,
+ * decoding and form parser are not used; see http_guard.c, http_sweep.c and http_target.c for ours. */
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -35,7 +35,8 @@ static struct http_link *connection_link(struct MHD_Connection *connection) {
     return info != NULL ? info->socket_context : NULL;
 }
 
-/* Called with the target as it came, before anything is decoded; what it returns becomes *context of the calls below. */
+/* Called with the target as it came, before anything is decoded; what it returns becomes *context of the calls below.
+ */
 static void *on_target(void *argument, const char *target, struct MHD_Connection *connection) {
     struct http *http = argument;
     struct http_link *link = connection_link(connection);
@@ -110,8 +111,8 @@ static struct MHD_Response *make_stream(struct exchange *exchange) {
         return NULL;
     }
     *stream = (struct stream){exchange, response->produce, response->produce_free, response->produce_context};
-    struct MHD_Response *made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_stream_read,
-                                                                  stream, on_stream_free);
+    struct MHD_Response *made =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_stream_read, stream, on_stream_free);
     if (made == NULL) {
         free(stream);
         return NULL;
@@ -163,8 +164,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     struct http *http = exchange->http;
     struct http_response *response = &exchange->response;
     exchange->must_close = exchange->must_close || atomic_load(&http->draining);
-    struct MHD_Response *made =
-        response->body.failed || response->headers.failed ? NULL : make_response(exchange);
+    struct MHD_Response *made = response->body.failed || response->headers.failed ? NULL : make_response(exchange);
     struct header_adder adder = {made, made == NULL};
     if (made != NULL) {
         response_visit_headers(exchange, add_header, &adder);
@@ -184,8 +184,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     return queued;
 }
 
-/* In the middle of a body libmicrohttpd takes no answer. Nothing of one has been sent yet, so it is written to the socket here, and
- * libmicrohttpd is told to give the connection up. */
+/* In the middle of a body libmicrohttpd takes no answer. Nothing of one has been sent yet, so it is written to the
+ * socket here, and libmicrohttpd is told to give the connection up. */
 static enum MHD_Result answer_by_hand(struct exchange *exchange) {
     struct buffer text = {0};
     exchange->must_close = true;
@@ -397,8 +397,8 @@ static void http_free(struct http *http) {
 
 static struct MHD_Response *make_out_of_memory(void) {
     /* Copied now, so that nothing needs memory when it is sent. */
-    struct MHD_Response *made = MHD_create_response_from_buffer(sizeof out_of_memory_body - 1, (void *)(uintptr_t)out_of_memory_body,
-                                                                MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *made = MHD_create_response_from_buffer(
+        sizeof out_of_memory_body - 1, (void *)(uintptr_t)out_of_memory_body, MHD_RESPMEM_MUST_COPY);
     if (made != NULL && (MHD_add_response_header(made, "Content-Type", "application/problem+json") != MHD_YES ||
                          MHD_add_response_header(made, "Retry-After", "5") != MHD_YES ||
                          MHD_add_response_header(made, "Connection", "close") != MHD_YES)) {

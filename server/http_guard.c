@@ -1,5 +1,6 @@
-/* What is refused before a body byte is read. libmicrohttpd 0.9.75 takes the first of two Content-Lengths, chunked over a length,
- * waits for ever on an unknown Transfer-Encoding and cuts odd header names: each lets a request hide behind another one. */
+/* What is refused before a body byte is read. libmicrohttpd 0.9.75 takes the first of two Content-Lengths, chunked over
+ * a length, waits for ever on an unknown Transfer-Encoding and cuts odd header names: each lets a request hide behind
+ * another one. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

@@ -30,11 +30,11 @@ struct http_link {
     struct http *http;
     int fd;
     enum link_state state;
-    double since;                  /* when state began; in BODY and SEND: when bytes last moved */
-    double window, paused;         /* start of the rate window; when BUSY interrupted a body */
-    uint64_t moved, window_moved;  /* body bytes in, or bytes acknowledged; the same at the window's start */
+    double since;                 /* when state began; in BODY and SEND: when bytes last moved */
+    double window, paused;        /* start of the rate window; when BUSY interrupted a body */
+    uint64_t moved, window_moved; /* body bytes in, or bytes acknowledged; the same at the window's start */
     unsigned char address[16];
-    int refusal;                   /* 503, 429: one connection too many, to be told so; 0 otherwise */
+    int refusal; /* 503, 429: one connection too many, to be told so; 0 otherwise */
     bool shut;
 };
 
@@ -44,22 +44,22 @@ enum exchange_stage { STAGE_NEW, STAGE_BODY, STAGE_DISCARD, STAGE_ANSWERED };
 struct exchange {
     struct http *http;
     struct http_link *link;
-    struct http_request request;   /* request.connection points back here */
+    struct http_request request; /* request.connection points back here */
     struct http_response response;
-    char *target;                  /* as it came; the buffer also holds the decoded path and query behind it */
+    char *target;                   /* as it came; the buffer also holds the decoded path and query behind it */
     char *path, *query, *query_end; /* query: key NUL value NUL ..., decoded */
     struct header headers[HTTP_HEADERS_MOST];
     size_t n_headers;
-    bool headers_cut;              /* there were more than HTTP_HEADERS_MOST */
+    bool headers_cut; /* there were more than HTTP_HEADERS_MOST */
     enum exchange_stage stage;
-    char method[16];               /* as it came: HEAD stays HEAD */
-    bool must_close;               /* the connection ends with this answer */
-    bool linger;                   /* body bytes may still arrive that nobody will read */
-    uint64_t limit;                /* of a buffered body */
-    int64_t content_length;        /* -1: chunked */
+    char method[16];        /* as it came: HEAD stays HEAD */
+    bool must_close;        /* the connection ends with this answer */
+    bool linger;            /* body bytes may still arrive that nobody will read */
+    uint64_t limit;         /* of a buffered body */
+    int64_t content_length; /* -1: chunked */
     uint64_t received, sent;
     struct buffer body;
-    void *upload;                  /* state of a streamed body, NULL when none is open */
+    void *upload; /* state of a streamed body, NULL when none is open */
     double began;
 };
 
@@ -68,15 +68,15 @@ struct http {
     const struct route *routes;
     const struct settings *settings;
     const struct logger *logger;
-    void *daemon, *out_of_memory;  /* struct MHD_Daemon, struct MHD_Response */
-    int listener;                  /* -1 once closed */
+    void *daemon, *out_of_memory; /* struct MHD_Daemon, struct MHD_Response */
+    int listener;                 /* -1 once closed */
     uint16_t port;
     char address[300];
-    pthread_mutex_t mutex;         /* guards links */
+    pthread_mutex_t mutex; /* guards links */
     struct http_link *links;
     size_t n_links;
     pthread_t sweeper;
-    bool sweeping;                 /* sweeper was started */
+    bool sweeping; /* sweeper was started */
     atomic_bool stopping, draining;
     atomic_uint_fast64_t requests, by_class[6], bytes_in, in_flight;
 };
@@ -88,11 +88,13 @@ enum status listen_open(const char *listen, int *fd, char *address, size_t addre
 /* http_target.c */
 /* Splits and decodes exchange->target into path and query. MALFORMED says what is wrong with it. */
 enum status target_decode(struct exchange *exchange, struct error *err) MUST_CHECK;
-/* Finds the route for method and path and fills segments. NULL: *allowed gets the methods of the path ("" when no pattern fits). */
+/* Finds the route for method and path and fills segments. NULL: *allowed gets the methods of the path ("" when no
+ * pattern fits). */
 const struct route *route_find(const struct route *routes, struct exchange *exchange, const char *method,
                                struct buffer *allowed);
 
-/* http_guard.c: everything that is decided before a body byte is read. False: the refusal stands in exchange->response. */
+/* http_guard.c: everything that is decided before a body byte is read. False: the refusal stands in exchange->response.
+ */
 bool guard_admit(struct exchange *exchange, const char *method, const char *version);
 /* True when what is left of the body may be read and thrown away, so that the connection can go on. */
 bool guard_may_discard(const struct exchange *exchange);
@@ -115,7 +117,8 @@ struct http_link *link_create(struct http *http, int fd); /* NULL when out of me
 void link_free(struct http_link *link);
 void link_enter(struct http_link *link, enum link_state state);
 void link_moved(struct http_link *link, uint64_t bytes);
-/* Shuts the writing side and reads on for a bounded while, so that closing does not reset an answer out of the client's hands. */
+/* Shuts the writing side and reads on for a bounded while, so that closing does not reset an answer out of the client's
+ * hands. */
 void link_linger(struct http_link *link);
 
 #endif

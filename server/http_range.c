@@ -103,8 +103,8 @@ static int file_to_send(const char *path, uint64_t *size, struct error *err) {
 
 static void range_refuse(const struct http_request *request, struct http_response *response, uint64_t size) {
     struct error err = {0};
-    (void)error_set_key(&err, STATUS_REFUSED, "Range", "the range begins behind the end of the file, which has %llu bytes",
-                        (unsigned long long)size);
+    (void)error_set_key(&err, STATUS_REFUSED, "Range",
+                        "the range begins behind the end of the file, which has %llu bytes", (unsigned long long)size);
     response_error(request, response, 416, &err);
     response_header(response, "Content-Range", "bytes */%llu", (unsigned long long)size);
 }

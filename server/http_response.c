@@ -9,40 +9,40 @@
 #include "base/machine.h"
 #include "server/http_private.h"
 
-#define REASON_ROWS(ROW)                                                                                               \
-    ROW(200, "OK")                                                                                                     \
-    ROW(201, "Created")                                                                                                \
-    ROW(202, "Accepted")                                                                                               \
-    ROW(204, "No Content")                                                                                             \
-    ROW(206, "Partial Content")                                                                                        \
-    ROW(304, "Not Modified")                                                                                           \
-    ROW(400, "Bad Request")                                                                                            \
-    ROW(401, "Unauthorized")                                                                                           \
-    ROW(403, "Forbidden")                                                                                              \
-    ROW(404, "Not Found")                                                                                              \
-    ROW(405, "Method Not Allowed")                                                                                     \
-    ROW(406, "Not Acceptable")                                                                                         \
-    ROW(408, "Request Timeout")                                                                                        \
-    ROW(409, "Conflict")                                                                                               \
-    ROW(411, "Length Required")                                                                                        \
-    ROW(413, "Content Too Large")                                                                                      \
-    ROW(414, "URI Too Long")                                                                                           \
-    ROW(415, "Unsupported Media Type")                                                                                 \
-    ROW(416, "Range Not Satisfiable")                                                                                  \
-    ROW(417, "Expectation Failed")                                                                                     \
-    ROW(422, "Unprocessable Content")                                                                                  \
-    ROW(429, "Too Many Requests")                                                                                      \
-    ROW(431, "Request Header Fields Too Large")                                                                        \
-    ROW(500, "Internal Server Error")                                                                                  \
-    ROW(501, "Not Implemented")                                                                                        \
-    ROW(503, "Service Unavailable")                                                                                    \
-    ROW(505, "HTTP Version Not Supported")                                                                             \
+#define REASON_ROWS(ROW)                        \
+    ROW(200, "OK")                              \
+    ROW(201, "Created")                         \
+    ROW(202, "Accepted")                        \
+    ROW(204, "No Content")                      \
+    ROW(206, "Partial Content")                 \
+    ROW(304, "Not Modified")                    \
+    ROW(400, "Bad Request")                     \
+    ROW(401, "Unauthorized")                    \
+    ROW(403, "Forbidden")                       \
+    ROW(404, "Not Found")                       \
+    ROW(405, "Method Not Allowed")              \
+    ROW(406, "Not Acceptable")                  \
+    ROW(408, "Request Timeout")                 \
+    ROW(409, "Conflict")                        \
+    ROW(411, "Length Required")                 \
+    ROW(413, "Content Too Large")               \
+    ROW(414, "URI Too Long")                    \
+    ROW(415, "Unsupported Media Type")          \
+    ROW(416, "Range Not Satisfiable")           \
+    ROW(417, "Expectation Failed")              \
+    ROW(422, "Unprocessable Content")           \
+    ROW(429, "Too Many Requests")               \
+    ROW(431, "Request Header Fields Too Large") \
+    ROW(500, "Internal Server Error")           \
+    ROW(501, "Not Implemented")                 \
+    ROW(503, "Service Unavailable")             \
+    ROW(505, "HTTP Version Not Supported")      \
     ROW(507, "Insufficient Storage")
 
 const char *reason_phrase(int status) {
     switch (status) {
-#define REASON_CASE(code, text)                                                                                        \
-    case code:                                                                                                         \
+#define REASON_CASE(code, text) \
+    case code:                  \
         return text;
         REASON_ROWS(REASON_CASE)
 #undef REASON_CASE

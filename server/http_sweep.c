@@ -1,9 +1,10 @@
-/* Deadlines of connections. libmicrohttpd only knows an idle time-out, which a client that sends one byte a second outlives; so one
- * thread looks at every open connection a few times a second and shuts those that broke a rule. libmicrohttpd then sees the end of the
- * connection and cleans up; it closes a descriptor only after it told us, so that a descriptor in the list is always the right one. */
+/* Deadlines of connections. libmicrohttpd only knows an idle time-out, which a client that sends one byte a second
+ * outlives; so one thread looks at every open connection a few times a second and shuts those that broke a rule.
+ * libmicrohttpd then sees the end of the connection and cleans up; it closes a descriptor only after it told us, so
+ * that a descriptor in the list is always the right one. */
 #include <errno.h>
-#include <linux/tcp.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -180,7 +181,8 @@ static bool link_overdue(struct http_link *link, double now) {
 static void link_shut(struct http_link *link) {
     static const char late[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     if (link->state == LINK_HEADER || link->state == LINK_BODY) {
-        /* Nothing of an answer has been sent in these states, so the line stands alone; it may be lost, and that is fine. */
+        /* Nothing of an answer has been sent in these states, so the line stands alone; it may be lost, and that is
+         * fine. */
         (void)!send(link->fd, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     (void)shutdown(link->fd, SHUT_RDWR);

@@ -1,5 +1,5 @@
-/* The request target: checked as it came, then cut into path and query and decoded once. libmicrohttpd's own decoding cuts at %00 and
- * turns %2f into a separator, so it is not used. */
+/* The request target: checked as it came, then cut into path and query and decoded once. libmicrohttpd's own decoding
+ * cuts at %00 and turns %2f into a separator, so it is not used. */
 #include <string.h>
 #include <strings.h>
 
@@ -18,7 +18,8 @@ static enum status target_refuse(const char *why, struct error *err) {
     return error_set(err, STATUS_MALFORMED, "the request target %s", why);
 }
 
-/* Decodes [from, end) to `to` and returns the end of what was written, NULL with err set. '+' is a space in a query only. */
+/* Decodes [from, end) to `to` and returns the end of what was written, NULL with err set. '+' is a space in a query
+ * only. */
 static char *percent_decode(char *to, const char *from, const char *end, bool query, struct error *err) {
     while (from < end) {
         char c = *from++;
@@ -143,7 +144,8 @@ enum status target_decode(struct exchange *exchange, struct error *err) {
     return query_decode(exchange, *end == '?' ? end + 1 : NULL, err);
 }
 
-/* Segment by segment; a {hole} takes any segment that is not empty. starts and lengths get the holes' values within path. */
+/* Segment by segment; a {hole} takes any segment that is not empty. starts and lengths get the holes' values within
+ * path. */
 static bool pattern_matches(const char *pattern, const char *path, const char **starts, size_t *lengths, size_t *n) {
     *n = 0;
     while (*pattern == '/' && *path == '/') {

@@ -443,7 +443,8 @@ static void jobs_leave(struct jobs *jobs) {
 void jobs_stop(struct jobs *jobs) {
     if (jobs == NULL)
         return;
-    double deadline = machine_monotonic_seconds() + jobs->server->settings.shutdown_timeout;
+    /* Some of the time is left to requests. */
+    double deadline = machine_monotonic_seconds() + 0.9 * jobs->server->settings.shutdown_timeout;
     pthread_mutex_lock(&jobs->mutex);
     jobs->stopping = true;
     for (size_t i = 0; i < jobs->n; i++) {

@@ -1,5 +1,5 @@
-/* JSON in and out. jansson keeps the trees; reading and writing text is done here, because jansson 2.14 returns wrong numbers and
- * strings after an allocation failed inside its parser, and cannot bound the depth. */
+/* JSON in and out. jansson keeps the trees; reading and writing text is done here, because jansson 2.14 returns wrong
+ * numbers and strings after an allocation failed inside its parser, and cannot bound the depth. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 
 /* ---- allocation ---------------------------------------------------------------------------------------------- */
 
-/* Set by the hooks, taken by whoever finishes a tree: builders may then add to a tree freely and ask once at the end. The one mutable
- * thing outside a struct, since jansson's hooks carry no context. */
+/* Set by the hooks, taken by whoever finishes a tree: builders may then add to a tree freely and ask once at the end.
+ * The one mutable thing outside a struct, since jansson's hooks carry no context. */
 static _Thread_local bool allocation_failed;
 
 static void *json_allocate(size_t size) {

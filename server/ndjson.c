@@ -132,9 +132,9 @@ static enum status keep_rest(struct ndjson *ndjson, const char *bytes, size_t le
                          (unsigned long long)ndjson->lines + 1, NDJSON_LINE_BYTES);
     }
     buffer_append(&ndjson->line, bytes, length);
-    return ndjson->line.failed ? error_set(err, STATUS_NO_MEMORY, "out of memory at line %llu",
-                                           (unsigned long long)ndjson->lines + 1)
-                               : STATUS_OK;
+    return ndjson->line.failed
+               ? error_set(err, STATUS_NO_MEMORY, "out of memory at line %llu", (unsigned long long)ndjson->lines + 1)
+               : STATUS_OK;
 }
 
 static enum status take_bytes(struct ndjson *ndjson, const char *bytes, size_t length, struct error *err) {

@@ -65,9 +65,7 @@ static void put_problem(const struct http_request *request, struct buffer *body,
 }
 
 static void put_openai(struct buffer *body, int status, const struct error *err, const char *members) {
-    const char *type = status == 429  ? "rate_limit_error"
-                       : status >= 500 ? "server_error"
-                                       : "invalid_request_error";
+    const char *type = status == 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
     buffer_append_text(body, "{\"error\":{");
     put_string(body, "message", err->text);
     buffer_print(body, ",\"type\":\"%s\",\"param\":", type);

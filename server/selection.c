@@ -56,8 +56,8 @@ static enum status measure(struct reader *reader, const json_t *list, unsigned l
         } else {
             selection->depth = level;
             if (++selection->n > reader->most)
-                return error_set_key(err, STATUS_REFUSED, below.text, "%s must hold at most %zu entries (max_batch)",
-                                     selection->member, reader->most);
+                return error_set_key(err, STATUS_REFUSED, selection->member[0] != '\0' ? below.text : "word",
+                                     "one request may ask for %zu rows at most (max_batch)", reader->most);
         }
         if (status != STATUS_OK)
             return status;
@@ -114,7 +114,8 @@ static enum status read_leaf(struct reader *reader, const json_t *leaf, const js
             selection->absent[selection->missing++] = leaf;
         return STATUS_OK;
     }
-    return inquiry_item(inquiry, leaf, place->text, &selection->ids[at], err);
+    const char *pointer = selection->member[0] != '\0' ? place->text : json_is_string(leaf) ? "word" : "id";
+    return inquiry_item(inquiry, leaf, pointer, &selection->ids[at], err);
 }
 
 /* Second pass: leaves in order. */

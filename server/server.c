@@ -54,8 +54,8 @@ static enum status lock_take(const char *path, const char *data, int *lock, stru
         return error_set_errno(err, errno, "cannot open '%s'", path);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        status = errno == EWOULDBLOCK ? lock_is_held(fd, data, err)
-                                      : error_set_errno(err, errno, "cannot lock '%s'", path);
+        status =
+            errno == EWOULDBLOCK ? lock_is_held(fd, data, err) : error_set_errno(err, errno, "cannot lock '%s'", path);
         goto fail;
     }
     status = file_scratch_open(path, &scratch, err);

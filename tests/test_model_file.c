@@ -209,12 +209,12 @@ static void check_failed_save(void **state, const struct model *model) {
 }
 
 static void a_full_disk_leaves_nothing_behind(void **state) {
-    struct model *model = model_make((struct shape){900, 3, PARTITION_MOD, true}, &info_full), *loaded;
+    struct model *model = model_make((struct shape){4000, 3, PARTITION_MOD, true}, &info_full), *loaded;
     char *old = temporary_path(state, "old");
     struct rlimit before, small;
     struct error err = {0};
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
-    static const rlim_t limits[] = {0, 1, 127, 4096, 100000, 165000};
+    static const rlim_t limits[] = {0, 1, 127, 4096, 300000, 735000};
 
     assert_int_equal(model_save(model, old, NULL, &err), STATUS_OK);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);

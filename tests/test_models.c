@@ -1,6 +1,7 @@
 /* The registry of models on disk: publish, activate, restart, quarantine, max_versions, exports. */
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "server/internal.h"
 #include "server/models_private.h"
@@ -367,13 +368,73 @@ static void test_export_once(void **state) {
     fixture_close(&fixture);
 }
 
+struct reader {
+    struct models *models;
+    atomic_bool *stop;
+    uint64_t held;
+    bool torn;
+};
+
+/* Holds the model again and again: version and first value must belong together. */
+static void *hold_model(void *context) {
+    struct reader *reader = context;
+    while (!atomic_load(reader->stop)) {
+        struct model *model = NULL;
+        struct error err = {0};
+        char version[40];
+        if (models_hold(reader->models, "m", &model, version, &err) != STATUS_OK)
+            continue;
+        char wanted[40];
+        snprintf(wanted, sizeof wanted, "v%.0f", (double)table_row(model->input, 0)[0]);
+        reader->torn = reader->torn || strcmp(version, wanted) != 0;
+        reader->held++;
+        model_drop(model);
+    }
+    return NULL;
+}
+
+static void test_hold_while_publishing(void **state) {
+    struct fixture fixture;
+    struct reader readers[3];
+    pthread_t threads[3];
+    atomic_bool stop = false;
+    struct error err = {0};
+    fixture_open(&fixture, *state);
+    fixture.server.settings.max_versions = 2;
+    publish(&fixture, "m", "v1", 1);
+    for (size_t i = 0; i < 3; i++) {
+        readers[i] = (struct reader){.models = fixture.server.models, .stop = &stop};
+        assert_int_equal(pthread_create(&threads[i], NULL, hold_model, &readers[i]), 0);
+    }
+    for (int n = 2; n < 22; n++) {
+        char version[16];
+        snprintf(version, sizeof version, "v%d", n);
+        publish(&fixture, "m", version, (float)n);
+        if (n % 7 == 0)
+            assert_int_equal(models_remove(fixture.server.models, "m", &err), STATUS_OK);
+    }
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_false(readers[i].torn);
+    }
+    fixture_close(&fixture);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_publish_and_restart), TEST(test_publish_again), TEST(test_refusals), TEST(test_activate_and_prune),
-        TEST(test_quarantine),          TEST(test_current_lost),  TEST(test_remove),   TEST(test_suggest),
+        TEST(test_publish_and_restart),
+        TEST(test_publish_again),
+        TEST(test_refusals),
+        TEST(test_activate_and_prune),
+        TEST(test_quarantine),
+        TEST(test_current_lost),
+        TEST(test_remove),
+        TEST(test_suggest),
         TEST(test_export_once),
+        TEST(test_hold_while_publishing),
     };
     json_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);

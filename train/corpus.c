@@ -264,10 +264,9 @@ enum status corpus_create(struct corpus **corpus, const struct corpus_options *o
 void corpus_free(struct corpus *corpus) {
     if (corpus == NULL)
         return;
-    struct error ignored = {0}; /* an ids file that stays is overwritten by the next reading */
     file_map_close(&corpus->map);
-    if (corpus->scratch != NULL && path_remove(corpus->scratch, &ignored) != STATUS_OK)
-        error_clear(&ignored);
+    if (corpus->scratch != NULL)
+        (void)unlink(corpus->scratch); /* one that stays is overwritten by the next reading */
     free(corpus->scratch);
     vocabulary_free(corpus->vocabulary);
     free(corpus);

@@ -1,0 +1,110 @@
+#include "cli/corpus_convert.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/decode.h"
+#include "base/file.h"
+#include "config/config.h"
+#include "server/server.h"
+#include "train/train.h"
+
+#define PIECE ((size_t)1 << 20)
+
+static bool ends_in(const char *name, size_t length, const char *end) {
+    size_t n = strlen(end);
+    return length > n && strncasecmp(name + length - n, end, n) == 0;
+}
+
+int corpus_format_of(const char *path) {
+    size_t length = strlen(path);
+    if (ends_in(path, length, ".gz")) {
+        length -= 3;
+    } else if (ends_in(path, length, ".zst")) {
+        length -= 4;
+    }
+    if (ends_in(path, length, ".ndjson") || ends_in(path, length, ".jsonl")) {
+        return FORMAT_NDJSON;
+    }
+    return ends_in(path, length, ".tokens") ? FORMAT_TOKENS : FORMAT_TEXT;
+}
+
+/* Converted bytes are gathered into writes of PIECE. */
+struct scratch {
+    int fd;
+    uint64_t offset;
+    struct buffer held;
+};
+
+static enum status scratch_flush(struct scratch *scratch, struct error *err) {
+    if (scratch->held.failed) {
+        return error_set(err, STATUS_NO_MEMORY, "out of memory converting the corpus");
+    }
+    enum status status = file_write_at(scratch->fd, scratch->held.data, scratch->held.length, scratch->offset, err);
+    scratch->offset += scratch->held.length;
+    scratch->held.length = 0;
+    return status;
+}
+
+static enum status scratch_take(void *context, const char *bytes, size_t length, struct error *err) {
+    struct scratch *scratch = context;
+    buffer_append(&scratch->held, bytes, length);
+    return scratch->held.failed || scratch->held.length >= PIECE ? scratch_flush(scratch, err) : STATUS_OK;
+}
+
+static enum status ndjson_take(void *context, const char *bytes, size_t length, struct error *err) {
+    return ndjson_push(context, bytes, length, err);
+}
+
+static enum status convert_map(const struct file_map *map, struct ndjson *ndjson, atomic_int *request,
+                               struct error *err) {
+    struct decoder *decoder;
+    enum status status = decoder_create(&decoder, encoding_detect(map->data, map->length), 0, ndjson_take, ndjson, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t at = 0; at < map->length && status == STATUS_OK; at += PIECE) {
+        status = decoder_push(decoder, map->data + at, map->length - at < PIECE ? map->length - at : PIECE, err);
+        if (status == STATUS_OK && atomic_load(request) != REQUEST_NONE) {
+            status = error_set(err, STATUS_PAUSED, "stopped while converting the corpus");
+        }
+    }
+    if (status == STATUS_OK) {
+        status = decoder_finish(decoder, err);
+    }
+    if (status == STATUS_OK) {
+        status = ndjson_finish(ndjson, err);
+    }
+    decoder_free(decoder);
+    return status;
+}
+
+enum status corpus_convert(const char *from, const char *to, atomic_int *request, uint64_t *altered,
+                           struct error *err) {
+    struct file_map map = {0};
+    struct scratch scratch = {.fd = -1};
+    struct ndjson *ndjson = NULL;
+    enum status status = file_map_open(&map, from, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = file_scratch_open(to, &scratch.fd, err);
+    if (status == STATUS_OK) {
+        status = ndjson_create(&ndjson, scratch_take, &scratch, err);
+    }
+    if (status == STATUS_OK) {
+        status = convert_map(&map, ndjson, request, err);
+    }
+    if (status == STATUS_OK) {
+        status = scratch_flush(&scratch, err);
+        *altered = ndjson_altered(ndjson);
+    }
+    ndjson_free(ndjson);
+    buffer_clear(&scratch.held);
+    if (scratch.fd >= 0) {
+        close(scratch.fd);
+    }
+    file_map_close(&map);
+    return status;
+}

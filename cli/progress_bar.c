@@ -1,0 +1,203 @@
+#include "cli/progress_bar.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define BAR_CELLS 24
+#define COLUMNS_UNKNOWN 100
+
+static const char *const phases[] = {"vocabulary", "training", "publishing"};
+
+static const char *phase_of(const struct train_progress *progress) {
+    return progress->phase <= PHASE_PUBLISHING ? phases[progress->phase] : "unknown";
+}
+
+static size_t terminal_columns(void) {
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_UNKNOWN;
+}
+
+/* "1:02:03", "2:03" */
+static void put_duration(struct buffer *text, double seconds) {
+    if (!isfinite(seconds) || seconds < 0 || seconds > 1e9) {
+        buffer_append_text(text, "-:--");
+        return;
+    }
+    unsigned long whole = (unsigned long)(seconds + 0.5), hours = whole / 3600, minutes = whole / 60 % 60;
+    if (hours > 0) {
+        buffer_print(text, "%lu:%02lu:%02lu", hours, minutes, whole % 60);
+    } else {
+        buffer_print(text, "%lu:%02lu", minutes, whole % 60);
+    }
+}
+
+static void put_rate(struct buffer *text, double rate) {
+    if (rate >= 1e6) {
+        buffer_print(text, "%.2fM words/s", rate / 1e6);
+    } else {
+        buffer_print(text, "%.0fk words/s", rate / 1e3);
+    }
+}
+
+static void draw_bar(struct progress_view *view, const struct train_progress *progress) {
+    struct buffer text = {0};
+    double share = progress->progress > 0 ? progress->progress < 1 ? progress->progress : 1 : 0;
+    int filled = (int)(share * BAR_CELLS);
+    buffer_print(&text, "%-10s [", phase_of(progress));
+    for (int i = 0; i < BAR_CELLS; i++) {
+        buffer_append_char(&text, i < filled ? '#' : '.');
+    }
+    buffer_print(&text, "] %5.1f%%", 100 * share);
+    if (progress->phase == PHASE_TRAINING) {
+        buffer_print(&text, "  epoch %llu/%llu  ", (unsigned long long)progress->epoch,
+                     (unsigned long long)progress->epochs);
+        put_rate(&text, progress->words_per_second);
+        if (isfinite(progress->loss)) {
+            buffer_print(&text, "  loss %.4f", progress->loss);
+        }
+        buffer_append_text(&text, "  eta ");
+        put_duration(&text, progress->eta_seconds);
+    }
+    size_t columns = terminal_columns() - 1;
+    if (!text.failed) {
+        fprintf(stderr, "\r\x1b[K%.*s", (int)(text.length < columns ? text.length : columns), text.data);
+        view->output->bar = true;
+    }
+    buffer_clear(&text);
+}
+
+static void put_report(struct buffer *text, const struct corpus_report *report) {
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {{"bytes", report->bytes},
+                  {"lines", report->lines},
+                  {"empty_lines", report->empty_lines},
+                  {"sentences", report->sentences},
+                  {"words", report->words},
+                  {"distinct", report->distinct},
+                  {"vocabulary", report->vocabulary},
+                  {"kept_words", report->kept_words},
+                  {"rare_words", report->rare_words},
+                  {"pruned_words", report->pruned_words},
+                  {"invalid_utf8", report->invalid_utf8},
+                  {"longest_line", report->longest_line},
+                  {"longest_word", report->longest_word}};
+    buffer_append_text(text, ",\"corpus\":{");
+    size_t start = text->length;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        json_put_count(text, counts[i].name, counts[i].value);
+    }
+    json_put_number(text, "seconds", report->seconds);
+    if (!text->failed) {
+        text->data[start] = ' '; /* the comma before the first member */
+    }
+    buffer_append_char(text, '}');
+}
+
+static void put_progress(struct buffer *text, const struct train_progress *progress) {
+    json_put_number(text, "progress", progress->progress);
+    json_put_count(text, "epoch", progress->epoch);
+    json_put_count(text, "epochs", progress->epochs);
+    json_put_count(text, "step", progress->step);
+    json_put_count(text, "words", progress->words);
+    json_put_count(text, "words_total", progress->words_total);
+    json_put_number(text, "words_per_second", progress->words_per_second);
+    json_put_number(text, "loss", progress->loss);
+    json_put_number(text, "learning_rate", progress->learning_rate);
+    json_put_number(text, "eta_seconds", progress->eta_seconds);
+    json_put_number(text, "seconds", progress->seconds);
+}
+
+static void print_line(const struct train_progress *progress) {
+    struct buffer text = {0};
+    buffer_print(&text, "{\"event\":\"progress\",\"phase\":\"%s\"", phase_of(progress));
+    put_progress(&text, progress);
+    buffer_print(&text, ",\"epoch_ended\":%s,\"checkpointed\":%s", progress->epoch_ended ? "true" : "false",
+                 progress->checkpointed ? "true" : "false");
+    if (progress->note[0]) {
+        buffer_append_text(&text, ",\"note\":");
+        json_put_string(&text, progress->note, strnlen(progress->note, sizeof progress->note));
+    }
+    buffer_append_text(&text, "}\n");
+    if (output_flush(&text, NULL) == STATUS_OK) {
+        fflush(stdout); /* a reader follows; a failure stays in ferror and is told at the end */
+    }
+}
+
+void progress_show(void *context, const struct train_progress *progress) {
+    struct progress_view *view = context;
+    if (view->mode == PROGRESS_JSON) {
+        print_line(progress);
+    } else if (view->mode == PROGRESS_BAR) {
+        draw_bar(view, progress);
+    }
+}
+
+void progress_end(struct progress_view *view) {
+    if (view->output->bar) {
+        fputs("\r\x1b[K", stderr);
+        view->output->bar = false;
+    }
+}
+
+static void put_share(struct buffer *text, uint64_t part, uint64_t whole) {
+    put_grouped(text, part);
+    buffer_print(text, " (%.2f%%)", whole > 0 ? 100 * (double)part / (double)whole : 0.0);
+}
+
+static void put_summary(struct buffer *text, const struct train_result *result, const char *output) {
+    const struct corpus_report *corpus = &result->corpus;
+    buffer_append_text(text, "corpus: ");
+    put_grouped(text, corpus->words);
+    buffer_append_text(text, " words in ");
+    put_grouped(text, corpus->sentences);
+    buffer_append_text(text, " sentences, ");
+    put_grouped(text, corpus->distinct);
+    buffer_append_text(text, " different\nvocabulary: ");
+    put_grouped(text, corpus->vocabulary);
+    buffer_append_text(text, " words; left out as too rare: ");
+    put_share(text, corpus->rare_words, corpus->words);
+    buffer_append_text(text, " of the text\n");
+    if (corpus->pruned_words > 0) {
+        buffer_append_text(text, "lost while counting, for want of memory: ");
+        put_share(text, corpus->pruned_words, corpus->words);
+        buffer_append_text(text, " of the text\n");
+    }
+    if (corpus->invalid_utf8 > 0) {
+        buffer_append_text(text, "places that are no UTF-8: ");
+        put_grouped(text, corpus->invalid_utf8);
+        buffer_append_char(text, '\n');
+    }
+    buffer_append_text(text, "trained: ");
+    put_grouped(text, result->last.words);
+    buffer_append_text(text, " words in ");
+    if (result->seconds < 60) {
+        buffer_print(text, "%.1f s", result->seconds);
+    } else {
+        put_duration(text, result->seconds);
+    }
+    buffer_append_text(text, ", ");
+    put_rate(text, result->last.words_per_second);
+    buffer_print(text, ", loss %.4f\nmodel: %s, %s\n", result->last.loss, output, result->model_digest);
+}
+
+enum status progress_summary(const struct progress_view *view, const struct train_result *result, const char *output,
+                             struct error *err) {
+    struct buffer text = {0};
+    if (view->mode == PROGRESS_JSON) {
+        buffer_append_text(&text, "{\"event\":\"done\",\"model\":");
+        json_put_string(&text, output, strlen(output));
+        buffer_print(&text, ",\"digest\":\"%s\"", result->model_digest);
+        put_progress(&text, &result->last);
+        json_put_number(&text, "total_seconds", result->seconds);
+        put_report(&text, &result->corpus);
+        buffer_append_text(&text, "}\n");
+    } else {
+        put_summary(&text, result, output);
+    }
+    return output_flush(&text, err);
+}

@@ -1,0 +1,119 @@
+#include "embedding/import_rows.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "embedding/vocabulary.h"
+
+#define BLOCK_BYTES ((size_t)4 << 20)
+
+/* More room in an array of `size` bytes an element; false when there is none. */
+static bool array_grow(void **array, size_t *room, size_t size) {
+    size_t wanted = *room * 2 + 1024;
+    void *grown = wanted > SIZE_MAX / size ? NULL : realloc(*array, wanted * size);
+    if (grown == NULL)
+        return false;
+    *array = grown;
+    *room = wanted;
+    return true;
+}
+
+static enum status rows_no_memory(const struct import_rows *rows, struct error *err) {
+    return error_set(err, STATUS_NO_MEMORY, "not enough memory after %" PRIu32 " words of %zu values", rows->n,
+                     rows->dim);
+}
+
+enum status import_rows_reserve(struct import_rows *rows, float **vector, struct error *err) {
+    size_t row_bytes = rows->dim * sizeof(float);
+    if (rows->block_rows == 0)
+        rows->block_rows = row_bytes >= BLOCK_BYTES ? 1 : BLOCK_BYTES / row_bytes;
+    if (rows->n == rows->n_blocks * rows->block_rows) {
+        if (rows->n_blocks == rows->blocks_room) {
+            void *blocks = rows->blocks;
+            if (!array_grow(&blocks, &rows->blocks_room, sizeof *rows->blocks))
+                return rows_no_memory(rows, err);
+            rows->blocks = blocks;
+        }
+        float *block = malloc(rows->block_rows * row_bytes);
+        if (block == NULL)
+            return rows_no_memory(rows, err);
+        rows->blocks[rows->n_blocks++] = block;
+    }
+    *vector = rows->blocks[rows->n / rows->block_rows] + rows->n % rows->block_rows * rows->dim;
+    return STATUS_OK;
+}
+
+enum status import_rows_add(struct import_rows *rows, const char *word, size_t length, struct error *err) {
+    if (rows->n == WORD_NONE - 1)
+        return error_set(err, STATUS_REFUSED, "more than %" PRIu32 " words", rows->n);
+    if (rows->offsets_room < rows->n + (size_t)2) {
+        void *offsets = rows->offsets;
+        if (!array_grow(&offsets, &rows->offsets_room, sizeof *rows->offsets))
+            return rows_no_memory(rows, err);
+        rows->offsets = offsets;
+    }
+    buffer_append(&rows->text, word, length);
+    if (rows->text.failed)
+        return rows_no_memory(rows, err);
+    rows->offsets[0] = 0;
+    rows->offsets[++rows->n] = rows->text.length;
+    return STATUS_OK;
+}
+
+enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first, struct error *err) {
+    size_t size = 16;
+    enum status status = STATUS_OK;
+    while (size < (size_t)rows->n * 2)
+        size *= 2;
+    uint32_t *slots = calloc(size, sizeof *slots); /* id + 1; 0 is empty */
+    if (slots == NULL)
+        return rows_no_memory(rows, err);
+    for (uint32_t id = 0; status == STATUS_OK && id < rows->n; id++) {
+        const char *word = rows->text.data + rows->offsets[id];
+        size_t length = (size_t)(rows->offsets[id + 1] - rows->offsets[id]);
+        size_t at = (size_t)checksum(word, length) & (size - 1);
+        for (; slots[at] != 0; at = (at + 1) & (size - 1)) {
+            uint32_t other = slots[at] - 1;
+            char quoted[WORD_QUOTE_SIZE];
+            if (rows->offsets[other + 1] - rows->offsets[other] != length ||
+                memcmp(rows->text.data + rows->offsets[other], word, length) != 0)
+                continue;
+            word_quote(word, length, quoted);
+            status = error_set(err, STATUS_REFUSED, "%s %zu: word '%s' stands already at %s %zu", unit, first + id,
+                               quoted, unit, first + other);
+            break;
+        }
+        slots[at] = id + 1;
+    }
+    free(slots);
+    return status;
+}
+
+enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary, struct table **table,
+                               struct error *err) {
+    *table = NULL;
+    enum status status = vocabulary_create(vocabulary, rows->n, rows->text.data, rows->offsets, NULL, err);
+    if (status == STATUS_OK)
+        status = table_create(table, rows->n, (uint32_t)rows->dim, 1, PARTITION_MOD, err);
+    for (uint32_t id = 0; status == STATUS_OK && id < rows->n; id++) {
+        size_t block = id / rows->block_rows;
+        memcpy(table_row(*table, id), rows->blocks[block] + id % rows->block_rows * rows->dim,
+               rows->dim * sizeof(float));
+        if ((id + (size_t)1) % rows->block_rows == 0) {
+            free(rows->blocks[block]);
+            rows->blocks[block] = NULL;
+        }
+    }
+    return status;
+}
+
+void import_rows_clear(struct import_rows *rows) {
+    for (size_t i = 0; i < rows->n_blocks; i++)
+        free(rows->blocks[i]);
+    free(rows->blocks);
+    free(rows->offsets);
+    buffer_clear(&rows->text);
+    *rows = (struct import_rows){0};
+}

@@ -1,0 +1,30 @@
+/* Words and vectors collected while a file streams by. Private to embedding/. */
+#ifndef VECMILL_EMBEDDING_IMPORT_ROWS_H
+#define VECMILL_EMBEDDING_IMPORT_ROWS_H
+
+#include "base/buffer.h"
+#include "embedding/embedding.h"
+
+/* Rows lie in blocks, so that nothing is moved while they grow and each block can be let go once it is in the table. */
+struct import_rows {
+    uint32_t n;
+    size_t dim;         /* set before the first row */
+    struct buffer text; /* all words one after the other */
+    uint64_t *offsets;  /* [n + 1] */
+    size_t offsets_room;
+    float **blocks; /* [n_blocks] of block_rows rows each */
+    size_t n_blocks, blocks_room, block_rows;
+};
+
+/* Room for the vector of one more row; the caller fills it and then calls import_rows_add. */
+enum status import_rows_reserve(struct import_rows *rows, float **vector, struct error *err) MUST_CHECK;
+enum status import_rows_add(struct import_rows *rows, const char *word, size_t length, struct error *err) MUST_CHECK;
+/* REFUSED when a word stands twice. `unit` and `first` name places in the message: "line 5", "word 4". */
+enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first,
+                              struct error *err) MUST_CHECK;
+/* Moves the rows into a vocabulary and a table; the caller's to free, also on failure. */
+enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary, struct table **table,
+                               struct error *err) MUST_CHECK;
+void import_rows_clear(struct import_rows *rows);
+
+#endif

@@ -1,0 +1,183 @@
+#include "tests/oracle_block.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Scratch of one step. */
+struct step {
+    const struct oracle_block *b;
+    size_t width;     /* of an output row */
+    double *x, *o;    /* X [n, width], the constant 1 of the bias included; O [k, width] */
+    double *d;        /* D [n, dim] */
+    double *g;        /* g of each positive */
+    double *cells;    /* G [n, k] */
+    double *scores;   /* [n, k] noise scores */
+    double *copies;   /* [n] m_t: how many centres of the block equal t */
+    double *discount; /* [n] w_t of the guard */
+    double loss;
+};
+
+static double dot(const double *a, const double *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* y += g x */
+static void add_scaled(double *y, const double *x, size_t n, double g) {
+    for (size_t i = 0; i < n; i++)
+        y[i] += g * x[i];
+}
+
+static double *output_row(const struct step *s, uint32_t id) {
+    return s->b->output + id * s->width;
+}
+
+static double positive_score(const struct step *s, size_t t, uint32_t id) {
+    return dot(s->x + t * s->width, output_row(s, id), s->width) - (s->b->true_shift ? s->b->true_shift[id] : 0);
+}
+
+static void rows_copy(struct step *s) {
+    const struct oracle_block *b = s->b;
+    for (size_t t = 0; t < b->n; t++) {
+        memcpy(s->x + t * s->width, b->input + b->centres[t] * b->dim, b->dim * sizeof *s->x);
+        if (b->bias)
+            s->x[t * s->width + b->dim] = 1;
+        for (size_t u = 0; u < b->n; u++)
+            s->copies[t] += b->centres[u] == b->centres[t];
+        bool often = b->guard && s->copies[t] > b->guard_repeat;
+        s->discount[t] = often ? b->guard_repeat / s->copies[t] : 1;
+    }
+    for (size_t k = 0; k < b->k; k++)
+        memcpy(s->o + k * s->width, output_row(s, b->noise[k]), s->width * sizeof *s->o);
+    for (size_t t = 0; t < b->n; t++)
+        for (size_t k = 0; k < b->k; k++)
+            s->scores[t * b->k + k] =
+                dot(s->x + t * s->width, s->o + k * s->width, s->width) - (b->noise_shift ? b->noise_shift[k] : 0);
+}
+
+static void logistic_gradients(struct step *s, size_t t) {
+    const struct oracle_block *b = s->b;
+    double a = b->rate * s->discount[t];
+    for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
+        double x = positive_score(s, t, b->positives[p]);
+        s->g[p] = a * (b->positive_a - b->positive_b * oracle_sigmoid(x));
+        s->loss += b->positive_a * oracle_softplus(-x) + (b->positive_b - b->positive_a) * oracle_softplus(x);
+    }
+    for (size_t k = 0; k < b->k; k++) {
+        double count = (double)(b->starts[t + 1] - b->starts[t]);
+        for (size_t p = b->starts[t]; b->remove_hits && p < b->starts[t + 1]; p++)
+            count -= b->positives[p] == b->noise[k];
+        double x = s->scores[t * b->k + k];
+        s->cells[t * b->k + k] = -a * b->noise_weight * count * oracle_sigmoid(x);
+        s->loss += b->noise_weight * count * oracle_softplus(x);
+    }
+}
+
+static void softmax_gradients(struct step *s, size_t t) {
+    const struct oracle_block *b = s->b;
+    const double *scores = s->scores + t * b->k;
+    double a = b->rate * s->discount[t];
+    for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
+        double x = positive_score(s, t, b->positives[p]), most = x;
+        for (size_t k = 0; k < b->k; k++)
+            if (!(b->remove_hits && b->noise[k] == b->positives[p]))
+                most = fmax(most, scores[k]);
+        double sum = exp(x - most);
+        for (size_t k = 0; k < b->k; k++)
+            if (!(b->remove_hits && b->noise[k] == b->positives[p]))
+                sum += exp(scores[k] - most);
+        s->g[p] = a * (1 - exp(x - most) / sum);
+        s->loss += log(sum) + most - x;
+        for (size_t k = 0; k < b->k; k++)
+            if (!(b->remove_hits && b->noise[k] == b->positives[p]))
+                s->cells[t * b->k + k] -= a * exp(scores[k] - most) / sum;
+    }
+}
+
+static void positives_update(struct step *s) {
+    const struct oracle_block *b = s->b;
+    for (size_t i = 0; i < b->n; i++) {
+        size_t t = b->order ? b->order[i] : i;
+        for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
+            double *row = output_row(s, b->positives[p]);
+            add_scaled(s->d + t * b->dim, row, b->dim, s->g[p]);
+            add_scaled(row, s->x + t * s->width, s->width, s->g[p]);
+        }
+    }
+}
+
+/* min(1, bound / curvature), one for a curvature of zero. */
+static double guard_scale(const struct oracle_block *b, double bound, double curvature) {
+    return b->guard && curvature > bound ? bound / curvature : 1;
+}
+
+static void noise_update(struct step *s, double *scales) {
+    const struct oracle_block *b = s->b;
+    for (size_t t = 0; t < b->n; t++)
+        for (size_t k = 0; k < b->k; k++)
+            add_scaled(s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k]);
+    for (size_t k = 0; k < b->k; k++) {
+        double curvature = 0;
+        for (size_t t = 0; t < b->n; t++) {
+            const double *x = s->x + t * s->width;
+            curvature -= s->cells[t * b->k + k] * dot(x, x, s->width);
+        }
+        double scale = guard_scale(b, b->guard_output, curvature * (b->repeat ? b->repeat[k] : 1));
+        for (size_t t = 0; t < b->n; t++)
+            add_scaled(output_row(s, b->noise[k]), s->x + t * s->width, s->width, scale * s->cells[t * b->k + k]);
+        if (scales)
+            scales[b->n + k] = scale;
+    }
+}
+
+static void inputs_update(struct step *s, double *scales) {
+    const struct oracle_block *b = s->b;
+    for (size_t t = 0; t < b->n; t++) {
+        double curvature = 0;
+        for (size_t k = 0; k < b->k; k++) {
+            const double *o = s->o + k * s->width;
+            curvature -= s->cells[t * b->k + k] * dot(o, o, b->dim);
+        }
+        double scale = guard_scale(b, b->guard_input, curvature * s->copies[t]);
+        add_scaled(b->input + b->centres[t] * b->dim, s->d + t * b->dim, b->dim, b->input_rate * scale);
+        if (scales)
+            scales[t] = scale;
+    }
+}
+
+static double *zeros(size_t n) {
+    double *room = calloc(n + 1, sizeof *room);
+    if (!room)
+        abort();
+    return room;
+}
+
+double oracle_block_step(const struct oracle_block *b, double *scales) {
+    size_t width = b->dim + (b->bias ? 1 : 0);
+    struct step s = {.b = b, .width = width};
+    s.x = zeros(b->n * width);
+    s.o = zeros(b->k * width);
+    s.d = zeros(b->n * b->dim);
+    s.g = zeros(b->starts[b->n]);
+    s.cells = zeros(b->n * b->k);
+    s.scores = zeros(b->n * b->k);
+    s.copies = zeros(b->n);
+    s.discount = zeros(b->n);
+    rows_copy(&s);
+    for (size_t t = 0; t < b->n; t++) {
+        if (b->objective == ORACLE_SAMPLED_SOFTMAX)
+            softmax_gradients(&s, t);
+        else
+            logistic_gradients(&s, t);
+    }
+    positives_update(&s);
+    noise_update(&s, scales);
+    inputs_update(&s, scales);
+    double *const rooms[] = {s.x, s.o, s.d, s.g, s.cells, s.scores, s.copies, s.discount};
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
+        free(rooms[i]);
+    return s.loss;
+}

@@ -1,0 +1,44 @@
+/* One block step of training in plain double precision, with the guard of the training kernel: n centres share K noise
+ * words, every cell (centre, noise word) is computed once and weighted. The order of the step, which the result depends
+ * on:
+ *   1. X_t copies of the input rows, O_k copies of the noise rows; all scores from the rows as they stand;
+ *   2. positives, centre by centre: D_t += g o_p with what earlier positives made of o_p, then o_p += g X_t;
+ *   3. noise: D_t += sum_k G_tk O_k; then o_k += scale_k sum_t G_tk X_t on what the positives made of o_k;
+ *   4. input rows: row_t += input_rate scale_t D_t; copies of one centre add up. */
+#ifndef VECMILL_TESTS_ORACLE_BLOCK_H
+#define VECMILL_TESTS_ORACLE_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/oracle_objective.h"
+
+struct oracle_block {
+    enum oracle_objective objective; /* NCE and NEGATIVE_SAMPLING differ by the shifts alone */
+    size_t dim;
+    bool bias;                 /* output rows are dim + 1 long, their last element the bias */
+    double *input, *output;    /* [rows, dim], [rows, dim + bias], changed in place */
+    size_t n, k;               /* centres, noise words */
+    const uint32_t *centres;   /* [n] input rows */
+    const size_t *starts;      /* [n + 1]: positives of t are positives[starts[t]] .. positives[starts[t + 1] - 1] */
+    const uint32_t *positives; /* output rows */
+    const size_t *order;       /* [n] order in which centres visit their positives; NULL: as they come */
+    const uint32_t *noise;     /* [k] output rows, duplicates allowed */
+    const double *true_shift;  /* [output rows] subtracted from a positive's score; NULL: zeros */
+    const double *noise_shift; /* [k] subtracted from a noise word's score; NULL: zeros */
+    double rate, input_rate;   /* a; input rows move input_rate times as far */
+    double positive_a, positive_b; /* logistic: g = a (A - B sigmoid(x)); A = q z, B = 1 + (q - 1) z */
+    double noise_weight;           /* logistic: G_tk = -a w C_t sigmoid(x_tk), C_t positives of t */
+    /* Softmax leaves out cell (p, k) when k is p; logistic lowers C_t by the positives of t that are k. */
+    bool remove_hits;
+    bool guard;
+    double guard_repeat, guard_output, guard_input; /* 2, 4, 2 */
+    const double *repeat;                           /* [k] 1 + K q_k of the guard; NULL: ones, as for unique draws */
+};
+
+/* Changes input and output. Returns the loss of the block before the step, summed over positives, the guard's discount
+ * left out. scales: [n + k] the guard's factors of the centres, then of the noise rows; NULL when not wanted. */
+double oracle_block_step(const struct oracle_block *block, double *scales);
+
+#endif

@@ -1,0 +1,267 @@
+"""A running `vecmill serve` for end-to-end tests, and what they share. Python's standard library only."""
+import bisect
+import http.client
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+VECMILL = os.environ.get("VECMILL", "build/vecmill")
+IN_TIME = float(os.environ.get("VECMILL_TEST_PATIENCE", "60"))  # seconds; raise it for sanitizer builds
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return "%d %r" % (self.status, self.body[:500])
+
+
+class Service:
+    """Starts at construction unless start=False; the data folder survives restarts and goes away with close()."""
+
+    def __init__(self, *options, data=None, start=True):
+        self.own = data is None
+        self.data = data or tempfile.mkdtemp(prefix="vecmill-e2e-")
+        self.options, self.process, self.lines, self.port = list(options), None, [], None
+        if start:
+            self.start()
+
+    def start(self, patience=IN_TIME):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("VECMILL")}
+        self.lines, self.port = [], None
+        self.process = subprocess.Popen(
+            [VECMILL, "serve", "--listen", "127.0.0.1:0", "--data", self.data] + self.options,
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
+        ready = threading.Event()
+        self.reader = threading.Thread(target=self._read, args=(self.process, ready), daemon=True)
+        self.reader.start()
+        if not ready.wait(patience) or self.port is None:
+            raise AssertionError("server does not start:\n" + self.log())
+        return self
+
+    def _read(self, process, ready):
+        for raw in process.stderr:
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            self.lines.append(line)
+            found = re.search(r"listening on http://[^\s\"]*:(\d+)", line)
+            if found and self.port is None:
+                self.port = int(found.group(1))
+                ready.set()
+        ready.set()
+
+    def log(self):
+        return "\n".join(self.lines[-80:])
+
+    def stop(self, number=signal.SIGTERM, patience=30):
+        self.process.send_signal(number)
+        code = self.process.wait(patience)
+        self.reader.join(5)
+        self.process.stderr.close()
+        return code
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.kill()
+        if self.own:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if error is not None:
+            sys.stderr.write("---- server log ----\n" + self.log() + "\n--------------------\n")
+        self.close()
+
+    def call(self, method, path, body=None, headers=None, timeout=IN_TIME):
+        headers = dict(headers or {})
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        elif isinstance(body, str):
+            body = body.encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            try:
+                connection.request(method, path, body, headers)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused early: the answer is there all the same
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path, **kw):
+        return self.call("GET", path, **kw)
+
+    def post(self, path, body=None, **kw):
+        return self.call("POST", path, body, **kw)
+
+    def put(self, path, body=None, headers=None, **kw):
+        headers = dict(headers or {})
+        headers.setdefault("Content-Type", "text/plain")
+        return self.call("PUT", path, body, headers=headers, **kw)
+
+    def delete(self, path, **kw):
+        return self.call("DELETE", path, **kw)
+
+    def submit(self, corpus, model, headers=None, **settings):
+        answer = self.post("/v1/jobs", {"corpus": corpus, "model": model, "settings": settings}, headers=headers)
+        if answer.status != 202:
+            raise AssertionError("job is not accepted: %r" % answer)
+        return answer.json["id"]
+
+    def job(self, id):
+        answer = self.get("/v1/jobs/" + id)
+        if answer.status != 200:
+            raise AssertionError("job %s: %r" % (id, answer))
+        return answer.json
+
+    def wait(self, id, *states, patience=IN_TIME):
+        """Until the job is in one of the states (or ended)."""
+        end = time.monotonic() + patience
+        while True:
+            job = self.job(id)
+            if job["state"] in states:
+                return job
+            if job["state"] in ("succeeded", "failed", "cancelled") or time.monotonic() > end:
+                raise AssertionError("job is %s, not %s: %s" % (job["state"], states, job))
+            time.sleep(0.02)
+
+    def wait_training(self, id, patience=IN_TIME):
+        """Until a running job has passed words."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            job = self.job(id)
+            if job["phase"] == "training" and job["words"] > 0 and job["state"] == "running":
+                return job
+            if job["state"] not in ("queued", "running"):
+                break
+            time.sleep(0.02)
+        raise AssertionError("job does not train: %s" % job)
+
+    def events(self, id, last=None, most=None, timeout=IN_TIME):
+        """Events of the stream as (id, event, data), until it ends or `most` were read; comments as (None, 'comment', text)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            headers = {"Accept": "text/event-stream"}
+            if last is not None:
+                headers["Last-Event-ID"] = str(last)
+            connection.request("GET", "/v1/jobs/%s/events" % id, headers=headers)
+            response = connection.getresponse()
+            if response.status == 204:
+                return
+            assert response.status == 200, response.status
+            assert response.headers["Content-Type"].startswith("text/event-stream"), response.headers
+            number = kind = data = None
+            seen = 0
+            for raw in response:
+                line = raw.decode().rstrip("\n")
+                if line == "":
+                    if data is not None:
+                        yield number, kind, json.loads(data)
+                        seen += 1
+                    number = kind = data = None
+                elif line.startswith(":"):
+                    yield None, "comment", line[1:].strip()
+                    seen += 1
+                elif line.startswith("id: "):
+                    number = int(line[4:])
+                elif line.startswith("event: "):
+                    kind = line[7:]
+                elif line.startswith("data: "):
+                    data = line[6:]
+                if most is not None and seen >= most:
+                    return
+        finally:
+            connection.close()
+
+    def leftovers(self, patience=5):
+        """What _leftovers finds, once the last job had time to tidy up behind itself."""
+        end = time.monotonic() + patience
+        while True:
+            found = self._leftovers()
+            if not found or time.monotonic() > end:
+                return found
+            time.sleep(0.02)
+
+    def _leftovers(self):
+        """Files that no record names: temporaries, contents without a record, job folders without one, inputs of ended jobs."""
+        found = []
+        for folder, folders, files in os.walk(self.data):
+            if os.path.basename(folder) == "quarantine":
+                continue
+            found += [os.path.join(folder, name) for name in folders + files if name.startswith(".tmp-")]
+        corpora = os.path.join(self.data, "corpora")
+        for name in os.listdir(corpora) if os.path.isdir(corpora) else []:
+            files = sorted(os.listdir(os.path.join(corpora, name))) if os.path.isdir(os.path.join(corpora, name)) else []
+            contents = [f for f in files if f.endswith(".corpus")]
+            if files != sorted(contents + ["meta.json"]) or len(contents) != 1:
+                found.append("%s: %s" % (os.path.join(corpora, name), files))
+        jobs = os.path.join(self.data, "jobs")
+        for name in os.listdir(jobs) if os.path.isdir(jobs) else []:
+            files = os.listdir(os.path.join(jobs, name))
+            if "job.json" not in files:
+                found.append(os.path.join(jobs, name))
+                continue
+            with open(os.path.join(jobs, name, "job.json")) as record:
+                # A record that the server writes at this moment is whole: it is replaced, never changed.
+                ended = json.load(record)["state"] in ("succeeded", "failed", "cancelled")
+            if ended and sorted(files) not in (["events", "job.json"], ["job.json"]):
+                found.append("%s: %s" % (os.path.join(jobs, name), files))
+        return found
+
+
+def zipf_text(size, seed=1, words=5000, sentence=20):
+    """About `size` bytes of lines of words whose counts fall as 1 / rank."""
+    rng = random.Random(seed)
+    names = ["".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 9))) for _ in range(words)]
+    total, ends = 0.0, []
+    for rank in range(1, words + 1):
+        total += 1.0 / rank
+        ends.append(total)
+    lines, length = [], 0
+    while length < size:
+        line = " ".join(names[bisect.bisect_left(ends, rng.random() * total)] for _ in range(sentence))
+        lines.append(line)
+        length += len(line) + 1
+    return "\n".join(lines) + "\n"
+
+
+def check(condition, *what):
+    if not condition:
+        raise AssertionError(" ".join(str(part) for part in what))
+
+
+def run_tests(tests):
+    """Runs functions, those named on the command line or all; the exit code of the script."""
+    wanted, failed = sys.argv[1:], []
+    for test in tests:
+        if wanted and test.__name__ not in wanted:
+            continue
+        begun = time.monotonic()
+        try:
+            test()
+            print("ok    %-44s %6.2f s" % (test.__name__, time.monotonic() - begun), flush=True)
+        except Exception as error:  # a test that fails must not stop the others
+            failed.append(test.__name__)
+            print("FAIL  %-44s %6.2f s: %s: %s" % (test.__name__, time.monotonic() - begun, type(error).__name__,
+                                                   str(error)[:2000]), flush=True)
+    print("%d failed%s" % (len(failed), ": " + ", ".join(failed) if failed else ""))
+    return 1 if failed else 0
