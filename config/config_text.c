@@ -186,7 +186,8 @@ enum status settings_read_file(struct settings *settings, const char *path, unsi
     return status;
 }
 
-/* What is ours but no setting, and what Kubernetes puts into the environment of a pod beside a Service called vecmill. */
+/* What is ours but no setting, and what Kubernetes puts into the environment of a pod beside a Service called vecmill.
+ */
 static bool is_no_setting(const char *name) {
 #ifdef VECMILL_FAILPOINTS
     if (strncmp(name, "FAILPOINTS=", 11) == 0) {

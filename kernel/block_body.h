@@ -28,7 +28,8 @@ static void block_open(struct block *b, uint32_t first, const uint32_t *windows)
         pair += b->step->cbow ? 1 : 2 * b->window[t];
     }
     b->start[b->n] = pair;
-    /* Separators come `window` at a time, so one can only be in reach if it is at the outer end of a window, or between centres. */
+    /* Separators come `window` at a time, so one can only be in reach if it is at the outer end of a window, or between
+     * centres. */
     b->edge = ids[centres[0] - reach] == KERNEL_NO_WORD || ids[centres[b->n - 1] + reach] == KERNEL_NO_WORD ||
               centres[b->n - 1] - centres[0] != b->n - 1;
     if (!b->edge)
@@ -40,8 +41,8 @@ static void block_open(struct block *b, uint32_t first, const uint32_t *windows)
     }
 }
 
-/* m_t, and the discount of a centre that stands often in its block: every copy would take a full step from the same stale row, and
- * the sum of them diverges ("if if if if switch if"). */
+/* m_t, and the discount of a centre that stands often in its block: every copy would take a full step from the same
+ * stale row, and the sum of them diverges ("if if if if switch if"). */
 static void block_count_repeats(struct block *b) {
     _Alignas(64) int32_t id[KERNEL_BLOCK];
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
@@ -49,8 +50,8 @@ static void block_count_repeats(struct block *b) {
     ivec same[LANES] = {{0}};
     for (uint32_t q = 0; q < KERNEL_BLOCK; q++)
         UNROLL
-        for (int l = 0; l < LANES; l++)
-            same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
+    for (int l = 0; l < LANES; l++)
+        same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
     float limit = b->step->guard_repeat;
     b->repeated = false;
     for (int l = 0; l < LANES; l++) {
@@ -69,7 +70,7 @@ static void block_weigh(struct block *b) {
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         float positives = t >= b->n ? 0.0f : b->step->cbow ? (float)(b->count[t] > 0) : (float)b->count[t];
         b->weight[t] = unit * positives;
-        b->x_scale[t] = b->step->input_rate;
+        b->x_scale[t] = b->step->input_rate * (t < b->n && !b->step->cbow ? b->chunk->rate[b->at[t]] : 1.0f);
     }
     if (b->step->guard && b->repeated)
         for (uint32_t t = 0; t < b->n; t++)
@@ -88,7 +89,8 @@ INLINE void dot_row(const vec *x, const float *row, float *partial, const int n,
     vec_store(partial, sum);
 }
 
-/* Copies the centres' input vectors and multiplies them with the rows of their windows, n vectors of each row from vector j on. */
+/* Copies the centres' input vectors and multiplies them with the rows of their windows, n vectors of each row from
+ * vector j on. */
 INLINE void dots_piece(struct block *b, uint32_t from, const int n) {
     const struct kernel_chunk *chunk = b->chunk;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
@@ -180,47 +182,47 @@ INLINE void update_piece(struct block *b, uint32_t from, const int n) {
 }
 
 /* The length of a piece is a constant inside each case: its vectors stay in registers. */
-#define PIECE_SWITCH(function, b, from, n)                                                                             \
-    switch (n) {                                                                                                       \
-    case 1:                                                                                                            \
-        function(b, from, 1);                                                                                          \
-        break;                                                                                                         \
-    case 2:                                                                                                            \
-        function(b, from, 2 <= ROW_TILE ? 2 : 1);                                                                                          \
-        break;                                                                                                         \
-    case 3:                                                                                                            \
-        function(b, from, 3 <= ROW_TILE ? 3 : 1);                                                                                          \
-        break;                                                                                                         \
-    case 4:                                                                                                            \
-        function(b, from, 4 <= ROW_TILE ? 4 : 1);                                                                                          \
-        break;                                                                                                         \
-    case 5:                                                                                                            \
-        function(b, from, 5 <= ROW_TILE ? 5 : 1);                                                                                          \
-        break;                                                                                                         \
-    case 6:                                                                                                            \
-        function(b, from, 6 <= ROW_TILE ? 6 : 1);                                                                                          \
-        break;                                                                                                         \
-    case 7:                                                                                                            \
-        function(b, from, 7 <= ROW_TILE ? 7 : 1);                                                                                          \
-        break;                                                                                                         \
-    default:                                                                                                           \
-        function(b, from, 8 <= ROW_TILE ? 8 : 1);                                                                                          \
-        break;                                                                                                         \
+#define PIECE_SWITCH(function, b, from, n)        \
+    switch (n) {                                  \
+    case 1:                                       \
+        function(b, from, 1);                     \
+        break;                                    \
+    case 2:                                       \
+        function(b, from, 2 <= ROW_TILE ? 2 : 1); \
+        break;                                    \
+    case 3:                                       \
+        function(b, from, 3 <= ROW_TILE ? 3 : 1); \
+        break;                                    \
+    case 4:                                       \
+        function(b, from, 4 <= ROW_TILE ? 4 : 1); \
+        break;                                    \
+    case 5:                                       \
+        function(b, from, 5 <= ROW_TILE ? 5 : 1); \
+        break;                                    \
+    case 6:                                       \
+        function(b, from, 6 <= ROW_TILE ? 6 : 1); \
+        break;                                    \
+    case 7:                                       \
+        function(b, from, 7 <= ROW_TILE ? 7 : 1); \
+        break;                                    \
+    default:                                      \
+        function(b, from, 8 <= ROW_TILE ? 8 : 1); \
+        break;                                    \
     }
 
 static __attribute__((noinline)) void block_dots(struct block *b) {
     FOR_PIECES(b->ws->vectors, ROW_TILE, n, from)
-        PIECE_SWITCH(dots_piece, b, from, n)
+    PIECE_SWITCH(dots_piece, b, from, n)
 }
 
 static __attribute__((noinline)) void block_means(struct block *b) {
     FOR_PIECES(b->ws->vectors, ROW_TILE, n, from)
-        PIECE_SWITCH(mean_piece, b, from, n)
+    PIECE_SWITCH(mean_piece, b, from, n)
 }
 
 static __attribute__((noinline)) void block_update_positives(struct block *b) {
     FOR_PIECES(b->ws->vectors, ROW_TILE, n, from)
-        PIECE_SWITCH(update_piece, b, from, n)
+    PIECE_SWITCH(update_piece, b, from, n)
 }
 
 /* Copies the shifts of each pair's positive; whole vectors, the next copy overwrites what was too much. */

@@ -15,27 +15,27 @@ struct kernel_workspace {
     float *partial;   /* [pairs][WIDTH] dot products before their lanes are summed */
     float *pair_g;    /* [pairs] */
     float *pair_logit, *pair_shift;
-    float *square;    /* [scored][WIDTH] |o_k|^2 before the lanes are summed */
-    float *norm;      /* [scored] |o_k|^2, bias left out */
-    float *scale;     /* [scored] guard of output rows */
+    float *square;        /* [scored][WIDTH] |o_k|^2 before the lanes are summed */
+    float *norm;          /* [scored] |o_k|^2, bias left out */
+    float *scale;         /* [scored] guard of output rows */
     uint32_t *class_size; /* [window + 2] */
 };
 
-/* One block while it is worked on. Centres are in the order of their windows, short ones first, so that loops over a window
- * run equally often several times in a row and are predicted. */
+/* One block while it is worked on. Centres are in the order of their windows, short ones first, so that loops over a
+ * window run equally often several times in a row and are predicted. */
 struct block {
     const struct kernel_step *step;
     struct kernel_workspace *ws;
     const struct kernel_chunk *chunk;
     const struct kernel_noise *noise, *next;
-    uint32_t n, ahead;                 /* centres; positions from a centre to its successor in the next block, roughly */
-    uint32_t at[KERNEL_BLOCK];         /* position */
+    uint32_t n, ahead;         /* centres; positions from a centre to its successor in the next block, roughly */
+    uint32_t at[KERNEL_BLOCK]; /* position */
     uint32_t window[KERNEL_BLOCK];
-    uint32_t start[KERNEL_BLOCK + 1];  /* first pair */
-    uint32_t count[KERNEL_BLOCK];      /* positives: pairs that are no separators */
-    bool edge;                         /* a separator is in reach */
-    bool want_logits; /* for the loss, the softmax or the removal of hits */
-    bool repeated;                     /* a centre stands more than guard_repeat times in the block */
+    uint32_t start[KERNEL_BLOCK + 1];          /* first pair */
+    uint32_t count[KERNEL_BLOCK];              /* positives: pairs that are no separators */
+    bool edge;                                 /* a separator is in reach */
+    bool want_logits;                          /* for the loss, the softmax or the removal of hits */
+    bool repeated;                             /* a centre stands more than guard_repeat times in the block */
     _Alignas(64) float weight[KERNEL_BLOCK];   /* -a w C_t, 0 past n */
     _Alignas(64) float multiple[KERNEL_BLOCK]; /* m_t: centres of the block that are this word */
     _Alignas(64) float discount[KERNEL_BLOCK]; /* w_t */
@@ -51,11 +51,21 @@ INLINE size_t align_64(size_t bytes) {
 static size_t workspace_lay_out(const struct kernel_step *step, char *base, struct kernel_workspace *ws) {
     size_t row = step->stride * sizeof(float), scored = (step->noise + 3u) / 4 * 4;
     size_t pairs = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window) + 32;
-    size_t sizes[] = {KERNEL_BLOCK * row,  KERNEL_BLOCK * row,   KERNEL_BLOCK * row, scored * row,
-                      scored * 64,         scored * 64,          pairs * WIDTH * 4,  pairs * 4,
-                      pairs * 4,           pairs * 4,            scored * WIDTH * 4 + 64, scored * 4 + 64,
-                      scored * 4 + 64,     (step->window + 2) * 4};
-    float **fields[] = {&ws->x,      &ws->xt,         &ws->d,          &ws->o,      &ws->g,    &ws->logit,   &ws->partial,
+    size_t sizes[] = {KERNEL_BLOCK * row,
+                      KERNEL_BLOCK * row,
+                      KERNEL_BLOCK * row,
+                      scored * row,
+                      scored * 64,
+                      scored * 64,
+                      pairs * WIDTH * 4,
+                      pairs * 4,
+                      pairs * 4,
+                      pairs * 4,
+                      scored * WIDTH * 4 + 64,
+                      scored * 4 + 64,
+                      scored * 4 + 64,
+                      (step->window + 2) * 4};
+    float **fields[] = {&ws->x,      &ws->xt,         &ws->d,          &ws->o,      &ws->g,    &ws->logit, &ws->partial,
                         &ws->pair_g, &ws->pair_logit, &ws->pair_shift, &ws->square, &ws->norm, &ws->scale};
     size_t total = align_64(sizeof *ws);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -79,6 +89,7 @@ static size_t block_workspace_size(const struct kernel_step *step) {
 }
 
 /* Cuts `total` vectors into the fewest pieces of at most `most`, of nearly equal length; calls piece(n, first). */
-#define FOR_PIECES(total, most, n, first)                                                                              \
-    for (uint32_t pieces_ = ((total) + (most)-1) / (most), piece_ = 0, first = 0, n = (total) / pieces_ + (0 < (total) % pieces_); \
+#define FOR_PIECES(total, most, n, first)                                         \
+    for (uint32_t pieces_ = ((total) + (most)-1) / (most), piece_ = 0, first = 0, \
+                  n = (total) / pieces_ + (0 < (total) % pieces_);                \
          piece_ < pieces_; first += n, piece_++, n = (total) / pieces_ + (piece_ < (total) % pieces_))

@@ -73,17 +73,17 @@ static void transpose_centres(struct block *b) {
     size_t stride = b->step->stride;
     for (size_t c = 0; c < b->step->columns; c += 4)
         UNROLL
-        for (int l = 0; l < LANES; l++) {
-            const float *x = b->ws->x + (size_t)l * WIDTH * stride + c;
-            vec v0 = load_four_columns(x, stride), v1 = load_four_columns(x + stride, stride);
-            vec v2 = load_four_columns(x + 2 * stride, stride), v3 = load_four_columns(x + 3 * stride, stride);
-            vec a0 = LOW_SINGLES(v0, v1), a1 = HIGH_SINGLES(v0, v1), a2 = LOW_SINGLES(v2, v3), a3 = HIGH_SINGLES(v2, v3);
-            float *to = b->ws->xt + c * KERNEL_BLOCK + (size_t)l * WIDTH;
-            vec_store(to, LOW_PAIRS(a0, a2));
-            vec_store(to + KERNEL_BLOCK, HIGH_PAIRS(a0, a2));
-            vec_store(to + 2 * KERNEL_BLOCK, LOW_PAIRS(a1, a3));
-            vec_store(to + 3 * KERNEL_BLOCK, HIGH_PAIRS(a1, a3));
-        }
+    for (int l = 0; l < LANES; l++) {
+        const float *x = b->ws->x + (size_t)l * WIDTH * stride + c;
+        vec v0 = load_four_columns(x, stride), v1 = load_four_columns(x + stride, stride);
+        vec v2 = load_four_columns(x + 2 * stride, stride), v3 = load_four_columns(x + 3 * stride, stride);
+        vec a0 = LOW_SINGLES(v0, v1), a1 = HIGH_SINGLES(v0, v1), a2 = LOW_SINGLES(v2, v3), a3 = HIGH_SINGLES(v2, v3);
+        float *to = b->ws->xt + c * KERNEL_BLOCK + (size_t)l * WIDTH;
+        vec_store(to, LOW_PAIRS(a0, a2));
+        vec_store(to + KERNEL_BLOCK, HIGH_PAIRS(a0, a2));
+        vec_store(to + 2 * KERNEL_BLOCK, LOW_PAIRS(a1, a3));
+        vec_store(to + 3 * KERNEL_BLOCK, HIGH_PAIRS(a1, a3));
+    }
 }
 
 /* n noise rows against all centres: lanes are centres, a noise value is broadcast. */
@@ -95,8 +95,8 @@ INLINE void score_tile(struct block *b, uint32_t from, const int n) {
     UNROLL
     for (int k = 0; k < n; k++)
         UNROLL
-        for (int l = 0; l < LANES; l++)
-            sum[k][l] = vec_set(0.0f);
+    for (int l = 0; l < LANES; l++)
+        sum[k][l] = vec_set(0.0f);
     for (uint32_t c = 0; c < b->step->columns; c++, x += KERNEL_BLOCK) {
         vec column[LANES];
         UNROLL
@@ -129,9 +129,9 @@ INLINE void score_tile(struct block *b, uint32_t from, const int n) {
 
 static __attribute__((noinline)) void block_score_noise(struct block *b) {
     transpose_centres(b);
-#define SCORE_CASE(i)                                                                                                  \
-    case i:                                                                                                            \
-        score_tile(b, from, (i) <= SCORE_TILE ? (i) : 1);                                                              \
+#define SCORE_CASE(i)                                     \
+    case i:                                               \
+        score_tile(b, from, (i) <= SCORE_TILE ? (i) : 1); \
         break;
     FOR_PIECES(b->ws->scored, SCORE_TILE, n, from)
     switch (n) {
@@ -164,16 +164,22 @@ INLINE uint32_t pair_word(const struct block *b, uint32_t t, uint32_t i) {
 
 /* ---- sampled softmax -------------------------------------------------------------------------------------------- */
 
-/* Z of one pair without the noise words that are its positive; their gradients get the pair's share back. */
-static float softmax_without_hits(struct block *b, uint32_t t, uint32_t word, float positive, float *back) {
-    const float *e = b->ws->g + t;
-    float sum = positive;
-    for (uint32_t k = 0; k < b->step->noise; k++)
-        sum += b->noise->ids[k] == word ? 0.0f : e[(size_t)k * KERNEL_BLOCK];
-    for (uint32_t k = 0; k < b->step->noise; k++)
-        if (b->noise->ids[k] == word)
-            back[k] += 1.0f / sum;
-    return sum;
+/* One pair whose positive was drawn as noise too: its softmax leaves those words out. It needs a maximum of its own,
+ * for what is left may be tiny beside what was taken out. Adds the pair's shares of the noise words to `extra`; returns
+ * the log of the positive's share. */
+static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t word, float positive, float *extra) {
+    const float *logit = b->ws->logit + t;
+    const uint32_t *ids = b->noise->ids;
+    uint32_t noise = b->step->noise;
+    float most = positive, sum;
+    for (uint32_t k = 0; k < noise; k++)
+        most = ids[k] == word ? most : fmaxf(most, logit[(size_t)k * KERNEL_BLOCK]);
+    sum = expf(positive - most);
+    for (uint32_t k = 0; k < noise; k++)
+        sum += ids[k] == word ? 0.0f : expf(logit[(size_t)k * KERNEL_BLOCK] - most);
+    for (uint32_t k = 0; k < noise; k++)
+        extra[k] += ids[k] == word ? 0.0f : expf(logit[(size_t)k * KERNEL_BLOCK] - most) / sum;
+    return positive - most - logf(sum);
 }
 
 INLINE bool noise_holds(const struct block *b, uint32_t word) {
@@ -183,7 +189,7 @@ INLINE bool noise_holds(const struct block *b, uint32_t word) {
     return found != 0;
 }
 
-static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t, float *back) {
+static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t, float *extra) {
     struct kernel_workspace *ws = b->ws;
     uint32_t noise = b->step->noise, pairs = b->start[t + 1] - b->start[t];
     float *g = ws->pair_g + b->start[t], *s = ws->pair_logit + b->start[t], most = -INFINITY, sum = 0, share = 0;
@@ -193,26 +199,27 @@ static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t
         most = fmaxf(most, s[i]);
     for (uint32_t k = 0; k < noise; k++)
         sum += ws->g[(size_t)k * KERNEL_BLOCK + t] = expf(ws->logit[(size_t)k * KERNEL_BLOCK + t] - most);
-    memset(back, 0, noise * sizeof *back);
-    bool removed = false;
+    memset(extra, 0, noise * sizeof *extra);
     for (uint32_t i = 0; i < pairs; i++) {
         uint32_t word = pair_word(b, t, i);
-        float e = expf(s[i] - most), z = e + sum;
         if (word == KERNEL_NO_WORD) {
             g[i] = 0;
             continue;
         }
         if (b->step->remove_hits && noise_holds(b, word)) {
-            z = softmax_without_hits(b, t, word, e, back);
-            removed = true;
+            s[i] = softmax_without_hits(b, t, word, s[i], extra);
+        } else {
+            float z = expf(s[i] - most) + sum;
+            share += 1.0f / z;
+            s[i] -= most + logf(z);
         }
-        g[i] = b->step->rate * (1.0f - e / z);
-        share += 1.0f / z;
-        s[i] -= most + logf(z); /* log of the softmax: the loss */
+        g[i] = b->step->rate * (1.0f - expf(s[i])); /* s is the log of the positive's share now: the loss */
     }
     float unit = b->step->guard ? -b->step->rate * b->discount[t] : -b->step->rate;
-    for (uint32_t k = 0; k < noise; k++)
-        ws->g[(size_t)k * KERNEL_BLOCK + t] *= unit * (removed ? share - back[k] : share);
+    for (uint32_t k = 0; k < noise; k++) {
+        float *cell = &ws->g[(size_t)k * KERNEL_BLOCK + t];
+        *cell = unit * (*cell * share + extra[k]);
+    }
 }
 
 static void block_softmax(struct block *b) {
@@ -262,7 +269,8 @@ static void block_add_loss(struct block *b, struct kernel_loss *loss) {
                              (double)(step->positive_b - step->positive_a) * softplus((double)s[i]);
             for (uint32_t k = 0; step->remove_hits && step->loss_kind == KERNEL_LOGISTIC && k < step->noise; k++)
                 if (b->noise->ids[k] == pair_word(b, t, i))
-                    loss->sum -= (double)step->negative_weight * softplus((double)b->ws->logit[(size_t)k * KERNEL_BLOCK + t]);
+                    loss->sum -=
+                        (double)step->negative_weight * softplus((double)b->ws->logit[(size_t)k * KERNEL_BLOCK + t]);
         }
         double cell = (double)step->negative_weight * (step->cbow ? (double)(b->count[t] > 0) : (double)b->count[t]);
         for (uint32_t k = 0; step->loss_kind == KERNEL_LOGISTIC && k < step->noise; k++)
@@ -272,7 +280,8 @@ static void block_add_loss(struct block *b, struct kernel_loss *loss) {
 
 /* ---- guard ------------------------------------------------------------------------------------------------------ */
 
-/* How many windows of the block hold the same words as centre t's window, per word: an input row of CBOW takes a step for each. */
+/* How many windows of the block hold the same words as centre t's window, per word: an input row of CBOW takes a step
+ * for each. */
 static float window_multiple(const struct block *b, uint32_t t) {
     const uint32_t *ids = b->chunk->ids;
     uint32_t w = b->window[t], sum = 0;
@@ -285,8 +294,9 @@ static float window_multiple(const struct block *b, uint32_t t) {
     return b->count[t] ? (float)sum / (float)b->count[t] : 1.0f;
 }
 
-/* A step on a row with gradient sum_c G_c x_c is stable while its curvature, about sum_c G_c |x_c|^2, stays below 2. Rows over the bound
- * are scaled back. Lo: output row k over the centres, times how often k stands in the draw; Lx: centre t over the noise. */
+/* A step on a row with gradient sum_c G_c x_c is stable while its curvature, about sum_c G_c |x_c|^2, stays below 2.
+ * Rows over the bound are scaled back. Lo: output row k over the centres, times how often k stands in the draw; Lx:
+ * centre t over the noise. */
 static __attribute__((noinline)) void block_guard(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     const struct kernel_step *step = b->step;
@@ -296,10 +306,10 @@ static __attribute__((noinline)) void block_guard(struct block *b) {
         x_square[l] = curvature[l] = vec_set(0.0f);
     for (uint32_t c = 0; c < step->columns; c++)
         UNROLL
-        for (int l = 0; l < LANES; l++) {
-            vec x = vec_load(ws->xt + (size_t)c * KERNEL_BLOCK + (size_t)l * WIDTH);
-            x_square[l] += x * x;
-        }
+    for (int l = 0; l < LANES; l++) {
+        vec x = vec_load(ws->xt + (size_t)c * KERNEL_BLOCK + (size_t)l * WIDTH);
+        x_square[l] += x * x;
+    }
     for (uint32_t k = 0; k < step->noise; k += WIDTH) {
         vec v[WIDTH];
         uint32_t n = step->noise - k < WIDTH ? step->noise - k : WIDTH;
@@ -323,11 +333,11 @@ static __attribute__((noinline)) void block_guard(struct block *b) {
     if (step->cbow)
         for (uint32_t t = 0; t < b->n; t++)
             b->multiple[t] = b->repeated ? window_multiple(b, t) : (float)(step->window + 1);
-    vec limit = vec_set(step->guard_input), rate = vec_set(step->input_rate);
+    vec limit = vec_set(step->guard_input);
     UNROLL
     for (int l = 0; l < LANES; l++)
-        vec_store(b->x_scale + l * WIDTH,
-                  rate * limit / vec_max(curvature[l] * vec_load(b->multiple + l * WIDTH), limit));
+        vec_store(b->x_scale + l * WIDTH, vec_load(b->x_scale + l * WIDTH) * limit /
+                                              vec_max(curvature[l] * vec_load(b->multiple + l * WIDTH), limit));
 }
 
 /* ---- updates ---------------------------------------------------------------------------------------------------- */
@@ -340,8 +350,8 @@ INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n)
     UNROLL
     for (int r = 0; r < GRADIENT_ROWS; r++)
         UNROLL
-        for (int v = 0; v < n; v++)
-            sum[r][v] = vec_load(d + (size_t)r * stride + (size_t)v * WIDTH);
+    for (int v = 0; v < n; v++)
+        sum[r][v] = vec_load(d + (size_t)r * stride + (size_t)v * WIDTH);
     const float *o = b->ws->o + j, *g = b->ws->g + t;
     for (uint32_t k = 0; k < b->step->noise; k++, o += stride, g += KERNEL_BLOCK) {
         vec row[GRADIENT_VECTORS];
@@ -384,8 +394,8 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n) 
     UNROLL
     for (int r = 0; r < GRADIENT_ROWS; r++)
         UNROLL
-        for (int v = 0; v < n; v++)
-            sum[r][v] = vec_set(0.0f);
+    for (int v = 0; v < n; v++)
+        sum[r][v] = vec_set(0.0f);
     const float *x = b->ws->x + j, *g = b->ws->g + (size_t)k * KERNEL_BLOCK;
     for (uint32_t t = 0; t < b->n; t++, x += stride, g++) {
         vec row[GRADIENT_VECTORS];
@@ -413,32 +423,32 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n) 
     }
 }
 
-#define TILE_SWITCH(function, b, at, from, n)                                                                          \
-    switch (n) {                                                                                                       \
-    case 1:                                                                                                            \
-        function(b, at, from, 1);                                                                                      \
-        break;                                                                                                         \
-    case 2:                                                                                                            \
-        function(b, at, from, 2);                                                                                      \
-        break;                                                                                                         \
-    case 3:                                                                                                            \
-        function(b, at, from, GRADIENT_VECTORS < 3 ? 1 : 3);                                                           \
-        break;                                                                                                         \
-    default:                                                                                                           \
-        function(b, at, from, GRADIENT_VECTORS < 4 ? 1 : 4);                                                           \
-        break;                                                                                                         \
+#define TILE_SWITCH(function, b, at, from, n)                \
+    switch (n) {                                             \
+    case 1:                                                  \
+        function(b, at, from, 1);                            \
+        break;                                               \
+    case 2:                                                  \
+        function(b, at, from, 2);                            \
+        break;                                               \
+    case 3:                                                  \
+        function(b, at, from, GRADIENT_VECTORS < 3 ? 1 : 3); \
+        break;                                               \
+    default:                                                 \
+        function(b, at, from, GRADIENT_VECTORS < 4 ? 1 : 4); \
+        break;                                               \
     }
 
 static __attribute__((noinline)) void block_update_inputs(struct block *b) {
     for (uint32_t t = 0; t < b->n; t += GRADIENT_ROWS)
         FOR_PIECES(b->ws->vectors, GRADIENT_VECTORS, n, from)
-            TILE_SWITCH(inputs_tile, b, t, from, n)
+    TILE_SWITCH(inputs_tile, b, t, from, n)
 }
 
 static __attribute__((noinline)) void block_update_noise(struct block *b) {
     for (uint32_t k = 0; k < b->step->noise; k += GRADIENT_ROWS)
         FOR_PIECES(b->ws->vectors, GRADIENT_VECTORS, n, from)
-            TILE_SWITCH(noise_tile, b, k, from, n)
+    TILE_SWITCH(noise_tile, b, k, from, n)
 }
 
 /* CBOW: every input row of a window takes its centre's whole step (word2vec's rule). */
@@ -451,8 +461,9 @@ static __attribute__((noinline)) void block_spread_inputs(struct block *b) {
             if (b->edge && b->chunk->ids[at] == KERNEL_NO_WORD)
                 continue;
             float *row = b->chunk->input[at];
+            vec rate = vec_set(b->chunk->rate[at]);
             for (uint32_t v = 0; v < b->ws->vectors; v++)
-                row_store(row + v * WIDTH, row_load(row + v * WIDTH) + vec_load(d + v * WIDTH));
+                row_store(row + v * WIDTH, row_load(row + v * WIDTH) + rate * vec_load(d + v * WIDTH));
         }
     }
 }

@@ -36,11 +36,12 @@ static void pair_train(const struct block *b, const float *x, float *d, uint32_t
     }
 }
 
-/* Adds d to the row, the bias column left alone, and clears d. */
-static void pair_finish(const struct block *b, float *d, float *row) {
+/* Adds d to the input row of a position, the bias column left alone. */
+static void pair_finish(const struct block *b, float *d, uint32_t at) {
+    float *row = b->chunk->input[at];
     uint32_t vectors = b->ws->vectors;
     ivec mask = last_vector_mask(b->step);
-    vec rate = vec_set(b->step->input_rate);
+    vec rate = vec_set(b->step->input_rate * b->chunk->rate[at]);
     for (uint32_t v = 0; v < vectors; v++) {
         vec step = vec_load(d + v * WIDTH);
         if (v + 1 == vectors)
@@ -63,7 +64,7 @@ static void pairs_skipgram(struct block *b, uint32_t t, uint32_t per_pair, uint3
         }
         pair_train(b, ws->x, ws->d, to, b->chunk->ids[to], *used, per_pair, loss);
         *used += per_pair;
-        pair_finish(b, ws->d, row);
+        pair_finish(b, ws->d, at);
     }
 }
 
@@ -84,9 +85,9 @@ static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t 
     *used += per_pair;
     for (uint32_t i = 1; i <= w; i++) {
         if (b->chunk->ids[at - i] != KERNEL_NO_WORD)
-            pair_finish(b, ws->d, b->chunk->input[at - i]);
+            pair_finish(b, ws->d, at - i);
         if (b->chunk->ids[at + i] != KERNEL_NO_WORD)
-            pair_finish(b, ws->d, b->chunk->input[at + i]);
+            pair_finish(b, ws->d, at + i);
     }
 }
 

@@ -13,17 +13,18 @@
 struct kernel_train; /* kernel/train_step.h: the training entry points */
 
 struct kernel {
-    const char *name;      /* "avx512", "avx2", "portable" */
-    unsigned width;        /* floats in a vector */
-    bool (*runs)(void);    /* can this machine run it? */
-    /* scores[q * n_rows + r] = <queries + q * stride, rows + r * stride>, both padded and aligned. Summation order is fixed for
-     * a kernel, so that the same pair gives the same bits wherever it stands in a batch. Cost: n_queries n_rows stride FMAs. */
+    const char *name;   /* "avx512", "avx2", "portable" */
+    unsigned width;     /* floats in a vector */
+    bool (*runs)(void); /* can this machine run it? */
+    /* scores[q * n_rows + r] = <queries + q * stride, rows + r * stride>, both padded and aligned. Summation order is
+     * fixed for a kernel, so that the same pair gives the same bits wherever it stands in a batch. Cost: n_queries
+     * n_rows stride FMAs. */
     void (*scores)(const float *queries, size_t n_queries, const float *rows, size_t n_rows, size_t stride,
                    float *scores);
     /* norms[r] = Euclidean norm of row r over its stride floats (accumulated in double). */
     void (*norms)(const float *rows, size_t n_rows, size_t stride, float *norms);
-    /* Index of the first float that is NaN or Inf, n when there is none; works on the bits, so that no compiler flag can
-     * remove it. */
+    /* Index of the first float that is NaN or Inf, n when there is none; works on the bits, so that no compiler flag
+     * can remove it. */
     size_t (*first_nonfinite)(const float *values, size_t n);
     const struct kernel_train *train;
 };

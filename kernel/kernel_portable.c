@@ -24,5 +24,5 @@ static bool runs(void) {
 
 static const struct kernel_train train = {block_workspace_size, block_step, block_pairs};
 
-const struct kernel kernel_portable = {"portable", WIDTH, runs, search_scores, search_norms, search_first_nonfinite, &train};
-
+const struct kernel kernel_portable = {"portable", WIDTH, runs, search_scores, search_norms, search_first_nonfinite,
+                                       &train};

@@ -1,7 +1,7 @@
 /* Scores and norms for search, and the finite check: see kernel.h. Included once by each kernel_*.c. */
 
-/* Four queries against two rows at a time keeps eight sums in flight; every sum runs over the columns in the same order, whatever
- * stands beside it. */
+/* Four queries against two rows at a time keeps eight sums in flight; every sum runs over the columns in the same
+ * order, whatever stands beside it. */
 INLINE void scores_tile(const float *queries, int n_queries, const float *rows, int n_rows, size_t stride,
                         float *scores, size_t pitch) {
     vec sum[4][2] = {{{0}}};

@@ -1,5 +1,5 @@
-/* A vector of WIDTH floats and the few operations the loops need, on GNU vectors. Included once by each kernel_*.c, which defines
- * WIDTH as 16, 8 or 4 before. */
+/* A vector of WIDTH floats and the few operations the loops need, on GNU vectors. Included once by each kernel_*.c,
+ * which defines WIDTH as 16, 8 or 4 before. */
 #ifndef VECMILL_KERNEL_VECTOR_H
 #define VECMILL_KERNEL_VECTOR_H
 
@@ -51,9 +51,10 @@ INLINE vec vec_max(vec a, vec b) {
     return vec_select(a > b, a, b);
 }
 
-/* Rows of the tables are written by other threads while we read them (Hogwild, Recht et al. 2011): the one deliberate race. The
- * compiler never sees these accesses as C objects, so there is no undefined behaviour for it to exploit; a float is read or
- * written whole. Under ThreadSanitizer they are relaxed atomics instead: correct C11, several times slower. */
+/* Rows of the tables are written by other threads while we read them (Hogwild, Recht et al. 2011): the one deliberate
+ * race. The compiler never sees these accesses as C objects, so there is no undefined behaviour for it to exploit; a
+ * float is read or written whole. Under ThreadSanitizer they are relaxed atomics instead: correct C11, several times
+ * slower. */
 #if defined(VECMILL_ATOMIC_ROWS)
 INLINE vec row_load(const float *p) {
     vec v;
@@ -113,8 +114,8 @@ INLINE void row_store(float *p, vec v) {
 
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 
-/* Sums of WIDTH vectors at once, lane i of the result the sum of v[i]: WIDTH - 1 additions in place of WIDTH log2 WIDTH. The order of
- * additions inside a lane does not depend on which vectors stand beside it. */
+/* Sums of WIDTH vectors at once, lane i of the result the sum of v[i]: WIDTH - 1 additions in place of WIDTH log2
+ * WIDTH. The order of additions inside a lane does not depend on which vectors stand beside it. */
 #if WIDTH == 16
 INLINE vec vec_sum_each(const vec v[16]) {
     vec a[8], b[4];
@@ -126,8 +127,8 @@ INLINE vec vec_sum_each(const vec v[16]) {
     for (int i = 0; i < 4; i++)
         b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
                SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-#define HALVES(x, y)                                                                                                   \
-    (SHUFFLE(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +                                         \
+#define HALVES(x, y)                                                           \
+    (SHUFFLE(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) + \
      SHUFFLE(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31))
     return HALVES(HALVES(b[0], b[1]), HALVES(b[2], b[3]));
 #undef HALVES
@@ -183,10 +184,10 @@ INLINE vec vec_sigmoid(vec x) {
     return vec_set(1.0f) / (vec_set(1.0f) + vec_exp(-x));
 }
 
-#define PREFETCH_ROW(row, floats)                                                                                      \
-    do {                                                                                                               \
-        for (size_t prefetch_at = 0; prefetch_at < (floats); prefetch_at += 16)                                        \
-            __builtin_prefetch((const float *)(row) + prefetch_at, 1, 3);                                              \
+#define PREFETCH_ROW(row, floats)                                               \
+    do {                                                                        \
+        for (size_t prefetch_at = 0; prefetch_at < (floats); prefetch_at += 16) \
+            __builtin_prefetch((const float *)(row) + prefetch_at, 1, 3);       \
     } while (0)
 
 #endif

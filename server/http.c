@@ -14,7 +14,8 @@
 #include "server/http_private.h"
 
 #define CONNECTION_POOL_BYTES 65536 /* header and read buffer of one connection */
-#define CONNECTION_STACK_BYTES (512 * 1024)
+#define CONNECTION_STACK_BYTES \
+    (1024 * 1024) /* twice what JSON of the deepest max_json_depth takes; pages untouched cost nothing */
 #define STREAM_BLOCK_BYTES 16384
 #define EXTRA_CONNECTIONS 64 /* beyond max_connections: these are told 503 instead of being left to wait */
 
@@ -76,6 +77,13 @@ static enum MHD_Result on_header(void *argument, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
+/* Later versions refuse by themselves what http_guard.c looks for in the head, and may keep it otherwise. */
+static size_t head_size(struct MHD_Connection *connection) {
+    const char *version = MHD_get_version();
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return strcmp(version, "0.9.75") == 0 && info != NULL ? info->header_size : 0;
+}
+
 /* ---- answers ----------------------------------------------------------------------------------------------- */
 
 struct stream {
@@ -126,9 +134,10 @@ static struct MHD_Response *make_stream(struct exchange *exchange) {
 static struct MHD_Response *make_response(struct exchange *exchange) {
     struct http_response *response = &exchange->response;
     struct MHD_Response *made;
-    if (response->produce != NULL) {
+    if (response->produce != NULL && strcmp(exchange->method, "HEAD") != 0) {
         return make_stream(exchange);
     }
+    /* Of a stream, HEAD gets no more than that: 0.9.75 would send the last chunk of an empty body. */
     if (response->file >= 0) {
         made = MHD_create_response_from_fd_at_offset64(response->file_size, response->file, response->file_offset);
         if (made != NULL) {
@@ -282,6 +291,7 @@ static enum MHD_Result on_begin(struct MHD_Connection *connection, struct exchan
                                 const char *version) {
     link_enter(exchange->link, LINK_BUSY);
     (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, exchange);
+    exchange->head_size = head_size(connection);
     if (guard_admit(exchange, method, version)) {
         exchange->stage = STAGE_BODY;
     } else if (guard_may_discard(exchange)) {

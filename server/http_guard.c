@@ -64,6 +64,34 @@ static bool host_is_clean(const char *host) {
     return host[0] != '\0';
 }
 
+/* libmicrohttpd 0.9.75 parses the head where it was received: NULs stand for what ended a part. Walks it to find what
+ * the parsed headers no longer show: a folded line changes the name before it, a line that begins with a colon ends the
+ * head early, a NUL cuts a value, bare line feeds count as line ends. Each would let two readers see two different
+ * requests. */
+static bool head_is_plain(const struct exchange *exchange, const char *method, const char *version) {
+    const char *end = method + exchange->head_size, *at = method + strlen(method) + 1;
+    size_t headers = 0;
+    if (at + strlen(exchange->target) + 1 != version) {
+        return false;
+    }
+    at = version + strlen(version);
+    while (end - at > 4 && at[0] == '\0' && at[1] == '\0') {
+        at += 2;
+        size_t name = strlen(at);
+        if (name == 0 || at[0] == ' ' || at[0] == '\t') {
+            return false;
+        }
+        at += name + 1;
+        at += strspn(at, " \t");
+        if (at >= end) {
+            return false;
+        }
+        at += strlen(at);
+        headers++;
+    }
+    return end - at == 4 && memcmp(at, "\0\0\0\0", 4) == 0 && headers == exchange->n_headers;
+}
+
 /* Digits only, or -1. */
 static int64_t parse_length(const char *text) {
     int64_t value = 0;
@@ -79,7 +107,7 @@ static int64_t parse_length(const char *text) {
     return value;
 }
 
-static bool guard_framing(struct exchange *exchange, const char *version) {
+static bool guard_framing(struct exchange *exchange, const char *method, const char *version) {
     const struct http_request *request = &exchange->request;
     bool old = strcmp(version, "HTTP/1.0") == 0;
     if (!old && strcmp(version, "HTTP/1.1") != 0) {
@@ -88,8 +116,8 @@ static bool guard_framing(struct exchange *exchange, const char *version) {
     if (exchange->headers_cut) {
         return refuse_framing(exchange, 431, "", "the request has too many header fields");
     }
-    if (!headers_are_clean(exchange)) {
-        return refuse_framing(exchange, 400, "", "a header field has a malformed name or a control character");
+    if (!headers_are_clean(exchange) || (exchange->head_size > 0 && !head_is_plain(exchange, method, version))) {
+        return refuse_framing(exchange, 400, "", "the request line or a header field is malformed");
     }
     size_t hosts = header_count(exchange, "Host"), lengths = header_count(exchange, "Content-Length"),
            encodings = header_count(exchange, "Transfer-Encoding");
@@ -271,7 +299,7 @@ static bool guard_crowd(struct exchange *exchange) {
 bool guard_admit(struct exchange *exchange, const char *method, const char *version) {
     snprintf(exchange->method, sizeof exchange->method, "%s", method);
     take_request_id(exchange);
-    if (!guard_crowd(exchange) || !guard_framing(exchange, version) || !guard_method(exchange, method) ||
+    if (!guard_crowd(exchange) || !guard_framing(exchange, method, version) || !guard_method(exchange, method) ||
         !guard_route(exchange) || !guard_policy(exchange) || !guard_body(exchange)) {
         return false;
     }

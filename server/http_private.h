@@ -51,6 +51,7 @@ struct exchange {
     struct header headers[HTTP_HEADERS_MOST];
     size_t n_headers;
     bool headers_cut; /* there were more than HTTP_HEADERS_MOST */
+    size_t head_size; /* bytes of the request head where libmicrohttpd parsed it; 0: not to be looked at */
     enum exchange_stage stage;
     char method[16];        /* as it came: HEAD stays HEAD */
     bool must_close;        /* the connection ends with this answer */

@@ -204,7 +204,8 @@ static size_t scan_number(const char *at, const char *end, bool *real) {
     return (size_t)(at - start);
 }
 
-static json_t *read_number(struct reader *reader) {
+/* Not inlined: its buffer must not lie in every frame of the recursion. */
+__attribute__((noinline)) static json_t *read_number(struct reader *reader) {
     bool real;
     char text[NUMBER_MOST + 1];
     const char *start = reader->at;
@@ -339,11 +340,15 @@ static json_t *read_text(struct reader *reader) {
     return value;
 }
 
+__attribute__((noinline)) static json_t *read_too_deep(const struct reader *reader) {
+    char what[64];
+    snprintf(what, sizeof what, "nested deeper than %d levels", reader->depth);
+    return read_refuse(reader, reader->at - 1, what);
+}
+
 static json_t *read_nested(struct reader *reader, bool object) {
     if (reader->depth_left == 0) {
-        char what[64];
-        snprintf(what, sizeof what, "nested deeper than %d levels", reader->depth);
-        return read_refuse(reader, reader->at - 1, what);
+        return read_too_deep(reader);
     }
     reader->depth_left--;
     json_t *value = object ? read_object(reader) : read_array(reader);

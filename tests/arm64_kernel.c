@@ -14,7 +14,8 @@ int main(void) {
             for (int i = 0; i < 3; i++) {
                 *(worst[i] <= 1 ? &passed : &failed) += 1;
                 if (!(worst[i] <= 1))
-                    printf("kernel %s, comparison %d, seed %d: %g times the tolerance\n", (*kernel)->name, i, (int)seed, worst[i]);
+                    printf("kernel %s, comparison %d, seed %d: %g times the tolerance\n", (*kernel)->name, i, (int)seed,
+                           worst[i]);
             }
         }
     printf("arm64_kernel: %d passed, %d failed\n", passed, failed);

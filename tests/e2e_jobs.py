@@ -387,8 +387,18 @@ def restart_in_the_middle():
 
 
 def child_of(s, id):
-    found = subprocess.run(["pgrep", "-P", str(s.process.pid), "-f", id], stdout=subprocess.PIPE).stdout.split()
-    return int(found[0]) if found else None
+    """The training process of a job, waited for: after a crash the next one takes a moment."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for task in os.listdir("/proc/%d/task" % s.process.pid):
+            try:
+                for pid in open("/proc/%d/task/%s/children" % (s.process.pid, task)).read().split():
+                    if id in open("/proc/%s/cmdline" % pid).read():
+                        return int(pid)
+            except OSError:
+                pass  # gone meanwhile
+        time.sleep(0.02)
+    raise AssertionError("no training process")
 
 
 def crashes_of_the_child():
@@ -397,9 +407,7 @@ def crashes_of_the_child():
         id = s.submit("c", "m", **LONG)
         for crash in range(3):
             s.wait_training(id)
-            pid = child_of(s, id)
-            check(pid, "no child")
-            os.kill(pid, 9)
+            os.kill(child_of(s, id), 9)
             end = time.monotonic() + 20
             while s.job(id)["crashes"] <= crash and time.monotonic() < end:
                 time.sleep(0.02)

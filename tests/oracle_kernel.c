@@ -60,7 +60,7 @@ struct layout {
     size_t stride, columns, length, n;
     float *input, *output, *zero, *shift_of, *repeat_of; /* [words][stride], ...; shift and repeat per word */
     uint32_t *ids, *centres, *windows;
-    float **in, **out, *shift;
+    float **in, **out, *shift, *rate;
     uint32_t *noise;
     float **noise_rows, *noise_shift, *noise_repeat;
     struct kernel_step step;
@@ -120,7 +120,7 @@ static void fill_chunk(struct layout *l) {
         l->out[i] = word ? l->output + l->ids[i] * l->stride : l->zero;
         l->shift[i] = word ? l->shift_of[l->ids[i]] : 0;
     }
-    l->chunk = (struct kernel_chunk){l->ids, l->in, l->out, l->shift, l->centres, n, (uint32_t)l->n};
+    l->chunk = (struct kernel_chunk){l->ids, l->in, l->out, l->shift, l->rate, l->centres, n, (uint32_t)l->n};
 }
 
 static void fill_noise(struct layout *l, size_t count) {
@@ -140,6 +140,9 @@ static void layout_create(struct layout *l, const struct kernel *kernel, const s
     l->stride = (l->columns + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
     size_t rows = test->words * l->stride * sizeof(float), positions = 64 * (2 + (size_t)test->window) * KERNEL_BLOCK;
     l->input = zeros(rows), l->output = zeros(rows), l->zero = zeros(l->stride * sizeof(float));
+    l->rate = zeros(positions);
+    for (size_t i = 0; i < positions / 4; i++)
+        l->rate[i] = 1;
     l->shift_of = zeros(test->words * 4), l->repeat_of = zeros(test->words * 4);
     l->ids = zeros(positions), l->centres = zeros(256), l->windows = zeros(256), l->shift = zeros(positions);
     l->in = zeros(2 * positions), l->out = zeros(2 * positions);
@@ -170,9 +173,9 @@ static void layout_create(struct layout *l, const struct kernel *kernel, const s
 }
 
 static void layout_free(struct layout *l) {
-    void *all[] = {l->input, l->output,  l->zero,  l->shift_of,   l->repeat_of,   l->ids,          l->centres,  l->windows,
-                   l->shift, l->in,      l->out,   l->noise,      l->noise_rows,  l->noise_shift,  l->noise_repeat,
-                   l->workspace};
+    void *all[] = {l->input,      l->output,      l->zero,         l->shift_of,  l->repeat_of, l->ids,
+                   l->centres,    l->windows,     l->shift,        l->in,        l->out,       l->noise,
+                   l->noise_rows, l->noise_shift, l->noise_repeat, l->workspace, l->rate};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
 }
@@ -243,7 +246,8 @@ static void wanted_create(struct wanted *w, const struct layout *l) {
 }
 
 static void wanted_free(struct wanted *w) {
-    void *all[] = {w->input, w->output, w->means, w->centres, w->positives, w->starts, w->shift, w->noise_shift, w->repeat};
+    void *all[] = {w->input,  w->output, w->means,       w->centres, w->positives,
+                   w->starts, w->shift,  w->noise_shift, w->repeat};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
 }
@@ -323,8 +327,8 @@ double kernel_case_compare(const struct kernel *kernel, const struct kernel_case
     layout_create(&l, kernel, test, test->noise);
     wanted_create(&w, &l);
     double want = wanted_step(&w, &l);
-    kernel->train->block(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.windows, &l.draw_of_noise, &l.draw_of_noise,
-                         &loss);
+    kernel->train->block(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.windows, &l.draw_of_noise,
+                         &l.draw_of_noise, &loss);
     double worst = fmax(compare_tables(&l, &w), distance(loss.sum, want));
     if (loss.positives != w.starts[l.n])
         worst = INFINITY;
@@ -410,7 +414,8 @@ double kernel_case_compare_pairs(const struct kernel *kernel, const struct kerne
     s.x = zeros(w.width * sizeof(double)), s.d = zeros(w.width * sizeof(double));
     for (size_t i = 0; i < l.n; i++)
         sequence_centre(&s, w.sorted[i]);
-    kernel->train->pairs(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.windows, &l.draw_of_noise, plain.noise, NULL);
+    kernel->train->pairs(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.windows, &l.draw_of_noise, plain.noise,
+                         NULL);
     double worst = compare_tables(&l, &w);
     free(s.x);
     free(s.d);
@@ -441,7 +446,8 @@ double kernel_case_compare_search(const struct kernel *kernel, uint64_t seed) {
                 sum += (double)q[i * stride + c] * (double)r[j * stride + c];
                 square += (double)r[j * stride + c] * (double)r[j * stride + c];
             }
-            worst = fmax(worst, fmax(distance((double)scores[i * rows + j], sum), distance((double)norms[j], sqrt(square))));
+            worst = fmax(worst,
+                         fmax(distance((double)scores[i * rows + j], sum), distance((double)norms[j], sqrt(square))));
         }
     size_t n = rows * stride, bad = draw_below(&draw, (uint32_t)n);
     if (kernel->first_nonfinite(r, n) != n)

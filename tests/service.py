@@ -101,7 +101,9 @@ class Service:
             try:
                 connection.request(method, path, body, headers)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # refused early: the answer is there all the same
+                if connection.sock is None:
+                    raise
+                # Refused early: the answer is there all the same.
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:

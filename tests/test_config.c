@@ -49,6 +49,8 @@ static void choices_match_their_enumerators(void **state) {
                  {"remove_accidental_hits", "yes", HITS_YES},
                  {"remove_accidental_hits", "no", HITS_NO},
                  {"architecture", "cbow", ARCHITECTURE_CBOW},
+                 {"bias", "fixed", BIAS_FIXED},
+                 {"bias", "learned", BIAS_LEARNED},
                  {"bias", "zero", BIAS_ZERO},
                  {"bias", "none", BIAS_NONE},
                  {"init", "tensorflow", INIT_TENSORFLOW},

@@ -28,7 +28,7 @@ static void test_huge_line(void **state) {
         assert_int_equal(corpus->report.lines, 1);
         assert_int_equal(corpus->report.sentences, 1);
         assert_int_equal(corpus->report.longest_line, length);
-        assert_int_equal(corpus->words, (length / 8 / 3) * 4 + 3);
+        assert_int_equal(corpus->words, length / 8 / 3 * 4 + 2);
         assert_int_equal(corpus->length, corpus->words + 1);
         assert_int_equal(corpus->ids[corpus->length - 1], CORPUS_SENTENCE_END);
         uint64_t wrong = 0;
@@ -163,9 +163,12 @@ static void check_request(struct fixture *fixture, int value, enum status expect
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, request_later, &requester), 0);
     assert_refused(fixture, 2, expected, "while reading the corpus");
-    double took = machine_monotonic_seconds() - requester.asked;
+    double ended = machine_monotonic_seconds();
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_true(took < 2); /* 0.1 s on a machine that is not shared with other tests */
+    double took = ended - requester.asked;
+    if (took > 0.1)
+        print_message("a request took %.3f s\n", took);
+    assert_true(took < 2); /* below 0.1 s on a machine that is not shared with other tests */
     atomic_store(&fixture->request, REQUEST_NONE);
 }
 
@@ -301,8 +304,13 @@ static int disk_full(struct fixture *fixture, const char *size) {
     if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", fixture->work, "tmpfs", 0, size) != 0)
         return 77;
-    assert_refused(fixture, 2, STATUS_DISK_FULL, "");
-    return 0;
+    struct error err = {0};
+    struct corpus *corpus;
+    int entries = 0;
+    enum status status = fixture_read(fixture, 2, &corpus, &err);
+    if (status != STATUS_DISK_FULL || folder_visit(fixture->work, count_entry, &entries, &err) != STATUS_OK)
+        return 1;
+    return entries;
 }
 
 static void test_disk_full(void **state) {

@@ -139,9 +139,7 @@ static void expect_like_strtof(const char *text) {
     }
 }
 
-static void reads_like_strtof(void **state) {
-    (void)state;
-    static const char *const texts[] = {"",
+static const char *const odd_texts[] = {"",
                                         " ",
                                         "+",
                                         "-",
@@ -212,10 +210,12 @@ static void reads_like_strtof(void **state) {
                                         "12345678901234567890123456789012345678901234567890e-60",
                                         "1e 5",
                                         "1 e5",
-                                        "\xc2\xa0"
-                                        "1"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        expect_like_strtof(texts[i]);
+                                        "\302\2401"};
+
+static void reads_like_strtof(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof odd_texts / sizeof *odd_texts; i++) {
+        expect_like_strtof(odd_texts[i]);
     }
     float value = 7;
     const char *hex = "0x10";

@@ -1,6 +1,6 @@
-/* Checkpoints: everything a training needs to go on as if it had never stopped. Written between blocks of work, when no thread
- * touches the tables: fixed header, one record per thread, both tables, then a checksum of each part. Our own machine's byte
- * order: a checkpoint does not travel. */
+/* Checkpoints: everything a training needs to go on as if it had never stopped. Written between blocks of work, when no
+ * thread touches the tables: fixed header, one record per thread, both tables, then a checksum of each part. Our own
+ * machine's byte order: a checkpoint does not travel. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,8 @@ static uint64_t settings_checksum(const struct settings *settings) {
 
 static uint64_t corpus_checksum(const struct trainer *trainer) {
     const uint64_t *counts = vocabulary_counts(trainer->vocabulary);
-    uint64_t sums[3] = {trainer->corpus->length, trainer->corpus->words, checksum(counts, trainer->rows * sizeof *counts)};
+    uint64_t sums[3] = {trainer->corpus->length, trainer->corpus->words,
+                        checksum(counts, trainer->rows * sizeof *counts)};
     return checksum(sums, sizeof sums);
 }
 
@@ -139,8 +140,9 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
     if (header.magic != CHECKPOINT_MAGIC || header.threads < 1 || header.threads > 65536)
         return error_set(err, STATUS_CORRUPT, "'%s' is no checkpoint", path);
     if (header.settings != settings_checksum(trainer->settings) || header.corpus != corpus_checksum(trainer) ||
-        header.rows != trainer->rows || header.stride != trainer->step.stride || header.shards != trainer->input->shards ||
-        header.carry != 2 * trainer->step.window || header.draws != TRAINER_DRAWS)
+        header.rows != trainer->rows || header.stride != trainer->step.stride ||
+        header.shards != trainer->input->shards || header.carry != 2 * trainer->step.window ||
+        header.draws != TRAINER_DRAWS)
         return STATUS_OK;
     size_t lanes = sizeof header + header.threads * lane_bytes(&header), table = table_size(&header);
     uint64_t sums[3];
@@ -212,7 +214,8 @@ enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *
         bool ours = false;
         if (!path)
             return error_set(err, STATUS_NO_MEMORY, "cannot allocate a path");
-        if (file_exists(path) && !file_map_open(&maps[i], path, &why) && !verify(trainer, &maps[i], path, &ours, &why) && ours) {
+        if (file_exists(path) && !file_map_open(&maps[i], path, &why) &&
+            !verify(trainer, &maps[i], path, &ours, &why) && ours) {
             uint64_t number;
             memcpy(&number, maps[i].data + offsetof(struct checkpoint_header, number), sizeof number);
             if (best < 0 || number > newest)

@@ -123,13 +123,15 @@ static enum status counter_new_word(struct corpus_counter *counter, const char *
 
 static enum status counter_add(struct corpus_counter *counter, const char *at, const char *token, size_t length,
                                const struct word_key *key, struct error *err) {
-    uint32_t id = word_table_find(&counter->table, token, length, key);
-    if (id == WORD_NONE) {
+    struct word_slot *slot = word_table_find(&counter->table, token, length, key);
+    uint32_t id = 0;
+    if (slot == NULL) {
         enum status status = counter_new_word(counter, at, token, length, key, &id, err);
         if (status != STATUS_OK)
             return status;
     } else {
-        counter->table.words[id].count++;
+        slot->count++;
+        id = slot->number - 1;
     }
     return counter_emit(counter, id, err);
 }
@@ -153,7 +155,7 @@ struct spaced {
     bool high; /* a byte is above 127 */
 };
 
-/* Tokens are looked up in batches whose slots and records are fetched ahead: single look-ups would wait for memory most of
+/* Tokens are looked up in batches whose slots are fetched ahead: single look-ups would wait for memory most of
  * the time. One chunk ends at most CHUNK tokens. */
 struct batch {
     struct spaced tokens[BATCH + CHUNK];
@@ -204,8 +206,6 @@ static inline void spaced_set(struct spaced *spaced, const char *text, uint64_t 
 static inline enum status batch_add(struct corpus_counter *counter, struct batch *batch, bool lower,
                                     struct error *err) {
     enum status status = STATUS_OK;
-    for (int i = 0; i < batch->n; i++)
-        word_table_prefetch(&counter->table, batch->tokens[i].key.hash);
     for (int i = 0; i < batch->n && status == STATUS_OK; i++) {
         const struct spaced *spaced = &batch->tokens[i];
         const char *token;
@@ -236,7 +236,7 @@ static inline enum status scan_space(struct corpus_counter *counter, const char 
             if (end > begin) {
                 struct spaced *spaced = &batch.tokens[batch.n++];
                 spaced_set(spaced, begin, (uint64_t)(end - begin), text_end, lower, seed);
-                __builtin_prefetch(&counter->table.slots[spaced->key.hash & counter->table.mask]);
+                word_table_prefetch(&counter->table, spaced->key.hash);
             }
             begin = end + 1;
         }
@@ -370,6 +370,7 @@ enum status corpus_counter_run(struct corpus_counter *counter, struct error *err
     if (status == STATUS_OK)
         status = counter_flush(counter, err);
     counter->open = counter->emitted > counter->emitted_at_mark;
+    word_table_settle(&counter->table);
     assert(status != STATUS_OK || p == end);
     return status;
 }

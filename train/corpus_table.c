@@ -2,36 +2,54 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/utf8.h"
 
 #define FIRST_ROOM 1024u
+#define FIRST_SLOTS 2048u
 #define PRUNE_BINS 4096u
+#define CACHE_LINE 64u
+#define HUGE_PAGE 2097152u
 
 /* Bytes one word costs, the slack of growing arrays included: a record, two to four slots, and its text when it is
  * long. */
 static uint64_t word_cost(const struct word *word) {
-    return sizeof(struct word) * 3 / 2 + 4 * sizeof(uint64_t) + (word->length > WORD_SHORT ? word->length * 3 / 2 : 0);
+    return sizeof(struct word) * 3 / 2 + 4 * sizeof(struct word_slot) +
+           (word->length > WORD_SHORT ? word->length * 3 / 2 : 0);
 }
 
 static uint64_t table_cost(uint64_t room, uint64_t slots, uint64_t arena) {
-    return room * sizeof(struct word) + slots * sizeof(uint64_t) + arena;
+    return room * sizeof(struct word) + slots * sizeof(struct word_slot) + arena;
 }
 
 static enum status no_memory(struct error *err, uint64_t bytes) {
     return error_set(err, STATUS_NO_MEMORY, "out of memory: %llu bytes for counting words", (unsigned long long)bytes);
 }
 
+/* Free slots that do not straddle cache lines; on huge pages where the system has them, for they are read at random. */
+static struct word_slot *slots_create(uint64_t count) {
+    size_t bytes = count * sizeof(struct word_slot);
+    void *slots = aligned_alloc(bytes < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE, bytes);
+    if (slots == NULL)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    if (bytes >= HUGE_PAGE)
+        (void)madvise(slots, bytes, MADV_HUGEPAGE);
+#endif
+    return memset(slots, 0, bytes);
+}
+
 enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed, struct error *err) {
     *table = (struct word_table){.budget = budget, .seed = seed, .most = WORD_IDS_MOST};
     table->words = malloc(FIRST_ROOM * sizeof *table->words);
-    table->slots = calloc(4 * FIRST_ROOM, sizeof *table->slots);
+    table->slots = slots_create(FIRST_SLOTS);
     if (table->words == NULL || table->slots == NULL) {
         word_table_clear(table);
-        return no_memory(err, table_cost(FIRST_ROOM, 4 * FIRST_ROOM, 0));
+        return no_memory(err, table_cost(FIRST_ROOM, FIRST_SLOTS, 0));
     }
     table->room = FIRST_ROOM;
-    table->mask = 4 * FIRST_ROOM - 1;
+    table->mask = FIRST_SLOTS - 1;
     return STATUS_OK;
 }
 
@@ -42,19 +60,26 @@ void word_table_clear(struct word_table *table) {
     *table = (struct word_table){0};
 }
 
-static void slots_put(uint64_t *slots, uint64_t mask, uint64_t hash, uint32_t number) {
-    uint64_t at = hash & mask;
-    while (slots[at] != 0)
-        at = (at + 1) & mask;
-    slots[at] = (hash >> 32 << 32) | (number + 1);
+void word_table_settle(struct word_table *table) {
+    for (uint64_t at = 0; at <= table->mask; at++)
+        if (table->slots[at].number != 0)
+            table->words[table->slots[at].number - 1].count = table->slots[at].count;
 }
 
+static void slots_put(struct word_slot *slots, uint64_t mask, const struct word *word, uint32_t number) {
+    uint64_t at = word->hash & mask;
+    while (slots[at].number != 0)
+        at = (at + 1) & mask;
+    slots[at] = (struct word_slot){word->head, word->rest, word->count, number + 1, word_slot_length(word->length)};
+}
+
+/* From the records, whose counts are settled. */
 static enum status slots_rebuild(struct word_table *table, uint64_t count, struct error *err) {
-    uint64_t *slots = calloc(count, sizeof *slots);
+    struct word_slot *slots = slots_create(count);
     if (slots == NULL)
         return no_memory(err, count * sizeof *slots);
     for (uint32_t i = 0; i < table->size; i++)
-        slots_put(slots, count - 1, table->words[i].hash, i);
+        slots_put(slots, count - 1, &table->words[i], i);
     free(table->slots);
     table->slots = slots;
     table->mask = count - 1;
@@ -95,8 +120,10 @@ enum status word_table_reserve(struct word_table *table, size_t length, bool *fi
     enum status status = STATUS_OK;
     if (room != table->room)
         status = words_resize(table, room, err);
-    if (status == STATUS_OK && slots != table->mask + 1)
+    if (status == STATUS_OK && slots != table->mask + 1) {
+        word_table_settle(table);
         status = slots_rebuild(table, slots, err);
+    }
     if (status == STATUS_OK && arena != table->arena_room)
         status = arena_resize(table, arena, err);
     return status;
@@ -115,7 +142,7 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
         word->rest = table->arena_length;
         table->arena_length += length;
     }
-    slots_put(table->slots, table->mask, key->hash, number);
+    slots_put(table->slots, table->mask, word, number);
     return number;
 }
 
@@ -145,6 +172,7 @@ static enum status prune_threshold(const struct word_table *table, uint64_t byte
 }
 
 enum status word_table_prune(struct word_table *table, uint32_t *map, struct word_loss *loss, struct error *err) {
+    word_table_settle(table);
     enum status status = prune_threshold(table, table->budget * 2 / 5, &loss->threshold, err);
     if (status != STATUS_OK)
         return status;
@@ -169,7 +197,7 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
     }
     table->size = kept;
     table->arena_length = arena;
-    uint64_t room = kept + kept / 2 + FIRST_ROOM, slots = 4 * FIRST_ROOM;
+    uint64_t room = kept + kept / 2 + FIRST_ROOM, slots = FIRST_SLOTS;
     while (slots < 2 * room)
         slots *= 2;
     if (room < table->room)

@@ -20,9 +20,16 @@ struct word {
     uint64_t head;   /* first 8 bytes, zero-filled */
     uint64_t rest;   /* short words: the next 8 bytes, zero-filled; long ones: where the whole word begins in `arena` */
     uint64_t length; /* bytes */
-    uint64_t count;
-    uint64_t first; /* byte offset of the first appearance */
+    uint64_t count;  /* as of the last word_table_settle */
+    uint64_t first;  /* byte offset of the first appearance */
     uint64_t hash;
+};
+
+struct word_slot {
+    uint64_t head, rest; /* as in struct word */
+    uint64_t count;
+    uint32_t number; /* of the word, + 1; 0: the slot is free */
+    uint32_t length; /* UINT32_MAX: at least that */
 };
 
 /* How a word is found: the same for equal words wherever they come from. */
@@ -32,7 +39,7 @@ struct word_key {
 
 struct word_table {
     struct word *words;
-    uint64_t *slots; /* tag (high half of the hash) above word number + 1; 0 is free */
+    struct word_slot *slots;
     char *arena;
     uint64_t mask; /* slots - 1 */
     uint64_t arena_length, arena_room;
@@ -62,6 +69,8 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
  * not fit. */
 enum status word_table_prune(struct word_table *table, uint32_t *map, struct word_loss *loss,
                              struct error *err) MUST_CHECK;
+/* Brings the counts of the records up to date. */
+void word_table_settle(struct word_table *table);
 const char *word_text(const struct word_table *table, const struct word *word);
 bool word_equal(const struct word_table *a, const struct word *in_a, const struct word_table *b,
                 const struct word *in_b);
@@ -103,27 +112,32 @@ static inline struct word_key word_key(const char *text, size_t length, uint64_t
     return key;
 }
 
-/* Fetches the record that the first slot of this hash names. */
 static inline void word_table_prefetch(const struct word_table *table, uint64_t hash) {
-    uint32_t number = (uint32_t)table->slots[hash & table->mask];
-    if (number != 0)
-        __builtin_prefetch(&table->words[number - 1], 1);
+    __builtin_prefetch(&table->slots[hash & table->mask], 1);
 }
 
-static inline uint32_t word_table_find(const struct word_table *table, const char *text, size_t length,
-                                       const struct word_key *key) {
-    const uint64_t *slots = table->slots;
+static inline uint32_t word_slot_length(uint64_t length) {
+    return length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;
+}
+
+static inline bool word_slot_is_long(const struct word_table *table, const struct word_slot *slot, const char *text,
+                                     size_t length, uint64_t hash) {
+    const struct word *word = &table->words[slot->number - 1];
+    return word->hash == hash && word->length == length && memcmp(table->arena + word->rest, text, length) == 0;
+}
+
+/* The slot of a word, or NULL. Valid until the next reserve. */
+static inline struct word_slot *word_table_find(const struct word_table *table, const char *text, size_t length,
+                                                const struct word_key *key) {
     for (uint64_t at = key->hash & table->mask;; at = (at + 1) & table->mask) {
-        uint64_t slot = slots[at];
-        if (slot == 0)
-            return WORD_NONE;
-        if (slot >> 32 != key->hash >> 32)
-            continue;
-        const struct word *word = &table->words[(uint32_t)slot - 1];
-        if (word->head != key->head || word->length != length)
-            continue;
-        if (length <= WORD_SHORT ? word->rest == key->rest : memcmp(table->arena + word->rest, text, length) == 0)
-            return (uint32_t)slot - 1;
+        struct word_slot *slot = &table->slots[at];
+        if (slot->head == key->head && slot->length == word_slot_length(length)) {
+            if (length <= WORD_SHORT ? slot->rest == key->rest
+                                     : word_slot_is_long(table, slot, text, length, key->hash))
+                return slot;
+        }
+        if (slot->number == 0)
+            return NULL;
     }
 }
 

@@ -32,7 +32,8 @@ static void noise_clear(struct kernel_noise *noise) {
 enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t number, struct error *err) {
     const struct settings *settings = trainer->settings;
     uint32_t window = (uint32_t)settings->window;
-    uint32_t noise = settings->exact_negatives ? KERNEL_BLOCK * 2 * window * (uint32_t)settings->negative : trainer->step.noise;
+    uint32_t noise =
+        settings->exact_negatives ? KERNEL_BLOCK * 2 * window * (uint32_t)settings->negative : trainer->step.noise;
     memset(lane, 0, sizeof *lane);
     random_init(&lane->state.words, (uint64_t)settings->seed, 2 * number);
     random_init(&lane->state.noise, (uint64_t)settings->seed, 2 * number + 1);
@@ -47,10 +48,11 @@ enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t num
     lane->input = calloc(length, sizeof *lane->input);
     lane->output = calloc(length, sizeof *lane->output);
     lane->shift = aligned_zeros(length * sizeof *lane->shift);
+    lane->rate = aligned_zeros(length * sizeof *lane->rate);
     lane->zero = aligned_zeros(trainer->step.stride * sizeof *lane->zero);
     lane->workspace = aligned_zeros(trainer->options->kernel->train->workspace_size(&trainer->step));
     if (!lane->carry || !lane->draws || !lane->ids || !lane->centres || !lane->input || !lane->output || !lane->shift ||
-        !lane->zero || !lane->workspace)
+        !lane->rate || !lane->zero || !lane->workspace)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the buffers of a training thread");
     for (int i = 0; i < 2; i++) {
         enum status status = noise_create(&lane->noise[i], noise, err);
@@ -68,6 +70,7 @@ void lane_clear(struct lane *lane) {
     free(lane->input);
     free(lane->output);
     free(lane->shift);
+    free(lane->rate);
     free(lane->zero);
     free(lane->workspace);
     for (int i = 0; i < 2; i++)
@@ -82,7 +85,8 @@ static void pack_separators(struct lane *lane, uint32_t *n, uint32_t window) {
         lane->ids[(*n)++] = KERNEL_NO_WORD;
 }
 
-/* A sentence that is cut by the end of the chunk goes on in the next one: its last words are context here and centres there. */
+/* A sentence that is cut by the end of the chunk goes on in the next one: its last words are context here and centres
+ * there. */
 static void pack_carry(struct lane *lane, uint32_t first, uint32_t n, uint32_t *n_centres, uint32_t window) {
     uint32_t kept = n - first, carried = kept < 2 * window ? kept : 2 * window;
     uint32_t later = kept < window ? kept : window; /* words that are not centres here */
@@ -116,11 +120,13 @@ static void pack_rows(const struct trainer *trainer, struct lane *lane, uint32_t
         lane->input[i] = word ? trainer->input->data + facts->place * stride : lane->zero;
         lane->output[i] = word ? trainer->output->data + facts->place * stride : lane->zero;
         lane->shift[i] = word ? facts->shift : 0.0f;
+        lane->rate[i] = facts->rate;
     }
     lane->chunk = (struct kernel_chunk){.ids = lane->ids,
                                         .input = lane->input,
                                         .output = lane->output,
                                         .shift = lane->shift,
+                                        .rate = lane->rate,
                                         .centres = lane->centres,
                                         .length = n};
 }
@@ -212,7 +218,8 @@ static void train_blocks(struct trainer *trainer, struct lane *lane, const struc
     noise_draw(trainer, lane, &lane->noise[0], step->noise);
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
         uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
-        struct kernel_noise *now = &lane->noise[first / KERNEL_BLOCK % 2], *next = &lane->noise[1 - first / KERNEL_BLOCK % 2];
+        struct kernel_noise *now = &lane->noise[first / KERNEL_BLOCK % 2],
+                            *next = &lane->noise[1 - first / KERNEL_BLOCK % 2];
         bool more = first + KERNEL_BLOCK < chunk->n_centres;
         if (more)
             noise_draw(trainer, lane, next, step->noise);
@@ -234,8 +241,8 @@ static void train_pairs(struct trainer *trainer, struct lane *lane, const struct
             pairs += step->cbow ? 1 : 2 * windows[i];
         noise_draw(trainer, lane, &lane->noise[0], pairs * per_pair);
         bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
-        trainer->options->kernel->train->pairs(step, lane->workspace, chunk, first, n, windows, &lane->noise[0], per_pair,
-                                               want_loss ? &lane->loss : NULL);
+        trainer->options->kernel->train->pairs(step, lane->workspace, chunk, first, n, windows, &lane->noise[0],
+                                               per_pair, want_loss ? &lane->loss : NULL);
         lane->steps++;
     }
 }

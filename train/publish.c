@@ -6,26 +6,38 @@
 #include "base/machine.h"
 #include "train/trainer.h"
 
-/* The input table without the bias column's constant: in place when the row keeps its length, else a copy. */
-static enum status strip_constant(struct trainer *trainer, struct error *err) {
-    struct table *table = trainer->input, *narrow = NULL;
-    uint32_t dim = (uint32_t)trainer->settings->dim;
-    if (table->columns == dim)
-        return STATUS_OK;
-    if ((dim + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD == table->stride) {
-        for (uint32_t id = 0; id < table->rows; id++)
-            table_row(table, id)[dim] = 0;
-        table->columns = dim;
+/* Gives *table exactly `columns` columns, in place when its rows keep their length, else as a copy. A column that goes
+ * must be cleared, for padding is zero. */
+static enum status set_columns(struct table **table, uint32_t columns, struct error *err) {
+    struct table *old = *table, *copy = NULL;
+    uint32_t kept = old->columns < columns ? old->columns : columns;
+    if ((columns + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD == old->stride) {
+        for (uint32_t id = 0; id < old->rows; id++)
+            for (uint32_t j = kept; j < old->columns; j++)
+                table_row(old, id)[j] = 0;
+        old->columns = columns;
         return STATUS_OK;
     }
-    enum status status = table_create(&narrow, table->rows, dim, table->shards, table->partition, err);
+    enum status status = table_create(&copy, old->rows, columns, old->shards, old->partition, err);
     if (status)
         return status;
-    for (uint32_t id = 0; id < table->rows; id++)
-        memcpy(table_row(narrow, id), table_row(table, id), dim * sizeof(float));
-    table_free(table);
-    trainer->input = narrow;
+    for (uint32_t id = 0; id < old->rows; id++)
+        memcpy(table_row(copy, id), table_row(old, id), kept * sizeof(float));
+    table_free(old);
+    *table = copy;
     return STATUS_OK;
+}
+
+/* Tables as a model has them: input rows without the constant of the bias column, output rows with their bias behind.
+ */
+static enum status shape_tables(struct trainer *trainer, struct error *err) {
+    uint32_t dim = (uint32_t)trainer->settings->dim;
+    enum status status = set_columns(&trainer->input, dim, err);
+    if (!status)
+        status = set_columns(&trainer->output, dim + 1, err);
+    for (uint32_t id = 0; !status && trainer->bias == BIAS_FIXED && id < trainer->rows; id++)
+        table_row(trainer->output, id)[dim] = (float)word_log_probability(trainer, id);
+    return status;
 }
 
 static enum status fill_info(const struct trainer *trainer, struct model_info *info, struct error *err) {
@@ -41,7 +53,8 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     snprintf(info->settings, sizeof info->settings, "%s", text.data);
     buffer_clear(&text);
     snprintf(info->name, sizeof info->name, "%s", options->name ? options->name : "model");
-    snprintf(info->corpus_digest, sizeof info->corpus_digest, "%s", options->corpus_digest ? options->corpus_digest : "");
+    snprintf(info->corpus_digest, sizeof info->corpus_digest, "%s",
+             options->corpus_digest ? options->corpus_digest : "");
     snprintf(info->kernel, sizeof info->kernel, "%s", options->kernel->name);
     snprintf(info->program, sizeof info->program, "vecmill %s", VECMILL_VERSION);
     info->default_max_norm = trainer->settings->max_norm;
@@ -62,7 +75,7 @@ enum status trainer_publish(struct trainer *trainer, struct train_result *result
     struct model_info info;
     struct model *model = NULL;
     trainer_report(trainer, PHASE_PUBLISHING, 0, NULL);
-    enum status status = strip_constant(trainer, err);
+    enum status status = shape_tables(trainer, err);
     if (!status)
         status = fill_info(trainer, &info, err);
     if (status)

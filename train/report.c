@@ -23,7 +23,8 @@ void trainer_report(struct trainer *trainer, enum train_phase phase, double shar
     progress->words = words, progress->words_total = trainer->words_total;
     progress->step = atomic_load(&trainer->steps_done);
     progress->epochs = (uint64_t)trainer->settings->epochs;
-    progress->seconds = trainer->seconds_before + (trainer->started > 0 ? machine_monotonic_seconds() - trainer->started : 0);
+    progress->seconds =
+        trainer->seconds_before + (trainer->started > 0 ? machine_monotonic_seconds() - trainer->started : 0);
     progress->learning_rate = trainer_rate(trainer, words);
     snprintf(progress->note, sizeof progress->note, "%s", note ? note : "");
     if (phase == PHASE_VOCABULARY) {
@@ -34,7 +35,8 @@ void trainer_report(struct trainer *trainer, enum train_phase phase, double shar
         if (progress->epoch_ended)
             progress->epoch = trainer->epochs_reported;
         progress->words_per_second = trainer->recent_rate;
-        progress->eta_seconds = trainer->recent_rate > 0 ? (double)(trainer->words_total - words) / trainer->recent_rate : 0;
+        progress->eta_seconds =
+            trainer->recent_rate > 0 ? (double)(trainer->words_total - words) / trainer->recent_rate : 0;
     } else {
         progress->progress = SHARE_VOCABULARY + SHARE_TRAINING + (1 - SHARE_VOCABULARY - SHARE_TRAINING) * share;
         progress->eta_seconds = 0;

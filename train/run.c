@@ -12,7 +12,8 @@ uint64_t train_memory(const struct settings *settings, uint64_t words, int threa
     uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
     uint64_t tables = 2 * table_bytes(rows, (uint32_t)settings->dim + 1);
     uint64_t per_word = WORD_BYTES + sizeof(struct word_facts) + 8; /* and the sampler's alias table */
-    uint64_t noise = (uint64_t)(settings->shared_negatives > settings->negative ? settings->shared_negatives : settings->negative);
+    uint64_t noise =
+        (uint64_t)(settings->shared_negatives > settings->negative ? settings->shared_negatives : settings->negative);
     uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
     uint64_t lane = (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
     return tables + words * per_word + (uint64_t)threads * lane;
@@ -41,10 +42,11 @@ static enum status admit(const struct settings *settings, const struct corpus *c
     if (need <= allowed)
         return STATUS_OK;
     int64_t dim = largest_dim(settings, words, threads, allowed);
-    return error_set_key(err, STATUS_NO_MEMORY, "dim",
-                         "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the largest dim that fits is %lld",
-                         (unsigned long long)words, (long long)settings->dim, (unsigned long long)need,
-                         (unsigned long long)allowed, (long long)dim);
+    return error_set_key(
+        err, STATUS_NO_MEMORY, "dim",
+        "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the largest dim that fits is %lld",
+        (unsigned long long)words, (long long)settings->dim, (unsigned long long)need, (unsigned long long)allowed,
+        (long long)dim);
 }
 
 struct reading {
@@ -58,7 +60,8 @@ static void report_reading(void *context, double share, const struct corpus_repo
     if (!reading->options->on_progress || now - reading->last < reading->options->settings->progress_interval)
         return;
     reading->last = now;
-    struct train_progress progress = {.magic = TRAIN_PROGRESS_MAGIC, .phase = PHASE_VOCABULARY, .progress = 0.05 * share, .loss = NAN};
+    struct train_progress progress = {
+        .magic = TRAIN_PROGRESS_MAGIC, .phase = PHASE_VOCABULARY, .progress = 0.05 * share, .loss = NAN};
     progress.epochs = (uint64_t)reading->options->settings->epochs;
     progress.learning_rate = reading->options->settings->learning_rate;
     if (report)

@@ -12,14 +12,16 @@
 
 enum status train_sampler_create(const struct settings *settings, const struct vocabulary *vocabulary,
                                  struct sampler **sampler, struct error *err) {
-    static const enum sampler_kind kinds[] = {
-        [NOISE_LOG_UNIFORM] = SAMPLER_LOG_UNIFORM, [NOISE_UNIGRAM] = SAMPLER_UNIGRAM, [NOISE_UNIFORM] = SAMPLER_UNIFORM};
+    static const enum sampler_kind kinds[] = {[NOISE_LOG_UNIFORM] = SAMPLER_LOG_UNIFORM,
+                                              [NOISE_UNIGRAM] = SAMPLER_UNIGRAM,
+                                              [NOISE_UNIFORM] = SAMPLER_UNIFORM};
     return sampler_create(sampler, kinds[settings->sampler], vocabulary_size(vocabulary), vocabulary_counts(vocabulary),
                           settings->sampler_power, err);
 }
 
-/* The number of tries in which `wanted` different ids are expected: sum of 1 - (1 - P)^tries. Training with unique draws uses
- * this one number for every block, so that the shifts can be a table; single draws differ from it by a few per cent. */
+/* The number of tries in which `wanted` different ids are expected: sum of 1 - (1 - P)^tries. Training with unique
+ * draws uses this one number for every block, so that the shifts can be a table; single draws differ from it by a few
+ * per cent. */
 static double expected_tries(const struct trainer *trainer, double wanted) {
     double low = wanted, high = wanted;
     for (int step = 0; step < 200; step++) {
@@ -38,6 +40,10 @@ static double expected_tries(const struct trainer *trainer, double wanted) {
     return high;
 }
 
+double word_log_probability(const struct trainer *trainer, uint32_t id) {
+    return log((double)vocabulary_count(trainer->vocabulary, id) / (double)trainer->corpus->words);
+}
+
 static void noise_tables(struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
     bool unique = settings->unique && !settings->exact_negatives;
@@ -50,7 +56,12 @@ static void noise_tables(struct trainer *trainer) {
         double expected = unique ? -expm1(tries * log1p(-fmin(p, 1 - 1e-15))) : draws * p;
         trainer->facts[id].repeat = (float)(unique ? 1 : 1 + draws * p);
         /* A word the sampler never draws (possible with power 0 counts only) keeps the shift of the rarest. */
-        trainer->facts[id].shift = shifted ? (float)log(fmax(expected * scale, 1e-12)) : 0.0f;
+        double shift = shifted ? log(fmax(expected * scale, 1e-12)) : 0;
+        if (settings->objective == OBJECTIVE_NCE)
+            shift += settings->log_normalizer;
+        if (trainer->bias == BIAS_FIXED)
+            shift -= word_log_probability(trainer, id);
+        trainer->facts[id].shift = (float)shift;
     }
 }
 
@@ -65,6 +76,15 @@ static void keep_table(struct trainer *trainer) {
     }
 }
 
+/* A word seen five times takes few steps at the rate that suits one seen a million times: its row may move further. */
+static void rate_table(struct trainer *trainer) {
+    const struct settings *s = trainer->settings;
+    for (uint32_t id = 0; id < trainer->rows; id++) {
+        double factor = pow((double)vocabulary_count(trainer->vocabulary, id) / s->rate_count, -s->rate_power);
+        trainer->facts[id].rate = (float)fmin(fmax(factor, s->rate_least), s->rate_most);
+    }
+}
+
 static void place_table(struct trainer *trainer) {
     const struct table *table = trainer->input;
     for (uint32_t id = 0; id < trainer->rows; id++)
@@ -75,7 +95,6 @@ static void place_table(struct trainer *trainer) {
 void trainer_init_tables(struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
     uint32_t dim = (uint32_t)settings->dim;
-    double total = (double)trainer->corpus->words;
 #pragma omp parallel for num_threads(trainer->threads) schedule(static)
     for (uint32_t id = 0; id < trainer->rows; id++) {
         struct random random;
@@ -92,21 +111,21 @@ void trainer_init_tables(struct trainer *trainer) {
         if (!trainer->step.has_bias)
             continue;
         input[dim] = 1;
-        if (settings->bias == BIAS_LOG_PROBABILITY)
-            output[dim] = (float)log((double)vocabulary_count(trainer->vocabulary, id) / total);
+        if (trainer->bias == BIAS_LEARNED)
+            output[dim] = (float)word_log_probability(trainer, id);
     }
 }
 
-static void step_from_settings(struct trainer *trainer, size_t stride) {
+static void step_from_settings(struct trainer *trainer) {
     const struct settings *s = trainer->settings;
     double z = 1.0 / (double)s->num_true;
     uint32_t shared = (uint32_t)(s->shared_negatives ? s->shared_negatives : s->negative);
     uint32_t noise = s->exact_negatives ? (uint32_t)s->negative : shared;
     bool softmax = s->objective == OBJECTIVE_SAMPLED_SOFTMAX;
     trainer->step = (struct kernel_step){
-        .stride = stride,
-        .columns = (uint32_t)s->dim + (s->bias != BIAS_NONE),
-        .has_bias = s->bias != BIAS_NONE,
+        .stride = trainer->input->stride,
+        .columns = trainer->input->columns,
+        .has_bias = trainer->input->columns > (uint32_t)s->dim,
         .cbow = s->architecture == ARCHITECTURE_CBOW,
         .loss_kind = softmax ? KERNEL_SOFTMAX : KERNEL_LOGISTIC,
         .noise = noise,
@@ -134,7 +153,6 @@ static enum status allocate(struct trainer *trainer, struct error *err) {
 enum status trainer_create(struct trainer *trainer, const struct train_options *options, struct corpus *corpus,
                            struct error *err) {
     const struct settings *settings = options->settings;
-    uint32_t columns = (uint32_t)settings->dim + (settings->bias != BIAS_NONE);
     enum partition partition = settings->partition == PARTITION_BY_DIV ? PARTITION_DIV : PARTITION_MOD;
     memset(trainer, 0, sizeof *trainer);
     trainer->options = options, trainer->settings = settings, trainer->corpus = corpus;
@@ -142,6 +160,10 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
     trainer->rows = vocabulary_size(corpus->vocabulary);
     trainer->threads = settings->threads ? (int)settings->threads : machine_threads();
     trainer->words_total = corpus->words * (uint64_t)settings->epochs;
+    trainer->bias = settings->bias;
+    if (trainer->bias == BIAS_AUTO)
+        trainer->bias = settings->objective == OBJECTIVE_NEGATIVE_SAMPLING ? BIAS_NONE : BIAS_FIXED;
+    uint32_t columns = (uint32_t)settings->dim + (trainer->bias == BIAS_LEARNED || trainer->bias == BIAS_ZERO);
     trainer->rate_scale = 1;
     trainer->progress.loss = NAN;
     trainer->progress.corpus = corpus->report;
@@ -150,15 +172,18 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
         trainer->segment_size = 65536;
     trainer->segments = (corpus->length + trainer->segment_size - 1) / trainer->segment_size;
     enum status status;
-    if ((status = allocate(trainer, err)) || (status = train_sampler_create(settings, trainer->vocabulary, &trainer->sampler, err)) ||
+    if ((status = allocate(trainer, err)) ||
+        (status = train_sampler_create(settings, trainer->vocabulary, &trainer->sampler, err)) ||
         (status = table_create(&trainer->input, trainer->rows, columns, (uint32_t)settings->shards, partition, err)) ||
         (status = table_create(&trainer->output, trainer->rows, columns, (uint32_t)settings->shards, partition, err)))
         return status;
-    step_from_settings(trainer, trainer->input->stride);
+    step_from_settings(trainer);
     if (settings->unique && trainer->step.noise > sampler_support(trainer->sampler))
-        return error_set_key(err, STATUS_REFUSED, "negative", "a unique draw of %u noise words needs as many words, the vocabulary has %u",
+        return error_set_key(err, STATUS_REFUSED, "negative",
+                             "a unique draw of %u noise words needs as many words, the vocabulary has %u",
                              trainer->step.noise, sampler_support(trainer->sampler));
     keep_table(trainer);
+    rate_table(trainer);
     place_table(trainer);
     noise_tables(trainer);
     for (int i = 0; i < trainer->threads; i++)
@@ -180,13 +205,15 @@ void trainer_clear(struct trainer *trainer) {
 
 double trainer_rate(const struct trainer *trainer, uint64_t words_done) {
     const struct settings *settings = trainer->settings;
-    double left = settings->schedule == SCHEDULE_LINEAR ? 1 - (double)words_done / ((double)trainer->words_total + 1) : 1;
+    double left =
+        settings->schedule == SCHEDULE_LINEAR ? 1 - (double)words_done / ((double)trainer->words_total + 1) : 1;
     return fmax(settings->learning_rate * left, settings->min_learning_rate) * trainer->rate_scale;
 }
 
 /* ---- finite ----------------------------------------------------------------------------------------------------- */
 
-static enum status check_table(struct trainer *trainer, const struct table *table, const char *name, struct error *err) {
+static enum status check_table(struct trainer *trainer, const struct table *table, const char *name,
+                               struct error *err) {
     size_t floats = (size_t)table->rows * table->stride;
     if (trainer->options->kernel->first_nonfinite(table->data, floats) == floats)
         return STATUS_OK;
@@ -196,11 +223,12 @@ static enum status check_table(struct trainer *trainer, const struct table *tabl
             continue;
         const char *word = vocabulary_word(trainer->vocabulary, id, &length);
         uint64_t words = atomic_load(&trainer->words_done);
-        return error_set(err, STATUS_DIVERGED,
-                         "training diverged: the %s row of '%.*s' (id %u) holds a non-finite value in column %zu at step %llu, "
-                         "learning rate %g; try a smaller learning_rate or keep guard = true",
-                         name, (int)(length < 80 ? length : 80), word, id, column,
-                         (unsigned long long)atomic_load(&trainer->steps_done), trainer_rate(trainer, words));
+        return error_set(
+            err, STATUS_DIVERGED,
+            "training diverged: the %s row of '%.*s' (id %u) holds a non-finite value in column %zu at step %llu, "
+            "learning rate %g; try a smaller learning_rate or keep guard = true",
+            name, (int)(length < 80 ? length : 80), word, id, column,
+            (unsigned long long)atomic_load(&trainer->steps_done), trainer_rate(trainer, words));
     }
     return STATUS_OK;
 }
@@ -289,7 +317,8 @@ static enum status roll_back(struct trainer *trainer, struct error *err) {
     bool found = false;
     enum status status = trainer_check(trainer, &why);
     double scale = trainer->rate_scale / 2;
-    if (trainer->settings->on_nonfinite == NONFINITE_FAIL || trainer->settings->learning_rate * scale < trainer->settings->min_learning_rate)
+    if (trainer->settings->on_nonfinite == NONFINITE_FAIL ||
+        trainer->settings->learning_rate * scale < trainer->settings->min_learning_rate)
         return error_set(err, STATUS_DIVERGED, "%s", status ? why.text : "training diverged: the loss is not finite");
     status = checkpoint_load(trainer, &found, err);
     if (status)

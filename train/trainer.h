@@ -1,4 +1,5 @@
-/* The trainer's own parts: state shared by its threads, the state of one thread, and how both survive a restart. Private to train/. */
+/* The trainer's own parts: state shared by its threads, the state of one thread, and how both survive a restart.
+ * Private to train/. */
 #ifndef VECMILL_TRAIN_TRAINER_H
 #define VECMILL_TRAIN_TRAINER_H
 
@@ -7,34 +8,34 @@
 #include "kernel/train_step.h"
 #include "train/corpus.h"
 
-#define TRAINER_DRAWS 4096        /* noise ids drawn at a time */
-#define TRAINER_CHUNK_WORDS 3072  /* kept words packed at a time */
-#define TRAINER_LOSS_EVERY 256    /* the loss is taken on one block in so many */
+#define TRAINER_DRAWS 4096       /* noise ids drawn at a time */
+#define TRAINER_CHUNK_WORDS 3072 /* kept words packed at a time */
+#define TRAINER_LOSS_EVERY 256   /* the loss is taken on one block in so many */
 
-/* What one thread needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it stands, `carry` and `draws`
- * (allocated, lengths by settings) behind it. */
+/* What one thread needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it stands, `carry` and
+ * `draws` (allocated, lengths by settings) behind it. */
 struct lane_state {
-    struct random words;       /* subsampling, windows */
+    struct random words; /* subsampling, windows */
     struct random noise;
-    uint64_t segment;          /* number over all epochs of the segment under way */
-    uint64_t at, end;          /* positions in corpus->ids; at == end: the segment is done */
+    uint64_t segment; /* number over all epochs of the segment under way */
+    uint64_t at, end; /* positions in corpus->ids; at == end: the segment is done */
     uint64_t blocks;
-    uint32_t carried;          /* kept words of an unfinished sentence that the next chunk begins with */
-    uint32_t carried_context;  /* how many of them were centres already */
-    uint32_t draw;             /* next unused noise id */
-    uint32_t in_sentence;      /* the sentence goes on from the last chunk */
+    uint32_t carried;         /* kept words of an unfinished sentence that the next chunk begins with */
+    uint32_t carried_context; /* how many of them were centres already */
+    uint32_t draw;            /* next unused noise id */
+    uint32_t in_sentence;     /* the sentence goes on from the last chunk */
 };
 
 /* One training thread. */
 struct lane {
     struct lane_state state;
-    uint32_t *carry;           /* [2 window] */
-    uint32_t *draws;           /* [TRAINER_DRAWS + noise] */
+    uint32_t *carry; /* [2 window] */
+    uint32_t *draws; /* [TRAINER_DRAWS + noise] */
     /* The chunk under way. */
     struct kernel_chunk chunk;
     uint32_t *ids, *centres;
-    float **input, **output, *shift, *zero;
-    uint32_t room;             /* positions */
+    float **input, **output, *shift, *rate, *zero;
+    uint32_t room; /* positions */
     /* Noise of the block under way and of the next one. */
     struct kernel_noise noise[2];
     struct kernel_workspace *workspace;
@@ -45,10 +46,11 @@ struct lane {
 
 /* What the threads look up for each word they pass, in one quarter of a cache line. */
 struct word_facts {
-    uint32_t place;            /* row number in table->data: what sharding comes down to */
-    uint32_t keep;             /* keep the word when 32 random bits are not above */
-    float shift;               /* log expected count in the noise; 0 for negative sampling */
-    float repeat;              /* 1 + K q */
+    uint32_t place; /* row number in table->data: what sharding comes down to */
+    uint32_t keep;  /* keep the word when 32 random bits are not above */
+    float shift;    /* log expected count in the noise; 0 for negative sampling */
+    float repeat;   /* 1 + K q */
+    float rate;     /* of the input row, relative to input_rate: rare words may move further */
 };
 
 struct trainer {
@@ -58,23 +60,24 @@ struct trainer {
     const struct vocabulary *vocabulary; /* corpus's, until it is given to the model */
     struct sampler *sampler;
     struct table *input, *output;
-    struct kernel_step step;   /* rate is each lane's own copy's */
+    struct kernel_step step; /* rate is each lane's own copy's */
     uint32_t rows;
-    struct word_facts *facts;  /* [rows] */
+    int bias;                 /* settings->bias with BIAS_AUTO resolved */
+    struct word_facts *facts; /* [rows] */
     struct lane *lanes;
     int threads;
     uint64_t segment_size, segments, next_segment; /* segments: of one epoch */
-    double rate_scale;         /* halved by each rollback */
-    uint64_t words_total;      /* over all epochs */
+    double rate_scale;                             /* halved by each rollback */
+    uint64_t words_total;                          /* over all epochs */
     _Atomic uint64_t words_done, steps_done;
-    atomic_bool halt;          /* lanes return after their chunk */
+    atomic_bool halt; /* lanes return after their chunk */
     atomic_bool nonfinite;
     /* Loss sums of the present epoch and since the last report; under report_lock of run.c (a critical section). */
     struct kernel_loss epoch_loss, recent_loss;
-    uint64_t epochs_reported, checkpoints; /* checkpoints: number of the next one */
+    uint64_t epochs_reported, checkpoints;                        /* checkpoints: number of the next one */
     double started, last_report, last_checkpoint, seconds_before; /* monotonic; seconds of earlier runs */
     uint64_t words_at_report;
-    double recent_rate;        /* words per second, smoothed */
+    double recent_rate; /* words per second, smoothed */
     struct train_progress progress;
 };
 
@@ -97,12 +100,15 @@ double trainer_rate(const struct trainer *trainer, uint64_t words_done);
 /* Looks at every float of both tables: DIVERGED naming table, word, column, step and rate. */
 enum status trainer_check(struct trainer *trainer, struct error *err) MUST_CHECK;
 
+/* log p(word) over the kept words of the corpus: the bias of a model whose scores are to be log ratios. */
+double word_log_probability(const struct trainer *trainer, uint32_t id);
+
 /* report.c */
 void trainer_report(struct trainer *trainer, enum train_phase phase, double share, const char *note);
 void trainer_report_if_due(struct trainer *trainer);
 
-/* checkpoint.c: work/checkpoint-0 and -1, written in turn; the newest that verifies and belongs to the same settings and corpus
- * is loaded. */
+/* checkpoint.c: work/checkpoint-0 and -1, written in turn; the newest that verifies and belongs to the same settings
+ * and corpus is loaded. */
 enum status checkpoint_save(struct trainer *trainer, struct error *err) MUST_CHECK;
 /* *found false: there is none that can be used (a note says why when one was damaged). */
 enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *err) MUST_CHECK;
