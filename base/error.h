@@ -6,22 +6,22 @@
 #include <stddef.h>
 
 /* One row per status: enumerator, name used in logs and reports. */
-#define STATUS_ROWS(ROW)                                                                                               \
-    ROW(OK, "ok")                                                                                                      \
-    ROW(MALFORMED, "malformed")       /* bytes that are not what they claim to be */                                   \
-    ROW(REFUSED, "refused")           /* well-formed, but out of bounds or unknown */                                  \
-    ROW(NOT_FOUND, "not_found")                                                                                        \
-    ROW(CONFLICT, "conflict")         /* exists already, or is in use */                                               \
-    ROW(TOO_LARGE, "too_large")       /* over a limit that is a setting */                                             \
-    ROW(UNSUPPORTED, "unsupported")                                                                                    \
-    ROW(NO_MEMORY, "no_memory")                                                                                        \
-    ROW(DISK_FULL, "disk_full")                                                                                        \
-    ROW(IO, "io")                                                                                                      \
-    ROW(CORRUPT, "corrupt")           /* a file of ours that fails its checks */                                       \
-    ROW(CANCELLED, "cancelled")                                                                                        \
-    ROW(PAUSED, "paused")             /* stopped at a checkpoint, can go on */                                         \
-    ROW(DIVERGED, "diverged")         /* a NaN or Inf in training */                                                   \
-    ROW(BUSY, "busy")                 /* try again later */                                                            \
+#define STATUS_ROWS(ROW)                                                        \
+    ROW(OK, "ok")                                                               \
+    ROW(MALFORMED, "malformed") /* bytes that are not what they claim to be */  \
+    ROW(REFUSED, "refused")     /* well-formed, but out of bounds or unknown */ \
+    ROW(NOT_FOUND, "not_found")                                                 \
+    ROW(CONFLICT, "conflict")   /* exists already, or is in use */              \
+    ROW(TOO_LARGE, "too_large") /* over a limit that is a setting */            \
+    ROW(UNSUPPORTED, "unsupported")                                             \
+    ROW(NO_MEMORY, "no_memory")                                                 \
+    ROW(DISK_FULL, "disk_full")                                                 \
+    ROW(IO, "io")                                                               \
+    ROW(CORRUPT, "corrupt") /* a file of ours that fails its checks */          \
+    ROW(CANCELLED, "cancelled")                                                 \
+    ROW(PAUSED, "paused")     /* stopped at a checkpoint, can go on */          \
+    ROW(DIVERGED, "diverged") /* a NaN or Inf in training */                    \
+    ROW(BUSY, "busy")         /* try again later */                             \
     ROW(INTERNAL, "internal")
 
 #define STATUS_ENUM(name, text) STATUS_##name,
@@ -38,7 +38,8 @@ struct error {
     char text[512]; /* git's manner: no capital, no full stop, subject quoted, cut at the end when too long */
 };
 
-/* Sets err unless it is set already; returns status so that `return error_set(err, ...)` reads well. err may be NULL. */
+/* Sets err unless it is set already; returns status so that `return error_set(err, ...)` reads well. err may be NULL.
+ */
 enum status error_set(struct error *err, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The same, naming the key at fault. */
 enum status error_set_key(struct error *err, enum status status, const char *key, const char *format, ...)

@@ -14,7 +14,8 @@ struct file_writer; /* opaque, buffered */
 
 #define FILE_TEMPORARY_PREFIX ".tmp-"
 
-/* Starts a new content for `path`. Nothing is visible until file_writer_commit. Owns: caller ends it by commit or abort. */
+/* Starts a new content for `path`. Nothing is visible until file_writer_commit. Owns: caller ends it by commit or
+ * abort. */
 enum status file_writer_create(struct file_writer **writer, const char *path, struct error *err) MUST_CHECK;
 enum status file_writer_append(struct file_writer *writer, const void *bytes, size_t length,
                                struct error *err) MUST_CHECK;

@@ -88,16 +88,17 @@ static struct decimal_float shortest_decimal(uint32_t fraction, uint32_t biased)
     return (struct decimal_float){s + up, k};
 }
 
-/* Digits of value, most significant first; returns how many. */
+/* Digits of value, which is not 0, most significant first; returns how many. */
 static int write_digits(uint32_t value, char digits[10]) {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
                                 "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
     char text[10];
     int at = 10;
+    assert(value > 0);
     while (value >= 10) {
         at -= 2;
-        memcpy(text + at, pairs + 2 * (value % 100), 2);
+        memcpy(text + at, pairs + (size_t)2 * (value % 100), 2);
         value /= 100;
     }
     if (value > 0) {

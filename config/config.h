@@ -43,7 +43,14 @@ struct settings {
 #undef SETTING_BYTES
 };
 
-enum setting_type { SETTING_IS_INT, SETTING_IS_REAL, SETTING_IS_FLAG, SETTING_IS_CHOICE, SETTING_IS_TEXT, SETTING_IS_BYTES };
+enum setting_type {
+    SETTING_IS_INT,
+    SETTING_IS_REAL,
+    SETTING_IS_FLAG,
+    SETTING_IS_CHOICE,
+    SETTING_IS_TEXT,
+    SETTING_IS_BYTES
+};
 enum setting_scope { SETTING_OF_JOB = 1, SETTING_OF_SERVER = 2, SETTING_OF_TOOL = 4, SETTING_OF_ALL = 7 };
 
 /* A row as data, for help, documents and JSON. */
@@ -51,19 +58,19 @@ struct setting {
     const char *name, *meaning;
     enum setting_type type;
     enum setting_scope scope;
-    const char *initial;    /* default as text */
-    const char *choices;    /* "a|b|c" for a choice, else NULL */
-    double least, most;     /* bounds of numbers; for text, most = longest in bytes */
-    size_t offset;          /* into struct settings */
+    const char *initial; /* default as text */
+    const char *choices; /* "a|b|c" for a choice, else NULL */
+    double least, most;  /* bounds of numbers; for text, most = longest in bytes */
+    size_t offset;       /* into struct settings */
 };
 size_t settings_count(void);
 const struct setting *settings_row(size_t index);
 const struct setting *settings_find(const char *name); /* '-' and '_' are the same; NULL when unknown */
 
 void settings_init(struct settings *settings); /* the defaults */
-/* The one setter: parses and bounds-checks text. Errors: REFUSED with key = name and a message that names the bound, e.g.
- * "dim must be between 1 and 4096, not 0"; an unknown name gets REFUSED "unknown setting 'dmi'; did you mean 'dim'?". A name
- * outside `scopes` is refused too ("listen is a setting of the server, not of a job"). */
+/* The one setter: parses and bounds-checks text. Errors: REFUSED with key = name and a message that names the bound,
+ * e.g. "dim must be between 1 and 4096, not 0"; an unknown name gets REFUSED "unknown setting 'dmi'; did you mean
+ * 'dim'?". A name outside `scopes` is refused too ("listen is a setting of the server, not of a job"). */
 enum status settings_set(struct settings *settings, const char *name, const char *text, unsigned scopes,
                          struct error *err) MUST_CHECK;
 /* Checks between settings (min_learning_rate <= learning_rate, num_true <= 2 * window, unique needs ..., and so on). */
@@ -74,13 +81,14 @@ void settings_print(const struct settings *settings, const struct setting *row, 
  * `source` names the text in errors ("vecmill.conf:3: ..."). */
 enum status settings_read_text(struct settings *settings, const char *text, const char *source, unsigned scopes,
                                struct error *err) MUST_CHECK;
-enum status settings_read_file(struct settings *settings, const char *path, unsigned scopes, struct error *err) MUST_CHECK;
+enum status settings_read_file(struct settings *settings, const char *path, unsigned scopes,
+                               struct error *err) MUST_CHECK;
 /* VECMILL_NAME=value for each row; other VECMILL_ names are refused except VECMILL_CONF (path of a file) and the
  * VECMILL_SERVICE_* and VECMILL_PORT* that Kubernetes makes of a Service called vecmill. */
 enum status settings_read_environment(struct settings *settings, char *const *environment, unsigned scopes,
                                       struct error *err) MUST_CHECK;
-/* Writes rows of the given scopes as `name = value` lines. `commented`: with meaning, bounds and default as comments and
- * the value itself commented out: the shipped vecmill.conf. */
+/* Writes rows of the given scopes as `name = value` lines. `commented`: with meaning, bounds and default as comments
+ * and the value itself commented out: the shipped vecmill.conf. */
 void settings_write_text(const struct settings *settings, unsigned scopes, bool commented, struct buffer *text);
 /* The help of the rows: "  --dim N   length of the vectors (1 to 4096; default 100)". */
 void settings_write_help(unsigned scopes, struct buffer *text);

@@ -83,6 +83,15 @@ static enum status norms_check(const struct model *model, struct error *err) {
     return error_set(err, STATUS_REFUSED, "input table: the norm of word '%s' is too large for a float", quoted);
 }
 
+static void model_free(struct model *model) {
+    vocabulary_free(model->vocabulary);
+    table_free(model->input);
+    table_free(model->output);
+    free(model->norms);
+    free(model->references);
+    free(model);
+}
+
 enum status model_create(struct model **model, struct vocabulary *vocabulary, struct table *input, struct table *output,
                          const struct model_info *info, const struct kernel *kernel, struct error *err) {
     struct model *made = calloc(1, sizeof(*made));
@@ -129,7 +138,7 @@ enum status model_create(struct model **model, struct vocabulary *vocabulary, st
     *model = made;
     return STATUS_OK;
 fail:
-    model_drop(made);
+    model_free(made); /* nobody else holds it yet */
     return status;
 }
 
@@ -141,17 +150,10 @@ struct model *model_hold(struct model *model) {
 }
 
 void model_drop(struct model *model) {
-    atomic_size_t *references;
-
     if (!model)
         return;
     references = model->references;
     if (atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) > 1)
         return;
-    vocabulary_free(model->vocabulary);
-    table_free(model->input);
-    table_free(model->output);
-    free(model->norms);
-    free(references);
-    free(model);
+    model_free(model);
 }

@@ -1,48 +1,59 @@
 /* Scores and norms for search, and the finite check: see kernel.h. Included once by each kernel_*.c. */
 
-/* Four queries against two rows at a time keeps eight sums in flight; every sum runs over the columns in the same
- * order, whatever stands beside it. */
-INLINE void scores_tile(const float *queries, int n_queries, const float *rows, int n_rows, size_t stride,
-                        float *scores, size_t pitch) {
-    vec sum[4][2] = {{{0}}};
-    for (size_t j = 0; j < stride; j += WIDTH) {
-        vec row[2];
+/* WIDTH sums at a time, so that one vec_sum_each ends them all: SCORE_QUERIES queries against SCORE_ROWS rows, or one
+ * query against WIDTH rows. Every sum runs over the columns in the same order and is ended in the same way, whatever
+ * stands beside it; past the end the last one is repeated. */
+#if WIDTH == 16
+#define SCORE_QUERIES 4
+#define SCORE_ROWS 4
+#elif WIDTH == 8
+#define SCORE_QUERIES 4
+#define SCORE_ROWS 2
+#else
+#define SCORE_QUERIES 2
+#define SCORE_ROWS 2
+#endif
+
+INLINE void scores_tile(const float *queries, size_t n_queries, const float *rows, size_t n_rows, size_t stride,
+                        float *scores, size_t pitch, const int tile_queries, const int tile_rows) {
+    const float *query[WIDTH], *row[WIDTH];
+    vec sum[WIDTH];
+    UNROLL
+    for (int i = 0; i < tile_queries; i++)
+        query[i] = queries + ((size_t)i < n_queries ? (size_t)i : n_queries - 1) * stride;
+    UNROLL
+    for (int i = 0; i < tile_rows; i++)
+        row[i] = rows + ((size_t)i < n_rows ? (size_t)i : n_rows - 1) * stride;
+    UNROLL
+    for (int i = 0; i < WIDTH; i++)
+        sum[i] = vec_set(0.0f);
+    for (size_t j = 0; j < stride; j += WIDTH)
         UNROLL
-        for (int r = 0; r < n_rows; r++)
-            row[r] = vec_load(rows + (size_t)r * stride + j);
+    for (int r = 0; r < tile_rows; r++) {
+        vec value = vec_load(row[r] + j);
         UNROLL
-        for (int q = 0; q < n_queries; q++) {
-            vec query = vec_load(queries + (size_t)q * stride + j);
-            UNROLL
-            for (int r = 0; r < n_rows; r++)
-                sum[q][r] += query * row[r];
-        }
+        for (int q = 0; q < tile_queries; q++)
+            sum[q * tile_rows + r] += vec_load(query[q] + j) * value;
     }
-    for (int q = 0; q < n_queries; q++)
-        for (int r = 0; r < n_rows; r++)
-            scores[(size_t)q * pitch + (size_t)r] = vec_sum(sum[q][r]);
+    float all[WIDTH];
+    vec total = vec_sum_each(sum);
+    memcpy(all, &total, sizeof all);
+    for (size_t q = 0; q < (size_t)tile_queries && q < n_queries; q++)
+        for (size_t r = 0; r < (size_t)tile_rows && r < n_rows; r++)
+            scores[q * pitch + r] = all[q * (size_t)tile_rows + r];
 }
 
 static void search_scores(const float *queries, size_t n_queries, const float *rows, size_t n_rows, size_t stride,
                           float *scores) {
-    for (size_t q = 0; q < n_queries;) {
-        const float *query = queries + q * stride;
-        float *out = scores + q * n_rows;
-        size_t r = 0;
-        if (n_queries - q >= 4) {
-            for (; r + 2 <= n_rows; r += 2)
-                scores_tile(query, 4, rows + r * stride, 2, stride, out + r, n_rows);
-            if (r < n_rows)
-                scores_tile(query, 4, rows + r * stride, 1, stride, out + r, n_rows);
-            q += 4;
-        } else {
-            for (; r + 2 <= n_rows; r += 2)
-                scores_tile(query, 1, rows + r * stride, 2, stride, out + r, n_rows);
-            if (r < n_rows)
-                scores_tile(query, 1, rows + r * stride, 1, stride, out + r, n_rows);
-            q += 1;
-        }
-    }
+    size_t q = 0;
+    for (; q + 2 <= n_queries; q += SCORE_QUERIES)
+        for (size_t r = 0; r < n_rows; r += SCORE_ROWS)
+            scores_tile(queries + q * stride, n_queries - q, rows + r * stride, n_rows - r, stride,
+                        scores + q * n_rows + r, n_rows, SCORE_QUERIES, SCORE_ROWS);
+    if (q < n_queries)
+        for (size_t r = 0; r < n_rows; r += WIDTH)
+            scores_tile(queries + q * stride, 1, rows + r * stride, n_rows - r, stride, scores + q * n_rows + r, n_rows,
+                        1, WIDTH);
 }
 
 static void search_norms(const float *rows, size_t n_rows, size_t stride, float *norms) {

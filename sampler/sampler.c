@@ -74,6 +74,7 @@ static enum status weights_fill(struct sampler *sampler, const uint64_t *counts,
 
 static enum status tables_build(struct sampler *sampler, const uint64_t *counts, double power, struct error *err) {
     bool unigram = sampler->kind == SAMPLER_UNIGRAM;
+    assert(unigram || sampler->kind == SAMPLER_LOG_UNIFORM);
     double *weights = calloc(sampler->range, sizeof *weights);
     sampler->cells = calloc(sampler->range, sizeof *sampler->cells);
     if (unigram)
@@ -140,6 +141,7 @@ double sampler_probability(const struct sampler *sampler, uint32_t id) {
         return 1.0 / sampler->range;
     if (sampler->kind == SAMPLER_LOG_UNIFORM)
         return log1p(1 / ((double)id + 1)) / sampler->log_range;
+    assert(sampler->kind == SAMPLER_UNIGRAM);
     return sampler->probability[id];
 }
 

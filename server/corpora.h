@@ -1,6 +1,6 @@
 /* The catalogue of corpora on disk. Private to server/.
- * data/corpora/<name>/ holds meta.json and <random id>.corpus; a new upload is written aside, fsynced, then meta.json is replaced: that
- * is the moment of the switch. A job hard-links the content it began with. */
+ * data/corpora/<name>/ holds meta.json and <random id>.corpus; a new upload is written aside, fsynced, then meta.json
+ * is replaced: that is the moment of the switch. A job hard-links the content it began with. */
 #ifndef VECMILL_SERVER_CORPORA_H
 #define VECMILL_SERVER_CORPORA_H
 
@@ -10,15 +10,16 @@
 struct corpora;
 struct corpus_info {
     char name[129], id[33], digest[80], format[16]; /* format: "text" or "tokens" (decoded NDJSON) */
-    uint64_t bytes;       /* decoded */
-    uint64_t altered;     /* see ndjson_altered */
+    uint64_t bytes;                                 /* decoded */
+    uint64_t altered;                               /* see ndjson_altered */
     double created;
     bool scanned;
     struct corpus_report report; /* of the last scan by a job */
 };
 enum status corpora_open(struct corpora **corpora, const struct server *server, struct error *err) MUST_CHECK;
 void corpora_close(struct corpora *corpora);
-enum status corpora_find(struct corpora *corpora, const char *name, struct corpus_info *info, struct error *err) MUST_CHECK;
+enum status corpora_find(struct corpora *corpora, const char *name, struct corpus_info *info,
+                         struct error *err) MUST_CHECK;
 /* Hard-links the current content to `path`; *info as of that moment. */
 enum status corpora_link(struct corpora *corpora, const char *name, const char *path, struct corpus_info *info,
                          struct error *err) MUST_CHECK;

@@ -482,6 +482,7 @@ void http_drain(struct http *http) {
     if (!atomic_exchange(&http->draining, true)) {
         MHD_socket listener = MHD_quiesce_daemon(http->daemon);
         if (listener != MHD_INVALID_SOCKET) {
+            (void)shutdown(listener, SHUT_RDWR); /* at once, even while libmicrohttpd still waits on it */
             close(listener);
             http->listener = -1;
         }

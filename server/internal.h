@@ -19,8 +19,8 @@ struct server {
     struct models *models;
     struct jobs *jobs;
     struct http *http;
-    int lock;                 /* descriptor of data/LOCK */
-    double started;           /* wall seconds */
+    int lock;       /* descriptor of data/LOCK */
+    double started; /* wall seconds */
     atomic_bool ready, draining;
 };
 

@@ -1,6 +1,7 @@
 /* Training jobs: queue, child processes, events, restart. Private to server/.
- * data/jobs/<id>/ holds job.json, settings.conf, corpus (hard link), work/ (ids, checkpoints), model/ (made by the child).
- * A job runs as `vecmill train --job FOLDER --progress-fd 3`: SCHED_IDLE, oom_score_adj, dies with its parent. */
+ * data/jobs/<id>/ holds job.json, settings.conf, corpus (hard link), work/ (ids, checkpoints), model/ (made by the
+ * child). A job runs as `vecmill train --job FOLDER --progress-fd 3`: SCHED_IDLE, oom_score_adj, dies with its parent.
+ */
 #ifndef VECMILL_SERVER_JOBS_H
 #define VECMILL_SERVER_JOBS_H
 

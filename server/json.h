@@ -6,16 +6,18 @@
 
 #include "server/http.h"
 
-/* Once, before any other use: installs allocation hooks that mark a failed allocation per thread, because jansson 2.14 may return
- * wrong data after one. */
+/* Once, before any other use: installs allocation hooks that mark a failed allocation per thread, because jansson 2.14
+ * may return wrong data after one. */
 void json_setup(void);
-/* Parses one document: UTF-8, no duplicate keys, no trailing text, depth <= depth, no NUL in strings refused silently. MALFORMED with
- * line and column; NO_MEMORY when an allocation failed anywhere on the way (the tree is dropped). */
+/* Parses one document: UTF-8, no duplicate keys, no trailing text, depth <= depth, no NUL in strings refused silently.
+ * MALFORMED with line and column; NO_MEMORY when an allocation failed anywhere on the way (the tree is dropped). */
 enum status json_parse(const char *text, size_t length, int depth, json_t **document, struct error *err) MUST_CHECK;
-/* The request's body as an object; refuses members outside `allowed` (NULL-terminated list) with REFUSED, key = pointer "/name". */
+/* The request's body as an object; refuses members outside `allowed` (NULL-terminated list) with REFUSED, key = pointer
+ * "/name". */
 enum status json_body(const struct server *server, const struct http_request *request, const char *const *allowed,
                       json_t **object, struct error *err) MUST_CHECK;
-/* Has an allocation for a tree failed on this thread since the last call? Then trees built meanwhile may lack members. */
+/* Has an allocation for a tree failed on this thread since the last call? Then trees built meanwhile may lack members.
+ */
 bool json_take_failure(void);
 /* The tree as compact text; the buffer fails when document is NULL or json_take_failure() says so. */
 void json_append(struct buffer *buffer, const json_t *document);

@@ -1,5 +1,6 @@
 """Hostile clients against the real program: every row of the tables below has one exact status, and says whether the connection ends.
 Standard library only. VECMILL names the program."""
+import atexit
 import json
 import os
 import re
@@ -23,6 +24,7 @@ class Server:
         self.process = subprocess.Popen(
             [VECMILL, "serve", "--listen", "127.0.0.1:0", "--data", os.path.join(self.folder, "data"), *arguments],
             stdout=self.log, stderr=subprocess.STDOUT)
+        atexit.register(self.kill)  # whatever a failed check leaves behind
         self.port = None
         until = time.monotonic() + 30
         while self.port is None:
@@ -39,10 +41,17 @@ class Server:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(20)
-        shutil.rmtree(self.folder)
+        self.kill()
         return code
 
 

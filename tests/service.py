@@ -39,8 +39,9 @@ class Service:
         if start:
             self.start()
 
-    def start(self, patience=IN_TIME):
+    def start(self, patience=IN_TIME, **variables):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("VECMILL")}
+        environment.update(variables)
         self.lines, self.port = [], None
         self.process = subprocess.Popen(
             [VECMILL, "serve", "--listen", "127.0.0.1:0", "--data", self.data] + self.options,

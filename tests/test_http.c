@@ -94,6 +94,18 @@ static void slow(struct server *server, const struct http_request *request, stru
     echo(server, request, response);
 }
 
+static void big(struct server *server, const struct http_request *request, struct http_response *response) {
+    (void)server;
+    (void)request;
+    struct buffer body = {0};
+    buffer_reserve(&body, 64 << 20);
+    for (int i = 0; i < 64; i++) {
+        static const char zeros[1 << 20];
+        buffer_append(&body, zeros, sizeof zeros);
+    }
+    response_bytes(response, 200, "application/octet-stream", &body);
+}
+
 static atomic_int uploads_open;
 
 struct upload {
@@ -148,6 +160,7 @@ static const struct route routes[] = {
     {"GET", "/v1/models/{model}", BODY_NONE, NULL, true, refuse, NULL, ""},
     {"GET", "/file", BODY_NONE, NULL, false, send_file, NULL, ""},
     {"GET", "/events", BODY_NONE, NULL, false, events, NULL, ""},
+    {"GET", "/big", BODY_NONE, NULL, false, big, NULL, ""},
     {"GET", "/slow", BODY_NONE, NULL, false, slow, NULL, ""},
     {"PUT", "/upload/{name}", BODY_STREAMED, NULL, false, NULL, &upload_stream, ""},
     {NULL, NULL, BODY_NONE, NULL, false, NULL, NULL, NULL},
@@ -543,6 +556,33 @@ static void test_header_timeout(void **state) {
     buffer_clear(&out);
 }
 
+/* A client that reads nothing is let go; a stream that has nothing to say for longer is not. */
+static void test_readers(void **state) {
+    struct fixture *fixture = *state;
+    struct buffer out = {0};
+    struct http_counts counts = {0};
+    fixture->settings.idle_timeout = 0.2;
+    talk(fixture, "GET /events" HEAD "\r\n", &out);
+    assert_has(&out, "data: 0\n\n");
+    fixture->settings.idle_timeout = 0.6;
+    int fd = client_open(fixture);
+    client_send(fd, "GET /big" HEAD "\r\n", strlen("GET /big" HEAD "\r\n"));
+    (void)poll(NULL, 0, 300);
+    http_count(fixture->http, &counts);
+    assert_int_equal(counts.connections, 1);
+    for (int i = 0; i < 300 && counts.connections > 0; i++) {
+        (void)poll(NULL, 0, 10);
+        http_count(fixture->http, &counts);
+    }
+    assert_int_equal(counts.connections, 0);
+    close(fd);
+    fixture->settings.idle_timeout = 60;
+    out.length = 0;
+    talk(fixture, "GET /big" HEAD "\r\n", &out);
+    assert_true(out.length > 64u << 20);
+    buffer_clear(&out);
+}
+
 static void assert_listen(const char *listen, enum status expected, const char *message) {
     struct settings settings;
     struct http *http = NULL;
@@ -603,6 +643,7 @@ int main(void) {
         WITH_SERVER(test_graceful_stop),
         WITH_SERVER(test_header_timeout),
         WITH_SERVER(test_listen),
+        WITH_SERVER(test_readers),
     };
     json_setup();
     return cmocka_run_group_tests(tests, make_file, temporary_teardown);

@@ -7,13 +7,14 @@
 
 #define CORPUS_SENTENCE_END UINT32_MAX
 
-/* The corpus as training reads it. ids: vocabulary ids in text order, dropped words left out, CORPUS_SENTENCE_END after each
- * sentence that kept a word. Memory: the ids live in a scratch file that is mapped, so that corpora larger than memory stream. */
+/* The corpus as training reads it. ids: vocabulary ids in text order, dropped words left out, CORPUS_SENTENCE_END after
+ * each sentence that kept a word. Memory: the ids live in a scratch file that is mapped, so that corpora larger than
+ * memory stream. */
 struct corpus {
     struct vocabulary *vocabulary;
     const uint32_t *ids;
-    uint64_t length;   /* entries, sentence ends included */
-    uint64_t words;    /* entries that are words */
+    uint64_t length; /* entries, sentence ends included */
+    uint64_t words;  /* entries that are words */
     struct corpus_report report;
     struct file_map map; /* private */
     char *scratch;       /* private: path of the ids file, removed by corpus_free */
@@ -22,15 +23,15 @@ struct corpus {
 struct corpus_options {
     const struct settings *settings; /* format tokenizer lowercase sentence min_count max_vocab max_memory */
     const char *path;
-    const char *work;    /* scratch folder, exists */
+    const char *work; /* scratch folder, exists */
     int threads;
     atomic_int *request; /* CANCEL and STOP both end it (CANCELLED, PAUSED) */
     void (*on_progress)(void *context, double share, const struct corpus_report *report); /* may be NULL */
     void *context;
 };
-/* Vocabulary ids by falling count, ties by first appearance in the text: the same at any thread count. Speed target: 1 GB/s of plain
- * text on two cores. Errors: REFUSED "corpus is empty", "no word reaches min_count 5: the most frequent, 'x', was seen 3 times";
- * MALFORMED (cut compressed stream, NDJSON line number). */
+/* Vocabulary ids by falling count, ties by first appearance in the text: the same at any thread count. Speed target: 1
+ * GB/s of plain text on two cores. Errors: REFUSED "corpus is empty", "no word reaches min_count 5: the most frequent,
+ * 'x', was seen 3 times"; MALFORMED (cut compressed stream, NDJSON line number). */
 enum status corpus_create(struct corpus **corpus, const struct corpus_options *options, struct error *err) MUST_CHECK;
 void corpus_free(struct corpus *corpus);
 

@@ -16,15 +16,15 @@
 
 /* What reading a corpus found: nothing is dropped in silence. */
 struct corpus_report {
-    uint64_t bytes;            /* decoded text */
+    uint64_t bytes; /* decoded text */
     uint64_t lines, empty_lines, sentences;
-    uint64_t words;            /* tokens in all */
-    uint64_t distinct;         /* different words before min_count */
-    uint64_t vocabulary;       /* words kept */
-    uint64_t kept_words;       /* tokens of kept words */
-    uint64_t rare_words;       /* tokens dropped by min_count and max_vocab */
-    uint64_t pruned_words;     /* tokens lost because max_memory pruned the vocabulary while counting */
-    uint64_t invalid_utf8;     /* invalid parts seen; tokens keep their bytes (whitespace), or get U+FFFD (unicode) */
+    uint64_t words;        /* tokens in all */
+    uint64_t distinct;     /* different words before min_count */
+    uint64_t vocabulary;   /* words kept */
+    uint64_t kept_words;   /* tokens of kept words */
+    uint64_t rare_words;   /* tokens dropped by min_count and max_vocab */
+    uint64_t pruned_words; /* tokens lost because max_memory pruned the vocabulary while counting */
+    uint64_t invalid_utf8; /* invalid parts seen; tokens keep their bytes (whitespace), or get U+FFFD (unicode) */
     uint64_t longest_line, longest_word; /* bytes */
     double seconds;
 };
@@ -33,22 +33,28 @@ enum train_phase { PHASE_VOCABULARY, PHASE_TRAINING, PHASE_PUBLISHING };
 
 /* One report of progress; plain data, so that a child process can write it to a pipe as it stands. */
 struct train_progress {
-    uint32_t magic;            /* TRAIN_PROGRESS_MAGIC */
-    uint32_t phase;            /* enum train_phase */
-    double progress;           /* 0..1 over the whole job */
-    uint64_t epoch, epochs;    /* epoch counts from 1 while training */
-    uint64_t step;             /* steps: blocks of 16 centres updated */
-    uint64_t words, words_total; /* in-vocabulary corpus words passed, subsampled ones included; total over all epochs */
-    double words_per_second, loss, learning_rate, eta_seconds, seconds; /* loss: mean per positive since the last report */
+    uint32_t magic;         /* TRAIN_PROGRESS_MAGIC */
+    uint32_t phase;         /* enum train_phase */
+    double progress;        /* 0..1 over the whole job */
+    uint64_t epoch, epochs; /* epoch counts from 1 while training */
+    uint64_t step;          /* steps: blocks of 16 centres updated */
+    uint64_t words,
+        words_total; /* in-vocabulary corpus words passed, subsampled ones included; total over all epochs */
+    double words_per_second, loss, learning_rate, eta_seconds,
+        seconds;                 /* loss: mean per positive since the last report */
     struct corpus_report corpus; /* filled from the end of the vocabulary phase on */
-    uint32_t epoch_ended;      /* 1: this report ends an epoch; loss is then the epoch's mean */
-    uint32_t checkpointed;     /* 1: a checkpoint was just written */
-    char note[256];            /* a line for the log, or empty */
+    uint32_t epoch_ended;        /* 1: this report ends an epoch; loss is then the epoch's mean */
+    uint32_t checkpointed;       /* 1: a checkpoint was just written */
+    char note[256];              /* a line for the log, or empty */
 };
 #define TRAIN_PROGRESS_MAGIC 0x564d5031u
 
 /* What the caller may ask of a running training, from a signal handler too. */
-enum train_request { REQUEST_NONE, REQUEST_STOP /* checkpoint, return PAUSED */, REQUEST_CANCEL /* return CANCELLED */ };
+enum train_request {
+    REQUEST_NONE,
+    REQUEST_STOP /* checkpoint, return PAUSED */,
+    REQUEST_CANCEL /* return CANCELLED */
+};
 
 struct train_options {
     const struct settings *settings;
@@ -59,10 +65,10 @@ struct train_options {
     const char *corpus_digest; /* or NULL: computed */
     const struct kernel *kernel;
     const struct logger *logger;
-    atomic_int *request;       /* enum train_request; may be NULL */
+    atomic_int *request; /* enum train_request; may be NULL */
     void (*on_progress)(void *context, const struct train_progress *progress);
     void *context;
-    bool resume;               /* go on from the newest checkpoint in `work` that verifies */
+    bool resume; /* go on from the newest checkpoint in `work` that verifies */
 };
 
 struct train_result {
@@ -72,20 +78,23 @@ struct train_result {
     double seconds;
 };
 
-/* The whole road. Errors: REFUSED (empty corpus, all words below min_count: with the figures), NO_MEMORY (the tables cannot fit:
- * bytes needed, bytes allowed, largest dim that fits), DIVERGED (table, word, step, learning rate), PAUSED, CANCELLED, ... */
+/* The whole road. Errors: REFUSED (empty corpus, all words below min_count: with the figures), NO_MEMORY (the tables
+ * cannot fit: bytes needed, bytes allowed, largest dim that fits), DIVERGED (table, word, step, learning rate), PAUSED,
+ * CANCELLED, ... */
 enum status train_run(const struct train_options *options, struct train_result *result, struct error *err) MUST_CHECK;
 
 /* Bytes of memory that training needs once the vocabulary has `words` words. */
 uint64_t train_memory(const struct settings *settings, uint64_t words, int threads);
-/* A lower bound of the vocabulary from the first `sample` bytes of the corpus; lets a server refuse early what cannot fit. */
+/* A lower bound of the vocabulary from the first `sample` bytes of the corpus; lets a server refuse early what cannot
+ * fit. */
 enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample, uint64_t *least_vocabulary,
                        struct error *err) MUST_CHECK;
 /* The sampler a job with these settings uses over a model's vocabulary. Owns: caller frees. */
 enum status train_sampler_create(const struct settings *settings, const struct vocabulary *vocabulary,
                                  struct sampler **sampler, struct error *err) MUST_CHECK;
 
-/* Tokens of one text by the rules of the settings (tokenizer, lowercase), as training would see them. Calls visit per token. */
+/* Tokens of one text by the rules of the settings (tokenizer, lowercase), as training would see them. Calls visit per
+ * token. */
 enum status train_tokenize(const struct settings *settings, const char *text, size_t length,
                            enum status (*visit)(void *context, const char *token, size_t length, struct error *err),
                            void *context, struct error *err) MUST_CHECK;
