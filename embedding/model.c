@@ -152,7 +152,7 @@ struct model *model_hold(struct model *model) {
 void model_drop(struct model *model) {
     if (!model)
         return;
-    references = model->references;
+    atomic_size_t *references = model->references;
     if (atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) > 1)
         return;
     model_free(model);

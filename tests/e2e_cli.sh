@@ -84,7 +84,7 @@ expect_error 2 "vecmill train: option '--resume' takes no value" train c --resum
 expect_error 2 "vecmill train: dim must be between 1 and 4096, not 0" train c --output m --dim 0
 expect_error 2 "vecmill train: sample must be a number between 0 and 1, not 'nan'" train c --output m --sample nan
 expect_error 2 "vecmill train: listen is a setting of the server, not of a job" train c --output m --listen :1
-expect_error 2 "vecmill train: min_learning_rate must be at most learning_rate 1e-06, not 2.5e-06" \
+expect_error 2 "vecmill train: min_learning_rate must be at most learning_rate 1e-06, not 5e-06" \
     train c --output m --learning-rate 1e-6
 expect_error 2 "vecmill train: --output is needed: the folder to write the model to" train c
 expect_error 2 "vecmill train: no corpus; usage: vecmill train CORPUS --output DIR [OPTION]... [--SETTING VALUE]..." \

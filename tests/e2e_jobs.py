@@ -354,7 +354,7 @@ def running_job_keeps_its_text():
 def restart_in_the_middle():
     with Service("--checkpoint-interval", "0.2") as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
-        id = s.submit("c", "m", dim=48, epochs=60, negative=10, progress_interval=0.05)
+        id = s.submit("c", "m", dim=48, epochs=400, negative=10, progress_interval=0.05)
         waiting = s.submit("c", "n", **QUICK)
         last, words = 0, 0
         for round in range(4):

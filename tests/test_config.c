@@ -24,7 +24,7 @@ static void defaults(void **state) {
     struct settings settings = fresh();
     assert_int_equal(settings.dim, 100);
     assert_true(settings.dynamic_window);
-    assert_true(settings.sample == 1e-3);
+    assert_true(settings.sample == 3e-4);
     assert_int_equal(settings.sampler, NOISE_LOG_UNIFORM);
     assert_int_equal(settings.objective, OBJECTIVE_NCE);
     assert_int_equal(settings.partition, PARTITION_BY_MOD);
@@ -355,7 +355,7 @@ static void checks_between_settings(void **state) {
         const char *text, *key, *message;
     } cases[] = {
         {"learning_rate = 1e-6", "min_learning_rate",
-         "min_learning_rate must be at most learning_rate 1e-06, not 2.5e-06"},
+         "min_learning_rate must be at most learning_rate 1e-06, not 5e-06"},
         {"window = 2\nnum_true = 5", "num_true", "num_true must be at most twice the window, 4, not 5"},
         {"architecture = cbow\nnum_true = 2", "num_true",
          "num_true must be 1 with the architecture cbow, which has one target, not 2"},
