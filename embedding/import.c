@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "base/number.h"
+#include "base/utf8.h"
 #include "embedding/import_rows.h"
 #include "embedding/vocabulary.h"
 
@@ -239,6 +240,21 @@ static enum status binary_advance(struct import *import, bool last, struct error
     return status;
 }
 
+/* Whether [at, end) could stand in a text file: no control characters, and UTF-8. A float may hold the byte of a line
+ * break, so what follows the break tells, too. */
+static bool bytes_are_text(const char *at, const char *end) {
+    while (at < end) {
+        uint32_t code_point;
+        size_t skip, length = utf8_decode(at, end, &code_point, &skip);
+        if (length == 0 && end - at >= 4)
+            return false;
+        if (length == 1 && code_point < ' ' && code_point != '\t' && code_point != '\r' && code_point != '\n')
+            return false;
+        at += length ? length : 1;
+    }
+    return true;
+}
+
 /* Whether the row at [data, end) behind a header is text. *sure is false when more bytes are needed to tell. */
 static bool row_is_text(size_t dim, const char *data, const char *end, bool *sure) {
     const char *values = memchr(data, ' ', (size_t)(end - data));
@@ -257,6 +273,12 @@ static bool row_is_text(size_t dim, const char *data, const char *end, bool *sur
             return false;
     }
     *sure = n == row || values + n < end;
+    if (n < row && values + n < end) {
+        size_t left = (size_t)(end - values) < row ? (size_t)(end - values) : row;
+        *sure = left == row || !bytes_are_text(values + n, values + left);
+        if (!bytes_are_text(values + n, values + left))
+            return false;
+    }
     if (!*sure || dim > FEW_VALUES)
         return true;
     float vector[FEW_VALUES];

@@ -47,8 +47,7 @@ container=$(buildah from --pull-never "localhost/$image")
 buildah inspect "$container" | grep -qi healthcheck || { echo "the image has no HEALTHCHECK"; exit 1; }
 root=$(buildah mount "$container")
 [ -z "$(find "$root" -xdev -perm /6000 -type f)" ] || { echo "set-uid programs in the image"; exit 1; }
-mkdir "$work/data"
-chown 10001:10001 "$work/data"
+mkdir "$work/data" # in the sandbox's user namespace its owner is 10001
 port=$((20000 + $$ % 20000))
 inside() {
     bwrap --ro-bind "$root" / --proc /proc --dev /dev --tmpfs /tmp --bind "$work/data" /data --unshare-all --share-net --uid 10001 --gid 10001 \
@@ -57,11 +56,11 @@ inside() {
 inside /usr/local/bin/vecmill version
 inside --die-with-parent /usr/local/bin/vecmill serve 2>"$work/server.log" &
 server=$!
-for _ in $(seq 100); do
+for _ in $(seq 300); do
     inside /usr/local/bin/vecmill healthcheck >/dev/null 2>&1 && break
     sleep 0.1
 done
-inside /usr/local/bin/vecmill healthcheck
+inside /usr/local/bin/vecmill healthcheck || { tail -5 "$work/server.log"; exit 1; }
 url=http://127.0.0.1:$port
 awk 'BEGIN { srand(7); for (i = 0; i < 20000; i++) { for (j = 0; j < 10; j++) printf "w%d ", int(exp(rand() * 6)); print "" } }' >"$work/corpus.txt"
 curl -sS --fail-with-body -T "$work/corpus.txt" "$url/v1/corpora/test" >/dev/null

@@ -374,7 +374,7 @@ static void checks_between_settings(void **state) {
     }
     struct settings settings = fresh();
     assert_int_equal(
-        settings_read_text(&settings, "window = 2\nnum_true = 4\nlearning_rate=0.0000025", "x", SETTING_OF_ALL, NULL),
+        settings_read_text(&settings, "window = 2\nnum_true = 4\nlearning_rate=0.000005", "x", SETTING_OF_ALL, NULL),
         STATUS_OK);
     assert_int_equal(settings_check(&settings, NULL), STATUS_OK);
 }
