@@ -17,7 +17,7 @@ static bool runs(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-static const struct kernel_train train = {block_workspace_size, block_step, block_pairs};
+static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_row_is_finite};
 
 const struct kernel kernel_avx2 = {"avx2", WIDTH, runs, search_scores, search_norms, search_first_nonfinite, &train};
 #else

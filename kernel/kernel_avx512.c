@@ -18,7 +18,7 @@ static bool runs(void) {
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
 }
 
-static const struct kernel_train train = {block_workspace_size, block_step, block_pairs};
+static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_row_is_finite};
 
 const struct kernel kernel_avx512 = {"avx512", WIDTH, runs, search_scores, search_norms, search_first_nonfinite,
                                      &train};

@@ -22,7 +22,7 @@ static bool runs(void) {
     return true;
 }
 
-static const struct kernel_train train = {block_workspace_size, block_step, block_pairs};
+static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_row_is_finite};
 
 const struct kernel kernel_portable = {"portable", WIDTH, runs, search_scores, search_norms, search_first_nonfinite,
                                        &train};

@@ -81,6 +81,8 @@ struct kernel_train {
     void (*pairs)(const struct kernel_step *step, struct kernel_workspace *workspace, const struct kernel_chunk *chunk,
                   uint32_t first, uint32_t n, const uint32_t *windows, const struct kernel_noise *noise,
                   uint32_t per_pair, struct kernel_loss *loss);
+    /* No NaN or Inf in a row that other threads may be writing. */
+    bool (*row_is_finite)(const float *row, size_t stride);
 };
 
 #endif

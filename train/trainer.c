@@ -243,7 +243,7 @@ static bool lane_looks_finite(const struct trainer *trainer, const struct lane *
     const struct kernel_noise *noise = &lane->noise[0];
     float loss = (float)lane->loss.sum;
     for (uint32_t k = 0; k < trainer->step.noise && noise->rows[k]; k++)
-        if (trainer->options->kernel->first_nonfinite(noise->rows[k], trainer->step.stride) < trainer->step.stride)
+        if (!trainer->options->kernel->train->row_is_finite(noise->rows[k], trainer->step.stride))
             return false;
     return trainer->options->kernel->first_nonfinite(&loss, 1) == 1;
 }
