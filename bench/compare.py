@@ -48,7 +48,7 @@ def commands(options, folder):
         return os.path.join(folder, name)
 
     common = ["--dim", dim, "--epochs", epochs, "--threads", threads, "--progress", "json", "--checkpoint_interval", "0"]
-    engine = ["--negative", "16", "--sample", "1e-3"]
+    engine = ["--negative", "16", "--shared_negatives", "16", "--sample", "1e-3"]
     rows = {
         "vecmill engine": [options.vecmill, "train", options.corpus, "--output", out("engine"), *common, *engine],
         "vecmill default": [options.vecmill, "train", options.corpus, "--output", out("default"), *common],

@@ -116,11 +116,15 @@ void trainer_init_tables(struct trainer *trainer) {
     }
 }
 
+uint32_t shared_noise(const struct settings *settings) {
+    int64_t initial = settings->negative > 32 ? settings->negative : 32;
+    return (uint32_t)(settings->shared_negatives ? settings->shared_negatives : initial);
+}
+
 static void step_from_settings(struct trainer *trainer) {
     const struct settings *s = trainer->settings;
     double z = 1.0 / (double)s->num_true;
-    uint32_t shared = (uint32_t)(s->shared_negatives ? s->shared_negatives : s->negative);
-    uint32_t noise = s->exact_negatives ? (uint32_t)s->negative : shared;
+    uint32_t noise = s->exact_negatives ? (uint32_t)s->negative : shared_noise(s);
     bool softmax = s->objective == OBJECTIVE_SAMPLED_SOFTMAX;
     trainer->step = (struct kernel_step){
         .stride = trainer->input->stride,

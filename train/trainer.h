@@ -90,6 +90,8 @@ bool lane_pack(struct trainer *trainer, struct lane *lane);
 void lane_train(struct trainer *trainer, struct lane *lane);
 
 /* trainer.c */
+/* Noise words a block draws: shared_negatives, or what its 0 stands for. */
+uint32_t shared_noise(const struct settings *settings);
 enum status trainer_create(struct trainer *trainer, const struct train_options *options, struct corpus *corpus,
                            struct error *err) MUST_CHECK;
 void trainer_clear(struct trainer *trainer);
