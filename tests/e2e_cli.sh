@@ -141,7 +141,7 @@ expect_error 2 "vecmill serve: cannot open 'absent.conf': no such file or direct
 awk 'BEGIN { srand(7); for (i = 0; i < 3000; i++) { line = ""; topic = int(rand() * 4);
     for (j = 0; j < 10; j++) line = line (j ? " " : "") "t" topic "w" int(rand() * 12); print line } }' >corpus.txt
 printf 'king queen\nking \xff\n' >>corpus.txt
-run train corpus.txt --output model --dim 16 --epochs 3 --threads 1 --progress none --min-count 2
+run train corpus.txt --output model --dim 16 --epochs 3 --threads 1 --progress none --min-count 2 --sample 1e-3
 expect_code 0
 expect_out "corpus: 30,004 words in 3,002 sentences, 51 different"
 expect_out "vocabulary: 49 words; left out as too rare: 2 (0.01%) of the text"

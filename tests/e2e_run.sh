@@ -1,6 +1,6 @@
 #!/bin/bash
-# ./run from outside: a small corpus, plain and compressed, with a server on a port and in a folder of its own; a corpus that is not there; a port that
-# is taken.
+# ./run from outside: a small corpus, plain and compressed, with a server on a port and in a folder of its own; corpora that are not there, useless
+# or small; a port that is taken.
 set -eu
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
@@ -69,7 +69,13 @@ run "$folder/tiny.txt"
 grep -qh 'no word reaches min_count 5' "$folder/out" "$folder/err" || fail "no reason: $(cat "$folder/out" "$folder/err")"
 ! is_open "$port" || fail "the server was left running"
 
-# A port that is taken.
+# A vocabulary of few words.
+printf 'one two three four five six seven\n%.0s' $(seq 50) >"$folder/few.txt"
+run "$folder/few.txt"
+[ "$code" = 0 ] || fail "few words: exit code $code"
+[ "$(grep -cE '^  (one|two|three|four|five|six|seven) ' "$folder/out")" = 7 ] || fail "few words: $(cat "$folder/out")"
+
+# A port that is taken: the server there is not ours, and nothing is sent to it.
 : >"$folder/log" # there before it is read
 build/release/vecmill serve --listen 127.0.0.1:0 --data "$folder/other" --log-format text 2>"$folder/log" &
 server=$!
@@ -78,6 +84,9 @@ for _ in $(seq 100); do
     [ -n "$port" ] && break
     sleep 0.1
 done
-run "$folder/my first.corpus.txt"
-[ "$code" != 0 ] || fail "a port that is taken: exit code 0: $(cat "$folder/out")"
-echo "e2e_run: a corpus, a compressed one, none, a useless one, and a port that is taken"
+run "$folder/few.txt"
+[ "$code" = 1 ] || fail "a port that is taken: exit code $code: $(cat "$folder/out")"
+grep -q '^run: the server did not start:$' "$folder/err" || fail "a port that is taken: $(cat "$folder/err")"
+grep -q 'address already in use' "$folder/err" || fail "a port that is taken: $(cat "$folder/err")"
+[ "$(curl -s "http://127.0.0.1:$port/v1/corpora")" = '{"object":"list","data":[]}' ] || fail "the other server got a corpus"
+echo "e2e_run: a corpus, a compressed one, none, a useless one, few words, and a port that is taken"
