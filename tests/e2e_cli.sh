@@ -203,7 +203,7 @@ if [ -c /dev/full ]; then
 fi
 
 # ---- progress as JSON lines; NDJSON, packed; same seed, same model
-run train corpus.txt --output model2 --dim 16 --epochs 3 --threads 1 --min-count 2
+run train corpus.txt --output model2 --dim 16 --epochs 3 --threads 1 --min-count 2 --sample 1e-3
 expect_code 0
 [ "$(grep -c '^{"event":"progress","phase":"' out)" -ge 3 ] || fail "progress: $(cat out)"
 tail -1 out | grep -q '^{"event":"done","model":"model2","digest":"sha256:' || fail "summary: $(tail -1 out)"
