@@ -52,7 +52,7 @@ for corpus in "my first.corpus.txt" "my first.corpus.txt.gz"; do
     expect "^vecmill listens on http://127\.0\.0\.1:$port "
     expect '"name":"my-first\.corpus","bytes":[0-9]+'
     expect '^training job [0-9a-f]{32}$'
-    expect '^\[#{40}\] 100% .* million words/s +loss [0-9]+\.[0-9]+'
+    expect '^\[#{40}\] 100% .* million words/s +loss [0-9.]*[1-9]'
     expect '^neighbours of a few frequent words:$'
     [ "$(grep -cE '^  topic[0-9]+word[0-9]+ +(topic[0-9]+word[0-9]+ ?){6}$' "$folder/out")" -ge 5 ] || fail "neighbours: $(cat "$folder/out")"
     # Of each line's six neighbours, most are of the word's own topic.

@@ -124,6 +124,27 @@ static void one_thread_repeats_byte_for_byte(void **state) {
     free(text);
 }
 
+static void deterministic_is_the_same_at_any_thread_count(void **state) {
+    (void)state;
+    size_t length, sizes[2];
+    char *text = zipf_text(60000, 3000, &length), *bytes[2];
+    for (int i = 0; i < 2; i++) {
+        struct work work;
+        struct error err;
+        work_init(&work, text, length);
+        work.settings.deterministic = true, work.settings.threads = 1 + 2 * i;
+        if (work_train(&work, &err))
+            fail_msg("%s", err.text);
+        bytes[i] = read_model(&work, &sizes[i]);
+        work_clear(&work);
+    }
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(bytes[0], bytes[1], sizes[0]);
+    free(bytes[0]);
+    free(bytes[1]);
+    free(text);
+}
+
 static void assert_same_rows(const struct model *a, const struct model *b) {
     assert_int_equal(a->input->rows, b->input->rows);
     for (uint32_t id = 0; id < a->input->rows; id++) {
@@ -390,11 +411,17 @@ static void one_word_is_a_model(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_word_is_a_model),        cmocka_unit_test(one_thread_repeats_byte_for_byte),
-        cmocka_unit_test(shards_do_not_change_a_bit), cmocka_unit_test(a_stop_does_not_change_a_bit),
-        cmocka_unit_test(every_combination_learns),   cmocka_unit_test(hostile_corpora_stay_finite),
-        cmocka_unit_test(divergence_is_named),        cmocka_unit_test(rollback_halves_the_rate),
-        cmocka_unit_test(refusals_name_the_bound),    cmocka_unit_test(cancel_leaves_no_model),
+        cmocka_unit_test(one_word_is_a_model),
+        cmocka_unit_test(one_thread_repeats_byte_for_byte),
+        cmocka_unit_test(deterministic_is_the_same_at_any_thread_count),
+        cmocka_unit_test(shards_do_not_change_a_bit),
+        cmocka_unit_test(a_stop_does_not_change_a_bit),
+        cmocka_unit_test(every_combination_learns),
+        cmocka_unit_test(hostile_corpora_stay_finite),
+        cmocka_unit_test(divergence_is_named),
+        cmocka_unit_test(rollback_halves_the_rate),
+        cmocka_unit_test(refusals_name_the_bound),
+        cmocka_unit_test(cancel_leaves_no_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

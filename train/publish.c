@@ -45,7 +45,10 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     const struct train_progress *last = &trainer->progress;
     struct buffer text = {0};
     memset(info, 0, sizeof *info);
-    settings_write_text(trainer->settings, SETTING_OF_JOB, false, &text);
+    struct settings settings = *trainer->settings;
+    if (settings.deterministic)
+        settings.threads = 0; /* it made no difference, so it makes none in the file */
+    settings_write_text(&settings, SETTING_OF_JOB, false, &text);
     if (text.failed || text.length >= sizeof info->settings) {
         buffer_clear(&text);
         return error_set(err, STATUS_INTERNAL, "the settings do not fit the model's card");

@@ -163,6 +163,8 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
     trainer->vocabulary = corpus->vocabulary;
     trainer->rows = vocabulary_size(corpus->vocabulary);
     trainer->threads = settings->threads ? (int)settings->threads : machine_threads();
+    if (settings->deterministic)
+        trainer->threads = 1;
     trainer->words_total = corpus->words * (uint64_t)settings->epochs;
     trainer->bias = settings->bias;
     if (trainer->bias == BIAS_AUTO)
