@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 
+import service  # forgets the settings in the environment
+
 try:
     import numpy
 except ImportError:

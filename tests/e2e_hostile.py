@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 
+import service  # forgets the settings in the environment
+
 VECMILL = os.environ.get("VECMILL", "./vecmill")
 H = b"Host: x\r\n"
 

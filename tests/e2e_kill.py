@@ -1,6 +1,6 @@
 """kill -9 at random moments of uploads, training and publishing; after each restart everything acknowledged must be there.
 
-usage: e2e_kill.py [--deep] [--cycles N] [--seed N]
+usage: e2e_kill.py [--cycles N] [--seed N]; 20 cycles, with TEST_DEEP=1 in the environment 500
 The oracle lives in this process: what was acknowledged, and what may or may not have happened at the moment of the kill.
 """
 import argparse
@@ -173,11 +173,10 @@ def cycle(s, oracle, rng, tally):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--deep", action="store_true", help="500 cycles")
     parser.add_argument("--cycles", type=int)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
-    cycles = options.cycles or (500 if options.deep else 20)
+    cycles = options.cycles or (500 if os.environ.get("TEST_DEEP") else 20)
     rng = random.Random(options.seed)
     oracle = Oracle()
     tally = {"killed": 0, "orderly": 0, "slowest_start": 0.0}
