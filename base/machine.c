@@ -1,28 +1,88 @@
 #include "base/machine.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/machine_parse.h"
 
-static int affinity_threads(void) {
+struct machine_cpus {
+    size_t size; /* of set, bytes */
+    int count;
+    cpu_set_t *set;
+};
+
+enum status machine_cpus_create(struct machine_cpus **out, struct error *err) {
+    *out = NULL;
+    struct machine_cpus *cpus = calloc(1, sizeof *cpus);
+    if (!cpus) {
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a set of CPUs");
+    }
     /* The kernel refuses a set smaller than its own, which may hold more CPUs than a cpu_set_t. */
-    for (int size = CPU_SETSIZE; size <= 1 << 20; size *= 4) {
-        cpu_set_t *set = CPU_ALLOC((size_t)size);
-        if (!set) {
+    int reason = ENOMEM;
+    for (int most = CPU_SETSIZE; most <= 1 << 20; most *= 4) {
+        cpus->size = CPU_ALLOC_SIZE((size_t)most);
+        cpus->set = CPU_ALLOC((size_t)most);
+        if (!cpus->set) {
             break;
         }
-        int count = 0;
-        if (sched_getaffinity(0, CPU_ALLOC_SIZE((size_t)size), set) == 0) {
-            count = CPU_COUNT_S(CPU_ALLOC_SIZE((size_t)size), set);
+        if (sched_getaffinity(0, cpus->size, cpus->set) == 0) {
+            cpus->count = CPU_COUNT_S(cpus->size, cpus->set);
+            *out = cpus;
+            return STATUS_OK;
         }
-        CPU_FREE(set);
-        if (count > 0) {
-            return count;
-        }
+        reason = errno;
+        CPU_FREE(cpus->set);
+    }
+    free(cpus);
+    return error_set_errno(err, reason, "cannot read which CPUs this thread may run on");
+}
+
+void machine_cpus_free(struct machine_cpus *cpus) {
+    if (cpus) {
+        CPU_FREE(cpus->set);
+        free(cpus);
+    }
+}
+
+int machine_cpus_count(const struct machine_cpus *cpus) {
+    return cpus->count;
+}
+
+enum status machine_pin_thread(const struct machine_cpus *cpus, int n, struct error *err) {
+    assert(n >= 0);
+    size_t cpu = 0;
+    for (int left = n % cpus->count; left > 0 || !CPU_ISSET_S(cpu, cpus->size, cpus->set); cpu++) {
+        left -= CPU_ISSET_S(cpu, cpus->size, cpus->set) != 0;
+    }
+    cpu_set_t *one = CPU_ALLOC(8 * cpus->size);
+    if (!one) {
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a set of CPUs");
+    }
+    CPU_ZERO_S(cpus->size, one);
+    CPU_SET_S(cpu, cpus->size, one);
+    int failed = sched_setaffinity(0, cpus->size, one) != 0 ? errno : 0;
+    CPU_FREE(one);
+    return failed ? error_set_errno(err, failed, "cannot bind a thread to CPU %zu", cpu) : STATUS_OK;
+}
+
+enum status machine_unpin_thread(const struct machine_cpus *cpus, struct error *err) {
+    return sched_setaffinity(0, cpus->size, cpus->set) == 0
+               ? STATUS_OK
+               : error_set_errno(err, errno, "cannot give a thread its CPUs back");
+}
+
+static int affinity_threads(void) {
+    struct machine_cpus *cpus;
+    if (machine_cpus_create(&cpus, NULL) == STATUS_OK) {
+        int count = cpus->count;
+        machine_cpus_free(cpus);
+        return count;
     }
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (int)online : 1;

@@ -181,8 +181,8 @@ struct export_options {
 };
 size_t export_formats(const char *const **names); /* the list above */
 /* Writes `format` of model to path, whole or not at all. word2vec's formats: header "rows dim\n", rows by falling
- * count; white space inside a word becomes '_' (counted in *altered if not NULL). Numbers in text: shortest that reads
- * back. */
+ * count; white space inside a word becomes '_' (counted in *altered if not NULL), with "_<id>" behind where another
+ * word is called so already. Numbers in text: shortest that reads back. */
 enum status export_write(const struct model *model, const char *format, const struct export_options *options,
                          const char *path, uint64_t *altered, struct error *err) MUST_CHECK;
 /* Reads vectors.txt or vectors.bin (word2vec's formats, also without header for text as GloVe writes; gzip and zstd by

@@ -174,7 +174,7 @@ static enum status analogies_init(struct analogies *run, struct error *err) {
     size_t width = run->method == ANALOGY_MUL ? 3 : 1;
     run->questions = calloc(BATCH, sizeof *run->questions);
     run->vectors = calloc(BATCH * width, run->model->input->columns * sizeof *run->vectors);
-    run->excluded = calloc(BATCH * 3, sizeof *run->excluded);
+    run->excluded = calloc((size_t)BATCH * 3, sizeof *run->excluded);
     run->starts = calloc(BATCH + 1, sizeof *run->starts);
     run->best = calloc(BATCH, sizeof *run->best);
     run->found = calloc(BATCH, sizeof *run->found);

@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "embedding/export_rows.h"
 
-#define TEXT_ENOUGH (256 * 1024)
+#define TEXT_ENOUGH ((size_t)256 * 1024)
 
 /* One row per format; the names stand once more below, as the list callers see. */
 struct export_format {
@@ -51,8 +52,59 @@ const float *export_row(struct export_job *job, uint32_t id) {
     return job->row;
 }
 
+/* The place of a checksum in the table, or the free one where it would stand. */
+static size_t taken_place(const uint64_t *taken, size_t size, uint64_t sum) {
+    size_t at = (size_t)sum & (size - 1);
+    while (taken[at] != 0 && taken[at] != sum)
+        at = (at + 1) & (size - 1);
+    return at;
+}
+
+static bool taken_grow(struct export_job *job) {
+    size_t size = job->taken_size == 0 ? 64 : 2 * job->taken_size;
+    uint64_t *taken = calloc(size, sizeof *taken);
+    if (taken == NULL)
+        return false;
+    for (size_t i = 0; i < job->taken_size; i++)
+        if (job->taken[i] != 0)
+            taken[taken_place(taken, size, job->taken[i])] = job->taken[i];
+    free(job->taken);
+    job->taken = taken;
+    job->taken_size = size;
+    return true;
+}
+
+static uint64_t name_sum(const struct buffer *name, size_t start) {
+    uint64_t sum = checksum(name->data + start, name->length - start);
+    return sum == 0 ? 1 : sum;
+}
+
+/* Whether what the text ends in is a word, or an altered one before. Two names of one checksum only cost a suffix. */
+static bool name_taken(const struct export_job *job, size_t start) {
+    const struct buffer *text = &job->text;
+    return vocabulary_find(job->model->vocabulary, text->data + start, text->length - start) != WORD_NONE ||
+           job->taken[taken_place(job->taken, job->taken_size, name_sum(text, start))] != 0;
+}
+
+/* The id behind it, and not one '_' after the other, keeps many words that become equal from costing their square. */
+static void name_settle(struct export_job *job, uint32_t id, size_t start) {
+    struct buffer *text = &job->text;
+    if (2 * (job->n_taken + 1) > job->taken_size && !taken_grow(job))
+        text->failed = true;
+    if (!text->failed && name_taken(job, start)) {
+        buffer_print(text, "_%u", id);
+        while (!text->failed && name_taken(job, start))
+            buffer_append_char(text, '_');
+    }
+    if (text->failed)
+        return;
+    uint64_t sum = name_sum(text, start);
+    job->taken[taken_place(job->taken, job->taken_size, sum)] = sum;
+    job->n_taken++;
+}
+
 void export_word(struct export_job *job, uint32_t id) {
-    size_t length;
+    size_t length, start = job->text.length;
     const char *word = vocabulary_word(job->model->vocabulary, id, &length);
     bool altered = false;
     for (size_t i = 0; i < length; i++) {
@@ -60,6 +112,8 @@ void export_word(struct export_job *job, uint32_t id) {
         buffer_append_char(&job->text, blank ? '_' : word[i]);
         altered = altered || blank;
     }
+    if (altered)
+        name_settle(job, id, start);
     job->altered += altered;
 }
 
@@ -113,6 +167,7 @@ enum status export_write(const struct model *model, const char *format, const st
     if (status == STATUS_OK && altered != NULL)
         *altered = job.altered;
     buffer_clear(&job.text);
+    free(job.taken);
     free(job.mean);
     free(job.row);
     return status;

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 
-#define PACKED_SIZE (64 * 1024)
+#define PACKED_SIZE (1U << 16)
 #define GZIP_WINDOW (15 + 16) /* largest window; 16 asks for a gzip header, which zlib leaves without time and name */
 /* Float digits hardly shrink further at higher levels. */
 #define GZIP_LEVEL 3

@@ -9,7 +9,7 @@
 /* Vectors scored in one pass over the rows: enough that reading the rows costs little beside the arithmetic. */
 #define PASS_VECTORS 64
 /* A tile's rows and scores stay in the second-level cache together. */
-#define TILE_BYTES (96 * 1024)
+#define TILE_BYTES ((size_t)96 * 1024)
 #define TILE_ROWS 256
 /* Neighbours held over all threads of a pass; a larger k means fewer groups in a pass. */
 #define PASS_NEIGHBORS ((size_t)1 << 22)

@@ -6,27 +6,22 @@
 #include <string.h>
 
 #include "sampler/alias.h"
+#include "sampler/draw.h"
+
+__extension__ typedef unsigned __int128 wide;
+
+#define COUNTER_STEP UINT64_C(0xa0761d6478bd642f)
 
 struct sampler {
     enum sampler_kind kind;
     uint32_t range, support;
     double log_range;         /* log(range + 1) */
+    double log2_range;        /* LOG_UNIFORM only: its binary logarithm, the same on every machine */
+    const struct draw *draw;  /* LOG_UNIFORM only */
     double least;             /* smallest probability above zero */
     double *probability;      /* [range], UNIGRAM only */
-    struct alias_cell *cells; /* [range], not for UNIFORM */
+    struct alias_cell *cells; /* [range], UNIGRAM only */
 };
-
-/* log((k+2)/(k+1)) = 2 artanh(1/(2k+3)) as a series of plain operations, where libm's log may differ in the last bit
- * between machines: the draws come from these weights, and must not. */
-static double log_uniform_weight(uint32_t k) {
-    double z = 1 / (2 * (double)k + 3), square = z * z, power = z, sum = z, before = 0;
-    for (double i = 3; sum != before; i += 2) {
-        before = sum;
-        power *= square;
-        sum += power / i;
-    }
-    return 2 * sum;
-}
 
 /* x^power by square roots, one for each binary digit of power: IEEE 754 fixes every bit of the result, unlike pow's. */
 static double power_of(double x, double power) {
@@ -45,14 +40,9 @@ static double power_of(double x, double power) {
     return result;
 }
 
-/* Fills weights, and for UNIGRAM the probabilities, the support and the least probability. */
+/* Fills weights, the probabilities, the support and the least probability. */
 static enum status weights_fill(struct sampler *sampler, const uint64_t *counts, double power, double *weights,
                                 struct error *err) {
-    if (sampler->kind == SAMPLER_LOG_UNIFORM) {
-        for (uint32_t k = 0; k < sampler->range; k++)
-            weights[k] = log_uniform_weight(k);
-        return STATUS_OK;
-    }
     double sum = 0, least = INFINITY;
     sampler->support = 0;
     for (uint32_t k = 0; k < sampler->range; k++) {
@@ -73,14 +63,11 @@ static enum status weights_fill(struct sampler *sampler, const uint64_t *counts,
 }
 
 static enum status tables_build(struct sampler *sampler, const uint64_t *counts, double power, struct error *err) {
-    bool unigram = sampler->kind == SAMPLER_UNIGRAM;
-    assert(unigram || sampler->kind == SAMPLER_LOG_UNIFORM);
     double *weights = calloc(sampler->range, sizeof *weights);
     sampler->cells = calloc(sampler->range, sizeof *sampler->cells);
-    if (unigram)
-        sampler->probability = calloc(sampler->range, sizeof *sampler->probability);
+    sampler->probability = calloc(sampler->range, sizeof *sampler->probability);
     enum status status;
-    if (!weights || !sampler->cells || (unigram && !sampler->probability))
+    if (!weights || !sampler->cells || !sampler->probability)
         status = error_set(err, STATUS_NO_MEMORY, "no memory for a sampler over %u ids", sampler->range);
     else
         status = weights_fill(sampler, counts, power, weights, err);
@@ -107,7 +94,11 @@ enum status sampler_create(struct sampler **out, enum sampler_kind kind, uint32_
     sampler->log_range = log1p(range);
     if (kind != SAMPLER_UNIGRAM)
         sampler->least = sampler_probability(sampler, range - 1);
-    if (kind != SAMPLER_UNIFORM) {
+    if (kind == SAMPLER_LOG_UNIFORM) {
+        sampler->log2_range = draw_log2((double)range + 1);
+        sampler->draw = draw_choose();
+    }
+    if (kind == SAMPLER_UNIGRAM) {
         enum status status = tables_build(sampler, counts, power, err);
         if (status != STATUS_OK) {
             sampler_free(sampler);
@@ -161,40 +152,55 @@ uint32_t sampler_invert(const struct sampler *sampler, double u) {
     return (scaled - bucket) * 0x1p32 < cell.threshold ? bucket : cell.alias;
 }
 
-/* The splitmix64 finaliser (Steele, Lea and Flood 2014), here and not random_mix because a call would cost more than
- * the draw. */
-static inline uint64_t counter_mix(uint64_t x) {
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
+/* A counter under a random start, each value multiplied by itself under a key and folded (after wyrand, Wang Yi 2019),
+ * and not one random_next for each id: no draw waits for the one before. */
+static inline uint64_t counter_fold(uint64_t counter) {
+    wide product = (wide)counter * (counter ^ UINT64_C(0xe7037ed1a0b428db));
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* The high 64 bits of bits x range / 2^32, of which the upper half is the bucket. */
-static inline uint32_t bucket_of(uint64_t bits, uint32_t range) {
-    return (uint32_t)(((bits >> 32) * range + ((bits & UINT32_MAX) * range >> 32)) >> 32);
-}
-
-void sampler_fill(const struct sampler *sampler, struct random *random, uint32_t *ids, size_t n) {
-    /* A counter mixed under a random key instead of one random_next for each id: no draw waits for the one before. The
-     * top bits choose the bucket, and within a bucket the low 32 run through all values: they are the coin. */
-    const uint64_t gamma = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t counter = random_next(random);
-    uint32_t range = sampler->range;
-    if (sampler->kind == SAMPLER_UNIFORM) {
-        for (size_t i = 0; i < n; i++)
-            ids[i] = bucket_of(counter_mix(counter += gamma), range);
-        return;
+static void fill_log_uniform(const struct sampler *sampler, uint64_t counter, uint32_t *ids, size_t n) {
+    uint64_t words[512]; /* in the first-level cache, with their ids and the trainer's rows */
+    for (size_t done = 0; done < n;) {
+        size_t some = n - done < 512 ? n - done : 512;
+        for (size_t i = 0; i < some; i++)
+            words[i] = counter_fold(counter += COUNTER_STEP);
+        if (sampler->range <= DRAW_RANGE_MOST)
+            sampler->draw->log_uniform(words, sampler->log2_range, sampler->range, ids + done, some);
+        else
+            draw_log_uniform_any(words, sampler->log2_range, sampler->range, ids + done, some);
+        done += some;
     }
+}
+
+static void fill_unigram(const struct sampler *sampler, uint64_t counter, uint32_t *ids, size_t n) {
     const struct alias_cell *cells = sampler->cells;
+    uint32_t range = sampler->range;
     for (size_t i = 0; i < n; i++) {
-        uint64_t bits = counter_mix(counter += gamma);
-        uint32_t bucket = bucket_of(bits, range);
+        /* The top bits choose the bucket; within one, the low 32 are the coin. */
+        uint64_t bits = counter_fold(counter += COUNTER_STEP);
+        uint32_t bucket = (uint32_t)((wide)bits * range >> 64);
         struct alias_cell cell = cells[bucket];
         /* All ones when coin < threshold. A mask, not a branch, as nobody can predict a coin; and by a borrow, as
          * clang makes a branch of a comparison. */
         uint32_t stay = (uint32_t)(((bits & UINT32_MAX) - cell.threshold) >> 32);
         ids[i] = cell.alias ^ ((cell.alias ^ bucket) & stay);
     }
+}
+
+static void fill_uniform(const struct sampler *sampler, uint64_t counter, uint32_t *ids, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (uint32_t)((wide)counter_fold(counter += COUNTER_STEP) * sampler->range >> 64);
+}
+
+void sampler_fill(const struct sampler *sampler, struct random *random, uint32_t *ids, size_t n) {
+    uint64_t counter = random_next(random);
+    if (sampler->kind == SAMPLER_LOG_UNIFORM)
+        fill_log_uniform(sampler, counter, ids, n);
+    else if (sampler->kind == SAMPLER_UNIGRAM)
+        fill_unigram(sampler, counter, ids, n);
+    else
+        fill_uniform(sampler, counter, ids, n);
 }
 
 /* The ids of a batch so far: open addressing, at most half full, slots hold id + 1. */
@@ -223,7 +229,7 @@ static void id_set_clear(struct id_set *set) {
 
 /* False when the id was there already. */
 static bool id_set_add(struct id_set *set, uint32_t id) {
-    size_t at = (size_t)counter_mix(id) & set->mask;
+    size_t at = (size_t)random_mix(id) & set->mask;
     for (; set->slots[at] != 0; at = (at + 1) & set->mask)
         if (set->slots[at] == id + 1)
             return false;

@@ -396,7 +396,8 @@ static struct corpus_entry *entry_next(const struct corpus_entry *old, const str
 static bool disk_names(const struct corpora *corpora, const struct corpus_info *info) {
     struct error err = {0};
     struct corpus_entry *entry = NULL;
-    bool named = entry_load(corpora, info->name, &entry, &err) == STATUS_OK && strcmp(entry->info.id, info->id) == 0;
+    bool named = entry_load(corpora, info->name, &entry, &err) == STATUS_OK && entry != NULL &&
+                 strcmp(entry->info.id, info->id) == 0;
     entry_free(entry);
     return named;
 }
@@ -527,7 +528,7 @@ void corpora_list(struct server *server, const struct http_request *request, str
 
 void corpora_get(struct server *server, const struct http_request *request, struct http_response *response) {
     struct error err = {0};
-    struct corpus_info info;
+    struct corpus_info info = {0};
     json_t *document = NULL;
     if (corpora_find(server->corpora, request->segments[0], &info, &err) == STATUS_OK &&
         (document = corpus_document(&info)) == NULL)

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "server/corpora_private.h"
 #include "server/jobs_private.h"
+#include "server/models_private.h"
 
 #define MAGIC_BYTES 4                        /* what encoding_detect needs */
 #define DISK_CHECK_BYTES ((uint64_t)8 << 20) /* stored between two looks at the free space */
@@ -325,7 +326,8 @@ static enum status train_begin(struct server *server, const struct http_request 
     }
     bool replay = request_header(request, "Idempotency-Key") != NULL; /* may need no place in the queue */
     if (err->status != STATUS_OK || settings_check(&job->settings, err) != STATUS_OK ||
-        (!replay && jobs_admit(server->jobs, err) != STATUS_OK)) {
+        (!replay && (jobs_admit(server->jobs, err) != STATUS_OK ||
+                     models_check_new(server->models, job->model, err) != STATUS_OK))) {
         free(job);
         return err->status;
     }

@@ -17,7 +17,7 @@ enum { SET_ANALOGIES, SET_SIMILARITY };
 /* share of n, or null when n is 0. */
 static void append_share(struct buffer *answer, const char *name, uint64_t part, uint64_t n) {
     buffer_print(answer, ",\"%s\":", name);
-    append_number(answer, n == 0 ? NAN : (float)((double)part / (double)n));
+    json_append_float(answer, n == 0 ? NAN : (float)((double)part / (double)n));
 }
 
 static void append_part(struct buffer *answer, const char *name, uint64_t correct, uint64_t answered) {
@@ -81,9 +81,9 @@ static enum status similarity(struct inquiry *inquiry, struct buffer *answer, st
                  report.found);
     append_share(answer, "coverage", report.found, report.pairs);
     buffer_append_text(answer, ",\"pearson\":");
-    append_number(answer, (float)report.pearson);
+    json_append_float(answer, (float)report.pearson);
     buffer_append_text(answer, ",\"spearman\":");
-    append_number(answer, (float)report.spearman);
+    json_append_float(answer, (float)report.spearman);
     buffer_append_char(answer, '}');
     return STATUS_OK;
 }

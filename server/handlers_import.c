@@ -15,7 +15,7 @@ struct import {
     struct server *server;
     char name[MODEL_NAME_SIZE];
     char *folder; /* everything in progress lies here */
-    char *path;   /* the vector file, named as in the request: import_read looks at the ending */
+    char *path;   /* the vector file; import_read tells text, binary and compression by the content */
     struct file_writer *writer;
     struct decoder *decoder; /* undoes Content-Encoding; the file's own compression is import_read's business */
     uint64_t bytes, checked;
@@ -71,6 +71,9 @@ static enum status check_request(struct server *server, const struct http_reques
                              "cannot import '%.80s': vectors.txt, vectors.bin, vectors.txt.gz or vectors.bin.gz can be",
                              request->segments[1]);
     enum status status = query_check(request, no_keys, err);
+    if (status == STATUS_OK && request_header(request, "Idempotency-Key") != NULL)
+        status = error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
+                               "an import takes no Idempotency-Key: repeating it makes a version more");
     if (status == STATUS_OK)
         status = models_check_new(server->models, request->segments[0], err);
     if (status == STATUS_OK)
@@ -97,7 +100,7 @@ static enum status import_begin(struct server *server, const struct http_request
     if (status == STATUS_OK)
         status = check_disk(import, length > 0 ? (uint64_t)length : 0, err);
     if (status == STATUS_OK) {
-        import->path = path_join(import->folder, request->segments[1]);
+        import->path = path_join(import->folder, "vectors");
         status = import->path == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
                                       : file_writer_create(&import->writer, import->path, err);
     }

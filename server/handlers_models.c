@@ -123,20 +123,26 @@ void models_get(struct server *server, const struct http_request *request, struc
     answer_tree(server, request, response, make_card);
 }
 
-static enum status make_deleted(struct inquiry *inquiry, json_t **document, struct error *err) {
-    enum status status = models_remove(inquiry->server->models, inquiry->name, err);
-    if (status != STATUS_OK)
-        return status;
-    json_t *object = json_object();
-    set(object, "id", json_string(inquiry->name));
-    set(object, "object", json_string("model"));
-    set(object, "deleted", json_true());
-    *document = object;
-    return STATUS_OK;
-}
-
+/* Holds nothing: a model of which no version loads is not served, and must be deletable all the same. */
 void models_delete(struct server *server, const struct http_request *request, struct http_response *response) {
-    answer_tree(server, request, response, make_deleted);
+    const char *name = request->segments[0];
+    struct buffer members = {0};
+    struct error err = {0};
+    enum status status = query_check(request, no_keys, &err);
+    if (status == STATUS_OK)
+        status = models_remove(server->models, name, &err);
+    if (status == STATUS_OK) {
+        json_t *object = json_object();
+        set(object, "id", json_string(name));
+        set(object, "object", json_string("model"));
+        set(object, "deleted", json_true());
+        response_json(response, 200, object);
+    } else {
+        if (status == STATUS_NOT_FOUND)
+            models_suggest(server->models, name, &members);
+        response_error_with(request, response, 0, &err, members.failed ? NULL : members.data);
+    }
+    buffer_clear(&members);
 }
 
 static json_t *version_json(const struct model_version *version, const char *current) {

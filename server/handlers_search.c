@@ -203,7 +203,7 @@ static void write_neighbors(const struct inquiry *inquiry, const struct neighbor
         inquiry_append_word(inquiry, answer, found[i].id);
         buffer_print(answer,
                      ",\"count\":%" PRIu64 ",\"score\":", vocabulary_count(inquiry->model->vocabulary, found[i].id));
-        append_number(answer, found[i].score);
+        json_append_float(answer, found[i].score);
         buffer_append_char(answer, '}');
     }
     buffer_append_char(answer, ']');
@@ -376,7 +376,7 @@ static enum status similarity_of_body(struct inquiry *inquiry, struct buffer *an
             json_append_string(answer, word, length);
         }
         buffer_append_text(answer, "],\"similarity\":");
-        append_number(answer, (float)search_similarity(inquiry->model, ids[0], ids[1]));
+        json_append_float(answer, (float)search_similarity(inquiry->model, ids[0], ids[1]));
         buffer_append_char(answer, '}');
     }
     buffer_append_text(answer, "]}");
@@ -402,7 +402,7 @@ static enum status odd_one_out_of_body(struct inquiry *inquiry, struct buffer *a
             buffer_append_text(answer, i == 0 ? "{" : ",{");
             inquiry_append_word(inquiry, answer, ids[i]);
             buffer_append_text(answer, ",\"score\":");
-            append_number(answer, scores[i]);
+            json_append_float(answer, scores[i]);
             buffer_append_char(answer, '}');
         }
         buffer_append_text(answer, "]}");

@@ -342,10 +342,12 @@ static void log_request(const struct exchange *exchange, bool whole) {
         }
     }
     path[n] = '\0';
-    log_line(exchange->http->logger, LOG_INFO, "request method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s",
-             exchange->method, path, exchange->stage == STAGE_ANSWERED ? exchange->response.status : 0,
-             (unsigned long long)exchange->sent, (machine_monotonic_seconds() - exchange->began) * 1e3,
-             exchange->request.id, whole ? "" : " cut short");
+    const struct route *route = exchange->request.route;
+    bool poll = route != NULL && route->polled && exchange->stage == STAGE_ANSWERED && exchange->response.status < 400;
+    log_line(exchange->http->logger, poll ? LOG_DEBUG : LOG_INFO,
+             "request method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s", exchange->method, path,
+             exchange->stage == STAGE_ANSWERED ? exchange->response.status : 0, (unsigned long long)exchange->sent,
+             (machine_monotonic_seconds() - exchange->began) * 1e3, exchange->request.id, whole ? "" : " cut short");
 }
 
 static void on_completed(void *argument, struct MHD_Connection *connection, void **context,

@@ -89,6 +89,7 @@ struct route {
     enum body_kind body;
     const char *limit; /* BODY_BUFFERED: name of the SETTING_BYTES that bounds it, e.g. "max_json_bytes" */
     bool openai_errors;
+    bool polled; /* asked over and over: logged at debug while it answers below 400 */
     void (*handle)(struct server *server, const struct http_request *request, struct http_response *response);
     const struct body_stream *stream;
     const char *summary; /* one line for the OpenAPI document */

@@ -64,7 +64,7 @@ static int listen_try(const struct addrinfo *address, bool all) {
 }
 
 static enum status listen_describe(int fd, char *address, size_t address_size, uint16_t *port, struct error *err) {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t length = sizeof bound;
     char host[NI_MAXHOST], service[NI_MAXSERV];
     int64_t number;

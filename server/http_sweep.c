@@ -21,7 +21,7 @@
 #define LINGER_SILENCE_MS 1000
 
 static void address_of(int fd, unsigned char address[16]) {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t length = sizeof peer;
     memset(address, 0, 16);
     if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {

@@ -1,12 +1,9 @@
 #include "server/inquiry.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/number.h"
 
 #define SUGGESTIONS 5
 #define SUGGEST_AMONG 100000 /* words looked at: bounds the cost of an unknown word */
@@ -67,16 +64,6 @@ void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, u
     buffer_append_text(answer, "\"word\":");
     json_append_string(answer, word, length);
     buffer_print(answer, ",\"id\":%" PRIu32, id);
-}
-
-void append_number(struct buffer *answer, float value) {
-    char text[NUMBER_FLOAT_SIZE];
-    if (!isfinite(value)) {
-        buffer_append_text(answer, "null");
-        return;
-    }
-    size_t length = number_format_float(value, text);
-    buffer_append(answer, text, length);
 }
 
 /* Length of word cut to what a message quotes, never inside a UTF-8 sequence. */

@@ -40,8 +40,6 @@ void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *ans
 void inquiry_head(const struct inquiry *inquiry, struct buffer *answer);
 /* `"word":"king","id":3` for an id of the vocabulary. */
 void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, uint32_t id);
-/* A number as JSON: shortest text, null when it is not finite. */
-void append_number(struct buffer *answer, float value);
 
 /* `pointer` names the place in errors. Unknown word: NOT_FOUND with suggestions, also as a member of the answer. */
 enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t length, const char *pointer, uint32_t *id,

@@ -1,4 +1,5 @@
 /* From a request to a queued job: the place in the queue, the corpus pinned, the memory counted, the record durable. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/machine.h"
 #include "base/random.h"
 #include "server/jobs_private.h"
+#include "server/models_private.h"
 
 #define PLAN_SAMPLE ((uint64_t)8 << 20) /* bytes of the corpus looked at before a job is accepted */
 
@@ -194,7 +196,9 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     if (name_check("model", request->model, err) != STATUS_OK ||
         job_reserve(jobs, request, &job, document, replayed, err) != STATUS_OK || *replayed)
         return err->status;
-    if (corpora_find(jobs->server->corpora, request->corpus, &info, err) != STATUS_OK ||
+    assert(job != NULL); /* reserved, and no replay */
+    if (models_check_new(jobs->server->models, request->model, err) != STATUS_OK ||
+        corpora_find(jobs->server->corpora, request->corpus, &info, err) != STATUS_OK ||
         job_make(jobs, job, err) != STATUS_OK) {
         job_withdraw(jobs, job);
         return err->status;

@@ -25,7 +25,9 @@ void json_append(struct buffer *buffer, const json_t *document);
 void response_json(struct http_response *response, int status, json_t *document);
 /* A JSON string with quotes, control characters escaped, invalid UTF-8 as U+FFFD: for words, which may be any bytes. */
 void json_append_string(struct buffer *buffer, const char *text, size_t length);
-/* "[0.1,2,...]", shortest numbers; non-finite values become null. */
+/* The shortest number that reads back to the same float32, -0.0 with its fraction; null when it is not finite. */
+void json_append_float(struct buffer *buffer, float value);
+/* "[0.1,2,...]" of the same. */
 void json_append_floats(struct buffer *buffer, const float *values, size_t n);
 json_t *json_words(const char *text, size_t length); /* a string node from any bytes, as json_append_string */
 

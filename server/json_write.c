@@ -52,22 +52,31 @@ void json_append_string(struct buffer *buffer, const char *text, size_t length) 
     buffer_append_char(buffer, '"');
 }
 
+static size_t float_format(float value, char text[NUMBER_FLOAT_SIZE]) {
+    if (!isfinite(value)) {
+        memcpy(text, "null", 5);
+        return 4;
+    }
+    if (value == 0 && signbit(value)) {
+        memcpy(text, "-0.0", 5); /* "-0" is an integer to some readers, and integers have no sign of zero */
+        return 4;
+    }
+    return number_format_float(value, text);
+}
+
+void json_append_float(struct buffer *buffer, float value) {
+    char text[NUMBER_FLOAT_SIZE];
+    size_t length = float_format(value, text);
+    buffer_append(buffer, text, length);
+}
+
 void json_append_floats(struct buffer *buffer, const float *values, size_t n) {
     buffer_reserve(buffer, n * 12 + 2);
     buffer_append_char(buffer, '[');
     for (size_t i = 0; i < n; i++) {
-        char text[NUMBER_FLOAT_SIZE + 1];
-        size_t length = 0;
-        if (i > 0) {
-            text[length++] = ',';
-        }
-        if (isfinite(values[i])) {
-            length += number_format_float(values[i], text + length);
-            buffer_append(buffer, text, length);
-        } else {
-            memcpy(text + length, "null", 4);
-            buffer_append(buffer, text, length + 4);
-        }
+        char text[NUMBER_FLOAT_SIZE + 1] = ",";
+        size_t comma = i > 0;
+        buffer_append(buffer, text, comma + float_format(values[i], text + comma));
     }
     buffer_append_char(buffer, ']');
 }

@@ -197,7 +197,6 @@ void server_stop(struct server *server) {
     }
     double until = machine_monotonic_seconds() + server->settings.shutdown_timeout;
     atomic_store(&server->draining, true);
-    log_line(&server->logger, LOG_INFO, "shutting down");
     jobs_stop(server->jobs); /* lookups are answered on while jobs write their checkpoints */
     http_drain(server->http);
     double left = until - machine_monotonic_seconds();

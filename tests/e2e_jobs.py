@@ -504,6 +504,18 @@ def limits():
             time.sleep(0.05)
         check([j["id"] for j in s.get("/v1/jobs").json["data"]] == [last, queued[1]], "the oldest are forgotten")
         expect(s.get("/v1/jobs/" + running), 404)
+    with Service("--max-models", "1") as s:
+        expect(s.put("/v1/corpora/c", SMALL), 201)
+        key = {"Idempotency-Key": "k"}
+        first = s.submit("c", "m", headers=key, **QUICK)
+        s.wait(first, "succeeded")
+        a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "n"}), 409, "max_models is 1")
+        check(a.json["errors"][0]["pointer"] == "#/max_models", a)
+        expect(s.post("/v1/models/n/train", SMALL), 409, "max_models is 1")
+        expect(s.get("/v1/corpora/n"), 404)  # refused before the body was taken
+        check(s.submit("c", "m", headers=key, **QUICK) == first, "a replay is no new model")
+        s.wait(s.submit("c", "m", **QUICK), "succeeded")
+        check(s.leftovers() == [], s.leftovers())
     with Service("--max-jobs-running", "2") as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
         both = [s.submit("c", "m%d" % i, **LONG) for i in range(2)]

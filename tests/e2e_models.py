@@ -53,9 +53,7 @@ class Answer:
     def json(self):
         def no_constant(name):
             raise AssertionError(f"{name} is no JSON")
-        # "-0" is a float to most readers of JSON, and to float32; Python alone would make an int of it.
-        return json.loads(self.body, parse_constant=no_constant,
-                          parse_int=lambda text: -0.0 if text == "-0" else int(text))
+        return json.loads(self.body, parse_constant=no_constant)
 
 
 class Server:
@@ -601,6 +599,9 @@ def test_files(server):
     equal(server.ask("DELETE", "/v1/models/again").status, 200, "delete")
     error = server.error("GET", path + "vectors.csv", None, 404, "file", "no file 'vectors.csv'")
     check("vectors.npy" in error["available"], "404 lists what exists")
+    answer = server.ask("PUT", "/v1/models/again/files/vectors.txt", back, {"Idempotency-Key": "k"})
+    equal((answer.status, answer.json()["error"]["param"]), (422, "Idempotency-Key"), "an import takes no key")
+    server.error("GET", "/v1/models/again", None, 404, "model")
     server.error("GET", path + "vectors.txt?normalise=1", None, 422, "normalise")
     server.error("GET", path + "vectors.txt?normalize=maybe", None, 422, "normalize")
 
@@ -725,7 +726,24 @@ def main():
         equal(deleted.json(), {"id": "switch", "object": "model", "deleted": True}, "delete")
         server.error("GET", "/v1/models/switch", None, 404, "model")
         server.error("DELETE", "/v1/models/switch", None, 404, "model")
+        equal(server.ask("PUT", "/v1/models/stuck/files/vectors.txt", "1 1\na 1\n").status, 201, "one more")
+        version = server.get("/v1/models/stuck").json()["version"]
         equal(server.stop(), 0, "exit status")
+        # A file that neither loads nor is damaged stays where it is and is not served; it can be deleted all the same.
+        file = os.path.join(folder, "models", "stuck", version, "model.vecmill")
+        os.remove(file)
+        os.mkdir(file)
+        server = Server(program, folder)
+        server.error("GET", "/v1/models/stuck", None, 404, "model")
+        check(os.path.isdir(file), "what may load another day is kept")
+        equal(server.ask("DELETE", "/v1/models/stuck?now=1").status, 422, "an unknown query key")
+        equal(server.ask("DELETE", "/v1/models/stuck").json(), {"id": "stuck", "object": "model", "deleted": True}, "delete")
+        check(not os.path.exists(os.path.join(folder, "models", "stuck")), "gone from the disk")
+        error = server.error("DELETE", "/v1/models/wid", None, 404, "model")
+        equal((error["code"], error["suggestions"]), ("model_not_found", ["wide"]), "suggestions")
+        equal(server.stop(), 0, "exit status")
+        log = "".join(server.lines)
+        equal([log.count(word) for word in ("listening on", "stopping", "stopped")], [1, 1, 1], "each said once")
         left = [name for _, folders, files in os.walk(folder) for name in folders + files if name.startswith(".tmp-")]
         equal(left, [], "temporary files left behind")
         print(f"e2e_models: {CHECKS} checks passed")

@@ -74,6 +74,42 @@ static void vectors_come_back_to_the_bit(void **state) {
     check_imported(state, "vectors.bin.gz");
 }
 
+/* White space that becomes '_' must not make two words of a file equal: no reader would take it. */
+static void altered_words_stay_apart(void **state) {
+    enum { PLAIN = 11, SIDES = 8, ALL = PLAIN + (1 << SIDES) };
+    static const char *const plain[PLAIN] = {"a b", "a_b", "a\tb", "a_b_2", "a_b_2_", "x y",
+                                             "_",   " ",   "\n",   "x_y_5", "z"};
+    static const char *const right[PLAIN] = {"a_b_0", "a_b", "a_b_2__", "a_b_2", "a_b_2_", "x_y",
+                                             "_",     "__7", "__8",     "x_y_5", "z"};
+    static char made[1 << SIDES][2 * SIDES + 2];
+    const char *all[ALL];
+    float *values = sample_values(ALL, 3);
+    struct error err = {0};
+    memcpy(all, plain, sizeof plain);
+    for (unsigned n = 0; n < 1 << SIDES; n++) { /* every mixture of ' ' and '_' between the letters */
+        for (unsigned i = 0; i < SIDES; i++)
+            memcpy(made[n] + 2 * i, (n >> i & 1) != 0 ? "w " : "w_", 3);
+        all[PLAIN + n] = made[n];
+    }
+    struct model *model = sample_model(all, values, ALL, 1, 1, PARTITION_MOD, NULL), *again;
+    for (int binary = 0; binary < 2; binary++) {
+        const char *format = binary ? "vectors.bin" : "vectors.txt";
+        size_t length;
+        uint64_t altered;
+        char *path = temporary_path(state, format);
+        free(exported(state, model, format, NULL, &length, &altered));
+        assert_int_equal(altered, 5 + (1 << SIDES) - 1);
+        assert_int_equal(import_read(&again, path, "back", 0, model->kernel, &err), STATUS_OK);
+        for (uint32_t id = 0; id < PLAIN; id++)
+            assert_int_equal(vocabulary_find(again->vocabulary, right[id], strlen(right[id])), id);
+        assert_int_equal(vocabulary_size(again->vocabulary), ALL);
+        model_drop(again);
+        free(path);
+    }
+    model_drop(model);
+    free(values);
+}
+
 static void word2vec_layouts(void **state) {
     static const char *const two[] = {"b", "a"};
     static const float values[] = {1, -0.5f, 0.1f, 3e-20f};
@@ -267,7 +303,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
         TEST(vectors_come_back_to_the_bit),  TEST(word2vec_layouts),        TEST(npy_has_its_header),
         TEST(safetensors_tell_their_places), TEST(projector_files_line_up), TEST(gzip_is_deterministic),
-        TEST(options_change_the_rows),       TEST(failures_leave_nothing),
+        TEST(options_change_the_rows),       TEST(failures_leave_nothing),  TEST(altered_words_stay_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,18 +152,20 @@ static void upload_abort(void *state) {
 static const struct body_stream upload_stream = {upload_begin, upload_push, upload_finish, upload_abort};
 
 static const struct route routes[] = {
-    {"GET", "/echo", BODY_NONE, NULL, false, echo, NULL, ""},
-    {"POST", "/echo", BODY_BUFFERED, "max_json_bytes", false, echo, NULL, ""},
-    {"GET", "/echo/{name}", BODY_NONE, NULL, false, echo, NULL, ""},
-    {"GET", "/inject", BODY_NONE, NULL, false, inject, NULL, ""},
-    {"GET", "/refuse", BODY_NONE, NULL, false, refuse, NULL, ""},
-    {"GET", "/v1/models/{model}", BODY_NONE, NULL, true, refuse, NULL, ""},
-    {"GET", "/file", BODY_NONE, NULL, false, send_file, NULL, ""},
-    {"GET", "/events", BODY_NONE, NULL, false, events, NULL, ""},
-    {"GET", "/big", BODY_NONE, NULL, false, big, NULL, ""},
-    {"GET", "/slow", BODY_NONE, NULL, false, slow, NULL, ""},
-    {"PUT", "/upload/{name}", BODY_STREAMED, NULL, false, NULL, &upload_stream, ""},
-    {NULL, NULL, BODY_NONE, NULL, false, NULL, NULL, NULL},
+    {"GET", "/echo", BODY_NONE, NULL, false, false, echo, NULL, ""},
+    {"POST", "/echo", BODY_BUFFERED, "max_json_bytes", false, false, echo, NULL, ""},
+    {"GET", "/echo/{name}", BODY_NONE, NULL, false, false, echo, NULL, ""},
+    {"GET", "/poll", BODY_NONE, NULL, false, true, echo, NULL, ""},
+    {"GET", "/poll/{name}", BODY_NONE, NULL, false, true, refuse, NULL, ""},
+    {"GET", "/inject", BODY_NONE, NULL, false, false, inject, NULL, ""},
+    {"GET", "/refuse", BODY_NONE, NULL, false, false, refuse, NULL, ""},
+    {"GET", "/v1/models/{model}", BODY_NONE, NULL, true, false, refuse, NULL, ""},
+    {"GET", "/file", BODY_NONE, NULL, false, false, send_file, NULL, ""},
+    {"GET", "/events", BODY_NONE, NULL, false, false, events, NULL, ""},
+    {"GET", "/big", BODY_NONE, NULL, false, false, big, NULL, ""},
+    {"GET", "/slow", BODY_NONE, NULL, false, false, slow, NULL, ""},
+    {"PUT", "/upload/{name}", BODY_STREAMED, NULL, false, false, NULL, &upload_stream, ""},
+    {NULL, NULL, BODY_NONE, NULL, false, false, NULL, NULL, NULL},
 };
 
 /* ---- a server and a client for each test ----------------------------------------------------------------------- */
@@ -482,17 +484,19 @@ static void test_log_and_counts(void **state) {
     struct http_counts counts;
     talk(fixture, "GET /echo?a=\"\x7f" HEAD "X-Request-Id: i1\r\n\r\n", &out);
     talk(fixture, "POST /echo" HEAD "X-Request-Id: i2\r\nContent-Length: 4\r\n\r\nbody", &out);
+    talk(fixture, "GET /poll" HEAD "X-Request-Id: polled\r\n\r\n", &out);
+    talk(fixture, "GET /poll/x" HEAD "X-Request-Id: refused\r\n\r\n", &out);
     talk(fixture, "GET /nothing" HEAD "X-Request-Id: i3\r\n\r\n", &out);
     for (int i = 0; i < 200; i++) {
         http_count(fixture->http, &counts);
-        if (counts.requests == 3 && counts.connections == 0) {
+        if (counts.requests == 5 && counts.connections == 0) {
             break;
         }
         (void)poll(NULL, 0, 10);
     }
-    assert_int_equal(counts.requests, 3);
-    assert_int_equal(counts.by_class[2], 1);
-    assert_int_equal(counts.by_class[4], 2);
+    assert_int_equal(counts.requests, 5);
+    assert_int_equal(counts.by_class[2], 2);
+    assert_int_equal(counts.by_class[4], 3);
     assert_int_equal(counts.bytes_in, 4);
     assert_int_equal(counts.connections, 0);
     pthread_mutex_lock(&fixture->mutex);
@@ -500,6 +504,8 @@ static void test_log_and_counts(void **state) {
     assert_has(&fixture->log, "request method=POST path=\"/echo\" status=200 bytes=18 ");
     assert_has(&fixture->log, "status=404 ");
     assert_has(&fixture->log, "id=i3\n");
+    assert_has(&fixture->log, "id=refused\n");
+    assert_null(strstr(fixture->log.data, "id=polled")); /* below the log's level while all is well */
     pthread_mutex_unlock(&fixture->mutex);
     buffer_clear(&out);
 }

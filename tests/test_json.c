@@ -241,6 +241,14 @@ static void test_strings_and_floats(void **state) {
     json_append_floats(&out, values + 3, 1);
     assert_string_equal(out.data, "[null]");
     buffer_clear(&out);
+    json_append_floats(&out, (const float[]){-0.0f, 0.0f, -1e-45f}, 3);
+    assert_string_equal(out.data, "[-0.0,0,-1e-45]");
+    buffer_clear(&out);
+    json_append_float(&out, -0.0f);
+    json_append_float(&out, -INFINITY);
+    json_append_float(&out, 0.5f);
+    assert_string_equal(out.data, "-0.0null0.5");
+    buffer_clear(&out);
     json_t *word = json_words("x\xff", 2);
     assert_string_equal(json_string_value(word), "x\xef\xbf\xbd");
     json_decref(word);

@@ -1,5 +1,7 @@
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "base/machine.h"
 #include "base/machine_parse.h"
@@ -123,6 +125,57 @@ static void times(void **state) {
     assert_string_equal(text, "1970-01-01T00:00:00.000Z");
 }
 
+/* The only CPU the calling thread may run on, or -1 when there are more. */
+static int only_cpu(void) {
+    cpu_set_t set;
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    if (CPU_COUNT(&set) != 1)
+        return -1;
+    int cpu = 0;
+    while (!CPU_ISSET((size_t)cpu, &set))
+        cpu++;
+    return cpu;
+}
+
+static void *pin_to_each(void *context) {
+    const struct machine_cpus *cpus = context;
+    int count = machine_cpus_count(cpus), before = -1;
+    for (int n = 0; n < count; n++) {
+        assert_int_equal(machine_pin_thread(cpus, n, NULL), STATUS_OK);
+        assert_true(only_cpu() > before);
+        before = only_cpu();
+        assert_int_equal(sched_getcpu(), before);
+        assert_int_equal(machine_pin_thread(cpus, n + 3 * count, NULL), STATUS_OK);
+        assert_int_equal(only_cpu(), before);
+    }
+    /* What is bound can be bound elsewhere and released, as the set was taken before. */
+    struct machine_cpus *narrow;
+    assert_int_equal(machine_cpus_create(&narrow, NULL), STATUS_OK);
+    assert_int_equal(machine_cpus_count(narrow), 1);
+    assert_int_equal(machine_pin_thread(narrow, 5, NULL), STATUS_OK);
+    assert_int_equal(only_cpu(), before);
+    machine_cpus_free(narrow);
+    assert_int_equal(machine_unpin_thread(cpus, NULL), STATUS_OK);
+    assert_true(count == 1 || only_cpu() == -1);
+    return NULL;
+}
+
+static void threads_are_pinned(void **state) {
+    (void)state;
+    struct machine_cpus *cpus;
+    assert_int_equal(machine_cpus_create(&cpus, NULL), STATUS_OK);
+    assert_true(machine_cpus_count(cpus) >= machine_threads());
+    cpu_set_t before, after;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, pin_to_each, cpus), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0); /* only the thread that asked */
+    assert_true(CPU_EQUAL(&before, &after));
+    machine_cpus_free(cpus);
+    machine_cpus_free(NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
 
 int main(void) {
@@ -136,6 +189,7 @@ int main(void) {
         TEST(meminfo),
         cmocka_unit_test(the_real_machine),
         cmocka_unit_test(times),
+        cmocka_unit_test(threads_are_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,7 @@ static void fill_is_repeatable(void **state) {
     uint64_t hash = 0;
     for (size_t i = 0; i < N; i++)
         hash = random_mix(hash + ids[i]);
-    assert_int_equal(hash, UINT64_C(0x8a267174c31791f2));
+    assert_int_equal(hash, UINT64_C(0x7e2c4794c101558c));
     sampler_free(sampler);
 
     static const uint64_t counts[] = {90001, 40000, 1234, 1233, 77, 5, 1, 0};
@@ -137,7 +137,7 @@ static void fill_is_repeatable(void **state) {
     hash = 0;
     for (size_t i = 0; i < N; i++)
         hash = random_mix(hash + ids[i]);
-    assert_int_equal(hash, UINT64_C(0xcadeec7a3a584635));
+    assert_int_equal(hash, UINT64_C(0x3a2659a0c7f03dde));
     uint32_t nothing = 42;
     sampler_fill(sampler, &fixed, &nothing, 0);
     assert_int_equal(nothing, 42);

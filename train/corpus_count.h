@@ -28,6 +28,7 @@ struct corpus_counter {
     const char *text, *text_end; /* the whole text */
     const char *begin, *end;     /* the range: begins and ends between tokens, not always between lines */
     bool lists, paragraphs;
+    bool spaced;        /* words stand between white space: corpus_scan can read them */
     atomic_ullong done; /* bytes of the range behind us; others may read it */
 
     struct word_table table;
@@ -59,6 +60,27 @@ enum status corpus_counter_init(struct corpus_counter *counter, const struct set
 void corpus_counter_clear(struct corpus_counter *counter);
 /* The text, its part and the crew are set. */
 enum status corpus_counter_run(struct corpus_counter *counter, struct error *err) MUST_CHECK;
+
+/* Between the two ways of reading, corpus_count.c and corpus_scan.c. Every call is made with *at or `at` at the first
+ * byte that was not read, between tokens. */
+
+/* Reads as far as the fast road goes: to the end of the range, a list line, the last bytes of the text, or where the
+ * table is so near its budget that words must be taken one by one. *at moves on; it may not move at all. */
+enum status corpus_scan(struct corpus_counter *counter, const char **at, struct error *err) MUST_CHECK;
+/* One more copy of a word that begins at `at`; *number is what stands for it in the buffer. The buffer must hold
+ * nothing but the numbers of words before it when the table has no room: pruning numbers anew. */
+enum status corpus_counter_count(struct corpus_counter *counter, const char *at, const char *token, size_t length,
+                                 const struct word_key *key, uint32_t *number, struct error *err) MUST_CHECK;
+/* The same from the word's text, its number put into the buffer; a token_visit. */
+enum status corpus_counter_visit(void *context, const char *at, const char *token, size_t length,
+                                 struct error *err) MUST_CHECK;
+enum status corpus_counter_flush(struct corpus_counter *counter, struct error *err) MUST_CHECK;
+enum status corpus_line_begin(struct corpus_counter *counter, const char *line, struct error *err) MUST_CHECK;
+enum status corpus_line_end(struct corpus_counter *counter, const char *end, struct error *err) MUST_CHECK;
+static inline void corpus_counter_reached(struct corpus_counter *counter, const char *at) {
+    atomic_store_explicit(&counter->done, (unsigned long long)(at - counter->begin), memory_order_relaxed);
+}
+
 /* First place from `at` on where the text may be cut without a change to its tokens. */
 const char *corpus_cut(const char *text, const char *end, const char *at, bool lists);
 

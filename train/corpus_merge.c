@@ -47,7 +47,7 @@ static enum status part_init(const struct merge *merge, int index, struct part *
         slots *= 2;
     if (merge->crew->threads == 1)
         slots = 1; /* nothing to look up: one thread's words differ */
-    part->words = malloc(most * sizeof *part->words + 1);
+    part->words = calloc(most + 1, sizeof *part->words);
     part->slots = calloc(slots, sizeof *part->slots);
     part->mask = slots - 1;
     return part->words == NULL || part->slots == NULL ? no_memory(err, most) : STATUS_OK;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/random.h"
 #include "base/utf8.h"
 
 #define FIRST_ROOM 1024u
@@ -11,6 +12,8 @@
 #define PRUNE_BINS 4096u
 #define CACHE_LINE 64u
 #define HUGE_PAGE 2097152u
+#define FRONT_SIZE ((uint64_t)1 << WORD_FRONT_BITS)
+#define AHEAD 16u /* places that are written at random are fetched so many turns before */
 
 /* Bytes one word costs, the slack of growing arrays included: a record, two to four slots, and its text when it is
  * long. */
@@ -41,12 +44,13 @@ static struct word_slot *slots_create(uint64_t count) {
 }
 
 enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed, struct error *err) {
-    *table = (struct word_table){.budget = budget, .seed = seed, .most = WORD_IDS_MOST};
+    *table = (struct word_table){.budget = budget, .seed = {seed, random_mix(seed)}, .most = WORD_IDS_MOST};
     table->words = malloc(FIRST_ROOM * sizeof *table->words);
     table->slots = slots_create(FIRST_SLOTS);
-    if (table->words == NULL || table->slots == NULL) {
+    table->front = slots_create(FRONT_SIZE);
+    if (table->words == NULL || table->slots == NULL || table->front == NULL) {
         word_table_clear(table);
-        return no_memory(err, table_cost(FIRST_ROOM, FIRST_SLOTS, 0));
+        return no_memory(err, table_cost(FIRST_ROOM, FIRST_SLOTS + FRONT_SIZE, 0));
     }
     table->room = FIRST_ROOM;
     table->mask = FIRST_SLOTS - 1;
@@ -56,30 +60,59 @@ enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t 
 void word_table_clear(struct word_table *table) {
     free(table->words);
     free(table->slots);
+    free(table->front);
     free(table->arena);
     *table = (struct word_table){0};
 }
 
-void word_table_settle(struct word_table *table) {
-    for (uint64_t at = 0; at <= table->mask; at++)
+static void slots_settle(struct word_table *table) {
+    for (uint64_t at = 0; at <= table->mask; at++) {
+        const struct word_slot *ahead = &table->slots[(at + AHEAD) & table->mask];
+        if (ahead->number != 0)
+            __builtin_prefetch(&table->words[ahead->number - 1].count, 1);
         if (table->slots[at].number != 0)
-            table->words[table->slots[at].number - 1].count = table->slots[at].count;
+            table->words[table->slots[at].number - 1].count += table->slots[at].count;
+        table->slots[at].count = 0;
+    }
 }
 
-static void slots_put(struct word_slot *slots, uint64_t mask, const struct word *word, uint32_t number) {
+void word_table_settle(struct word_table *table) {
+    slots_settle(table);
+    for (uint64_t at = 0; at < FRONT_SIZE; at++)
+        if (table->front[at].number != 0) {
+            table->words[table->front[at].number - 1].count += table->front[at].count;
+            table->front[at].count = 0;
+        }
+}
+
+void word_table_promote(struct word_table *table, struct word_slot *slot, uint64_t hash) {
+    struct word_slot *front = word_table_front(table, hash);
+    if (slot->length > WORD_SHORT || slot->count <= front->count)
+        return;
+    if (front->number != 0)
+        table->words[front->number - 1].count += front->count;
+    *front = *slot;
+    slot->count = 0;
+}
+
+static void slots_put(struct word_slot *slots, uint64_t mask, const struct word *word, uint32_t number,
+                      uint64_t count) {
     uint64_t at = word->hash & mask;
     while (slots[at].number != 0)
         at = (at + 1) & mask;
-    slots[at] = (struct word_slot){word->head, word->rest, word->count, number + 1, word_slot_length(word->length)};
+    slots[at] = (struct word_slot){word->head, word->rest, count, number + 1, word_slot_length(word->length)};
 }
 
-/* From the records, whose counts are settled. */
+/* From the records, which count all that the old slots counted. */
 static enum status slots_rebuild(struct word_table *table, uint64_t count, struct error *err) {
     struct word_slot *slots = slots_create(count);
     if (slots == NULL)
         return no_memory(err, count * sizeof *slots);
-    for (uint32_t i = 0; i < table->size; i++)
-        slots_put(slots, count - 1, &table->words[i], i);
+    for (uint32_t i = 0; i < table->size; i++) {
+        if (table->size - i > AHEAD)
+            __builtin_prefetch(&slots[table->words[i + AHEAD].hash & (count - 1)], 1);
+        slots_put(slots, count - 1, &table->words[i], i, 0);
+    }
     free(table->slots);
     table->slots = slots;
     table->mask = count - 1;
@@ -121,7 +154,7 @@ enum status word_table_reserve(struct word_table *table, size_t length, bool *fi
     if (room != table->room)
         status = words_resize(table, room, err);
     if (status == STATUS_OK && slots != table->mask + 1) {
-        word_table_settle(table);
+        slots_settle(table);
         status = slots_rebuild(table, slots, err);
     }
     if (status == STATUS_OK && arena != table->arena_room)
@@ -129,12 +162,23 @@ enum status word_table_reserve(struct word_table *table, size_t length, bool *fi
     return status;
 }
 
+bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t bytes) {
+    uint64_t room = table->room, slots = table->mask + 1, arena = table->arena_room, size = (uint64_t)table->size + n;
+    while (room < size)
+        room += room / 2;
+    while (slots < 2 * size)
+        slots *= 2;
+    if (arena - table->arena_length < bytes) /* the last growth begins below this sum, and adds half or one word */
+        arena = (table->arena_length + bytes) * 3 / 2 + bytes;
+    return size <= table->most && table_cost(room, slots, arena) <= table->budget;
+}
+
 uint32_t word_table_insert(struct word_table *table, const char *text, size_t length, const struct word_key *key,
                            uint64_t first) {
     assert(table->size < table->room);
     uint32_t number = table->size++;
     struct word *word = &table->words[number];
-    *word = (struct word){key->head, key->rest, length, 1, first, key->hash};
+    *word = (struct word){key->head, key->rest, length, 0, first, key->hash};
     if (length > table->longest)
         table->longest = length;
     if (length > WORD_SHORT) {
@@ -142,7 +186,7 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
         word->rest = table->arena_length;
         table->arena_length += length;
     }
-    slots_put(table->slots, table->mask, word, number);
+    slots_put(table->slots, table->mask, word, number, 1);
     return number;
 }
 
@@ -197,6 +241,7 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
     }
     table->size = kept;
     table->arena_length = arena;
+    memset(table->front, 0, FRONT_SIZE * sizeof *table->front);
     uint64_t room = kept + kept / 2 + FIRST_ROOM, slots = FIRST_SLOTS;
     while (slots < 2 * room)
         slots *= 2;

@@ -11,7 +11,7 @@
 static enum status set_columns(struct table **table, uint32_t columns, struct error *err) {
     struct table *old = *table, *copy = NULL;
     uint32_t kept = old->columns < columns ? old->columns : columns;
-    if ((columns + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD == old->stride) {
+    if (((size_t)columns + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD == old->stride) {
         for (uint32_t id = 0; id < old->rows; id++)
             for (uint32_t j = kept; j < old->columns; j++)
                 table_row(old, id)[j] = 0;

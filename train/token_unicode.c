@@ -129,7 +129,7 @@ static enum status window_find(struct tokenizer *tokenizer, const uint8_t *text,
 static enum status valid_run(struct tokenizer *tokenizer, const uint8_t *text, const uint8_t *end, token_visit visit,
                              void *context, struct error *err) {
     while (text < end) {
-        size_t sure;
+        size_t sure = 0;
         enum status status = window_find(tokenizer, text, (size_t)(end - text), &sure, err);
         for (size_t begin = 0, at = 1; at <= sure && status == STATUS_OK; at++) {
             if (at < sure && !tokenizer->breaks[at])

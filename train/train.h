@@ -19,7 +19,7 @@ struct corpus_report {
     uint64_t bytes; /* decoded text */
     uint64_t lines, empty_lines, sentences;
     uint64_t words;        /* tokens in all */
-    uint64_t distinct;     /* different words before min_count */
+    uint64_t distinct;     /* different words before min_count; an upper bound when pruned_words > 0 */
     uint64_t vocabulary;   /* words kept */
     uint64_t kept_words;   /* tokens of kept words */
     uint64_t rare_words;   /* tokens dropped by min_count and max_vocab */
