@@ -48,9 +48,9 @@ static void reading_tick(void *context) {
         share = decode * (double)input / (double)reading->input_length;
     if (reading->text.length > 0)
         share = decode + (SHARE_COUNT - decode) * (double)done / (double)reading->text.length;
-    if (words > 0) /* numbers are read up to twice */
+    if (words > 0) /* sentence ends are numbers too */
         share += (1 - SHARE_COUNT) * (double)atomic_load_explicit(&reading->remap.done, memory_order_relaxed) /
-                 (2.2 * words);
+                 (1.1 * words);
     struct corpus_report report = reading->corpus->report;
     report.bytes = done;
     report.seconds = machine_monotonic_seconds() - reading->started;
@@ -128,23 +128,18 @@ static void report_collect(struct reading *reading) {
     bool open = false;
     for (int t = 0; t < reading->crew.threads; t++) {
         const struct corpus_counter *counter = &reading->counters[t];
-        const struct word_table *table = &counter->table;
         report->lines += counter->lines;
         report->empty_lines += counter->empty_lines;
         report->sentences += counter->sentences + (counter->marked && (counter->first_open || open));
         open = counter->marked ? counter->open : counter->open || open;
         report->pruned_words += counter->loss.words;
-        report->words += counter->loss.words;
+        report->words += counter->loss.words + counter->words;
         report->distinct += counter->loss.distinct;
-        report->invalid_utf8 += counter->loss.invalid_utf8 + counter->tokenizer.invalid;
-        for (uint32_t i = 0; i < table->size; i++) {
-            report->words += table->words[i].count;
-            report->invalid_utf8 += table->words[i].count * word_invalid_utf8(table, &table->words[i]);
-        }
+        report->invalid_utf8 += counter->loss.invalid_utf8 + counter->tokenizer.invalid + counter->invalid_utf8;
         if (counter->longest_line > report->longest_line)
             report->longest_line = counter->longest_line;
-        if (table->longest > report->longest_word)
-            report->longest_word = table->longest;
+        if (counter->table.longest > report->longest_word)
+            report->longest_word = counter->table.longest;
     }
     report->sentences += open;
 }

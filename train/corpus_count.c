@@ -246,6 +246,16 @@ static enum status counter_step(struct corpus_counter *counter, const char **at,
     return status == STATUS_OK && *at < end ? corpus_line_begin(counter, *at, err) : status;
 }
 
+static void counter_sum(struct corpus_counter *counter) {
+    word_table_settle(&counter->table);
+    for (uint32_t i = 0; i < counter->table.size; i++) {
+        const struct word *word = &counter->table.words[i];
+        counter->words += word->count;
+        if (word->length > WORD_SHORT || ((word->head | word->rest) & BYTES_ALL(0x80)) != 0)
+            counter->invalid_utf8 += word->count * word_invalid_utf8(&counter->table, word);
+    }
+}
+
 enum status corpus_counter_run(struct corpus_counter *counter, struct error *err) {
     if (counter->begin == counter->end)
         return STATUS_OK;
@@ -264,7 +274,7 @@ enum status corpus_counter_run(struct corpus_counter *counter, struct error *err
     if (status == STATUS_OK)
         status = corpus_counter_flush(counter, err);
     counter->open = counter->emitted > counter->emitted_at_mark;
-    word_table_settle(&counter->table);
+    counter_sum(counter);
     assert(status != STATUS_OK || p == end);
     return status;
 }

@@ -33,7 +33,8 @@ struct corpus_counter {
 
     struct word_table table;
     struct tokenizer tokenizer;
-    struct word_loss loss; /* of all prunings */
+    struct word_loss loss;        /* of all prunings */
+    uint64_t words, invalid_utf8; /* of the words that are left, once all is read */
 
     uint32_t *buffer; /* [CORPUS_BUFFER] numbers, and CORPUS_SENTENCE_END where a sentence may end */
     uint32_t fill;

@@ -5,6 +5,11 @@
 
 #include "base/utf8.h"
 
+#define GROUP 32      /* words looked up together */
+#define DIGIT_BITS 11 /* of counts, sorted by one pass each */
+#define DIGITS ((size_t)1 << DIGIT_BITS)
+#define AHEAD 16 /* records read at random are fetched so many turns before */
+
 /* A word over all threads. */
 struct merged {
     uint64_t count, first;
@@ -12,10 +17,16 @@ struct merged {
     uint32_t id;
 };
 
-/* Words are dealt to the threads by their hash, so that each merges a part of its own. */
+/* What ranks a word. */
+struct candidate {
+    uint64_t count, first;
+    uint32_t index; /* in the part */
+};
+
+/* Words are dealt to the threads by their hash, so that each merges a part of its own: by first appearance. */
 struct part {
     struct merged *words;
-    uint32_t *kept; /* words that pass least_count, best first */
+    struct candidate *kept; /* words that pass least_count, best first */
     uint64_t *slots;
     uint64_t mask;
     uint32_t size, n_kept;
@@ -53,7 +64,11 @@ static enum status part_init(const struct merge *merge, int index, struct part *
     return part->words == NULL || part->slots == NULL ? no_memory(err, most) : STATUS_OK;
 }
 
-/* The merged word equal to this one, made when there is none yet. Words of thread 0 never are. */
+static const struct word *merged_word(const struct merge *merge, const struct merged *merged) {
+    return &merge->counters[merged->thread].table.words[merged->number];
+}
+
+/* The merged word equal to this one, made when there is none yet. Words of one thread never are equal. */
 static uint32_t part_place(const struct merge *merge, struct part *part, uint32_t thread, uint32_t number) {
     const struct word_table *table = &merge->counters[thread].table;
     const struct word *word = &table->words[number];
@@ -61,44 +76,96 @@ static uint32_t part_place(const struct merge *merge, struct part *part, uint32_
     for (; merge->crew->threads > 1 && part->slots[at] != 0; at = (at + 1) & part->mask) {
         uint32_t index = (uint32_t)part->slots[at] - 1;
         const struct merged *merged = &part->words[index];
-        const struct word_table *other = &merge->counters[merged->thread].table;
         if (part->slots[at] >> 32 == word->hash >> 32 && merged->thread != thread &&
-            word_equal(table, word, other, &other->words[merged->number]))
+            word_equal(table, word, &merge->counters[merged->thread].table, merged_word(merge, merged)))
             return index;
     }
     part->slots[at] = (word->hash >> 32 << 32) | (part->size + 1);
-    part->words[part->size] = (struct merged){.first = word->first, .thread = thread, .number = number};
+    part->words[part->size] = (struct merged){0, word->first, thread, number, CORPUS_DROPPED};
     return part->size++;
 }
 
-struct candidate {
-    uint64_t count, first;
-    uint32_t index;
-};
+/* What part_place will read of these words, all of it far apart, on its way to the caches. The slots are already. */
+static void group_fetch(const struct merge *merge, const struct part *part, const struct word *words,
+                        const uint32_t *group, int n) {
+    for (int i = 0; i < n; i++) {
+        uint64_t slot = part->slots[words[group[i]].hash & part->mask];
+        if (slot != 0)
+            __builtin_prefetch(&part->words[(uint32_t)slot - 1], 1);
+    }
+    for (int i = 0; i < n; i++) {
+        uint64_t slot = part->slots[words[group[i]].hash & part->mask];
+        if (slot != 0)
+            __builtin_prefetch(merged_word(merge, &part->words[(uint32_t)slot - 1]));
+    }
+}
 
-static int candidate_compare(const void *left, const void *right) {
-    const struct candidate *a = left, *b = right;
-    if (a->count != b->count)
-        return a->count > b->count ? -1 : 1;
-    return a->first < b->first ? -1 : a->first > b->first;
+static void part_add(const struct merge *merge, int index, uint32_t thread) {
+    struct part *part = &merge->parts[index];
+    const struct word_table *table = &merge->counters[thread].table;
+    uint32_t *map = merge->ranking->maps[thread], group[GROUP];
+    int n = 0;
+    for (uint32_t i = 0; i < table->size; i++) {
+        if (part_of(&table->words[i], merge->crew->threads) == (uint32_t)index) {
+            group[n++] = i;
+            __builtin_prefetch(&part->slots[table->words[i].hash & part->mask], 1);
+        }
+        if (n < GROUP && i + 1 < table->size)
+            continue;
+        if (thread > 0)
+            group_fetch(merge, part, table->words, group, n);
+        for (int k = 0; k < n; k++) {
+            map[group[k]] = part_place(merge, part, thread, group[k]);
+            part->words[map[group[k]]].count += table->words[group[k]].count;
+        }
+        n = 0;
+    }
+}
+
+/* By falling count; words of one count stay in their order. spare: as large as candidates. Returns the sorted one. */
+static struct candidate *candidates_sort(struct candidate *candidates, struct candidate *spare, uint32_t n,
+                                         uint64_t most) {
+    for (int shift = 0; shift < 64 && most >> shift != 0; shift += DIGIT_BITS) {
+        uint32_t places[DIGITS] = {0};
+        for (uint32_t i = 0; i < n; i++)
+            places[~(candidates[i].count >> shift) & (DIGITS - 1)]++;
+        for (uint32_t digit = 0, place = 0; digit < DIGITS; digit++) {
+            uint32_t count = places[digit];
+            places[digit] = place;
+            place += count;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            spare[places[~(candidates[i].count >> shift) & (DIGITS - 1)]++] = candidates[i];
+        struct candidate *sorted = spare;
+        spare = candidates;
+        candidates = sorted;
+    }
+    return candidates;
 }
 
 static enum status part_sort(struct part *part, uint64_t least_count, struct error *err) {
-    struct candidate *candidates = malloc((size_t)part->size * sizeof *candidates + 1);
-    part->kept = malloc((size_t)part->size * sizeof *part->kept + 1);
-    if (candidates == NULL || part->kept == NULL) {
-        free(candidates);
-        return no_memory(err, part->size);
-    }
     uint32_t n = 0;
+    uint64_t most = 0;
     for (uint32_t i = 0; i < part->size; i++)
-        if (part->words[i].count >= least_count)
-            candidates[n++] = (struct candidate){part->words[i].count, part->words[i].first, i};
-    qsort(candidates, n, sizeof *candidates, candidate_compare);
-    for (uint32_t i = 0; i < n; i++)
-        part->kept[i] = candidates[i].index;
+        n += part->words[i].count >= least_count;
+    struct candidate *candidates = malloc((size_t)n * sizeof *candidates + 1);
+    struct candidate *spare = malloc((size_t)n * sizeof *spare + 1);
+    if (candidates == NULL || spare == NULL) {
+        free(candidates);
+        free(spare);
+        return no_memory(err, n);
+    }
     part->n_kept = n;
-    free(candidates);
+    n = 0;
+    for (uint32_t i = 0; i < part->size; i++) {
+        const struct merged *word = &part->words[i];
+        if (word->count < least_count)
+            continue;
+        candidates[n++] = (struct candidate){word->count, word->first, i};
+        most = word->count > most ? word->count : most;
+    }
+    part->kept = candidates_sort(candidates, spare, n, most);
+    free(part->kept == spare ? candidates : spare);
     return STATUS_OK;
 }
 
@@ -107,24 +174,14 @@ static enum status part_merge(void *context, int index, struct error *err) {
     struct merge *merge = context;
     struct part *part = &merge->parts[index];
     enum status status = part_init(merge, index, part, err);
-    if (status != STATUS_OK)
-        return status;
-    for (int t = 0; t < merge->crew->threads; t++) {
+    for (int t = 0; t < merge->crew->threads && status == STATUS_OK; t++) {
         status = crew_check(merge->crew, err);
-        if (status != STATUS_OK)
-            return status;
-        const struct word_table *table = &merge->counters[t].table;
-        uint32_t *map = merge->ranking->maps[t];
-        for (uint32_t i = 0; i < table->size; i++) {
-            if (part_of(&table->words[i], merge->crew->threads) != (uint32_t)index)
-                continue;
-            map[i] = part_place(merge, part, (uint32_t)t, i);
-            part->words[map[i]].count += table->words[i].count;
-        }
+        if (status == STATUS_OK)
+            part_add(merge, index, (uint32_t)t);
     }
     free(part->slots);
     part->slots = NULL;
-    return part_sort(part, merge->ranking->least_count, err);
+    return status == STATUS_OK ? part_sort(part, merge->ranking->least_count, err) : status;
 }
 
 /* From the place in a part to the id. */
@@ -138,40 +195,40 @@ static enum status map_finish(void *context, int index, struct error *err) {
     return STATUS_OK;
 }
 
-static bool merged_before(const struct merged *a, const struct merged *b) {
+static bool candidate_before(const struct candidate *a, const struct candidate *b) {
     return a->count > b->count || (a->count == b->count && a->first < b->first);
 }
 
 /* Ids over all parts: always the best of the parts' next words. ranked: the words in the order of their ids. */
 static void parts_rank(const struct merge *merge, const struct merged **ranked, uint64_t size, uint32_t *next) {
     int parts = merge->crew->threads;
-    for (int p = 0; p < parts; p++)
-        for (uint32_t i = 0; i < merge->parts[p].size; i++)
-            merge->parts[p].words[i].id = CORPUS_DROPPED;
     for (uint64_t id = 0; id < size; id++) {
-        struct merged *best = NULL;
+        const struct candidate *best = NULL;
         int from = 0;
         for (int p = 0; p < parts; p++) {
             const struct part *part = &merge->parts[p];
             if (next[p] == part->n_kept)
                 continue;
-            struct merged *word = &part->words[part->kept[next[p]]];
-            if (best == NULL || merged_before(word, best)) {
-                best = word;
+            const struct candidate *candidate = &part->kept[next[p]];
+            if (best == NULL || candidate_before(candidate, best)) {
+                best = candidate;
                 from = p;
             }
         }
+        const struct part *part = &merge->parts[from];
+        if (part->n_kept - next[from] > AHEAD)
+            __builtin_prefetch(&part->words[part->kept[next[from] + AHEAD].index], 1);
+        struct merged *word = &part->words[best->index];
         next[from]++;
-        best->id = (uint32_t)id;
-        ranked[id] = best;
+        word->id = (uint32_t)id;
+        ranked[id] = word;
     }
 }
 
 static const char *merged_text(const struct merge *merge, const struct merged *merged, uint64_t *length) {
-    const struct word_table *table = &merge->counters[merged->thread].table;
-    const struct word *word = &table->words[merged->number];
+    const struct word *word = merged_word(merge, merged);
     *length = word->length;
-    return word_text(table, word);
+    return word_text(&merge->counters[merged->thread].table, word);
 }
 
 static enum status vocabulary_make(const struct merge *merge, const struct merged *const *ranked, uint64_t size,
@@ -179,6 +236,8 @@ static enum status vocabulary_make(const struct merge *merge, const struct merge
     struct corpus_ranking *ranking = merge->ranking;
     uint64_t length, bytes = 0;
     for (uint64_t id = 0; id < size; id++) {
+        if (size - id > AHEAD)
+            __builtin_prefetch(merged_word(merge, ranked[id + AHEAD]));
         merged_text(merge, ranked[id], &length);
         bytes += length;
     }
@@ -192,6 +251,8 @@ static enum status vocabulary_make(const struct merge *merge, const struct merge
     }
     offsets[0] = 0;
     for (uint64_t id = 0; id < size; id++) {
+        if (size - id > AHEAD)
+            __builtin_prefetch(merged_word(merge, ranked[id + AHEAD]));
         const char *word = merged_text(merge, ranked[id], &length);
         memcpy(text + offsets[id], word, length);
         offsets[id + 1] = offsets[id] + length;
@@ -224,23 +285,33 @@ static void top_set(struct corpus_top *top, const char *word, uint64_t length, u
     top->word[fill] = '\0';
 }
 
-static enum status parts_finish(struct merge *merge, struct error *err) {
-    struct corpus_ranking *ranking = merge->ranking;
-    const struct merged *top = NULL;
-    uint64_t size = 0;
+/* The most frequent word, wherever it is: only asked for when none is kept. */
+static void parts_top(const struct merge *merge, struct corpus_top *top) {
+    const struct merged *best = NULL;
     for (int p = 0; p < merge->crew->threads; p++) {
         const struct part *part = &merge->parts[p];
-        ranking->distinct += part->size;
-        size += part->n_kept;
-        for (uint32_t i = 0; i < part->size; i++)
-            if (top == NULL || merged_before(&part->words[i], top))
-                top = &part->words[i];
+        for (uint32_t i = 0; i < part->size; i++) {
+            const struct merged *word = &part->words[i];
+            if (best == NULL || word->count > best->count || (word->count == best->count && word->first < best->first))
+                best = word;
+        }
     }
-    if (top != NULL) {
-        uint64_t length;
-        const char *word = merged_text(merge, top, &length);
-        top_set(&ranking->top, word, length, top->count);
+    if (best == NULL)
+        return;
+    uint64_t length;
+    const char *word = merged_text(merge, best, &length);
+    top_set(top, word, length, best->count);
+}
+
+static enum status parts_finish(struct merge *merge, struct error *err) {
+    struct corpus_ranking *ranking = merge->ranking;
+    uint64_t size = 0;
+    for (int p = 0; p < merge->crew->threads; p++) {
+        ranking->distinct += merge->parts[p].size;
+        size += merge->parts[p].n_kept;
     }
+    if (size == 0)
+        parts_top(merge, &ranking->top);
     if (ranking->most > 0 && size > ranking->most)
         size = ranking->most;
     if (size > WORD_IDS_MOST)

@@ -10,7 +10,7 @@
 /* Number of words in an id map that a word dropped for good maps to: the vocabulary has no such id. */
 #define CORPUS_DROPPED WORD_NONE
 
-/* The most frequent word, for messages. */
+/* The most frequent word when none is kept, for messages. */
 struct corpus_top {
     char word[64]; /* cut when longer */
     uint64_t count;
@@ -18,8 +18,8 @@ struct corpus_top {
 
 /* Sums the counts over the threads and ranks the words: by falling count, ties by first appearance. least_count and
  * most (0 = all) choose. maps: [crew->threads], each gets a fresh map from the thread's numbers (of its last
- * generation) to ids, freed by the caller, also on failure. distinct, top: of all words. *vocabulary is NULL when no
- * word is left. */
+ * generation) to ids, freed by the caller, also on failure. distinct: of all words. *vocabulary is NULL when no word is
+ * left; then top is set. */
 struct corpus_ranking {
     uint64_t least_count, most;
     uint32_t **maps;

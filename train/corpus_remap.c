@@ -1,25 +1,43 @@
+/* From numbers to ids in one pass. The numbers are dealt out in pieces in the order of the text, so that the piece
+ * before is done, or in work, when a thread asks where its own ids begin in the file. */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/file.h"
 #include "train/corpus_merge.h"
 
-/* How one range's numbers are turned into ids. A sentence may begin in one range and end in a later one. */
-struct range {
-    const struct corpus_counter *counter;
-    bool open;               /* the sentence holds a kept word */
-    bool marked, first_open; /* a sentence end was met; whether a kept word of this range stood before it */
-    uint64_t words,
-        ends;           /* what goes into the file; in the first pass without a first end that no word stands before */
-    uint64_t offset;    /* in the file, entries */
-    uint32_t *in, *out; /* [CORPUS_BUFFER] each; out is NULL in the first pass, which only counts */
-    uint32_t fill;
-    uint64_t written;
+/* Some numbers of one generation of one range. */
+struct piece {
+    uint64_t turn; /* pieces before it */
+    int range;
+    uint32_t generation;
+    uint64_t at;
+    uint32_t n;
 };
 
 struct remap_pass {
     struct crew *crew;
     struct corpus_remap *remap;
-    struct range *ranges;
+    pthread_mutex_t lock;
+    pthread_cond_t turned;
+    struct piece next;
+    /* Of the piece whose turn it is: */
+    uint64_t turn, offset; /* in the file, entries */
+    bool open;             /* the sentence that goes on there holds a kept word */
+    bool failed;           /* a thread gave up: its turn never ends */
+};
+
+/* What one thread works with. */
+struct remapper {
+    struct remap_pass *pass;
+    uint32_t *in, *out; /* [CORPUS_BUFFER] each */
+    uint32_t fill;      /* of out */
+    uint64_t words;
+    bool leads; /* out begins with a sentence end that belongs to an open sentence of the pieces before, if any */
+    bool marked, open;
+    uint32_t *loaded; /* map of an older generation */
+    int loaded_range;
+    uint32_t loaded_generation;
 };
 
 static enum status no_memory(struct error *err) {
@@ -50,159 +68,175 @@ static enum status maps_chain(void *context, int index, struct error *err) {
     return status;
 }
 
-static enum status range_flush(const struct remap_pass *pass, struct range *range, struct error *err) {
-    enum status status = file_write_at(pass->remap->ids, range->out, range->fill * sizeof *range->out,
-                                       (range->offset + range->written) * sizeof *range->out, err);
-    range->written += range->fill;
-    range->fill = 0;
-    return status;
-}
-
-/* Counts the kept words and sentence ends among n numbers. */
-static void range_count(struct range *range, const uint32_t *map, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        if (range->in[i] != CORPUS_SENTENCE_END) {
-            bool kept = map[range->in[i]] != CORPUS_DROPPED;
-            range->words += kept;
-            range->open |= kept;
-            continue;
+/* The next piece of the text; false: all are dealt. */
+static bool piece_take(struct remap_pass *pass, struct piece *piece) {
+    struct piece *next = &pass->next;
+    bool found = false;
+    pthread_mutex_lock(&pass->lock);
+    while (!found && next->range < pass->crew->threads) {
+        const struct corpus_counter *counter = &pass->remap->counters[next->range];
+        uint64_t left = counter->generations[next->generation].ids - next->at;
+        if (left > 0) {
+            next->n = left < CORPUS_BUFFER ? (uint32_t)left : CORPUS_BUFFER;
+            *piece = *next;
+            next->at += next->n;
+            next->turn++;
+            found = true;
+        } else {
+            next->at = 0;
+            if (++next->generation == counter->n_generations) {
+                next->generation = 0;
+                next->range++;
+            }
         }
-        if (!range->marked)
-            range->first_open = range->open;
-        range->marked = true;
-        range->ends += range->open;
-        range->open = false;
     }
+    pthread_mutex_unlock(&pass->lock);
+    return found;
 }
 
-/* The same, and collects them. out holds as much as in: there is room for all. */
-static void range_convert(struct range *range, const uint32_t *map, uint32_t n) {
-    uint32_t fill = range->fill;
-    uint64_t words = range->words;
-    bool open = range->open;
+static enum status piece_map(struct remapper *remapper, const struct piece *piece, const uint32_t **map,
+                             struct error *err) {
+    const struct corpus_counter *counter = &remapper->pass->remap->counters[piece->range];
+    if (piece->generation == counter->n_generations - 1) {
+        *map = remapper->pass->remap->maps[piece->range];
+        return STATUS_OK;
+    }
+    const struct generation *generation = &counter->generations[piece->generation];
+    if (remapper->loaded == NULL || remapper->loaded_range != piece->range ||
+        remapper->loaded_generation != piece->generation) {
+        uint64_t bytes = generation->map_size * sizeof(uint32_t);
+        free(remapper->loaded);
+        remapper->loaded = malloc(bytes + 1);
+        if (remapper->loaded == NULL)
+            return no_memory(err);
+        enum status status = file_read_at(counter->file, remapper->loaded, bytes, generation->map_at, err);
+        if (status != STATUS_OK)
+            return status;
+        remapper->loaded_range = piece->range;
+        remapper->loaded_generation = piece->generation;
+    }
+    *map = remapper->loaded;
+    return STATUS_OK;
+}
+
+/* Turns n numbers into ids: dropped words left out, a sentence end only behind a kept word. out holds as much as in. */
+static void piece_convert(struct remapper *remapper, const uint32_t *map, uint32_t n) {
+    uint32_t *out = remapper->out, fill = 0, ends = 0;
+    const uint32_t *in = remapper->in;
+    bool open = true; /* as if the pieces before ended within a sentence; if not, its end is taken back */
+    remapper->marked = remapper->leads = false;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t id = range->in[i];
-        if (id == CORPUS_SENTENCE_END) {
-            range->out[fill] = CORPUS_SENTENCE_END;
+        if (in[i] == CORPUS_SENTENCE_END) {
+            remapper->leads |= fill == 0 && open;
+            remapper->marked = true;
+            out[fill] = CORPUS_SENTENCE_END;
             fill += open;
-            range->ends += open;
+            ends += open;
             open = false;
             continue;
         }
-        id = map[id];
-        range->out[fill] = id; /* a dropped one is overwritten by the next */
+        uint32_t id = map[in[i]];
+        out[fill] = id; /* a dropped one is overwritten by the next */
         bool kept = id != CORPUS_DROPPED;
         fill += kept;
-        words += kept;
         open |= kept;
     }
-    range->fill = fill;
-    range->words = words;
-    range->open = open;
+    remapper->fill = fill;
+    remapper->words += fill - ends;
+    remapper->open = remapper->marked ? open : fill > 0;
 }
 
-static enum status generation_read(const struct remap_pass *pass, struct range *range,
-                                   const struct generation *generation, const uint32_t *map, struct error *err) {
-    enum status status = STATUS_OK;
-    for (uint64_t at = 0; at < generation->ids && status == STATUS_OK;) {
-        uint64_t left = generation->ids - at;
-        uint32_t n = left < CORPUS_BUFFER ? (uint32_t)left : CORPUS_BUFFER;
-        status = crew_check(pass->crew, err);
-        if (status == STATUS_OK)
-            status = file_read_at(range->counter->file, range->in, n * sizeof *range->in,
-                                  generation->ids_at + at * sizeof *range->in, err);
-        if (status != STATUS_OK)
-            return status;
-        if (range->out == NULL) {
-            range_count(range, map, n);
-        } else {
-            range_convert(range, map, n);
-            status = range_flush(pass, range, err);
-        }
-        at += n;
-        atomic_fetch_add_explicit(&pass->remap->done, n, memory_order_relaxed);
+/* Waits for the turn of the piece and ends it. *begin: entries of out to leave out; false: another thread failed. */
+static bool piece_turn(struct remapper *remapper, const struct piece *piece, uint64_t *offset, uint32_t *begin) {
+    struct remap_pass *pass = remapper->pass;
+    pthread_mutex_lock(&pass->lock);
+    while (pass->turn != piece->turn && !pass->failed)
+        pthread_cond_wait(&pass->turned, &pass->lock);
+    bool good = !pass->failed;
+    if (good) {
+        *begin = remapper->leads && !pass->open;
+        *offset = pass->offset;
+        pass->offset += remapper->fill - *begin;
+        pass->open = remapper->open || (!remapper->marked && pass->open);
+        pass->turn++;
+        pthread_cond_broadcast(&pass->turned);
     }
-    return status;
+    pthread_mutex_unlock(&pass->lock);
+    return good;
 }
 
-static enum status range_read(const struct remap_pass *pass, int index, struct error *err) {
-    struct range *range = &pass->ranges[index];
-    const struct corpus_counter *counter = range->counter;
-    enum status status = STATUS_OK;
-    for (uint32_t g = 0; g < counter->n_generations && status == STATUS_OK; g++) {
-        const struct generation *generation = &counter->generations[g];
-        if (g == counter->n_generations - 1)
-            return generation_read(pass, range, generation, pass->remap->maps[index], err);
-        uint64_t bytes = generation->map_size * sizeof(uint32_t);
-        uint32_t *map = malloc(bytes + 1);
-        status = map == NULL ? no_memory(err) : file_read_at(counter->file, map, bytes, generation->map_at, err);
-        if (status == STATUS_OK)
-            status = generation_read(pass, range, generation, map, err);
-        free(map);
-    }
-    return status;
-}
-
-static enum status range_work(struct remap_pass *pass, int index, bool writes, struct error *err) {
-    struct range *range = &pass->ranges[index];
-    range->in = malloc(CORPUS_BUFFER * sizeof *range->in);
-    range->out = writes ? malloc(CORPUS_BUFFER * sizeof *range->out) : NULL;
-    enum status status = STATUS_OK;
-    if (range->in == NULL || (writes && range->out == NULL))
-        status = no_memory(err);
-    else
-        status = range_read(pass, index, err);
-    free(range->in);
-    free(range->out);
-    range->in = range->out = NULL;
-    return status;
-}
-
-/* The first pass finds where each range's ids begin; nothing depends on the length of the last one. */
-static enum status range_measure(void *context, int index, struct error *err) {
-    struct remap_pass *pass = context;
-    enum status status = maps_chain(pass, index, err);
-    if (status != STATUS_OK || index == pass->crew->threads - 1)
+static enum status piece_work(struct remapper *remapper, const struct piece *piece, struct error *err) {
+    struct remap_pass *pass = remapper->pass;
+    const struct corpus_counter *counter = &pass->remap->counters[piece->range];
+    const uint32_t *map = NULL;
+    uint64_t offset, at = counter->generations[piece->generation].ids_at + piece->at * sizeof *remapper->in;
+    uint32_t begin;
+    enum status status = crew_check(pass->crew, err);
+    if (status == STATUS_OK)
+        status = piece_map(remapper, piece, &map, err);
+    if (status == STATUS_OK)
+        status = file_read_at(counter->file, remapper->in, piece->n * sizeof *remapper->in, at, err);
+    if (status != STATUS_OK)
         return status;
-    return range_work(pass, index, false, err);
+    piece_convert(remapper, map, piece->n);
+    if (!piece_turn(remapper, piece, &offset, &begin))
+        return STATUS_OK; /* whoever failed says why */
+    atomic_fetch_add_explicit(&pass->remap->done, piece->n, memory_order_relaxed);
+    return file_write_at(pass->remap->ids, remapper->out + begin, (remapper->fill - begin) * sizeof *remapper->out,
+                         offset * sizeof *remapper->out, err);
 }
 
-static enum status range_write(void *context, int index, struct error *err) {
-    return range_work(context, index, true, err);
+static void remapper_end(struct remapper *remapper, enum status status) {
+    struct remap_pass *pass = remapper->pass;
+    pthread_mutex_lock(&pass->lock);
+    pass->remap->words += remapper->words;
+    pass->failed |= status != STATUS_OK;
+    pthread_cond_broadcast(&pass->turned);
+    pthread_mutex_unlock(&pass->lock);
+    free(remapper->in);
+    free(remapper->out);
+    free(remapper->loaded);
 }
 
-/* Offsets and open sentences from range to range; then the second pass starts from them. */
-static void ranges_chain(const struct remap_pass *pass) {
-    uint64_t offset = 0;
-    bool open = false;
-    for (int i = 0; i < pass->crew->threads; i++) {
-        struct range *range = &pass->ranges[i];
-        bool open_after = range->marked ? range->open : range->open || open;
-        uint64_t length = range->words + range->ends + (range->marked && !range->first_open && open);
-        *range = (struct range){.counter = range->counter, .open = open, .offset = offset};
-        offset += length;
-        open = open_after;
-    }
+static enum status remap_work(void *context, int index, struct error *err) {
+    struct remapper remapper = {.pass = context};
+    struct piece piece;
+    (void)index;
+    remapper.in = malloc(CORPUS_BUFFER * sizeof *remapper.in);
+    remapper.out = malloc(CORPUS_BUFFER * sizeof *remapper.out);
+    enum status status = remapper.in == NULL || remapper.out == NULL ? no_memory(err) : STATUS_OK;
+    while (status == STATUS_OK && piece_take(remapper.pass, &piece))
+        status = piece_work(&remapper, &piece, err);
+    remapper_end(&remapper, status);
+    return status;
+}
+
+static enum status pass_init(struct remap_pass *pass, struct error *err) {
+    int errnum = pthread_mutex_init(&pass->lock, NULL);
+    if (errnum != 0)
+        return error_set_errno(err, errnum, "cannot make a mutex");
+    errnum = pthread_cond_init(&pass->turned, NULL);
+    if (errnum == 0)
+        return STATUS_OK;
+    pthread_mutex_destroy(&pass->lock);
+    return error_set_errno(err, errnum, "cannot make a condition variable");
 }
 
 enum status corpus_remap(struct crew *crew, struct corpus_remap *remap, struct error *err) {
-    struct remap_pass pass = {crew, remap, calloc((size_t)crew->threads, sizeof *pass.ranges)};
-    if (pass.ranges == NULL)
-        return no_memory(err);
-    for (int i = 0; i < crew->threads; i++)
-        pass.ranges[i].counter = &remap->counters[i];
-    enum status status = crew_run(crew, range_measure, &pass, err);
-    if (status == STATUS_OK) {
-        ranges_chain(&pass);
-        status = crew_run(crew, range_write, &pass, err);
-    }
+    struct remap_pass pass = {.crew = crew, .remap = remap};
+    enum status status = pass_init(&pass, err);
+    if (status != STATUS_OK)
+        return status;
+    status = crew_run(crew, maps_chain, &pass, err);
+    if (status == STATUS_OK)
+        status = crew_run(crew, remap_work, &pass, err);
+    pthread_cond_destroy(&pass.turned);
+    pthread_mutex_destroy(&pass.lock);
+    if (status != STATUS_OK)
+        return status;
     uint32_t end = CORPUS_SENTENCE_END;
-    const struct range *last = &pass.ranges[crew->threads - 1];
-    remap->length = last->offset + last->written;
-    if (status == STATUS_OK && last->open)
+    remap->length = pass.offset;
+    if (pass.open)
         status = file_write_at(remap->ids, &end, sizeof end, remap->length++ * sizeof end, err);
-    for (int i = 0; i < crew->threads; i++)
-        remap->words += pass.ranges[i].words;
-    free(pass.ranges);
     return status;
 }
