@@ -1,8 +1,12 @@
 /* The fast road over white space text: every alignment of words and separators to its chunks of 64 bytes, every length
  * at which its code branches, tables larger than their front, and pruning. */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "base/random.h"
 #include "tests/corpus_fixture.h"
 #include "tests/oracle_corpus.h"
+#include "train/corpus_count.h"
 
 static void assert_read(struct fixture *fixture, int threads, const struct oracle_corpus *oracle) {
     struct error err = {0};
@@ -135,6 +139,29 @@ static void test_lengths(void **state) {
     for (size_t end = 16384 - 90; end <= 16384; end++)
         check(fixture, text, end);
     free(text);
+}
+
+/* Nothing is read behind the text: its last byte is the last of a page, and the next page may not be touched. */
+static void test_bounds(void **state) {
+    struct fixture *fixture = *state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(pages != MAP_FAILED);
+    for (size_t i = 0; i < page; i++)
+        pages[i] = i % 5 == 1 ? ' ' : 'a';
+    assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+    for (size_t length = 1; length < 400; length++) {
+        const struct crew crew = {.threads = 1};
+        struct corpus_counter counter = {.crew = &crew, .file = -1};
+        struct error err = {0};
+        assert_int_equal(corpus_counter_init(&counter, &fixture->settings, NULL, UINT64_MAX, 1, &err), STATUS_OK);
+        counter.text = counter.begin = pages + page - length;
+        counter.text_end = counter.end = pages + page;
+        assert_int_equal(corpus_counter_run(&counter, &err), STATUS_OK);
+        assert_true(counter.words >= length / 5);
+        corpus_counter_clear(&counter);
+    }
+    assert_int_equal(munmap(pages, 2 * page), 0);
 }
 
 #define NAME "word-no-%u" /* eight bytes that all have in common */
@@ -277,16 +304,22 @@ static void test_ranks(void **state) {
  * though the fast road takes many at a time. */
 static void test_pruning(void **state) {
     struct fixture *fixture = *state;
-    const size_t room = 3 << 20;
+    const size_t room = 8 << 20;
     char *text = malloc(room);
     struct random random;
     struct error err = {0};
     struct corpus *spaced, *listed;
     random_init(&random, 8, 0);
     size_t length = 0;
-    for (int i = 0; length + 20300 < room; i++) {
+    for (int i = 0; length + 61000 < room; i++) {
         uint64_t kind = random_below(&random, 16);
         int number = kind < 10 ? (int)random_below(&random, 40) : i;
+        for (int k = 0; i % 1000 == 999 && k < 3; k++) {
+            size_t n = (size_t)snprintf(text + length, 200, "%d-%d-", i, k);
+            memset(text + length + n, 'a', 20000);
+            length += n + 20000;
+            text[length++] = ' ';
+        }
         length += (size_t)snprintf(text + length, 200,
                                    kind == 15  ? "%080d%c"
                                    : kind > 12 ? "%030d%c"
@@ -324,6 +357,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_separators, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_alignments, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_lengths, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_bounds, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_ranks, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_large, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_pruning, fixture_setup, fixture_teardown),
