@@ -2,44 +2,52 @@
 
 #define LANES (KERNEL_BLOCK / WIDTH) /* vectors that hold one float of each centre */
 
+/* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes, `half` its stride. Input
+ * rows need no copies: they are written last. */
 struct kernel_workspace {
     bool ready;
     uint32_t vectors; /* of WIDTH floats that hold the columns; the rest of the stride is zero anyway */
-    uint32_t scored;  /* K rounded up to 4: rows scored, those past K are zero */
-    float *x;         /* [16][stride] input vectors before the block */
-    float *xt;        /* [stride][16] the same, a column a line: lanes are centres */
-    float *d;         /* [16][stride] gradient of the input vectors, times the rate */
-    float *o;         /* [scored][stride] noise rows before the block */
-    float *g;         /* [scored][16] G_tk */
-    float *logit;     /* [scored][16] only filled when the loss is wanted */
-    float *partial;   /* [pairs][WIDTH] dot products before their lanes are summed */
-    float *pair_g;    /* [pairs] */
-    float *pair_logit, *pair_shift;
-    float *square;        /* [scored][WIDTH] |o_k|^2 before the lanes are summed */
-    float *norm;          /* [scored] |o_k|^2, bias left out */
-    float *scale;         /* [scored] guard of output rows */
-    uint32_t *class_size; /* [window + 2] */
+    uint32_t depth;
+    uint32_t row_piece, score_piece, step_piece; /* how many vectors or rows loops take at a time: see piece_size */
+    size_t half;
+    float *mask;                             /* [WIDTH] bits: what of the last vector of an input row may learn */
+    float *x;                                /* [16][stride] CBOW: means of windows */
+    float *d;                                /* [16][stride] steps of the input vectors */
+    float *xt;                               /* [depth][16] operand: the input vectors, lanes are centres */
+    float *x_steps;                          /* [8][stride] operand, DEPTH 2 only: the same, lanes are columns */
+    float *o_rows;                           /* [K][half] operand: the noise rows before the block */
+    float *o_steps;                          /* [K / DEPTH][stride] operand: the same, summed over noise words */
+    float *g;                                /* [K][16] G_tk */
+    float *g_inputs;                         /* [K / DEPTH][16] operand */
+    float *g_noise;                          /* [K][16 / DEPTH] operand */
+    float *logit;                            /* [K][16] only filled when the loss is wanted */
+    float *partial;                          /* [pairs][WIDTH] dot products before their lanes are summed */
+    float *pair_g, *pair_logit, *pair_shift; /* [pairs] */
+    float *square;                           /* [K][WIDTH] |o_k|^2 before the lanes are summed */
+    float *norm;                             /* [K] |o_k|^2, bias left out */
+    float *scale;                            /* [K] guard of output rows */
 };
 
-/* One block while it is worked on. Centres are in the order of their windows, short ones first, so that loops over a
- * window run equally often several times in a row and are predicted. */
+/* One block while it is worked on. Centre t has `left` + `right` context words around it; separators are none of them.
+ * Its pairs are those words from left to right (CBOW: one pair, the centre itself). */
 struct block {
     const struct kernel_step *step;
     struct kernel_workspace *ws;
     const struct kernel_chunk *chunk;
     const struct kernel_noise *noise, *next;
-    uint32_t n, ahead;         /* centres; positions from a centre to its successor in the next block, roughly */
-    uint32_t at[KERNEL_BLOCK]; /* position */
-    uint32_t window[KERNEL_BLOCK];
-    uint32_t start[KERNEL_BLOCK + 1];          /* first pair */
-    uint32_t count[KERNEL_BLOCK];              /* positives: pairs that are no separators */
-    bool edge;                                 /* a separator is in reach */
-    bool want_logits;                          /* for the loss, the softmax or the removal of hits */
-    bool repeated;                             /* a centre stands more than guard_repeat times in the block */
+    uint32_t n;
+    uint32_t window;              /* of this block */
+    const uint32_t *at;           /* [n] positions */
+    const float *x[KERNEL_BLOCK]; /* input vectors: rows of the table (CBOW: of the workspace); zeros past n */
+    uint32_t left[KERNEL_BLOCK], right[KERNEL_BLOCK];
+    uint32_t start[KERNEL_BLOCK + 1];     /* first pair */
+    uint32_t base[KERNEL_BLOCK];          /* the pair of t and position p is base[t] + p, less 1 when p is behind t */
+    uint32_t run[KERNEL_BLOCK + 1], runs; /* first centre of each run of neighbouring centres; run[runs] is n */
+    bool want_logits;                     /* for the loss, the softmax or the removal of hits */
+    bool repeated;                        /* a centre stands more than guard_repeat times in the block */
     _Alignas(64) float weight[KERNEL_BLOCK];   /* -a w C_t, 0 past n */
     _Alignas(64) float multiple[KERNEL_BLOCK]; /* m_t: centres of the block that are this word */
     _Alignas(64) float discount[KERNEL_BLOCK]; /* w_t */
-    _Alignas(64) float x_square[KERNEL_BLOCK]; /* |x_t|^2 with the bias input's 1 */
     _Alignas(64) float x_scale[KERNEL_BLOCK];  /* input_rate times the guard of the centre */
 };
 
@@ -47,40 +55,83 @@ INLINE size_t align_64(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
-/* Lays the arrays out behind `base`; with ws NULL it only adds up. */
+struct layout {
+    char *base; /* NULL: only add up */
+    size_t used;
+};
+
+static void lay_out(struct layout *layout, float **field, size_t floats) {
+    if (layout->base)
+        *field = (float *)(void *)(layout->base + layout->used);
+    layout->used += align_64(floats * sizeof(float));
+}
+
+/* Operands of products: copies where they are rounded, else the floats they are made of. */
+static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws, size_t stride, size_t noise) {
+    lay_out(layout, &ws->o_rows, noise * ws->half);
+#if DEPTH == 1
+    (void)stride;
+    if (layout->base)
+        ws->o_steps = ws->o_rows, ws->g_inputs = ws->g_noise = ws->g;
+#else
+    lay_out(layout, &ws->x_steps, KERNEL_BLOCK / DEPTH * stride);
+    lay_out(layout, &ws->o_steps, noise / DEPTH * stride);
+    lay_out(layout, &ws->g_inputs, noise / DEPTH * KERNEL_BLOCK);
+    lay_out(layout, &ws->g_noise, noise * KERNEL_BLOCK / DEPTH);
+#endif
+}
+
+INLINE uint32_t least(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+INLINE uint32_t most(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+/* The fewest pieces of at most `limit` that make up total, of nearly equal size: how large they are. */
+static uint32_t piece_size(uint32_t total, uint32_t limit) {
+    uint32_t pieces = (total + limit - 1) / limit;
+    return (total + pieces - 1) / pieces;
+}
+
+/* All ones, but for the input's constant 1 of the bias column. */
+static void mask_fill(const struct kernel_step *step, float *mask) {
+    for (uint32_t i = 0; i < WIDTH; i++) {
+        uint32_t bits = step->has_bias && (step->columns - 1) % WIDTH == i ? 0 : UINT32_MAX;
+        memcpy(mask + i, &bits, sizeof bits);
+    }
+}
+
+/* Lays the arrays out behind ws; with base NULL it only adds up. */
 static size_t workspace_lay_out(const struct kernel_step *step, char *base, struct kernel_workspace *ws) {
-    size_t row = step->stride * sizeof(float), scored = (step->noise + 3u) / 4 * 4;
+    size_t stride = step->stride, noise = (step->noise + 3u) / 4 * 4;
     size_t pairs = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window) + 32;
-    size_t sizes[] = {KERNEL_BLOCK * row,
-                      KERNEL_BLOCK * row,
-                      KERNEL_BLOCK * row,
-                      scored * row,
-                      scored * 64,
-                      scored * 64,
-                      pairs * WIDTH * 4,
-                      pairs * 4,
-                      pairs * 4,
-                      pairs * 4,
-                      scored * WIDTH * 4 + 64,
-                      scored * 4 + 64,
-                      scored * 4 + 64,
-                      (step->window + 2) * 4};
-    float **fields[] = {&ws->x,      &ws->xt,         &ws->d,          &ws->o,      &ws->g,    &ws->logit, &ws->partial,
-                        &ws->pair_g, &ws->pair_logit, &ws->pair_shift, &ws->square, &ws->norm, &ws->scale};
-    size_t total = align_64(sizeof *ws);
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (base && i < sizeof fields / sizeof fields[0])
-            *fields[i] = (float *)(void *)(base + total);
-        else if (base)
-            ws->class_size = (uint32_t *)(void *)(base + total);
-        total += align_64(sizes[i]);
-    }
-    if (base) {
-        ws->vectors = (step->columns + WIDTH - 1) / WIDTH;
-        ws->scored = (uint32_t)scored;
-        ws->ready = true;
-    }
-    return total;
+    struct layout layout = {base, align_64(sizeof *ws)};
+    ws->vectors = (step->columns + WIDTH - 1) / WIDTH;
+    ws->depth = (step->columns + DEPTH - 1) / DEPTH;
+    ws->half = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
+    ws->row_piece = piece_size(ws->vectors, ROW_TILE);
+    ws->step_piece = piece_size(ws->vectors, STEP_VECTORS);
+    ws->score_piece = piece_size(step->noise, SCORE_TILE);
+    lay_out(&layout, &ws->mask, WIDTH);
+    lay_out(&layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
+    lay_out(&layout, &ws->g, noise * KERNEL_BLOCK);
+    lay_out_operands(&layout, ws, stride, noise);
+    lay_out(&layout, &ws->xt, KERNEL_BLOCK * ws->half);
+    lay_out(&layout, &ws->d, KERNEL_BLOCK * stride);
+    lay_out(&layout, &ws->logit, noise * KERNEL_BLOCK);
+    lay_out(&layout, &ws->partial, pairs * WIDTH);
+    lay_out(&layout, &ws->pair_g, pairs);
+    lay_out(&layout, &ws->pair_logit, pairs);
+    lay_out(&layout, &ws->pair_shift, pairs);
+    lay_out(&layout, &ws->square, noise * WIDTH + 16);
+    lay_out(&layout, &ws->norm, noise + 16);
+    lay_out(&layout, &ws->scale, noise + 16);
+    if (base)
+        mask_fill(step, ws->mask);
+    ws->ready = base != NULL;
+    return layout.used;
 }
 
 static size_t block_workspace_size(const struct kernel_step *step) {
@@ -88,8 +139,30 @@ static size_t block_workspace_size(const struct kernel_step *step) {
     return workspace_lay_out(step, NULL, &unused);
 }
 
-/* Cuts `total` vectors into the fewest pieces of at most `most`, of nearly equal length; calls piece(n, first). */
-#define FOR_PIECES(total, most, n, first)                                         \
-    for (uint32_t pieces_ = ((total) + (most)-1) / (most), piece_ = 0, first = 0, \
-                  n = (total) / pieces_ + (0 < (total) % pieces_);                \
-         piece_ < pieces_; first += n, piece_++, n = (total) / pieces_ + (piece_ < (total) % pieces_))
+/* Cuts what is left of `total` into pieces of `piece`; n of them from `first` on. */
+#define FOR_PIECES(total, piece, n, first) \
+    for (uint32_t first = 0, n = least(piece, total); first < (total); first += n, n = least(piece, (total)-first))
+
+/* Calls function(b, at, from, n) with n, 1 to `most`, as a constant: the piece's vectors stay in registers. */
+#define PIECE_CASE(i, most, function, b, at, from)      \
+    case i:                                             \
+        function(b, at, from, (i) <= (most) ? (i) : 1); \
+        break;
+#define TILE_SWITCH(function, b, at, from, n)              \
+    switch (n) {                                           \
+        PIECE_CASE(1, STEP_VECTORS, function, b, at, from) \
+        PIECE_CASE(2, STEP_VECTORS, function, b, at, from) \
+        PIECE_CASE(3, STEP_VECTORS, function, b, at, from) \
+        PIECE_CASE(4, STEP_VECTORS, function, b, at, from) \
+    }
+#define PIECE_SWITCH(function, b, at, from, n)         \
+    switch (n) {                                       \
+        PIECE_CASE(1, ROW_TILE, function, b, at, from) \
+        PIECE_CASE(2, ROW_TILE, function, b, at, from) \
+        PIECE_CASE(3, ROW_TILE, function, b, at, from) \
+        PIECE_CASE(4, ROW_TILE, function, b, at, from) \
+        PIECE_CASE(5, ROW_TILE, function, b, at, from) \
+        PIECE_CASE(6, ROW_TILE, function, b, at, from) \
+        PIECE_CASE(7, ROW_TILE, function, b, at, from) \
+        PIECE_CASE(8, ROW_TILE, function, b, at, from) \
+    }

@@ -27,8 +27,9 @@ static void pair_train(const struct block *b, const float *x, float *d, uint32_t
     for (uint32_t i = k; i < k + n; i++) {
         if (b->noise->ids[i] == word)
             continue;
-        s = pair_cell(b, x, d, b->noise->rows[i], b->noise->shift[i], false, b->step->negative_weight);
-        sum += loss ? (double)b->step->negative_weight * softplus((double)s) : 0;
+        float weight = b->step->negative_weight * b->noise->weight[i];
+        s = pair_cell(b, x, d, b->noise->rows[i], b->noise->shift[i], false, weight);
+        sum += loss ? (double)weight * softplus((double)s) : 0;
     }
     if (loss) {
         loss->sum += sum;
@@ -40,7 +41,7 @@ static void pair_train(const struct block *b, const float *x, float *d, uint32_t
 static void pair_finish(const struct block *b, float *d, uint32_t at) {
     float *row = b->chunk->input[at];
     uint32_t vectors = b->ws->vectors;
-    ivec mask = last_vector_mask(b->step);
+    ivec mask = last_vector_mask(b);
     vec rate = vec_set(b->step->input_rate * b->chunk->rate[at]);
     for (uint32_t v = 0; v < vectors; v++) {
         vec step = vec_load(d + v * WIDTH);
@@ -52,11 +53,10 @@ static void pair_finish(const struct block *b, float *d, uint32_t at) {
 
 static void pairs_skipgram(struct block *b, uint32_t t, uint32_t per_pair, uint32_t *used, struct kernel_loss *loss) {
     struct kernel_workspace *ws = b->ws;
-    uint32_t at = b->at[t], w = b->window[t];
+    uint32_t at = b->at[t];
     float *row = b->chunk->input[at];
-    for (uint32_t i = 1; i <= 2 * w; i++) {
-        uint32_t to = i <= w ? at - w + i - 1 : at + i - w;
-        if (b->chunk->ids[to] == KERNEL_NO_WORD)
+    for (uint32_t to = at - b->left[t]; to <= at + b->right[t]; to++) {
+        if (to == at)
             continue;
         for (uint32_t v = 0; v < ws->vectors; v++) {
             vec_store(ws->x + v * WIDTH, row_load(row + v * WIDTH));
@@ -70,25 +70,22 @@ static void pairs_skipgram(struct block *b, uint32_t t, uint32_t per_pair, uint3
 
 static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t *used, struct kernel_loss *loss) {
     struct kernel_workspace *ws = b->ws;
-    uint32_t at = b->at[t], w = b->window[t];
-    if (b->count[t] == 0)
+    uint32_t at = b->at[t], low = at - b->left[t], high = at + b->right[t];
+    if (low == high)
         return;
-    vec share = vec_set(1.0f / (float)b->count[t]);
+    vec share = vec_set(1.0f / (float)(high - low));
     for (uint32_t v = 0; v < ws->vectors; v++) {
         vec sum = vec_set(0.0f);
-        for (uint32_t i = 1; i <= w; i++)
-            sum += row_load(b->chunk->input[at - i] + v * WIDTH) + row_load(b->chunk->input[at + i] + v * WIDTH);
+        for (uint32_t c = low; c <= high; c++)
+            sum += c == at ? vec_set(0.0f) : row_load(b->chunk->input[c] + v * WIDTH);
         vec_store(ws->x + v * WIDTH, sum * share);
         vec_store(ws->d + v * WIDTH, vec_set(0.0f));
     }
     pair_train(b, ws->x, ws->d, at, b->chunk->ids[at], *used, per_pair, loss);
     *used += per_pair;
-    for (uint32_t i = 1; i <= w; i++) {
-        if (b->chunk->ids[at - i] != KERNEL_NO_WORD)
-            pair_finish(b, ws->d, at - i);
-        if (b->chunk->ids[at + i] != KERNEL_NO_WORD)
-            pair_finish(b, ws->d, at + i);
-    }
+    for (uint32_t c = low; c <= high; c++)
+        if (c != at)
+            pair_finish(b, ws->d, c);
 }
 
 static bool block_row_is_finite(const float *row, size_t stride) {
@@ -102,14 +99,14 @@ static bool block_row_is_finite(const float *row, size_t stride) {
 }
 
 static void block_pairs(const struct kernel_step *step, struct kernel_workspace *ws, const struct kernel_chunk *chunk,
-                        uint32_t first, uint32_t n, const uint32_t *windows, const struct kernel_noise *noise,
+                        uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise,
                         uint32_t per_pair, struct kernel_loss *loss) {
     if (!ws->ready)
         workspace_lay_out(step, (char *)ws, ws);
     struct block b;
     b.step = step, b.ws = ws, b.chunk = chunk, b.noise = noise, b.next = NULL;
-    b.n = n, b.ahead = KERNEL_BLOCK, b.want_logits = false;
-    block_open(&b, first, windows);
+    b.n = n, b.window = window, b.at = chunk->centres + first, b.want_logits = false;
+    block_open(&b);
     uint32_t used = 0;
     for (uint32_t t = 0; t < n; t++)
         if (step->cbow)

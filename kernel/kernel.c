@@ -6,11 +6,9 @@
 
 static const struct kernel *const variants[] = {
 #if defined(__x86_64__)
-    &kernel_avx512,
-    &kernel_avx2,
+    &kernel_avx512bf16, &kernel_avx512, &kernel_avx2,
 #endif
-    &kernel_portable,
-    NULL,
+    &kernel_portable,   NULL,
 };
 
 const struct kernel *const *kernel_list(void) {

@@ -13,8 +13,10 @@
 struct kernel_train; /* kernel/train_step.h: the training entry points */
 
 struct kernel {
-    const char *name;   /* "avx512", "avx2", "portable" */
-    unsigned width;     /* floats in a vector */
+    const char *name; /* "avx512bf16", "avx512", "avx2", "portable" */
+    unsigned width;   /* floats in a vector */
+    bool
+        bfloat16; /* training rounds copies of rows and gradients for its matrix products; tables and sums are floats */
     bool (*runs)(void); /* can this machine run it? */
     /* scores[q * n_rows + r] = <queries + q * stride, rows + r * stride>, both padded and aligned. Summation order is
      * fixed for a kernel, so that the same pair gives the same bits wherever it stands in a batch. Cost: n_queries

@@ -8,8 +8,8 @@
 
 #define ROW_TILE 6
 #define SCORE_TILE 6
-#define GRADIENT_ROWS 4
-#define GRADIENT_VECTORS 3
+#define STEP_ROWS 4 /* rows whose steps are summed together */
+#define STEP_VECTORS 3
 #include "kernel/block_body.h"
 #include "kernel/search_body.h"
 
@@ -19,7 +19,8 @@ static bool runs(void) {
 
 static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_row_is_finite};
 
-const struct kernel kernel_avx2 = {"avx2", WIDTH, runs, search_scores, search_norms, search_first_nonfinite, &train};
+const struct kernel kernel_avx2 = {"avx2", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite,
+                                   &train};
 #else
 typedef int kernel_avx2_needs_x86;
 #endif

@@ -8,8 +8,8 @@
 
 #define ROW_TILE 8    /* vectors of a row held in registers, twice */
 #define SCORE_TILE 16 /* noise rows scored together */
-#define GRADIENT_ROWS 4
-#define GRADIENT_VECTORS 4
+#define STEP_ROWS 4   /* rows whose steps are summed together */
+#define STEP_VECTORS 4
 #include "kernel/block_body.h"
 #include "kernel/search_body.h"
 
@@ -20,7 +20,7 @@ static bool runs(void) {
 
 static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_row_is_finite};
 
-const struct kernel kernel_avx512 = {"avx512", WIDTH, runs, search_scores, search_norms, search_first_nonfinite,
+const struct kernel kernel_avx512 = {"avx512", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite,
                                      &train};
 #else
 typedef int kernel_avx512_needs_x86;

@@ -5,16 +5,16 @@
 #include "kernel/variants.h"
 #include "kernel/vector.h"
 
-#define ROW_TILE 6
 #if defined(__aarch64__)
+#define ROW_TILE 8
 #define SCORE_TILE 4
-#define GRADIENT_ROWS 4
-#define GRADIENT_VECTORS 4
+#define STEP_VECTORS 4
 #else
+#define ROW_TILE 6
 #define SCORE_TILE 2
-#define GRADIENT_ROWS 4
-#define GRADIENT_VECTORS 2
+#define STEP_VECTORS 2
 #endif
+#define STEP_ROWS 4
 #include "kernel/block_body.h"
 #include "kernel/search_body.h"
 
@@ -24,5 +24,5 @@ static bool runs(void) {
 
 static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_row_is_finite};
 
-const struct kernel kernel_portable = {"portable", WIDTH, runs, search_scores, search_norms, search_first_nonfinite,
-                                       &train};
+const struct kernel kernel_portable = {
+    "portable", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite, &train};

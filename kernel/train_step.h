@@ -8,8 +8,8 @@
  * weighted softmax:  g_tp = a (1 - e^s_tp / Z_tp), G_tk = -a sum_p e^s_tk / Z_tp, Z_tp = e^s_tp + sum_k e^s_tk The bias
  * is column `dim` of an output row against a constant 1 in the same column of the input row.
  *
- * Order of a block: scores of all cells from the rows as they stand; positive updates in the order of the windows
- * (short windows first); noise gradients from the copies; output rows; input rows. That is one step on 16 C_t pairs. */
+ * A block is one step on its 16 C_t pairs: all scores and all gradients are of the rows as they stood before it. Rows
+ * that take several steps add them up. */
 #ifndef VECMILL_KERNEL_TRAIN_STEP_H
 #define VECMILL_KERNEL_TRAIN_STEP_H
 
@@ -49,6 +49,7 @@ struct kernel_chunk {
     float *const *output;    /* [length] */
     const float *shift;      /* [length] log expected count as a positive, or zeros */
     const float *rate;       /* [length] how much further the word's input row moves than others */
+    const float *zero;       /* [stride] such a row */
     const uint32_t *centres; /* [n_centres] positions */
     uint32_t length, n_centres;
 };
@@ -56,7 +57,9 @@ struct kernel_chunk {
 struct kernel_noise {
     const uint32_t *ids; /* [K] */
     float *const *rows;  /* [K] output rows */
+    /* The following are zero from K to K rounded up to 16. */
     const float *shift;  /* [K] */
+    const float *weight; /* [K] importance v_k: the word stands for so many draws; not for the softmax */
     const float *repeat; /* [K] 1 + K q_k: how often such a word stands in one draw (guard); 1 for unique draws */
 };
 
@@ -70,17 +73,17 @@ struct kernel_workspace;
 struct kernel_train {
     /* Bytes of a workspace for this step; 64-byte aligned memory, zeroed, one per thread. */
     size_t (*workspace_size)(const struct kernel_step *step);
-    /* One block: centres[first .. first + n), n <= 16, windows[i] in 1..window. next: noise of the following block,
-     * prefetched, or NULL. loss: filled too when not NULL (costs a little). */
+    /* One block: centres[first .. first + n), n <= 16, with `window`, 1 to step->window, words on each side as context.
+     * next: noise of the following block, prefetched, or NULL. loss: filled too when not NULL (costs a little). */
     void (*block)(const struct kernel_step *step, struct kernel_workspace *workspace, const struct kernel_chunk *chunk,
-                  uint32_t first, uint32_t n, const uint32_t *windows, const struct kernel_noise *noise,
+                  uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise,
                   const struct kernel_noise *next, struct kernel_loss *loss);
     /* word2vec's semantics: every pair has its own noise words, rows change pair by pair. noise: `per_pair` words for
      * each positive of the block in order of positions; the positive itself is skipped when it was drawn (as word2vec
      * does). */
     void (*pairs)(const struct kernel_step *step, struct kernel_workspace *workspace, const struct kernel_chunk *chunk,
-                  uint32_t first, uint32_t n, const uint32_t *windows, const struct kernel_noise *noise,
-                  uint32_t per_pair, struct kernel_loss *loss);
+                  uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise, uint32_t per_pair,
+                  struct kernel_loss *loss);
     /* No NaN or Inf in a row that other threads may be writing. */
     bool (*row_is_finite)(const float *row, size_t stride);
 };

@@ -5,6 +5,7 @@
 #include "kernel/kernel.h"
 
 #if defined(__x86_64__)
+extern const struct kernel kernel_avx512bf16;
 extern const struct kernel kernel_avx512;
 extern const struct kernel kernel_avx2;
 #endif

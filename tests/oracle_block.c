@@ -1,20 +1,22 @@
 #include "tests/oracle_block.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Scratch of one step. */
 struct step {
     const struct oracle_block *b;
-    size_t width;     /* of an output row */
-    double *x, *o;    /* X [n, width], the constant 1 of the bias included; O [k, width] */
-    double *d;        /* D [n, dim] */
-    double *g;        /* g of each positive */
-    double *cells;    /* G [n, k] */
-    double *scores;   /* [n, k] noise scores */
-    double *copies;   /* [n] m_t: how many centres of the block equal t */
-    double *discount; /* [n] w_t of the guard */
+    size_t width;                  /* of an output row */
+    double *x, *o;                 /* X [n, width], the constant 1 of the bias included; O [k, width] */
+    double *rounded_x, *rounded_o; /* the same as operands of products: rounded or not */
+    double *d;                     /* D [n, dim] */
+    double *g;                     /* g of each positive */
+    double *cells;                 /* G [n, k] */
+    double *scores;                /* [n, k] noise scores */
+    double *copies;                /* [n] m_t: how many centres of the block equal t */
+    double *discount;              /* [n] w_t of the guard */
     double loss;
 };
 
@@ -29,6 +31,23 @@ static double dot(const double *a, const double *b, size_t n) {
 static void add_scaled(double *y, const double *x, size_t n, double g) {
     for (size_t i = 0; i < n; i++)
         y[i] += g * x[i];
+}
+
+static double round_bfloat16(double x) {
+    float value = (float)x;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+    memcpy(&value, &bits, sizeof bits);
+    return (double)value;
+}
+
+static double operand(const struct oracle_block *b, double x) {
+    return b->bfloat16 ? round_bfloat16(x) : x;
+}
+
+static double noise_weight(const struct oracle_block *b, size_t k) {
+    return b->noise_weight * (b->weight ? b->weight[k] : 1);
 }
 
 static double *output_row(const struct step *s, uint32_t id) {
@@ -52,10 +71,14 @@ static void rows_copy(struct step *s) {
     }
     for (size_t k = 0; k < b->k; k++)
         memcpy(s->o + k * s->width, output_row(s, b->noise[k]), s->width * sizeof *s->o);
+    for (size_t i = 0; i < b->n * s->width; i++)
+        s->rounded_x[i] = operand(b, s->x[i]);
+    for (size_t i = 0; i < b->k * s->width; i++)
+        s->rounded_o[i] = operand(b, s->o[i]);
     for (size_t t = 0; t < b->n; t++)
         for (size_t k = 0; k < b->k; k++)
-            s->scores[t * b->k + k] =
-                dot(s->x + t * s->width, s->o + k * s->width, s->width) - (b->noise_shift ? b->noise_shift[k] : 0);
+            s->scores[t * b->k + k] = dot(s->rounded_x + t * s->width, s->rounded_o + k * s->width, s->width) -
+                                      (b->noise_shift ? b->noise_shift[k] : 0);
 }
 
 static void logistic_gradients(struct step *s, size_t t) {
@@ -71,8 +94,8 @@ static void logistic_gradients(struct step *s, size_t t) {
         for (size_t p = b->starts[t]; b->remove_hits && p < b->starts[t + 1]; p++)
             count -= b->positives[p] == b->noise[k];
         double x = s->scores[t * b->k + k];
-        s->cells[t * b->k + k] = -a * b->noise_weight * count * oracle_sigmoid(x);
-        s->loss += b->noise_weight * count * oracle_softplus(x);
+        s->cells[t * b->k + k] = -a * noise_weight(b, k) * count * oracle_sigmoid(x);
+        s->loss += noise_weight(b, k) * count * oracle_softplus(x);
     }
 }
 
@@ -99,14 +122,12 @@ static void softmax_gradients(struct step *s, size_t t) {
 
 static void positives_update(struct step *s) {
     const struct oracle_block *b = s->b;
-    for (size_t i = 0; i < b->n; i++) {
-        size_t t = b->order ? b->order[i] : i;
-        for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
-            double *row = output_row(s, b->positives[p]);
-            add_scaled(s->d + t * b->dim, row, b->dim, s->g[p]);
-            add_scaled(row, s->x + t * s->width, s->width, s->g[p]);
-        }
-    }
+    for (size_t t = 0; t < b->n; t++)
+        for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
+            add_scaled(s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p]);
+    for (size_t t = 0; t < b->n; t++)
+        for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
+            add_scaled(output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p]);
 }
 
 /* min(1, bound / curvature), one for a curvature of zero. */
@@ -118,16 +139,17 @@ static void noise_update(struct step *s, double *scales) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t k = 0; k < b->k; k++)
-            add_scaled(s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k]);
+            add_scaled(s->d + t * b->dim, s->rounded_o + k * s->width, b->dim, operand(b, s->cells[t * b->k + k]));
     for (size_t k = 0; k < b->k; k++) {
         double curvature = 0;
         for (size_t t = 0; t < b->n; t++) {
-            const double *x = s->x + t * s->width;
+            const double *x = s->rounded_x + t * s->width;
             curvature -= s->cells[t * b->k + k] * dot(x, x, s->width);
         }
         double scale = guard_scale(b, b->guard_output, curvature * (b->repeat ? b->repeat[k] : 1));
         for (size_t t = 0; t < b->n; t++)
-            add_scaled(output_row(s, b->noise[k]), s->x + t * s->width, s->width, scale * s->cells[t * b->k + k]);
+            add_scaled(output_row(s, b->noise[k]), s->rounded_x + t * s->width, s->width,
+                       scale * operand(b, s->cells[t * b->k + k]));
         if (scales)
             scales[b->n + k] = scale;
     }
@@ -148,6 +170,13 @@ static void inputs_update(struct step *s, double *scales) {
     }
 }
 
+static double largest(const double *values, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, fabs(values[i]));
+    return most;
+}
+
 static double *zeros(size_t n) {
     double *room = calloc(n + 1, sizeof *room);
     if (!room)
@@ -160,6 +189,8 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
     struct step s = {.b = b, .width = width};
     s.x = zeros(b->n * width);
     s.o = zeros(b->k * width);
+    s.rounded_x = zeros(b->n * width);
+    s.rounded_o = zeros(b->k * width);
     s.d = zeros(b->n * b->dim);
     s.g = zeros(b->starts[b->n]);
     s.cells = zeros(b->n * b->k);
@@ -173,10 +204,12 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
         else
             logistic_gradients(&s, t);
     }
+    if (b->largest)
+        *b->largest = largest(s.cells, b->n * b->k) * fmax(largest(s.x, b->n * width), largest(s.o, b->k * width));
     positives_update(&s);
     noise_update(&s, scales);
     inputs_update(&s, scales);
-    double *const rooms[] = {s.x, s.o, s.d, s.g, s.cells, s.scores, s.copies, s.discount};
+    double *const rooms[] = {s.x, s.o, s.rounded_x, s.rounded_o, s.d, s.g, s.cells, s.scores, s.copies, s.discount};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         free(rooms[i]);
     return s.loss;

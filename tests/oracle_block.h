@@ -1,10 +1,7 @@
 /* One block step of training in plain double precision, with the guard of the training kernel: n centres share K noise
- * words, every cell (centre, noise word) is computed once and weighted. The order of the step, which the result depends
- * on:
- *   1. X_t copies of the input rows, O_k copies of the noise rows; all scores from the rows as they stand;
- *   2. positives, centre by centre: D_t += g o_p with what earlier positives made of o_p, then o_p += g X_t;
- *   3. noise: D_t += sum_k G_tk O_k; then o_k += scale_k sum_t G_tk X_t on what the positives made of o_k;
- *   4. input rows: row_t += input_rate scale_t D_t; copies of one centre add up. */
+ * words, every cell (centre, noise word) is computed once and weighted. All scores and gradients are of the rows as
+ * they stood before the block; a row's steps add up: o_p += g_tp x_t for each positive, o_k += scale_k sum_t G_tk x_t,
+ * x_t += input_rate scale_t (sum_p g_tp o_p + sum_k G_tk o_k). */
 #ifndef VECMILL_TESTS_ORACLE_BLOCK_H
 #define VECMILL_TESTS_ORACLE_BLOCK_H
 
@@ -23,7 +20,6 @@ struct oracle_block {
     const uint32_t *centres;   /* [n] input rows */
     const size_t *starts;      /* [n + 1]: positives of t are positives[starts[t]] .. positives[starts[t + 1] - 1] */
     const uint32_t *positives; /* output rows */
-    const size_t *order;       /* [n] order in which centres visit their positives; NULL: as they come */
     const uint32_t *noise;     /* [k] output rows, duplicates allowed */
     const double *true_shift;  /* [output rows] subtracted from a positive's score; NULL: zeros */
     const double *noise_shift; /* [k] subtracted from a noise word's score; NULL: zeros */
@@ -35,6 +31,12 @@ struct oracle_block {
     bool guard;
     double guard_repeat, guard_output, guard_input; /* 2, 4, 2 */
     const double *repeat;                           /* [k] 1 + K q_k of the guard; NULL: ones, as for unique draws */
+    const double *weight;                           /* [k] importance of the noise words; NULL: ones */
+    /* Operands of the products with noise words (x_t, o_k and G_tk; not the guard's |o_k|^2) are rounded to bfloat16.
+     */
+    bool bfloat16;
+    double *largest; /* when not NULL: max |G_tk| times max(|x|, |o|), what a rounding the other way may change at most,
+                        times 2^-8 */
 };
 
 /* Changes input and output. Returns the loss of the block before the step, summed over positives, the guard's discount

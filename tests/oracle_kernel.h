@@ -20,8 +20,8 @@ struct kernel_case {
 
 /* A case drawn from seed: every size and option within the bounds the kernels are meant for. */
 struct kernel_case kernel_case_draw(uint64_t seed);
-/* Largest |difference| / (1e-5 + 1e-4 |wanted|) over both tables, the loss included; above 1 is a failure. INFINITY
- * when padding or the constant of the bias column was touched. */
+/* Largest |difference| / (1e-5 + 1e-4 |wanted|) over both tables, the loss included; above 1 is a failure. The oracle
+ * rounds where the kernel does. INFINITY when padding or the constant of the bias column was touched. */
 double kernel_case_compare(const struct kernel *kernel, const struct kernel_case *test);
 /* The same for the `pairs` step against word2vec's sequential rule. */
 double kernel_case_compare_pairs(const struct kernel *kernel, const struct kernel_case *test);

@@ -61,6 +61,7 @@ static void choices_match_their_enumerators(void **state) {
                  {"format", "tokens", FORMAT_TOKENS},
                  {"tokenizer", "unicode", TOKENIZER_UNICODE},
                  {"sentence", "paragraph", SENTENCE_PARAGRAPH},
+                 {"kernel", "avx512bf16", KERNEL_AVX512BF16},
                  {"kernel", "avx512", KERNEL_AVX512},
                  {"kernel", "avx2", KERNEL_AVX2},
                  {"kernel", "portable", KERNEL_PORTABLE},

@@ -103,8 +103,7 @@ static void pairs_gradient(const struct tables *tables, enum oracle_objective ob
                  &(struct oracle_result){g->logits, g->slopes, g->losses, g->d_inputs, g->d_weights, g->d_biases});
 }
 
-static void check_gradient_step(enum oracle_objective objective, double pos_weight, bool remove_hits,
-                                const size_t *order, uint64_t seed) {
+static void check_gradient_step(enum oracle_objective objective, double pos_weight, bool remove_hits, uint64_t seed) {
     struct tables tables = random_tables(seed), expected = tables;
     struct gradient *g = calloc(1, sizeof *g);
     assert_non_null(g);
@@ -123,7 +122,6 @@ static void check_gradient_step(enum oracle_objective objective, double pos_weig
     }
     struct oracle_block block = plain_block(&tables, objective, pos_weight);
     block.remove_hits = remove_hits;
-    block.order = order;
     double scales[CENTRES + NOISE];
     assert_near(oracle_block_step(&block, scales), loss);
     for (size_t i = 0; i < COUNT(scales); i++)
@@ -137,12 +135,11 @@ static void check_gradient_step(enum oracle_objective objective, double pos_weig
 
 static void block_is_a_gradient_step(void **state) {
     (void)state;
-    static const size_t backwards[CENTRES] = {4, 3, 2, 1, 0};
     for (int objective = ORACLE_NCE; objective <= ORACLE_SAMPLED_SOFTMAX; objective++)
         for (int hits = 0; hits < 2; hits++) {
             double q = objective == ORACLE_SAMPLED_SOFTMAX ? 1 : 2.5;
-            check_gradient_step((enum oracle_objective)objective, 1, hits, NULL, 1);
-            check_gradient_step((enum oracle_objective)objective, q, hits, backwards, 2);
+            check_gradient_step((enum oracle_objective)objective, 1, hits, 1);
+            check_gradient_step((enum oracle_objective)objective, q, hits, 2);
         }
 }
 
@@ -177,38 +174,66 @@ static void fractional_targets(void **state) {
     assert_near(input[0], 0.5 - a * (g * -0.4 + h * 0.7));
 }
 
-/* Two centres share a positive that is a noise word too: the second one's gradient sees the first one's update of the
- * row, the scores and the noise's gradients do not. */
-static void order_of_updates(void **state) {
+/* Two centres share a positive that is a noise word too: all gradients see the row as it stood, its steps add up. */
+static void steps_add_up(void **state) {
     (void)state;
     static const uint32_t two[] = {0, 1}, positive[] = {0, 0}, negative[] = {0};
-    static const size_t start[] = {0, 1, 2}, backwards[] = {1, 0};
-    for (int reversed = 0; reversed < 2; reversed++) {
-        double input[] = {2, -3}, output[] = {0.5};
-        const struct oracle_block block = {.objective = ORACLE_NCE,
-                                           .dim = 1,
-                                           .input = input,
-                                           .output = output,
-                                           .n = 2,
-                                           .k = 1,
-                                           .centres = two,
-                                           .starts = start,
-                                           .positives = positive,
-                                           .order = reversed ? backwards : NULL,
-                                           .noise = negative,
-                                           .rate = 0.1,
-                                           .input_rate = 1,
-                                           .positive_a = 1,
-                                           .positive_b = 1,
-                                           .noise_weight = 1};
-        oracle_block_step(&block, NULL);
-        double g0 = 0.1 * oracle_sigmoid(-1), g1 = 0.1 * oracle_sigmoid(1.5);
-        double n0 = -0.1 * oracle_sigmoid(1), n1 = -0.1 * oracle_sigmoid(-1.5);
-        double seen0 = reversed ? 0.5 - 3 * g1 : 0.5, seen1 = reversed ? 0.5 : 0.5 + 2 * g0;
-        assert_near(output[0], 0.5 + 2 * g0 - 3 * g1 + 2 * n0 - 3 * n1);
-        assert_near(input[0], 2 + g0 * seen0 + n0 * 0.5);
-        assert_near(input[1], -3 + g1 * seen1 + n1 * 0.5);
-    }
+    static const size_t start[] = {0, 1, 2};
+    static const double weight[] = {0.75};
+    double input[] = {2, -3}, output[] = {0.5};
+    const struct oracle_block block = {.objective = ORACLE_NCE,
+                                       .dim = 1,
+                                       .input = input,
+                                       .output = output,
+                                       .n = 2,
+                                       .k = 1,
+                                       .centres = two,
+                                       .starts = start,
+                                       .positives = positive,
+                                       .noise = negative,
+                                       .rate = 0.1,
+                                       .input_rate = 1,
+                                       .positive_a = 1,
+                                       .positive_b = 1,
+                                       .noise_weight = 2,
+                                       .weight = weight};
+    oracle_block_step(&block, NULL);
+    double g0 = 0.1 * oracle_sigmoid(-1), g1 = 0.1 * oracle_sigmoid(1.5);
+    double n0 = -0.15 * oracle_sigmoid(1), n1 = -0.15 * oracle_sigmoid(-1.5);
+    assert_near(output[0], 0.5 + 2 * g0 - 3 * g1 + 2 * n0 - 3 * n1);
+    assert_near(input[0], 2 + g0 * 0.5 + n0 * 0.5);
+    assert_near(input[1], -3 + g1 * 0.5 + n1 * 0.5);
+}
+
+/* 1 + 2^-8 is halfway between 1 and its neighbour in bfloat16, and goes to the even one. */
+static void operands_are_rounded(void **state) {
+    (void)state;
+    static const uint32_t centre[] = {0}, positive[] = {1}, negative[] = {0};
+    static const size_t start[] = {0, 1};
+    double input[] = {1 + 0x1p-8}, output[] = {1 + 0x1.8p-8, 0}, largest;
+    const struct oracle_block block = {.objective = ORACLE_NCE,
+                                       .dim = 1,
+                                       .input = input,
+                                       .output = output,
+                                       .n = 1,
+                                       .k = 1,
+                                       .centres = centre,
+                                       .starts = start,
+                                       .positives = positive,
+                                       .noise = negative,
+                                       .rate = 1,
+                                       .input_rate = 1,
+                                       .positive_a = 1,
+                                       .positive_b = 1,
+                                       .noise_weight = 1,
+                                       .bfloat16 = true,
+                                       .largest = &largest};
+    oracle_block_step(&block, NULL);
+    double x = 1, o = 1 + 0x1p-7, g = oracle_sigmoid(x * o), rounded = round(g * 256) / 256; /* g in [1/2, 1) */
+    assert_near(largest, g * (1 + 0x1.8p-8));
+    assert_near(output[0], 1 + 0x1.8p-8 - rounded * x);
+    assert_near(input[0], 1 + 0x1p-8 - rounded * o);
+    assert_near(output[1], 0.5 * (1 + 0x1p-8));
 }
 
 /* One word is the centre three times, with one positive each; the bias counts in |x|^2 and not in |o|^2. */
@@ -318,7 +343,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(block_is_a_gradient_step),
         cmocka_unit_test(fractional_targets),
-        cmocka_unit_test(order_of_updates),
+        cmocka_unit_test(steps_add_up),
+        cmocka_unit_test(operands_are_rounded),
         cmocka_unit_test(guard_by_hand),
         cmocka_unit_test(guard_at_rest),
         cmocka_unit_test(hits_removed),

@@ -15,9 +15,10 @@ static void *aligned_zeros(size_t bytes) {
 static enum status noise_create(struct kernel_noise *noise, uint32_t words, struct error *err) {
     uint32_t *ids = calloc(words + 16, sizeof *ids);
     float **rows = calloc(words + 16, sizeof *rows);
-    float *shift = aligned_zeros((words + 16) * sizeof *shift), *repeat = aligned_zeros((words + 16) * sizeof *repeat);
-    noise->ids = ids, noise->rows = rows, noise->shift = shift, noise->repeat = repeat;
-    if (!ids || !rows || !shift || !repeat)
+    float *shift = aligned_zeros((words + 16) * sizeof *shift), *weight = aligned_zeros((words + 16) * sizeof *weight);
+    float *repeat = aligned_zeros((words + 16) * sizeof *repeat);
+    noise->ids = ids, noise->rows = rows, noise->shift = shift, noise->weight = weight, noise->repeat = repeat;
+    if (!ids || !rows || !shift || !weight || !repeat)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate noise buffers of %u words", words);
     return STATUS_OK;
 }
@@ -26,6 +27,7 @@ static void noise_clear(struct kernel_noise *noise) {
     free((void *)(uintptr_t)noise->ids);
     free((void *)(uintptr_t)noise->rows);
     free((void *)(uintptr_t)noise->shift);
+    free((void *)(uintptr_t)noise->weight);
     free((void *)(uintptr_t)noise->repeat);
 }
 
@@ -127,6 +129,7 @@ static void pack_rows(const struct trainer *trainer, struct lane *lane, uint32_t
                                         .output = lane->output,
                                         .shift = lane->shift,
                                         .rate = lane->rate,
+                                        .zero = lane->zero,
                                         .centres = lane->centres,
                                         .length = n};
 }
@@ -173,7 +176,9 @@ static uint32_t noise_next(const struct trainer *trainer, struct lane *lane) {
         sampler_fill(trainer->sampler, &lane->state.noise, lane->draws, TRAINER_DRAWS);
         lane->state.draw = 0;
     }
-    return lane->draws[lane->state.draw++];
+    uint32_t draw = lane->state.draw++, ahead = draw + trainer->step.noise;
+    __builtin_prefetch(&trainer->noise[lane->draws[ahead < TRAINER_DRAWS ? ahead : draw]]);
+    return lane->draws[draw];
 }
 
 static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
@@ -186,35 +191,34 @@ static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
 static void noise_draw(const struct trainer *trainer, struct lane *lane, struct kernel_noise *noise, uint32_t n) {
     uint32_t *ids = (uint32_t *)(uintptr_t)noise->ids;
     float **rows = (float **)(uintptr_t)noise->rows;
-    float *shift = (float *)(uintptr_t)noise->shift, *repeat = (float *)(uintptr_t)noise->repeat;
+    float *shift = (float *)(uintptr_t)noise->shift, *weight = (float *)(uintptr_t)noise->weight;
+    float *repeat = (float *)(uintptr_t)noise->repeat;
     bool unique = trainer->settings->unique && !trainer->settings->exact_negatives;
     for (uint32_t k = 0; k < n; k++) {
         uint32_t id = noise_next(trainer, lane);
         while (unique && noise_drawn(ids, k, id))
             id = noise_next(trainer, lane);
-        const struct word_facts *facts = &trainer->facts[id];
+        const struct noise_facts *facts = &trainer->noise[id];
         ids[k] = id;
         rows[k] = trainer->output->data + facts->place * trainer->step.stride;
         shift[k] = facts->shift;
+        weight[k] = facts->weight;
         repeat[k] = facts->repeat;
     }
 }
 
 /* ---- training --------------------------------------------------------------------------------------------------- */
 
-static void draw_windows(const struct trainer *trainer, struct lane *lane, uint32_t windows[KERNEL_BLOCK]) {
+/* One window for the centres of a block: over the blocks each size comes as often as if each centre drew its own. */
+static uint32_t draw_window(const struct trainer *trainer, struct lane *lane) {
     uint64_t window = trainer->step.window;
-    for (uint32_t i = 0; i < KERNEL_BLOCK; i += 4) {
-        uint64_t bits = trainer->settings->dynamic_window ? random_next(&lane->state.words) : ~(uint64_t)0;
-        for (uint32_t j = 0; j < 4; j++, bits >>= 16)
-            windows[i + j] = 1 + (uint32_t)((bits & 0xffff) * window >> 16);
-    }
+    return trainer->settings->dynamic_window ? 1 + (uint32_t)((random_next(&lane->state.words) >> 32) * window >> 32)
+                                             : (uint32_t)window;
 }
 
 static void train_blocks(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
     const struct kernel_train *train = trainer->options->kernel->train;
     const struct kernel_chunk *chunk = &lane->chunk;
-    uint32_t windows[KERNEL_BLOCK];
     noise_draw(trainer, lane, &lane->noise[0], step->noise);
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
         uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
@@ -223,9 +227,8 @@ static void train_blocks(struct trainer *trainer, struct lane *lane, const struc
         bool more = first + KERNEL_BLOCK < chunk->n_centres;
         if (more)
             noise_draw(trainer, lane, next, step->noise);
-        draw_windows(trainer, lane, windows);
         bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
-        train->block(step, lane->workspace, chunk, first, n, windows, now, more ? next : NULL,
+        train->block(step, lane->workspace, chunk, first, n, draw_window(trainer, lane), now, more ? next : NULL,
                      want_loss ? &lane->loss : NULL);
         lane->steps++;
     }
@@ -233,15 +236,13 @@ static void train_blocks(struct trainer *trainer, struct lane *lane, const struc
 
 static void train_pairs(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
     const struct kernel_chunk *chunk = &lane->chunk;
-    uint32_t windows[KERNEL_BLOCK], per_pair = (uint32_t)trainer->settings->negative;
+    uint32_t per_pair = (uint32_t)trainer->settings->negative;
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
-        uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK, pairs = 0;
-        draw_windows(trainer, lane, windows);
-        for (uint32_t i = 0; i < n; i++)
-            pairs += step->cbow ? 1 : 2 * windows[i];
+        uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
+        uint32_t window = draw_window(trainer, lane), pairs = step->cbow ? n : 2 * window * n;
         noise_draw(trainer, lane, &lane->noise[0], pairs * per_pair);
         bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
-        trainer->options->kernel->train->pairs(step, lane->workspace, chunk, first, n, windows, &lane->noise[0],
+        trainer->options->kernel->train->pairs(step, lane->workspace, chunk, first, n, window, &lane->noise[0],
                                                per_pair, want_loss ? &lane->loss : NULL);
         lane->steps++;
     }

@@ -11,7 +11,8 @@
 uint64_t train_memory(const struct settings *settings, uint64_t words, int threads) {
     uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
     uint64_t tables = 2 * table_bytes(rows, (uint32_t)settings->dim + 1);
-    uint64_t per_word = WORD_BYTES + sizeof(struct word_facts) + 8; /* and the sampler's alias table */
+    uint64_t per_word =
+        WORD_BYTES + sizeof(struct word_facts) + sizeof(struct noise_facts) + 8; /* and the sampler's alias table */
     uint64_t noise = shared_noise(settings);
     uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
     uint64_t lane = (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;

@@ -40,38 +40,67 @@ static double expected_tries(const struct trainer *trainer, double wanted) {
     return high;
 }
 
-double word_log_probability(const struct trainer *trainer, uint32_t id) {
-    return log((double)vocabulary_count(trainer->vocabulary, id) / (double)trainer->corpus->words);
+/* word2vec's rule of subsampling. */
+static double keep_probability(const struct trainer *trainer, uint32_t id) {
+    double sample = trainer->settings->sample, count = (double)vocabulary_count(trainer->vocabulary, id);
+    double f = count / (sample * (double)trainer->corpus->words);
+    return sample > 0 ? fmin((sqrt(f) + 1) / f, 1) : 1;
 }
 
+double word_log_probability(const struct trainer *trainer, uint32_t id) {
+    double kept = (double)vocabulary_count(trainer->vocabulary, id) * keep_probability(trainer, id);
+    return log(kept / trainer->words_kept);
+}
+
+/* The share of word `id` in the noise that the draws stand for; 0: they stand for themselves. */
+static double noise_share(const struct trainer *trainer, uint32_t id) {
+    return pow((double)vocabulary_count(trainer->vocabulary, id), trainer->settings->noise_power) /
+           trainer->noise_total;
+}
+
+static bool noise_is_weighted(const struct settings *settings) {
+    return settings->noise_power > 0 && settings->sampler != NOISE_UNIGRAM &&
+           settings->objective != OBJECTIVE_SAMPLED_SOFTMAX;
+}
+
+/* Draws come from the sampler; with noise_power each counts by its importance, so that the noise of the loss is that
+ * power of the counts (Bengio and Senecal 2003). shift: log expected count in the noise, less the log of what the
+ * model's normaliser and bias bring to the score. */
 static void noise_tables(struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
-    bool unique = settings->unique && !settings->exact_negatives;
+    bool unique = settings->unique && !settings->exact_negatives, weighted = noise_is_weighted(settings);
     double draws = (double)trainer->step.noise, scale = (double)settings->negative / draws;
     double tries = unique ? expected_tries(trainer, draws) : draws;
     bool shifted = settings->objective != OBJECTIVE_NEGATIVE_SAMPLING;
+    trainer->noise_total = 0;
+    for (uint32_t id = 0; weighted && id < trainer->rows; id++)
+        trainer->noise_total += pow((double)vocabulary_count(trainer->vocabulary, id), settings->noise_power);
 #pragma omp parallel for num_threads(trainer->threads) schedule(static)
     for (uint32_t id = 0; id < trainer->rows; id++) {
         double p = sampler_probability(trainer->sampler, id);
-        double expected = unique ? -expm1(tries * log1p(-fmin(p, 1 - 1e-15))) : draws * p;
-        trainer->facts[id].repeat = (float)(unique ? 1 : 1 + draws * p);
         /* A word the sampler never draws (possible with power 0 counts only) keeps the shift of the rarest. */
-        double shift = shifted ? log(fmax(expected * scale, 1e-12)) : 0;
+        double expected = fmax(unique ? -expm1(tries * log1p(-fmin(p, 1 - 1e-15))) : draws * p, 1e-12);
+        double wanted = weighted ? draws * noise_share(trainer, id) : expected;
+        double shift = shifted ? log(fmax(wanted * scale, 1e-12)) : 0;
         if (settings->objective == OBJECTIVE_NCE)
             shift += settings->log_normalizer;
         if (trainer->bias == BIAS_FIXED)
             shift -= word_log_probability(trainer, id);
         trainer->facts[id].shift = (float)shift;
+        trainer->noise[id] = (struct noise_facts){.place = trainer->facts[id].place,
+                                                  .shift = (float)shift,
+                                                  .weight = (float)(wanted / expected),
+                                                  .repeat = (float)(unique ? 1 : 1 + draws * p)};
     }
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
 
 static void keep_table(struct trainer *trainer) {
-    double total = (double)trainer->corpus->words, sample = trainer->settings->sample;
+    trainer->words_kept = 0;
     for (uint32_t id = 0; id < trainer->rows; id++) {
-        double f = (double)vocabulary_count(trainer->vocabulary, id) / (sample * total);
-        double keep = sample > 0 ? (sqrt(f) + 1) / f : 1;
+        double keep = keep_probability(trainer, id);
+        trainer->words_kept += keep * (double)vocabulary_count(trainer->vocabulary, id);
         trainer->facts[id].keep = keep >= 1 ? UINT32_MAX : (uint32_t)(keep * 4294967296.0);
     }
 }
@@ -148,8 +177,9 @@ static void step_from_settings(struct trainer *trainer) {
 
 static enum status allocate(struct trainer *trainer, struct error *err) {
     trainer->facts = calloc(trainer->rows, sizeof *trainer->facts);
+    trainer->noise = calloc(trainer->rows, sizeof *trainer->noise);
     trainer->lanes = calloc((size_t)trainer->threads, sizeof *trainer->lanes);
-    if (!trainer->facts || !trainer->lanes)
+    if (!trainer->facts || !trainer->noise || !trainer->lanes)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the tables of %u words", trainer->rows);
     return STATUS_OK;
 }
@@ -203,6 +233,7 @@ void trainer_clear(struct trainer *trainer) {
         lane_clear(&trainer->lanes[i]);
     free(trainer->lanes);
     free(trainer->facts);
+    free(trainer->noise);
     sampler_free(trainer->sampler);
     table_free(trainer->input);
     table_free(trainer->output);

@@ -44,13 +44,19 @@ struct lane {
     uint64_t steps, words;
 };
 
-/* What the threads look up for each word they pass, in one quarter of a cache line. */
+/* What the threads look up for each word they pass, and for each noise word: a quarter of a cache line each. */
 struct word_facts {
     uint32_t place; /* row number in table->data: what sharding comes down to */
     uint32_t keep;  /* keep the word when 32 random bits are not above */
-    float shift;    /* log expected count in the noise; 0 for negative sampling */
-    float repeat;   /* 1 + K q */
+    float shift;    /* subtracted from its score, as a positive and as noise; see noise_tables */
     float rate;     /* of the input row, relative to input_rate: rare words may move further */
+};
+
+struct noise_facts {
+    uint32_t place;
+    float shift;
+    float weight; /* importance */
+    float repeat; /* 1 + K q */
 };
 
 struct trainer {
@@ -62,13 +68,16 @@ struct trainer {
     struct table *input, *output;
     struct kernel_step step; /* rate is each lane's own copy's */
     uint32_t rows;
-    int bias;                 /* settings->bias with BIAS_AUTO resolved */
-    struct word_facts *facts; /* [rows] */
+    int bias;                  /* settings->bias with BIAS_AUTO resolved */
+    struct word_facts *facts;  /* [rows] */
+    struct noise_facts *noise; /* [rows] */
     struct lane *lanes;
     int threads;
     uint64_t segment_size, segments, next_segment; /* segments: of one epoch */
     double rate_scale;                             /* halved by each rollback */
     uint64_t words_total;                          /* over all epochs */
+    double words_kept;                             /* of an epoch, expected after subsampling */
+    double noise_total;                            /* of the counts to the power noise_power */
     _Atomic uint64_t words_done, steps_done;
     atomic_bool halt; /* lanes return after their chunk */
     atomic_bool nonfinite;
@@ -102,7 +111,7 @@ double trainer_rate(const struct trainer *trainer, uint64_t words_done);
 /* Looks at every float of both tables: DIVERGED naming table, word, column, step and rate. */
 enum status trainer_check(struct trainer *trainer, struct error *err) MUST_CHECK;
 
-/* log p(word) over the kept words of the corpus: the bias of a model whose scores are to be log ratios. */
+/* log p(word) among the words that subsampling keeps: the bias of a model whose scores are to be log ratios. */
 double word_log_probability(const struct trainer *trainer, uint32_t id);
 
 /* report.c */

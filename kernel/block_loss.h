@@ -1,0 +1,124 @@
+/* Scores that are looked at one by one: sampled softmax, accidental hits, the loss. Part of block_body.h. */
+
+/* The id of pair i of centre t: the positive whose score pair_logit[start[t] + i] is. */
+INLINE uint32_t pair_word(const struct block *b, uint32_t t, uint32_t i) {
+    const uint32_t *ids = b->chunk->ids + b->at[t];
+    uint32_t left = b->left[t];
+    return b->step->cbow ? *ids : i < left ? *(ids - left + i) : ids[1 + i - left];
+}
+
+/* ---- sampled softmax -------------------------------------------------------------------------------------------- */
+
+/* One pair whose positive was drawn as noise too: its softmax leaves those words out. It needs a maximum of its own,
+ * for what is left may be tiny beside what was taken out. Adds the pair's shares of the noise words to `extra`; returns
+ * the log of the positive's share. */
+static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t word, float positive, float *extra) {
+    const float *logit = b->ws->logit + t;
+    const uint32_t *ids = b->noise->ids;
+    uint32_t noise = b->step->noise;
+    float most = positive, sum;
+    for (uint32_t k = 0; k < noise; k++)
+        most = ids[k] == word ? most : fmaxf(most, logit[(size_t)k * KERNEL_BLOCK]);
+    sum = expf(positive - most);
+    for (uint32_t k = 0; k < noise; k++)
+        sum += ids[k] == word ? 0.0f : expf(logit[(size_t)k * KERNEL_BLOCK] - most);
+    for (uint32_t k = 0; k < noise; k++)
+        extra[k] += ids[k] == word ? 0.0f : expf(logit[(size_t)k * KERNEL_BLOCK] - most) / sum;
+    return positive - most - logf(sum);
+}
+
+INLINE bool noise_holds(const struct block *b, uint32_t word) {
+    uint32_t found = 0;
+    for (uint32_t k = 0; k < b->step->noise; k++)
+        found |= b->noise->ids[k] == word;
+    return found != 0;
+}
+
+static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t, float *extra) {
+    struct kernel_workspace *ws = b->ws;
+    uint32_t noise = b->step->noise, pairs = b->start[t + 1] - b->start[t];
+    float *g = ws->pair_g + b->start[t], *s = ws->pair_logit + b->start[t], most = -INFINITY, sum = 0, share = 0;
+    for (uint32_t k = 0; k < noise; k++)
+        most = fmaxf(most, ws->logit[(size_t)k * KERNEL_BLOCK + t]);
+    for (uint32_t i = 0; i < pairs; i++)
+        most = fmaxf(most, s[i]);
+    for (uint32_t k = 0; k < noise; k++)
+        sum += ws->g[(size_t)k * KERNEL_BLOCK + t] = expf(ws->logit[(size_t)k * KERNEL_BLOCK + t] - most);
+    memset(extra, 0, noise * sizeof *extra);
+    for (uint32_t i = 0; i < pairs; i++) {
+        uint32_t word = pair_word(b, t, i);
+        if (b->step->remove_hits && noise_holds(b, word)) {
+            s[i] = softmax_without_hits(b, t, word, s[i], extra);
+        } else {
+            float z = expf(s[i] - most) + sum;
+            share += 1.0f / z;
+            s[i] -= most + logf(z);
+        }
+        g[i] = b->step->rate * (1.0f - expf(s[i])); /* s is the log of the positive's share now: the loss */
+    }
+    float unit = b->step->guard ? -b->step->rate * b->discount[t] : -b->step->rate;
+    for (uint32_t k = 0; k < noise; k++) {
+        float *cell = &ws->g[(size_t)k * KERNEL_BLOCK + t];
+        *cell = unit * (*cell * share + extra[k]);
+    }
+}
+
+static void block_softmax(struct block *b) {
+    for (uint32_t t = 0; t < b->n; t++)
+        softmax_centre(b, t, b->ws->norm);
+    for (uint32_t t = b->n; t < KERNEL_BLOCK; t++)
+        for (uint32_t k = 0; k < b->step->noise; k++)
+            b->ws->g[(size_t)k * KERNEL_BLOCK + t] = 0.0f;
+}
+
+/* ---- accidental hits, loss -------------------------------------------------------------------------------------- */
+
+/* A cell counts C_t minus the positives of t that its noise word is. */
+static void block_remove_hits(struct block *b) {
+    for (uint32_t t = 0; t < b->n; t++) {
+        uint32_t positives = b->start[t + 1] - b->start[t];
+        for (uint32_t i = 0; i < positives; i++) {
+            uint32_t word = pair_word(b, t, i);
+            if (!noise_holds(b, word))
+                continue;
+            float whole = b->weight[t] / (float)positives; /* of one positive */
+            for (uint32_t k = 0; k < b->step->noise; k++) {
+                size_t cell = (size_t)k * KERNEL_BLOCK + t;
+                if (b->noise->ids[k] == word)
+                    b->ws->g[cell] -= whole * b->noise->weight[k] / (1.0f + expf(-b->ws->logit[cell]));
+            }
+        }
+    }
+}
+
+INLINE double softplus(double x) {
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+/* Weighted loss of the cell of centre t and noise word k, for one positive. */
+INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
+    return (double)b->step->negative_weight * (double)b->noise->weight[k] *
+           softplus((double)b->ws->logit[(size_t)k * KERNEL_BLOCK + t]);
+}
+
+static void block_add_loss(struct block *b, struct kernel_loss *loss) {
+    const struct kernel_step *step = b->step;
+    bool logistic = step->loss_kind == KERNEL_LOGISTIC;
+    for (uint32_t t = 0; t < b->n; t++) {
+        const float *s = b->ws->pair_logit + b->start[t];
+        uint32_t positives = b->start[t + 1] - b->start[t];
+        loss->positives += positives;
+        for (uint32_t i = 0; i < positives; i++) {
+            if (logistic)
+                loss->sum += (double)step->positive_a * softplus(-(double)s[i]) +
+                             (double)(step->positive_b - step->positive_a) * softplus((double)s[i]);
+            else
+                loss->sum -= (double)s[i];
+            for (uint32_t k = 0; step->remove_hits && logistic && k < step->noise; k++)
+                if (b->noise->ids[k] == pair_word(b, t, i))
+                    loss->sum -= noise_loss(b, t, k);
+        }
+        for (uint32_t k = 0; logistic && k < step->noise; k++)
+            loss->sum += positives * noise_loss(b, t, k);
+    }
+}
