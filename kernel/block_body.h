@@ -420,20 +420,23 @@ INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int
     }
 }
 
-/* CBOW: d_t = g_t o_t for all centres of the block, whose words may repeat, then o_t += g_t x_t. */
-static __attribute__((noinline)) void block_update_centres(struct block *b) {
-    uint32_t vectors = b->ws->vectors;
+/* CBOW: d_t = g_t o_t. */
+static __attribute__((noinline)) void block_sum_centres(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++) {
         const float *row = b->chunk->output[b->at[t]];
         float *d = b->ws->d + t * b->step->stride;
         vec g = vec_set(b->start[t] < b->start[t + 1] ? b->ws->pair_g[b->start[t]] : 0.0f);
-        for (uint32_t v = 0; v < vectors; v++)
+        for (uint32_t v = 0; v < b->ws->vectors; v++)
             vec_store(d + v * WIDTH, g * row_load(row + v * WIDTH));
     }
+}
+
+/* CBOW: o_t += g_t x_t. */
+static __attribute__((noinline)) void block_update_centres(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++) {
         float *row = b->chunk->output[b->at[t]];
         vec g = vec_set(b->start[t] < b->start[t + 1] ? b->ws->pair_g[b->start[t]] : 0.0f);
-        for (uint32_t v = 0; v < vectors; v++)
+        for (uint32_t v = 0; v < b->ws->vectors; v++)
             row_store(row + v * WIDTH, row_load(row + v * WIDTH) + g * row_load(b->x[t] + v * WIDTH));
     }
 }
@@ -461,6 +464,36 @@ static __attribute__((noinline)) void block_spread_inputs(struct block *b) {
 #include "kernel/block_loss.h"
 #include "kernel/block_pairs.h"
 
+/* The gradients of the positives are known: their part of the inputs' steps, from output rows that nobody changed yet.
+ */
+static void block_finish_positives(struct block *b) {
+    if (b->repeated)
+        block_discount_positives(b);
+    if (b->step->cbow)
+        block_sum_centres(b);
+    else
+        block_sum_positives(b);
+}
+
+/* All that is done with the noise words [low, high). */
+static void block_noise_batch(struct block *b, struct kernel_loss *loss) {
+    bool softmax = b->step->loss_kind == KERNEL_SOFTMAX;
+    block_gather_noise(b);
+    block_score_noise(b);
+    if (softmax) {
+        block_softmax(b);
+        block_finish_positives(b);
+    }
+    if (loss && !softmax)
+        block_add_noise_loss(b, loss);
+    if (b->step->remove_hits && !softmax)
+        block_remove_hits(b);
+    if (b->step->guard)
+        block_guard_noise(b);
+    block_round_gradients(b);
+    block_update_noise(b);
+}
+
 static void block_step(const struct kernel_step *step, struct kernel_workspace *ws, const struct kernel_chunk *chunk,
                        uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise,
                        const struct kernel_noise *next, struct kernel_loss *loss) {
@@ -478,26 +511,22 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
         block_dots(&b);
     block_score_positives(&b);
     block_gather_inputs(&b);
-    block_gather_noise(&b);
-    block_score_noise(&b);
-    if (step->loss_kind == KERNEL_SOFTMAX)
-        block_softmax(&b);
+    if (step->guard)
+        block_square_inputs(&b);
+    if (step->loss_kind == KERNEL_LOGISTIC)
+        block_finish_positives(&b);
+    for (b.low = 0; b.low < step->noise; b.low = b.high) {
+        b.high = least(b.low + ws->batch, step->noise);
+        block_noise_batch(&b, loss);
+    }
     if (loss)
         block_add_loss(&b, loss);
-    if (b.repeated)
-        block_discount_positives(&b);
-    if (step->remove_hits && step->loss_kind == KERNEL_LOGISTIC)
-        block_remove_hits(&b);
     if (step->guard)
-        block_guard(&b);
-    if (step->cbow) {
+        block_guard_inputs(&b);
+    if (step->cbow)
         block_update_centres(&b);
-    } else {
-        block_sum_positives(&b);
+    else
         block_update_contexts(&b);
-    }
-    block_round_gradients(&b);
-    block_update_noise(&b);
     block_update_inputs(&b);
     if (step->cbow)
         block_spread_inputs(&b);

@@ -1,6 +1,7 @@
 /* The scratch memory of one thread and what is known of the block under way. Included once by each kernel_*.c. */
 
 #define LANES (KERNEL_BLOCK / WIDTH) /* vectors that hold one float of each centre */
+#define BATCH KERNEL_NOISE_BATCH
 
 /* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes, `half` its stride. Input
  * rows need no copies: they are written last. */
@@ -9,13 +10,14 @@ struct kernel_workspace {
     uint32_t vectors; /* of WIDTH floats that hold the columns; the rest of the stride is zero anyway */
     uint32_t depth;
     uint32_t row_piece, score_piece, step_piece; /* how many vectors or rows loops take at a time: see piece_size */
+    uint32_t batch;                              /* noise words worked on together; a multiple of 4 */
     size_t half;
     float *mask;                             /* [WIDTH] bits: what of the last vector of an input row may learn */
     float *x;                                /* [16][stride] CBOW: means of windows */
     float *d;                                /* [16][stride] steps of the input vectors */
     float *xt;                               /* [depth][16] operand: the input vectors, lanes are centres */
     float *x_steps;                          /* [8][stride] operand, DEPTH 2 only: the same, lanes are columns */
-    float *o_rows;                           /* [K][half] operand: the noise rows before the block */
+    float *o_rows;                           /* [K, DEPTH 2: batch][half] operand: the noise rows before their batch */
     float *o_steps;                          /* [K / DEPTH][stride] operand: the same, summed over noise words */
     float *g;                                /* [K][16] G_tk */
     float *g_inputs;                         /* [K / DEPTH][16] operand */
@@ -35,6 +37,7 @@ struct block {
     struct kernel_workspace *ws;
     const struct kernel_chunk *chunk;
     const struct kernel_noise *noise, *next;
+    uint32_t low, high; /* noise words under way */
     uint32_t n;
     uint32_t window;              /* of this block */
     const uint32_t *at;           /* [n] positions */
@@ -45,10 +48,12 @@ struct block {
     uint32_t run[KERNEL_BLOCK + 1], runs; /* first centre of each run of neighbouring centres; run[runs] is n */
     bool want_logits;                     /* for the loss, the softmax or the removal of hits */
     bool repeated;                        /* a centre stands more than guard_repeat times in the block */
-    _Alignas(64) float weight[KERNEL_BLOCK];   /* -a w C_t, 0 past n */
-    _Alignas(64) float multiple[KERNEL_BLOCK]; /* m_t: centres of the block that are this word */
-    _Alignas(64) float discount[KERNEL_BLOCK]; /* w_t */
-    _Alignas(64) float x_scale[KERNEL_BLOCK];  /* input_rate times the guard of the centre */
+    _Alignas(64) float weight[KERNEL_BLOCK];    /* -a w C_t, 0 past n */
+    _Alignas(64) float multiple[KERNEL_BLOCK];  /* m_t: centres of the block that are this word */
+    _Alignas(64) float discount[KERNEL_BLOCK];  /* w_t */
+    _Alignas(64) float x_square[KERNEL_BLOCK];  /* |x_t|^2 with the bias input's 1 */
+    _Alignas(64) float curvature[KERNEL_BLOCK]; /* of the centre's step: sum_k G_tk |o_k|^2 */
+    _Alignas(64) float x_scale[KERNEL_BLOCK];   /* input_rate times the guard of the centre */
 };
 
 INLINE size_t align_64(size_t bytes) {
@@ -68,7 +73,7 @@ static void lay_out(struct layout *layout, float **field, size_t floats) {
 
 /* Operands of products: copies where they are rounded, else the floats they are made of. */
 static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws, size_t stride, size_t noise) {
-    lay_out(layout, &ws->o_rows, noise * ws->half);
+    lay_out(layout, &ws->o_rows, (DEPTH == 1 ? noise : ws->batch) * ws->half);
 #if DEPTH == 1
     (void)stride;
     if (layout->base)
@@ -113,7 +118,8 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     ws->half = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
     ws->row_piece = piece_size(ws->vectors, ROW_TILE);
     ws->step_piece = piece_size(ws->vectors, STEP_VECTORS);
-    ws->score_piece = piece_size(step->noise, SCORE_TILE);
+    ws->batch = (uint32_t)(step->loss_kind == KERNEL_SOFTMAX || noise < BATCH ? noise : BATCH);
+    ws->score_piece = piece_size(step->noise < ws->batch ? step->noise : ws->batch, SCORE_TILE);
     lay_out(&layout, &ws->mask, WIDTH);
     lay_out(&layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(&layout, &ws->g, noise * KERNEL_BLOCK);

@@ -29,7 +29,7 @@ static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t wo
 
 INLINE bool noise_holds(const struct block *b, uint32_t word) {
     uint32_t found = 0;
-    for (uint32_t k = 0; k < b->step->noise; k++)
+    for (uint32_t k = b->low; k < b->high; k++)
         found |= b->noise->ids[k] == word;
     return found != 0;
 }
@@ -82,7 +82,7 @@ static void block_remove_hits(struct block *b) {
             if (!noise_holds(b, word))
                 continue;
             float whole = b->weight[t] / (float)positives; /* of one positive */
-            for (uint32_t k = 0; k < b->step->noise; k++) {
+            for (uint32_t k = b->low; k < b->high; k++) {
                 size_t cell = (size_t)k * KERNEL_BLOCK + t;
                 if (b->noise->ids[k] == word)
                     b->ws->g[cell] -= whole * b->noise->weight[k] / (1.0f + expf(-b->ws->logit[cell]));
@@ -101,24 +101,29 @@ INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
            softplus((double)b->ws->logit[(size_t)k * KERNEL_BLOCK + t]);
 }
 
+/* Of the noise words under way. */
+static void block_add_noise_loss(struct block *b, struct kernel_loss *loss) {
+    for (uint32_t t = 0; t < b->n; t++) {
+        uint32_t positives = b->start[t + 1] - b->start[t];
+        for (uint32_t k = b->low; k < b->high; k++) {
+            uint32_t cells = positives;
+            for (uint32_t i = 0; b->step->remove_hits && i < positives; i++)
+                cells -= b->noise->ids[k] == pair_word(b, t, i);
+            loss->sum += cells * noise_loss(b, t, k);
+        }
+    }
+}
+
 static void block_add_loss(struct block *b, struct kernel_loss *loss) {
     const struct kernel_step *step = b->step;
-    bool logistic = step->loss_kind == KERNEL_LOGISTIC;
-    for (uint32_t t = 0; t < b->n; t++) {
-        const float *s = b->ws->pair_logit + b->start[t];
-        uint32_t positives = b->start[t + 1] - b->start[t];
-        loss->positives += positives;
-        for (uint32_t i = 0; i < positives; i++) {
-            if (logistic)
-                loss->sum += (double)step->positive_a * softplus(-(double)s[i]) +
-                             (double)(step->positive_b - step->positive_a) * softplus((double)s[i]);
-            else
-                loss->sum -= (double)s[i];
-            for (uint32_t k = 0; step->remove_hits && logistic && k < step->noise; k++)
-                if (b->noise->ids[k] == pair_word(b, t, i))
-                    loss->sum -= noise_loss(b, t, k);
-        }
-        for (uint32_t k = 0; logistic && k < step->noise; k++)
-            loss->sum += positives * noise_loss(b, t, k);
+    uint32_t pairs = b->start[b->n];
+    loss->positives += pairs;
+    for (uint32_t i = 0; i < pairs; i++) {
+        double s = (double)b->ws->pair_logit[i];
+        if (step->loss_kind == KERNEL_LOGISTIC)
+            loss->sum +=
+                (double)step->positive_a * softplus(-s) + (double)(step->positive_b - step->positive_a) * softplus(s);
+        else
+            loss->sum -= s; /* the log of its share */
     }
 }

@@ -101,7 +101,7 @@ static __attribute__((noinline)) void block_gather_noise(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     size_t last = (size_t)(ws->vectors - 1) * WIDTH;
     ivec mask = last_vector_mask(b);
-    for (uint32_t k = 0; k < b->step->noise; k++) {
+    for (uint32_t k = b->low; k < b->high; k++) {
         const float *row = b->noise->rows[k];
         float *copy = ws->o_rows + k * ws->half;
         vec square = vec_set(0.0f);
@@ -124,7 +124,7 @@ static void block_round_gradients(struct block *b) {
 /* The same, rounded: pairs of columns for the scores, pairs of rows for the steps of the inputs. */
 INLINE void round_two(struct block *b, uint32_t k, const float *first, const float *second) {
     struct kernel_workspace *ws = b->ws;
-    float *columns = ws->o_rows + k * ws->half, *pairs = ws->o_steps + k / 2 * b->step->stride;
+    float *columns = ws->o_rows + (k - b->low) * ws->half, *pairs = ws->o_steps + k / 2 * b->step->stride;
     const vec zero = vec_set(0.0f);
     ivec mask = last_vector_mask(b);
     vec square[2] = {zero, zero};
@@ -151,13 +151,13 @@ INLINE void round_two(struct block *b, uint32_t k, const float *first, const flo
 
 static __attribute__((noinline)) void block_gather_noise(struct block *b) {
     float *const *rows = b->noise->rows;
-    for (uint32_t k = 0; k < b->step->noise; k += 2)
-        round_two(b, k, rows[k], k + 1 < b->step->noise ? rows[k + 1] : b->chunk->zero);
+    for (uint32_t k = b->low; k < b->high; k += 2)
+        round_two(b, k, rows[k], k + 1 < b->high ? rows[k + 1] : b->chunk->zero);
 }
 
 static __attribute__((noinline)) void block_round_gradients(struct block *b) {
     struct kernel_workspace *ws = b->ws;
-    for (uint32_t k = 0; k < b->step->noise; k += 2) {
+    for (uint32_t k = b->low; k < b->high; k += 2) {
         vec first = vec_load(ws->g + (size_t)k * WIDTH), second = vec_load(ws->g + (size_t)(k + 1) * WIDTH);
         vec_store(ws->g_inputs + (size_t)(k / 2) * WIDTH, round_pairs(first, second));
         vec_store(ws->g_noise + (size_t)(k / 2) * WIDTH, round_row(first, second));
@@ -171,7 +171,7 @@ static __attribute__((noinline)) void block_round_gradients(struct block *b) {
 INLINE void score_tile(struct block *b, uint32_t from, const int n) {
     const struct kernel_workspace *ws = b->ws;
     size_t stride = ws->half;
-    const float *o = ws->o_rows + from * stride, *x = ws->xt;
+    const float *o = ws->o_rows + (DEPTH == 1 ? b->low + from : from) * stride, *x = ws->xt;
     vec sum[SCORE_TILE][LANES];
     UNROLL
     for (int k = 0; k < n; k++)
@@ -194,7 +194,7 @@ INLINE void score_tile(struct block *b, uint32_t from, const int n) {
     bool logistic = b->step->loss_kind == KERNEL_LOGISTIC;
     UNROLL
     for (int k = 0; k < n; k++) {
-        uint32_t word = from + (uint32_t)k;
+        uint32_t word = b->low + from + (uint32_t)k;
         vec shift = vec_set(b->noise->shift[word]), weight = vec_set(b->noise->weight[word]);
         UNROLL
         for (int l = 0; l < LANES; l++) {
@@ -213,7 +213,7 @@ static __attribute__((noinline)) void block_score_noise(struct block *b) {
     case i:                                               \
         score_tile(b, from, (i) <= SCORE_TILE ? (i) : 1); \
         break;
-    FOR_PIECES(b->step->noise, b->ws->score_piece, n, from)
+    FOR_PIECES(b->high - b->low, b->ws->score_piece, n, from)
     switch (n) {
         SCORE_CASE(1)
         SCORE_CASE(2)
@@ -250,7 +250,7 @@ static float window_multiple(const struct block *b, uint32_t t) {
 }
 
 /* |x_t|^2, a lane each; four sums at a time, or each would wait for the last. Lines of xt past `depth` are zero. */
-INLINE void square_centres(const struct block *b, vec x_square[LANES]) {
+static void block_square_inputs(struct block *b) {
     for (int l = 0; l < LANES; l++) {
         const float *x = b->ws->xt + (size_t)l * WIDTH;
         vec sum[4] = {{0}};
@@ -260,24 +260,25 @@ INLINE void square_centres(const struct block *b, vec x_square[LANES]) {
             vec line = vec_load(x + (size_t)(c + (uint32_t)i) * KERNEL_BLOCK);
             sum[i] = multiply_add(sum[i], line, line);
         }
-        x_square[l] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        vec_store(b->x_square + l * WIDTH, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+        vec_store(b->curvature + l * WIDTH, vec_set(0.0f));
     }
 }
 
 /* A step on a row with gradient sum_c G_c x_c is stable while its curvature, about sum_c G_c |x_c|^2, stays below 2.
- * Rows over the bound are scaled back. Lo: output row k over the centres, times how often k stands in the draw; Lx:
- * centre t over the noise. */
-static __attribute__((noinline)) void block_guard(struct block *b) {
+ * Rows over the bound are scaled back: output row k by its sum over the centres, times how often k stands in the draw;
+ * centre t, in the end, by its sum over the noise. */
+static __attribute__((noinline)) void block_guard_noise(struct block *b) {
     struct kernel_workspace *ws = b->ws;
-    const struct kernel_step *step = b->step;
     vec x_square[LANES], curvature[LANES];
-    square_centres(b, x_square);
     UNROLL
-    for (int l = 0; l < LANES; l++)
-        curvature[l] = vec_set(0.0f);
-    for (uint32_t k = 0; k < step->noise; k += WIDTH) {
+    for (int l = 0; l < LANES; l++) {
+        x_square[l] = vec_load(b->x_square + l * WIDTH);
+        curvature[l] = vec_load(b->curvature + l * WIDTH);
+    }
+    for (uint32_t k = b->low; k < b->high; k += WIDTH) {
         vec v[WIDTH];
-        uint32_t n = step->noise - k < WIDTH ? step->noise - k : WIDTH;
+        uint32_t n = least(b->high - k, WIDTH);
         for (uint32_t i = 0; i < WIDTH; i++)
             v[i] = i < n ? vec_load(ws->square + (size_t)(k + i) * WIDTH) : vec_set(0.0f);
         vec_store(ws->norm + k, vec_sum_each(v));
@@ -291,18 +292,25 @@ static __attribute__((noinline)) void block_guard(struct block *b) {
                 curvature[l] -= g * norm;
             }
         }
-        vec row = vec_sum_each(v) * vec_load_unaligned(b->noise->repeat + k);
-        vec limit = vec_set(step->guard_output);
+        vec row = vec_sum_each(v) * vec_load_unaligned(b->noise->repeat + k), limit = vec_set(b->step->guard_output);
         vec_store(ws->scale + k, limit / vec_max(row, limit));
     }
-    if (step->cbow)
-        for (uint32_t t = 0; t < b->n; t++)
-            b->multiple[t] = b->repeated ? window_multiple(b, t) : (float)(step->window + 1);
-    vec limit = vec_set(step->guard_input);
     UNROLL
     for (int l = 0; l < LANES; l++)
-        vec_store(b->x_scale + l * WIDTH, vec_load(b->x_scale + l * WIDTH) * limit /
-                                              vec_max(curvature[l] * vec_load(b->multiple + l * WIDTH), limit));
+        vec_store(b->curvature + l * WIDTH, curvature[l]);
+}
+
+static void block_guard_inputs(struct block *b) {
+    if (b->step->cbow)
+        for (uint32_t t = 0; t < b->n; t++)
+            b->multiple[t] = b->repeated ? window_multiple(b, t) : (float)(b->step->window + 1);
+    vec limit = vec_set(b->step->guard_input);
+    UNROLL
+    for (int l = 0; l < LANES; l++) {
+        vec curvature = vec_load(b->curvature + l * WIDTH) * vec_load(b->multiple + l * WIDTH);
+        vec scale = vec_load(b->x_scale + l * WIDTH);
+        vec_store(b->x_scale + l * WIDTH, scale * limit / vec_max(curvature, limit));
+    }
 }
 
 /* ---- updates ---------------------------------------------------------------------------------------------------- */
@@ -376,7 +384,7 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n) 
     UNROLL
     for (int r = 0; r < STEP_ROWS; r++) {
         uint32_t word = k + (uint32_t)r;
-        if (word >= b->step->noise)
+        if (word >= b->high)
             break;
         float *row = b->noise->rows[word] + j;
         vec scale = vec_set(b->step->guard ? b->ws->scale[word] : 1.0f);
@@ -393,8 +401,8 @@ static __attribute__((noinline)) void block_update_inputs(struct block *b) {
 }
 
 static __attribute__((noinline)) void block_update_noise(struct block *b) {
-    for (uint32_t k = 0; k < b->step->noise; k += STEP_ROWS) {
-        for (uint32_t next = k; b->next && next < k + STEP_ROWS && next < b->step->noise; next++)
+    for (uint32_t k = b->low; k < b->high; k += STEP_ROWS) {
+        for (uint32_t next = k; b->next && next < k + STEP_ROWS && next < b->high; next++)
             PREFETCH_ROW(b->next->rows[next], b->step->stride);
         FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
         TILE_SWITCH(noise_tile, b, k, from, n)

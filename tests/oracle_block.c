@@ -69,16 +69,21 @@ static void rows_copy(struct step *s) {
         bool often = b->guard && s->copies[t] > b->guard_repeat;
         s->discount[t] = often ? b->guard_repeat / s->copies[t] : 1;
     }
-    for (size_t k = 0; k < b->k; k++)
-        memcpy(s->o + k * s->width, output_row(s, b->noise[k]), s->width * sizeof *s->o);
     for (size_t i = 0; i < b->n * s->width; i++)
         s->rounded_x[i] = operand(b, s->x[i]);
-    for (size_t i = 0; i < b->k * s->width; i++)
-        s->rounded_o[i] = operand(b, s->o[i]);
-    for (size_t t = 0; t < b->n; t++)
-        for (size_t k = 0; k < b->k; k++)
-            s->scores[t * b->k + k] = dot(s->rounded_x + t * s->width, s->rounded_o + k * s->width, s->width) -
-                                      (b->noise_shift ? b->noise_shift[k] : 0);
+}
+
+static void noise_scores(struct step *s, size_t low, size_t high) {
+    const struct oracle_block *b = s->b;
+    for (size_t k = low; k < high; k++) {
+        double *o = s->o + k * s->width, *rounded = s->rounded_o + k * s->width;
+        memcpy(o, output_row(s, b->noise[k]), s->width * sizeof *o);
+        for (size_t i = 0; i < s->width; i++)
+            rounded[i] = operand(b, o[i]);
+        for (size_t t = 0; t < b->n; t++)
+            s->scores[t * b->k + k] =
+                dot(s->rounded_x + t * s->width, rounded, s->width) - (b->noise_shift ? b->noise_shift[k] : 0);
+    }
 }
 
 static void logistic_gradients(struct step *s, size_t t) {
@@ -89,7 +94,12 @@ static void logistic_gradients(struct step *s, size_t t) {
         s->g[p] = a * (b->positive_a - b->positive_b * oracle_sigmoid(x));
         s->loss += b->positive_a * oracle_softplus(-x) + (b->positive_b - b->positive_a) * oracle_softplus(x);
     }
-    for (size_t k = 0; k < b->k; k++) {
+}
+
+static void logistic_cells(struct step *s, size_t t, size_t low, size_t high) {
+    const struct oracle_block *b = s->b;
+    double a = b->rate * s->discount[t];
+    for (size_t k = low; k < high; k++) {
         double count = (double)(b->starts[t + 1] - b->starts[t]);
         for (size_t p = b->starts[t]; b->remove_hits && p < b->starts[t + 1]; p++)
             count -= b->positives[p] == b->noise[k];
@@ -120,11 +130,15 @@ static void softmax_gradients(struct step *s, size_t t) {
     }
 }
 
-static void positives_update(struct step *s) {
+static void positives_sum(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
             add_scaled(s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p]);
+}
+
+static void positives_update(struct step *s) {
+    const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
             add_scaled(output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p]);
@@ -135,12 +149,12 @@ static double guard_scale(const struct oracle_block *b, double bound, double cur
     return b->guard && curvature > bound ? bound / curvature : 1;
 }
 
-static void noise_update(struct step *s, double *scales) {
+static void noise_update(struct step *s, size_t low, size_t high, double *scales) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
-        for (size_t k = 0; k < b->k; k++)
+        for (size_t k = low; k < high; k++)
             add_scaled(s->d + t * b->dim, s->rounded_o + k * s->width, b->dim, operand(b, s->cells[t * b->k + k]));
-    for (size_t k = 0; k < b->k; k++) {
+    for (size_t k = low; k < high; k++) {
         double curvature = 0;
         for (size_t t = 0; t < b->n; t++) {
             const double *x = s->rounded_x + t * s->width;
@@ -197,17 +211,29 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
     s.scores = zeros(b->n * b->k);
     s.copies = zeros(b->n);
     s.discount = zeros(b->n);
+    bool softmax = b->objective == ORACLE_SAMPLED_SOFTMAX;
+    size_t batch = softmax || b->batch == 0 ? b->k : b->batch;
     rows_copy(&s);
-    for (size_t t = 0; t < b->n; t++) {
-        if (b->objective == ORACLE_SAMPLED_SOFTMAX)
+    if (softmax)
+        noise_scores(&s, 0, b->k);
+    for (size_t t = 0; t < b->n; t++)
+        if (softmax)
             softmax_gradients(&s, t);
         else
             logistic_gradients(&s, t);
+    positives_sum(&s);
+    for (size_t low = 0; low < b->k; low += batch) {
+        size_t high = low + batch < b->k ? low + batch : b->k;
+        if (!softmax)
+            noise_scores(&s, low, high);
+        for (size_t t = 0; t < b->n && !softmax; t++)
+            logistic_cells(&s, t, low, high);
+        noise_update(&s, low, high, scales);
     }
+    double most = fmax(largest(s.x, b->n * width), largest(s.o, b->k * width));
     if (b->largest)
-        *b->largest = largest(s.cells, b->n * b->k) * fmax(largest(s.x, b->n * width), largest(s.o, b->k * width));
+        *b->largest = largest(s.cells, b->n * b->k) * most;
     positives_update(&s);
-    noise_update(&s, scales);
     inputs_update(&s, scales);
     double *const rooms[] = {s.x, s.o, s.rounded_x, s.rounded_o, s.d, s.g, s.cells, s.scores, s.copies, s.discount};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)

@@ -1,7 +1,8 @@
 /* One block step of training in plain double precision, with the guard of the training kernel: n centres share K noise
  * words, every cell (centre, noise word) is computed once and weighted. All scores and gradients are of the rows as
  * they stood before the block; a row's steps add up: o_p += g_tp x_t for each positive, o_k += scale_k sum_t G_tk x_t,
- * x_t += input_rate scale_t (sum_p g_tp o_p + sum_k G_tk o_k). */
+ * x_t += input_rate scale_t (sum_p g_tp o_p + sum_k G_tk o_k). With `batch`, noise words come in batches: a word of a
+ * later one is seen with the noise steps of those before. */
 #ifndef VECMILL_TESTS_ORACLE_BLOCK_H
 #define VECMILL_TESTS_ORACLE_BLOCK_H
 
@@ -35,6 +36,7 @@ struct oracle_block {
     /* Operands of the products with noise words (x_t, o_k and G_tk; not the guard's |o_k|^2) are rounded to bfloat16.
      */
     bool bfloat16;
+    size_t batch;    /* 0: all noise words at once; the softmax always */
     double *largest; /* when not NULL: max |G_tk| times max(|x|, |o|), what a rounding the other way may change at most,
                         times 2^-8 */
 };

@@ -275,6 +275,7 @@ static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat1
                                  .repeat = w->repeat,
                                  .weight = w->weight,
                                  .bfloat16 = bfloat16,
+                                 .batch = KERNEL_NOISE_BATCH,
                                  .largest = &w->largest};
     double *before = zeros(KERNEL_BLOCK * test->dim * sizeof(double));
     memcpy(before, w->means, KERNEL_BLOCK * test->dim * sizeof(double));
