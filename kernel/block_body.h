@@ -288,11 +288,27 @@ static __attribute__((noinline)) void block_score_positives(struct block *b) {
     }
 }
 
-/* A centre with repeats learns less. */
+/* The id of pair i of centre t: the positive whose score pair_logit[start[t] + i] is. */
+INLINE uint32_t pair_word(const struct block *b, uint32_t t, uint32_t i) {
+    const uint32_t *ids = b->chunk->ids + b->at[t];
+    uint32_t left = b->left[t];
+    return b->step->cbow ? *ids : i < left ? *(ids - left + i) : ids[1 + i - left];
+}
+
+/* How often a word stands among the block's centres tells how often its output row is a positive, too. */
+static float word_discount(const struct block *b, uint32_t word) {
+    float multiple = 0, limit = b->step->guard_repeat;
+    for (uint32_t t = 0; t < b->n; t++)
+        multiple += b->chunk->ids[b->at[t]] == word ? 1.0f : 0.0f;
+    return multiple > limit ? limit / multiple : 1.0f;
+}
+
+/* A pair learns less when its centre, or its context word, stands often in the block: the rare branch. */
 static void block_discount_positives(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++)
         for (uint32_t i = b->start[t]; i < b->start[t + 1]; i++)
-            b->ws->pair_g[i] *= b->discount[t];
+            b->ws->pair_g[i] *=
+                b->discount[t] * (b->step->cbow ? 1.0f : word_discount(b, pair_word(b, t, i - b->start[t])));
 }
 
 /* ---- updates of windows ----------------------------------------------------------------------------------------- */

@@ -1,12 +1,5 @@
 /* Scores that are looked at one by one: sampled softmax, accidental hits, the loss. Part of block_body.h. */
 
-/* The id of pair i of centre t: the positive whose score pair_logit[start[t] + i] is. */
-INLINE uint32_t pair_word(const struct block *b, uint32_t t, uint32_t i) {
-    const uint32_t *ids = b->chunk->ids + b->at[t];
-    uint32_t left = b->left[t];
-    return b->step->cbow ? *ids : i < left ? *(ids - left + i) : ids[1 + i - left];
-}
-
 /* ---- sampled softmax -------------------------------------------------------------------------------------------- */
 
 /* One pair whose positive was drawn as noise too: its softmax leaves those words out. It needs a maximum of its own,

@@ -36,11 +36,11 @@ struct kernel_step {
     uint32_t window;  /* the largest */
     bool remove_hits; /* cells whose noise word is a positive of the centre */
     bool guard;
-    float guard_repeat, guard_output, guard_input;
-    float positive_a, positive_b; /* A, B */
-    float negative_weight;        /* w */
-    float input_rate;             /* input rows move this much further */
-    float rate;                   /* a */
+    float guard_repeat, guard_output, guard_input; /* copies of a word that count; bounds on curvature */
+    float positive_a, positive_b;                  /* A, B */
+    float negative_weight;                         /* w */
+    float input_rate;                              /* input rows move this much further */
+    float rate;                                    /* a */
 };
 
 /* Kept words of packed sentences, `window` separators around each: row pointers are computed ahead, so that sharding

@@ -86,12 +86,20 @@ static void noise_scores(struct step *s, size_t low, size_t high) {
     }
 }
 
+/* A positive learns less, too, when its word stands often among the centres. */
+static double positive_discount(const struct oracle_block *b, uint32_t word) {
+    double copies = 0;
+    for (size_t t = 0; t < b->n; t++)
+        copies += b->centres[t] == word;
+    return b->guard && copies > b->guard_repeat ? b->guard_repeat / copies : 1;
+}
+
 static void logistic_gradients(struct step *s, size_t t) {
     const struct oracle_block *b = s->b;
     double a = b->rate * s->discount[t];
     for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
         double x = positive_score(s, t, b->positives[p]);
-        s->g[p] = a * (b->positive_a - b->positive_b * oracle_sigmoid(x));
+        s->g[p] = a * positive_discount(b, b->positives[p]) * (b->positive_a - b->positive_b * oracle_sigmoid(x));
         s->loss += b->positive_a * oracle_softplus(-x) + (b->positive_b - b->positive_a) * oracle_softplus(x);
     }
 }
@@ -122,7 +130,7 @@ static void softmax_gradients(struct step *s, size_t t) {
         for (size_t k = 0; k < b->k; k++)
             if (!(b->remove_hits && b->noise[k] == b->positives[p]))
                 sum += exp(scores[k] - most);
-        s->g[p] = a * (1 - exp(x - most) / sum);
+        s->g[p] = a * positive_discount(b, b->positives[p]) * (1 - exp(x - most) / sum);
         s->loss += log(sum) + most - x;
         for (size_t k = 0; k < b->k; k++)
             if (!(b->remove_hits && b->noise[k] == b->positives[p]))

@@ -18,7 +18,7 @@ struct oracle_block {
     bool bias;                 /* output rows are dim + 1 long, their last element the bias */
     double *input, *output;    /* [rows, dim], [rows, dim + bias], changed in place */
     size_t n, k;               /* centres, noise words */
-    const uint32_t *centres;   /* [n] input rows */
+    const uint32_t *centres;   /* [n] input rows; for the guard the same words as the output rows of these numbers */
     const size_t *starts;      /* [n + 1]: positives of t are positives[starts[t]] .. positives[starts[t + 1] - 1] */
     const uint32_t *positives; /* output rows */
     const uint32_t *noise;     /* [k] output rows, duplicates allowed */

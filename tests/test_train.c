@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/machine.h"
 #include "train/train.h"
 
 struct work {
@@ -142,6 +143,27 @@ static void deterministic_is_the_same_at_any_thread_count(void **state) {
     assert_memory_equal(bytes[0], bytes[1], sizes[0]);
     free(bytes[0]);
     free(bytes[1]);
+    free(text);
+}
+
+/* Bound threads learn the same, and are given their CPUs back. */
+static void pinned_threads_learn(void **state) {
+    (void)state;
+    struct machine_cpus *before, *after;
+    struct error err = {0};
+    size_t length;
+    char *text = zipf_text(60000, 3000, &length);
+    struct work work;
+    work_init(&work, text, length);
+    work.settings.pin_threads = true, work.settings.threads = 3;
+    assert_int_equal(machine_cpus_create(&before, &err), STATUS_OK);
+    if (work_train(&work, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(machine_cpus_create(&after, &err), STATUS_OK);
+    assert_int_equal(machine_cpus_count(before), machine_cpus_count(after));
+    machine_cpus_free(before);
+    machine_cpus_free(after);
+    work_clear(&work);
     free(text);
 }
 
@@ -414,6 +436,7 @@ int main(void) {
         cmocka_unit_test(one_word_is_a_model),
         cmocka_unit_test(one_thread_repeats_byte_for_byte),
         cmocka_unit_test(deterministic_is_the_same_at_any_thread_count),
+        cmocka_unit_test(pinned_threads_learn),
         cmocka_unit_test(shards_do_not_change_a_bit),
         cmocka_unit_test(a_stop_does_not_change_a_bit),
         cmocka_unit_test(every_combination_learns),

@@ -208,7 +208,7 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
         trainer->segment_size = 65536;
     trainer->segments = (corpus->length + trainer->segment_size - 1) / trainer->segment_size;
     enum status status;
-    if ((status = allocate(trainer, err)) ||
+    if ((status = trainer_pin(trainer, err)) || (status = allocate(trainer, err)) ||
         (status = train_sampler_create(settings, trainer->vocabulary, &trainer->sampler, err)) ||
         (status = table_create(&trainer->input, trainer->rows, columns, (uint32_t)settings->shards, partition, err)) ||
         (status = table_create(&trainer->output, trainer->rows, columns, (uint32_t)settings->shards, partition, err)))
@@ -229,6 +229,7 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
 }
 
 void trainer_clear(struct trainer *trainer) {
+    trainer_unpin(trainer);
     for (int i = 0; trainer->lanes && i < trainer->threads; i++)
         lane_clear(&trainer->lanes[i]);
     free(trainer->lanes);

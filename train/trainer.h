@@ -73,6 +73,7 @@ struct trainer {
     struct noise_facts *noise; /* [rows] */
     struct lane *lanes;
     int threads;
+    struct machine_cpus *cpus;                     /* NULL: threads are not bound */
     uint64_t segment_size, segments, next_segment; /* segments: of one epoch */
     double rate_scale;                             /* halved by each rollback */
     uint64_t words_total;                          /* over all epochs */
@@ -113,6 +114,10 @@ enum status trainer_check(struct trainer *trainer, struct error *err) MUST_CHECK
 
 /* log p(word) among the words that subsampling keeps: the bias of a model whose scores are to be log ratios. */
 double word_log_probability(const struct trainer *trainer, uint32_t id);
+
+/* pin.c: what pin_threads asks for, before the tables are touched; unpin gives the threads their CPUs back. */
+enum status trainer_pin(struct trainer *trainer, struct error *err) MUST_CHECK;
+void trainer_unpin(struct trainer *trainer);
 
 /* report.c */
 void trainer_report(struct trainer *trainer, enum train_phase phase, double share, const char *note);
