@@ -24,23 +24,6 @@ void random_init(struct random *random, uint64_t seed, uint64_t stream) {
     }
 }
 
-static uint64_t rotate_left(uint64_t x, int bits) {
-    return (x << bits) | (x >> (64 - bits));
-}
-
-uint64_t random_next(struct random *random) {
-    uint64_t *s = random->s;
-    uint64_t result = rotate_left(s[0] + s[3], 23) + s[0];
-    uint64_t t = s[1] << 17;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotate_left(s[3], 45);
-    return result;
-}
-
 double random_unit(struct random *random) {
     return (double)(random_next(random) >> 11) * 0x1p-53;
 }

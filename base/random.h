@@ -14,7 +14,6 @@ struct random {
 
 /* Streams with different (seed, stream) are independent for all practical purposes. */
 void random_init(struct random *random, uint64_t seed, uint64_t stream);
-uint64_t random_next(struct random *random);
 double random_unit(struct random *random);                    /* uniform in [0, 1), 53 bits */
 uint64_t random_below(struct random *random, uint64_t bound); /* uniform in [0, bound), no bias (Lemire) */
 /* Standard normal redrawn until |t| < 2 (truncated_normal of TensorFlow): Box-Muller. */
@@ -22,5 +21,18 @@ double random_truncated_normal(struct random *random);
 uint64_t random_mix(uint64_t x); /* splitmix64's finaliser: a good 64-bit hash */
 /* n lower-case hexadecimal characters from the kernel's generator, and a NUL: text holds n + 1. */
 enum status random_token(char *text, size_t n, struct error *err) MUST_CHECK;
+
+/* 64 random bits; here, for it stands in loops over all words of a corpus. */
+static inline uint64_t random_next(struct random *random) {
+    uint64_t *s = random->s, sum = s[0] + s[3], t = s[1] << 17;
+    uint64_t result = (sum << 23 | sum >> 41) + s[0];
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = s[3] << 45 | s[3] >> 19;
+    return result;
+}
 
 #endif

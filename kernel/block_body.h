@@ -295,20 +295,23 @@ INLINE uint32_t pair_word(const struct block *b, uint32_t t, uint32_t i) {
     return b->step->cbow ? *ids : i < left ? *(ids - left + i) : ids[1 + i - left];
 }
 
-/* How often a word stands among the block's centres tells how often its output row is a positive, too. */
-static float word_discount(const struct block *b, uint32_t word) {
-    float multiple = 0, limit = b->step->guard_repeat;
-    for (uint32_t t = 0; t < b->n; t++)
-        multiple += b->chunk->ids[b->at[t]] == word ? 1.0f : 0.0f;
-    return multiple > limit ? limit / multiple : 1.0f;
-}
-
-/* A pair learns less when its centre, or its context word, stands often in the block: the rare branch. */
+/* A pair learns less when its centre, or its context word, stands often in the block: the rare branch. How often a word
+ * stands among the centres tells how often its output row is a positive, too. */
 static void block_discount_positives(struct block *b) {
-    for (uint32_t t = 0; t < b->n; t++)
+    uint32_t often[KERNEL_BLOCK], n = 0; /* centres that do */
+    for (uint32_t t = 0; t < b->n; t++) {
+        if (b->discount[t] < 1.0f)
+            often[n++] = t;
         for (uint32_t i = b->start[t]; i < b->start[t + 1]; i++)
-            b->ws->pair_g[i] *=
-                b->discount[t] * (b->step->cbow ? 1.0f : word_discount(b, pair_word(b, t, i - b->start[t])));
+            b->ws->pair_g[i] *= b->discount[t];
+    }
+    for (uint32_t t = 0; t < b->n && !b->step->cbow; t++)
+        for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++)
+            for (uint32_t u = 0, word = pair_word(b, t, i); u < n; u++)
+                if (b->chunk->ids[b->at[often[u]]] == word) {
+                    b->ws->pair_g[b->start[t] + i] *= b->discount[often[u]];
+                    break;
+                }
 }
 
 /* ---- updates of windows ----------------------------------------------------------------------------------------- */

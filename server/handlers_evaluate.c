@@ -182,7 +182,6 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     if (status != STATUS_OK)
         return status;
     draw.seed = settings.seed;
-    draw.unique = settings.unique;
     status = field_int(inquiry->body, "num_sampled", 1, inquiry->server->settings.max_batch, &draw.n, err);
     if (status == STATUS_OK && draw.n == 0)
         status = error_set_key(err, STATUS_REFUSED, "/num_sampled", "num_sampled is missing");

@@ -4,6 +4,8 @@
 
 #include "train/trainer.h"
 
+#define PACK_AHEAD 16 /* words whose facts are fetched before they are packed */
+
 static void *aligned_zeros(size_t bytes) {
     size_t size = (bytes + 63) / 64 * 64;
     void *memory = aligned_alloc(64, size ? size : 64);
@@ -115,14 +117,17 @@ static uint32_t pack_resume(struct lane *lane, uint32_t *n, uint32_t *n_centres)
 /* Row pointers and shifts, computed ahead of the loops that use them. */
 static void pack_rows(const struct trainer *trainer, struct lane *lane, uint32_t n) {
     size_t stride = trainer->step.stride;
+    const struct word_facts *table = trainer->facts;
+    float *inputs = trainer->input->data, *outputs = trainer->output->data, *zero = lane->zero;
+    float **input = lane->input, **output = lane->output, *shift = lane->shift, *rate = lane->rate;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = lane->ids[i];
         bool word = id != KERNEL_NO_WORD;
-        const struct word_facts *facts = &trainer->facts[word ? id : 0];
-        lane->input[i] = word ? trainer->input->data + facts->place * stride : lane->zero;
-        lane->output[i] = word ? trainer->output->data + facts->place * stride : lane->zero;
-        lane->shift[i] = word ? facts->shift : 0.0f;
-        lane->rate[i] = facts->rate;
+        struct word_facts facts = table[word ? id : 0];
+        input[i] = word ? inputs + facts.place * stride : zero;
+        output[i] = word ? outputs + facts.place * stride : zero;
+        shift[i] = word ? facts.shift : 0.0f;
+        rate[i] = facts.rate;
     }
     lane->chunk = (struct kernel_chunk){.ids = lane->ids,
                                         .input = lane->input,
@@ -143,8 +148,10 @@ bool lane_pack(struct trainer *trainer, struct lane *lane) {
     pack_separators(lane, &n, window);
     uint32_t first = pack_resume(lane, &n, &n_centres), limit = lane->room - 2 * window;
     uint64_t at = state->at, end = state->end, words = 0;
+    const struct word_facts *table = trainer->facts;
     while (at < end && n < limit && n_centres < TRAINER_CHUNK_WORDS) {
-        uint32_t id = ids[at++];
+        uint32_t id = ids[at++], ahead = ids[at + PACK_AHEAD < end ? at + PACK_AHEAD : at - 1];
+        __builtin_prefetch(&table[ahead < trainer->rows ? ahead : 0]);
         if (id == CORPUS_SENTENCE_END) {
             if (n > first) {
                 pack_separators(lane, &n, window);
@@ -153,7 +160,7 @@ bool lane_pack(struct trainer *trainer, struct lane *lane) {
             continue;
         }
         words++;
-        bool kept = (uint32_t)(random_next(&state->words) >> 32) <= trainer->facts[id].keep;
+        bool kept = (uint32_t)(random_next(&state->words) >> 32) <= table[id].keep;
         lane->ids[n] = id;
         lane->centres[n_centres] = n;
         n += kept;
@@ -176,34 +183,41 @@ static uint32_t noise_next(const struct trainer *trainer, struct lane *lane) {
         sampler_fill(trainer->sampler, &lane->state.noise, lane->draws, TRAINER_DRAWS);
         lane->state.draw = 0;
     }
-    uint32_t draw = lane->state.draw++, ahead = draw + trainer->step.noise;
-    __builtin_prefetch(&trainer->noise[lane->draws[ahead < TRAINER_DRAWS ? ahead : draw]]);
-    return lane->draws[draw];
+    return lane->draws[lane->state.draw++];
 }
 
 static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
-    bool found = false;
+    uint32_t found = 0;
     for (uint32_t i = 0; i < n; i++)
         found |= ids[i] == id;
-    return found;
+    return found != 0;
+}
+
+/* Draws n words. What is known of them is on its way to the caches while the rest is drawn. */
+static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids, uint32_t n) {
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t id = noise_next(trainer, lane);
+        while (trainer->unique && noise_drawn(ids, k, id))
+            id = noise_next(trainer, lane);
+        ids[k] = id;
+        __builtin_prefetch(&trainer->noise[id]);
+    }
 }
 
 static void noise_draw(const struct trainer *trainer, struct lane *lane, struct kernel_noise *noise, uint32_t n) {
     uint32_t *ids = (uint32_t *)(uintptr_t)noise->ids;
-    float **rows = (float **)(uintptr_t)noise->rows;
+    float **rows = (float **)(uintptr_t)noise->rows, *data = trainer->output->data;
     float *shift = (float *)(uintptr_t)noise->shift, *weight = (float *)(uintptr_t)noise->weight;
     float *repeat = (float *)(uintptr_t)noise->repeat;
-    bool unique = trainer->settings->unique && !trainer->settings->exact_negatives;
+    const struct noise_facts *table = trainer->noise;
+    size_t stride = trainer->step.stride;
+    noise_ids(trainer, lane, ids, n);
     for (uint32_t k = 0; k < n; k++) {
-        uint32_t id = noise_next(trainer, lane);
-        while (unique && noise_drawn(ids, k, id))
-            id = noise_next(trainer, lane);
-        const struct noise_facts *facts = &trainer->noise[id];
-        ids[k] = id;
-        rows[k] = trainer->output->data + facts->place * trainer->step.stride;
-        shift[k] = facts->shift;
-        weight[k] = facts->weight;
-        repeat[k] = facts->repeat;
+        struct noise_facts facts = table[ids[k]];
+        rows[k] = data + facts.place * stride;
+        shift[k] = facts.shift;
+        weight[k] = facts.weight;
+        repeat[k] = facts.repeat;
     }
 }
 

@@ -1,5 +1,6 @@
 /* The whole road: corpus, admission, tables, epochs, model. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/machine.h"
@@ -79,6 +80,12 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     if (!found)
         trainer_init_tables(trainer);
     trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
+    if (trainer->settings->unique && !trainer->settings->exact_negatives && !trainer->unique) {
+        char note[160];
+        snprintf(note, sizeof note, "%u words are few for %u noise words a draw: a word may stand in it twice",
+                 trainer->rows, trainer->step.noise);
+        trainer_report(trainer, PHASE_TRAINING, 0, note);
+    }
     return STATUS_OK;
 }
 

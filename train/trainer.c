@@ -68,7 +68,7 @@ static bool noise_is_weighted(const struct settings *settings) {
  * model's normaliser and bias bring to the score. */
 static void noise_tables(struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
-    bool unique = settings->unique && !settings->exact_negatives, weighted = noise_is_weighted(settings);
+    bool unique = trainer->unique, weighted = noise_is_weighted(settings);
     double draws = (double)trainer->step.noise, scale = (double)settings->negative / draws;
     double tries = unique ? expected_tries(trainer, draws) : draws;
     bool shifted = settings->objective != OBJECTIVE_NEGATIVE_SAMPLING;
@@ -146,7 +146,7 @@ void trainer_init_tables(struct trainer *trainer) {
 }
 
 uint32_t shared_noise(const struct settings *settings) {
-    int64_t initial = settings->negative > 32 ? settings->negative : 32;
+    int64_t initial = settings->negative > 48 ? settings->negative : 48;
     return (uint32_t)(settings->shared_negatives ? settings->shared_negatives : initial);
 }
 
@@ -214,10 +214,8 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
         (status = table_create(&trainer->output, trainer->rows, columns, (uint32_t)settings->shards, partition, err)))
         return status;
     step_from_settings(trainer);
-    if (settings->unique && trainer->step.noise > sampler_support(trainer->sampler))
-        return error_set_key(err, STATUS_REFUSED, "negative",
-                             "a unique draw of %u noise words needs as many words, the vocabulary has %u",
-                             trainer->step.noise, sampler_support(trainer->sampler));
+    trainer->unique = settings->unique && !settings->exact_negatives &&
+                      (uint64_t)trainer->step.noise * TRAINER_UNIQUE_SHARE <= sampler_support(trainer->sampler);
     keep_table(trainer);
     rate_table(trainer);
     place_table(trainer);

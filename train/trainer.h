@@ -11,6 +11,9 @@
 #define TRAINER_DRAWS 4096       /* noise ids drawn at a time */
 #define TRAINER_CHUNK_WORDS 3072 /* kept words packed at a time */
 #define TRAINER_LOSS_EVERY 256   /* the loss is taken on one block in so many */
+/* Words of a unique draw are at most this share of the vocabulary: more would take ever more redraws, and make no
+ * difference. */
+#define TRAINER_UNIQUE_SHARE 4
 
 /* What one thread needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it stands, `carry` and
  * `draws` (allocated, lengths by settings) behind it. */
@@ -69,6 +72,7 @@ struct trainer {
     struct kernel_step step; /* rate is each lane's own copy's */
     uint32_t rows;
     int bias;                  /* settings->bias with BIAS_AUTO resolved */
+    bool unique;               /* noise words of one draw differ: asked for, and the vocabulary is large enough */
     struct word_facts *facts;  /* [rows] */
     struct noise_facts *noise; /* [rows] */
     struct lane *lanes;
