@@ -140,6 +140,79 @@ INLINE struct partners context_partners(const struct block *b, uint32_t run, uin
                              {least(high, c + window), least(high, c + 1 + window)}};
 }
 
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+/* sum += g row */
+INLINE void add_row(vec *sum, const float *row, float g, const int n) {
+    vec weight = vec_set(g);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        sum[i] += weight * row_load(row + i * WIDTH);
+}
+
+INLINE void add_row_two(vec *x, vec *y, const float *row, float g, float h, const int n) {
+    vec to_x = vec_set(g), to_y = vec_set(h);
+    UNROLL
+    for (int i = 0; i < n; i++) {
+        vec o = row_load(row + i * WIDTH);
+        x[i] += to_x * o;
+        y[i] += to_y * o;
+    }
+}
+
+INLINE void store_row(float *to, const vec *x, const int n) {
+    UNROLL
+    for (int i = 0; i < n; i++)
+        vec_store(to + i * WIDTH, x[i]);
+}
+
+INLINE void add_to_row(float *row, const vec *sum, const int n) {
+    UNROLL
+    for (int i = 0; i < n; i++)
+        row_store(row + i * WIDTH, row_load(row + i * WIDTH) + sum[i]);
+}
+
+/* Positions [low, high] that the windows of a run reach. */
+INLINE uint32_t run_low(const struct block *b, uint32_t run) {
+    uint32_t first = b->run[run];
+    return b->at[first] - b->left[first];
+}
+
+INLINE uint32_t run_high(const struct block *b, uint32_t run) {
+    uint32_t last = b->run[run + 1] - 1;
+    return b->at[last] + b->right[last];
+}
+
+/* Skip-gram: d_t = sum_p g_tp o_p, two centres at a time. */
+INLINE void inputs_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
+    size_t stride = b->step->stride, j = (size_t)from * WIDTH;
+    float *const *output = b->chunk->output;
+    const float *g = b->ws->pair_g;
+    vec d[2][ROW_TILE];
+#define PAIR(r, p, after) g[base[r] + (p) - (after)]
+#define BOTH(p, after) add_row_two(d[0], d[1], output[p] + j, PAIR(0, p, after), PAIR(1, p, after), n)
+#define ONE(r, p, after) add_row(d[r], output[p] + j, PAIR(r, p, after), n)
+    for (uint32_t t = b->run[run], end = b->run[run + 1]; t < end; t += 2) {
+        bool two = t + 1 < end;
+        struct partners near = centre_partners(b, t, two);
+        uint32_t base[2] = {b->base[t], b->base[t + two]};
+        float *to = b->ws->d + t * stride + j;
+        UNROLL
+        for (int i = 0; i < n; i++)
+            d[0][i] = d[1][i] = vec_set(0.0f);
+        if (two)
+            VISIT_TWO(b->at[t], near, BOTH, ONE);
+        else
+            VISIT_ONE(b->at[t], near, ONE);
+        store_row(to, d[0], n);
+        if (two)
+            store_row(to + stride, d[1], n);
+    }
+#undef PAIR
+#undef BOTH
+#undef ONE
+}
+
 /* ---- positive scores -------------------------------------------------------------------------------------------- */
 
 /* Dot products of n vectors of x with a row; `first`: of a row's first vectors, else added to what is there. */
@@ -214,29 +287,27 @@ INLINE void dots_piece(struct block *b, uint32_t run, uint32_t from, const int n
 
 /* CBOW: the input vector is the mean of the window's input rows, the positive is the centre's output row. */
 INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
-    const struct kernel_chunk *chunk = b->chunk;
+    float *const *input = b->chunk->input, *partial = b->ws->partial;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
+    vec all[ROW_TILE] = {{0}}, x[ROW_TILE];     /* all: of the window and its centre, moved on from centre to centre */
+    uint32_t low = run_low(b, run), next = low; /* all holds [low, next) */
     for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
         uint32_t at = b->at[t], context = b->left[t] + b->right[t];
         if (from == 0)
-            prefetch_ahead(b, chunk->output, chunk->input, t);
-        vec x[ROW_TILE] = {{0}};
-        for (uint32_t i = 0; i <= context; i++) {
-            const float *row = chunk->input[at - b->left[t] + i] + j;
-            if (i == b->left[t])
-                continue;
-            UNROLL
-            for (int v = 0; v < n; v++)
-                x[v] += row_load(row + v * WIDTH);
-        }
+            prefetch_ahead(b, b->chunk->output, input, t);
+        for (; next <= at + b->right[t]; next++)
+            add_row(all, input[next] + j, 1.0f, n);
+        for (; low < at - b->left[t]; low++)
+            add_row(all, input[low] + j, -1.0f, n);
+        float *to = b->ws->x + t * stride + j;
         vec share = vec_set(context ? 1.0f / (float)context : 0.0f);
         UNROLL
         for (int v = 0; v < n; v++) {
-            x[v] *= share;
-            vec_store(b->ws->x + t * stride + j + v * WIDTH, x[v]);
+            x[v] = (all[v] - row_load(input[at] + j + v * WIDTH)) * share;
+            vec_store(to + v * WIDTH, x[v]);
         }
         if (context)
-            dot_row(x, chunk->output[at] + j, b->ws->partial + (size_t)b->start[t] * WIDTH, n, from == 0);
+            dot_row(x, b->chunk->output[at] + j, partial + (size_t)b->start[t] * WIDTH, n, from == 0);
     }
 }
 
@@ -316,77 +387,6 @@ static void block_discount_positives(struct block *b) {
 
 /* ---- updates of windows ----------------------------------------------------------------------------------------- */
 
-/* sum += g row */
-INLINE void add_row(vec *sum, const float *row, float g, const int n) {
-    vec weight = vec_set(g);
-    UNROLL
-    for (int i = 0; i < n; i++)
-        sum[i] += weight * row_load(row + i * WIDTH);
-}
-
-INLINE void add_row_two(vec *x, vec *y, const float *row, float g, float h, const int n) {
-    vec to_x = vec_set(g), to_y = vec_set(h);
-    UNROLL
-    for (int i = 0; i < n; i++) {
-        vec o = row_load(row + i * WIDTH);
-        x[i] += to_x * o;
-        y[i] += to_y * o;
-    }
-}
-
-INLINE void store_row(float *to, const vec *x, const int n) {
-    UNROLL
-    for (int i = 0; i < n; i++)
-        vec_store(to + i * WIDTH, x[i]);
-}
-
-INLINE void add_to_row(float *row, const vec *sum, const int n) {
-    UNROLL
-    for (int i = 0; i < n; i++)
-        row_store(row + i * WIDTH, row_load(row + i * WIDTH) + sum[i]);
-}
-
-/* Positions [low, high] that the windows of a run reach. */
-INLINE uint32_t run_low(const struct block *b, uint32_t run) {
-    uint32_t first = b->run[run];
-    return b->at[first] - b->left[first];
-}
-
-INLINE uint32_t run_high(const struct block *b, uint32_t run) {
-    uint32_t last = b->run[run + 1] - 1;
-    return b->at[last] + b->right[last];
-}
-
-/* Skip-gram: d_t = sum_p g_tp o_p, two centres at a time. */
-INLINE void inputs_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
-    size_t stride = b->step->stride, j = (size_t)from * WIDTH;
-    float *const *output = b->chunk->output;
-    const float *g = b->ws->pair_g;
-    vec d[2][ROW_TILE];
-#define PAIR(r, p, after) g[base[r] + (p) - (after)]
-#define BOTH(p, after) add_row_two(d[0], d[1], output[p] + j, PAIR(0, p, after), PAIR(1, p, after), n)
-#define ONE(r, p, after) add_row(d[r], output[p] + j, PAIR(r, p, after), n)
-    for (uint32_t t = b->run[run], end = b->run[run + 1]; t < end; t += 2) {
-        bool two = t + 1 < end;
-        struct partners near = centre_partners(b, t, two);
-        uint32_t base[2] = {b->base[t], b->base[t + two]};
-        float *to = b->ws->d + t * stride + j;
-        UNROLL
-        for (int i = 0; i < n; i++)
-            d[0][i] = d[1][i] = vec_set(0.0f);
-        if (two)
-            VISIT_TWO(b->at[t], near, BOTH, ONE);
-        else
-            VISIT_ONE(b->at[t], near, ONE);
-        store_row(to, d[0], n);
-        if (two)
-            store_row(to + stride, d[1], n);
-    }
-#undef PAIR
-#undef BOTH
-#undef ONE
-}
-
 /* Skip-gram: o_c += sum_t g_tc x_t, two rows at a time over all centres that they are contexts of. */
 INLINE void contexts_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
     const struct kernel_workspace *ws = b->ws;
@@ -422,20 +422,23 @@ INLINE void contexts_piece(struct block *b, uint32_t run, uint32_t from, const i
 /* CBOW: every input row of a window takes its centre's whole step (word2vec's rule). */
 INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
-    uint32_t centre = b->run[run] - b->at[b->run[run]];
+    uint32_t first = b->run[run], end = b->run[run + 1], centre = first - b->at[first], low = b->at[first], next = low;
+    const float *d = b->ws->d + j;
+    vec all[ROW_TILE] = {{0}}; /* of the centres [low, next) that reach c, c itself included */
     for (uint32_t c = run_low(b, run); c <= run_high(b, run); c++) {
         struct partners near = context_partners(b, run, c);
         float *row = b->chunk->input[c] + j;
-        vec sum[ROW_TILE], rate = vec_set(b->chunk->rate[c]);
+        vec rate = vec_set(b->chunk->rate[c]);
+        bool self = c >= b->at[first] && c <= b->at[end - 1];
+        for (; next <= near.high[0]; next++)
+            add_row(all, d + (centre + next) * stride, 1.0f, n);
+        for (; low < near.low[0]; low++)
+            add_row(all, d + (centre + low) * stride, -1.0f, n);
         UNROLL
-        for (int i = 0; i < n; i++)
-            sum[i] = vec_set(0.0f);
-#define ONE(r, p, after) add_row(sum, b->ws->d + (centre + (p)) * stride + j, 1.0f, n)
-        VISIT_ONE(c, near, ONE);
-#undef ONE
-        UNROLL
-        for (int i = 0; i < n; i++)
-            row_store(row + i * WIDTH, row_load(row + i * WIDTH) + rate * sum[i]);
+        for (int i = 0; i < n; i++) {
+            vec own = self ? vec_load(d + (centre + c) * stride + i * WIDTH) : vec_set(0.0f);
+            row_store(row + i * WIDTH, row_load(row + i * WIDTH) + rate * (all[i] - own));
+        }
     }
 }
 

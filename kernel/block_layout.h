@@ -28,6 +28,8 @@ struct kernel_workspace {
     float *square;                           /* [K][WIDTH] |o_k|^2 before the lanes are summed */
     float *norm;                             /* [K] |o_k|^2, bias left out */
     float *scale;                            /* [K] guard of output rows */
+    float *windows, *window_sums;            /* [positions] CBOW's guard: see block_count_windows */
+    uint32_t *window_words;
 };
 
 /* One block while it is worked on. Centre t has `left` + `right` context words around it; separators are none of them.
@@ -112,6 +114,7 @@ static void mask_fill(const struct kernel_step *step, float *mask) {
 static size_t workspace_lay_out(const struct kernel_step *step, char *base, struct kernel_workspace *ws) {
     size_t stride = step->stride, noise = (step->noise + 3u) / 4 * 4;
     size_t pairs = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window) + 32;
+    size_t positions = step->cbow ? KERNEL_BLOCK * (2 * (size_t)step->window + 1) : 0;
     struct layout layout = {base, align_64(sizeof *ws)};
     ws->vectors = (step->columns + WIDTH - 1) / WIDTH;
     ws->depth = (step->columns + DEPTH - 1) / DEPTH;
@@ -134,6 +137,11 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     lay_out(&layout, &ws->square, noise * WIDTH + 16);
     lay_out(&layout, &ws->norm, noise + 16);
     lay_out(&layout, &ws->scale, noise + 16);
+    lay_out(&layout, &ws->windows, positions);
+    lay_out(&layout, &ws->window_sums, positions);
+    float *words = NULL;
+    lay_out(&layout, &words, positions);
+    ws->window_words = (uint32_t *)(void *)words;
     if (base)
         mask_fill(step, ws->mask);
     ws->ready = base != NULL;

@@ -237,16 +237,37 @@ static __attribute__((noinline)) void block_score_noise(struct block *b) {
 
 /* ---- guard ------------------------------------------------------------------------------------------------------ */
 
-/* How many windows of the block hold the same words as centre t's window, per word: an input row of CBOW takes a step
- * for each. */
-static float window_multiple(const struct block *b, uint32_t t) {
-    const uint32_t *ids = b->chunk->ids;
-    uint32_t context = b->left[t] + b->right[t], sum = 0;
-    for (uint32_t c = b->at[t] - b->left[t]; c <= b->at[t] + b->right[t]; c++)
-        for (uint32_t u = 0; c != b->at[t] && u < b->n; u++)
-            for (uint32_t j = b->at[u] - b->left[u]; j <= b->at[u] + b->right[u]; j++)
-                sum += j != b->at[u] && ids[j] == ids[c];
-    return context ? (float)sum / (float)context : 1.0f;
+/* CBOW: an input row takes a step for each window of the block that holds its word. m_t: how many those are, the mean
+ * over the words of window t. */
+static __attribute__((noinline)) void block_count_windows(struct block *b) {
+    float *windows = b->ws->windows, *sums = b->ws->window_sums;
+    uint32_t *words = b->ws->window_words, n = 0;
+    for (uint32_t run = 0; run < b->runs; run++)
+        for (uint32_t c = run_low(b, run); c <= run_high(b, run); c++, n++) {
+            struct partners near = context_partners(b, run, c);
+            bool self = near.low[0] <= c && c <= near.high[0];
+            words[n] = b->chunk->ids[c];
+            windows[n] = (float)(near.high[0] - near.low[0] + 1 - self);
+        }
+    for (uint32_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (uint32_t k = 0; k < n; k++)
+            sum += words[k] == words[i] ? windows[k] : 0.0f;
+        sums[i] = sum;
+    }
+    for (uint32_t run = 0, first = 0; run < b->runs; run++) {
+        for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
+            const float *own = sums + first + (b->at[t] - run_low(b, run));
+            uint32_t context = b->left[t] + b->right[t];
+            float sum = 0;
+            for (uint32_t i = 1; i <= b->left[t]; i++)
+                sum += *(own - i);
+            for (uint32_t i = 1; i <= b->right[t]; i++)
+                sum += own[i];
+            b->multiple[t] = context ? sum / (float)context : 1.0f;
+        }
+        first += run_high(b, run) - run_low(b, run) + 1;
+    }
 }
 
 /* |x_t|^2, a lane each; four sums at a time, or each would wait for the last. Lines of xt past `depth` are zero. */
@@ -301,9 +322,10 @@ static __attribute__((noinline)) void block_guard_noise(struct block *b) {
 }
 
 static void block_guard_inputs(struct block *b) {
-    if (b->step->cbow)
-        for (uint32_t t = 0; t < b->n; t++)
-            b->multiple[t] = b->repeated ? window_multiple(b, t) : (float)(b->step->window + 1);
+    if (b->step->cbow && b->repeated)
+        block_count_windows(b);
+    for (uint32_t t = 0; b->step->cbow && !b->repeated && t < b->n; t++)
+        b->multiple[t] = (float)(b->step->window + 1);
     vec limit = vec_set(b->step->guard_input);
     UNROLL
     for (int l = 0; l < LANES; l++) {
