@@ -264,9 +264,5 @@ enum status settings_check(const struct settings *settings, struct error *err) {
                              "shared_negatives must be 0 with exact_negatives, which shares none, not %lld",
                              (long long)settings->shared_negatives);
     }
-    if (settings->exact_negatives && settings->unique) {
-        return error_set_key(err, STATUS_REFUSED, "unique",
-                             "unique must be false with exact_negatives: it is about shared negatives");
-    }
     return STATUS_OK;
 }

@@ -362,8 +362,6 @@ static void checks_between_settings(void **state) {
          "num_true must be 1 with the architecture cbow, which has one target, not 2"},
         {"exact_negatives = true\nshared_negatives = 8", "shared_negatives",
          "shared_negatives must be 0 with exact_negatives, which shares none, not 8"},
-        {"exact_negatives = true\nunique = true", "unique",
-         "unique must be false with exact_negatives: it is about shared negatives"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct settings settings = fresh();
