@@ -195,10 +195,12 @@ static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
 
 /* Draws n words. What is known of them is on its way to the caches while the rest is drawn. */
 static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids, uint32_t n) {
+    uint64_t seen[16] = {0}; /* by the low bits of the id: most words need no search among those drawn before */
     for (uint32_t k = 0; k < n; k++) {
         uint32_t id = noise_next(trainer, lane);
-        while (trainer->unique && noise_drawn(ids, k, id))
+        while (trainer->unique && (seen[id / 64 % 16] >> id % 64 & 1) != 0 && noise_drawn(ids, k, id))
             id = noise_next(trainer, lane);
+        seen[id / 64 % 16] |= (uint64_t)1 << id % 64;
         ids[k] = id;
         __builtin_prefetch(&trainer->noise[id]);
     }
