@@ -117,7 +117,11 @@ def check_corpora(s, oracle):
 
 
 def check_jobs(s, oracle):
-    rows = s.get("/v1/jobs?limit=1000").json["data"]
+    rows, page = [], None
+    while page is None or len(rows) < page["total"]:  # a page holds 1,000 at most
+        page = s.get("/v1/jobs?limit=1000&offset=%d" % len(rows)).json
+        check(page["data"] or page["total"] == 0, "a page of jobs is empty", page["total"], len(rows))
+        rows += page["data"]
     states = {row["id"]: row for row in rows}
     check(len(states) == len(rows), "a job twice")
     for id in oracle.jobs:
