@@ -142,6 +142,12 @@ INLINE struct partners context_partners(const struct block *b, uint32_t run, uin
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
+INLINE void load_row(vec *x, const float *row, const int n) {
+    UNROLL
+    for (int i = 0; i < n; i++)
+        x[i] = row_load(row + i * WIDTH);
+}
+
 /* sum += g row */
 INLINE void add_row(vec *sum, const float *row, float g, const int n) {
     vec weight = vec_set(g);
@@ -183,35 +189,13 @@ INLINE uint32_t run_high(const struct block *b, uint32_t run) {
     return b->at[last] + b->right[last];
 }
 
-/* Skip-gram: d_t = sum_p g_tp o_p, two centres at a time. */
-INLINE void inputs_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
-    size_t stride = b->step->stride, j = (size_t)from * WIDTH;
-    float *const *output = b->chunk->output;
-    const float *g = b->ws->pair_g;
-    vec d[2][ROW_TILE];
-#define PAIR(r, p, after) g[base[r] + (p) - (after)]
-#define BOTH(p, after) add_row_two(d[0], d[1], output[p] + j, PAIR(0, p, after), PAIR(1, p, after), n)
-#define ONE(r, p, after) add_row(d[r], output[p] + j, PAIR(r, p, after), n)
-    for (uint32_t t = b->run[run], end = b->run[run + 1]; t < end; t += 2) {
-        bool two = t + 1 < end;
-        struct partners near = centre_partners(b, t, two);
-        uint32_t base[2] = {b->base[t], b->base[t + two]};
-        float *to = b->ws->d + t * stride + j;
-        UNROLL
-        for (int i = 0; i < n; i++)
-            d[0][i] = d[1][i] = vec_set(0.0f);
-        if (two)
-            VISIT_TWO(b->at[t], near, BOTH, ONE);
-        else
-            VISIT_ONE(b->at[t], near, ONE);
-        store_row(to, d[0], n);
-        if (two)
-            store_row(to + stride, d[1], n);
+/* A stage that takes one run after the other, a piece of its rows at a time. */
+#define RUN_STAGE(name, piece)                                    \
+    static __attribute__((noinline)) void name(struct block *b) { \
+        for (uint32_t run = 0; run < b->runs; run++)              \
+            FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from) \
+        PIECE_SWITCH(piece, b, run, from, n)                      \
     }
-#undef PAIR
-#undef BOTH
-#undef ONE
-}
 
 /* ---- positive scores -------------------------------------------------------------------------------------------- */
 
@@ -241,13 +225,8 @@ INLINE void dot_row_two(const vec *x, const vec *y, const float *row, float *to_
     vec_store(to_y, sum_y);
 }
 
-INLINE void load_row(vec *x, const float *row, const int n) {
-    UNROLL
-    for (int i = 0; i < n; i++)
-        x[i] = row_load(row + i * WIDTH);
-}
-
-/* Rows of the block after this one, three for each centre, spread over the work on this block. */
+/* Rows of the block after this one, two for each centre: spread over the work, where a burst would wait. Its noise rows
+ * are fetched by block_update_noise. */
 INLINE void prefetch_ahead(const struct block *b, float *const *centre, float *const *context, uint32_t t) {
     uint32_t at = b->at[t] + KERNEL_BLOCK;
     if (at + b->step->window >= b->chunk->length)
@@ -311,17 +290,8 @@ INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int 
     }
 }
 
-static __attribute__((noinline)) void block_dots(struct block *b) {
-    for (uint32_t run = 0; run < b->runs; run++)
-        FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from)
-    PIECE_SWITCH(dots_piece, b, run, from, n)
-}
-
-static __attribute__((noinline)) void block_means(struct block *b) {
-    for (uint32_t run = 0; run < b->runs; run++)
-        FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from)
-    PIECE_SWITCH(means_piece, b, run, from, n)
-}
+RUN_STAGE(block_dots, dots_piece)
+RUN_STAGE(block_means, means_piece)
 
 /* Copies the shifts of each pair's positive; whole vectors, the next copy overwrites what was too much. */
 static void block_gather_shifts(struct block *b) {
@@ -386,6 +356,36 @@ static void block_discount_positives(struct block *b) {
 }
 
 /* ---- updates of windows ----------------------------------------------------------------------------------------- */
+
+/* Skip-gram: d_t = sum_p g_tp o_p, two centres at a time. */
+INLINE void inputs_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
+    size_t stride = b->step->stride, j = (size_t)from * WIDTH;
+    float *const *output = b->chunk->output;
+    const float *g = b->ws->pair_g;
+    vec d[2][ROW_TILE];
+#define PAIR(r, p, after) g[base[r] + (p) - (after)]
+#define BOTH(p, after) add_row_two(d[0], d[1], output[p] + j, PAIR(0, p, after), PAIR(1, p, after), n)
+#define ONE(r, p, after) add_row(d[r], output[p] + j, PAIR(r, p, after), n)
+    for (uint32_t t = b->run[run], end = b->run[run + 1]; t < end; t += 2) {
+        bool two = t + 1 < end;
+        struct partners near = centre_partners(b, t, two);
+        uint32_t base[2] = {b->base[t], b->base[t + two]};
+        float *to = b->ws->d + t * stride + j;
+        UNROLL
+        for (int i = 0; i < n; i++)
+            d[0][i] = d[1][i] = vec_set(0.0f);
+        if (two)
+            VISIT_TWO(b->at[t], near, BOTH, ONE);
+        else
+            VISIT_ONE(b->at[t], near, ONE);
+        store_row(to, d[0], n);
+        if (two)
+            store_row(to + stride, d[1], n);
+    }
+#undef PAIR
+#undef BOTH
+#undef ONE
+}
 
 /* Skip-gram: o_c += sum_t g_tc x_t, two rows at a time over all centres that they are contexts of. */
 INLINE void contexts_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
@@ -463,23 +463,9 @@ static __attribute__((noinline)) void block_update_centres(struct block *b) {
     }
 }
 
-static __attribute__((noinline)) void block_sum_positives(struct block *b) {
-    for (uint32_t run = 0; run < b->runs; run++)
-        FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from)
-    PIECE_SWITCH(inputs_piece, b, run, from, n)
-}
-
-static __attribute__((noinline)) void block_update_contexts(struct block *b) {
-    for (uint32_t run = 0; run < b->runs; run++)
-        FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from)
-    PIECE_SWITCH(contexts_piece, b, run, from, n)
-}
-
-static __attribute__((noinline)) void block_spread_inputs(struct block *b) {
-    for (uint32_t run = 0; run < b->runs; run++)
-        FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from)
-    PIECE_SWITCH(spread_piece, b, run, from, n)
-}
+RUN_STAGE(block_sum_positives, inputs_piece)
+RUN_STAGE(block_update_contexts, contexts_piece)
+RUN_STAGE(block_spread_inputs, spread_piece)
 
 #include "kernel/block_noise.h"
 

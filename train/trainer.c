@@ -52,7 +52,7 @@ double word_log_probability(const struct trainer *trainer, uint32_t id) {
     return log(kept / trainer->words_kept);
 }
 
-/* The share of word `id` in the noise that the draws stand for; 0: they stand for themselves. */
+/* The share of word `id` in the noise that weighed draws stand for. */
 static double noise_share(const struct trainer *trainer, uint32_t id) {
     return pow((double)vocabulary_count(trainer->vocabulary, id), trainer->settings->noise_power) /
            trainer->noise_total;
