@@ -1,7 +1,10 @@
 /* The scratch memory of one thread and what is known of the block under way. Included once by each kernel_*.c. */
 
 #define LANES (KERNEL_BLOCK / WIDTH) /* vectors that hold one float of each centre */
-#define BATCH KERNEL_NOISE_BATCH
+#define TILE (WIDTH / 4)             /* centres in a vector of scores: see block_quads.h */
+#define TILES (KERNEL_BLOCK / TILE)  /* such vectors for four rows */
+#define CELLS (KERNEL_BLOCK * 4)     /* their floats */
+#define STEP_ROWS 4                  /* rows whose steps are summed together */
 
 /* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes, `half` its stride. Input
  * rows need no copies: they are written last. */
@@ -9,27 +12,44 @@ struct kernel_workspace {
     bool ready;
     uint32_t vectors; /* of WIDTH floats that hold the columns; the rest of the stride is zero anyway */
     uint32_t depth;
-    uint32_t row_piece, score_piece, step_piece; /* how many vectors or rows loops take at a time: see piece_size */
-    uint32_t batch;                              /* noise words worked on together; a multiple of 4 */
+    uint32_t quads;                 /* depth / 4, rounded up */
+    uint32_t row_piece, step_piece; /* how many vectors loops take at a time: see piece_size */
+    uint32_t batch;                 /* noise words worked on together; a multiple of 4 */
     size_t half;
-    float *mask;                             /* [WIDTH] bits: what of the last vector of an input row may learn */
-    float *x;                                /* [16][stride] CBOW: means of windows */
-    float *d;                                /* [16][stride] steps of the input vectors */
-    float *xt;                               /* [depth][16] operand: the input vectors, lanes are centres */
-    float *x_steps;                          /* [8][stride] operand, DEPTH 2 only: the same, lanes are columns */
-    float *o_rows;                           /* [K, DEPTH 2: batch][half] operand: the noise rows before their batch */
-    float *o_steps;                          /* [K / DEPTH][stride] operand: the same, summed over noise words */
-    float *g;                                /* [K][16] G_tk */
-    float *g_inputs;                         /* [K / DEPTH][16] operand */
-    float *g_noise;                          /* [K][16 / DEPTH] operand */
-    float *logit;                            /* [K][16] only filled when the loss is wanted */
-    float *partial;                          /* [pairs][WIDTH] dot products before their lanes are summed */
-    float *pair_g, *pair_logit, *pair_shift; /* [pairs] */
-    float *square;                           /* [K][WIDTH] |o_k|^2 before the lanes are summed */
-    float *norm;                             /* [K] |o_k|^2, bias left out */
-    float *scale;                            /* [K] guard of output rows */
-    float *windows, *window_sums;            /* [positions] CBOW's guard: see block_count_windows */
+    float *mask;     /* [WIDTH] bits: what of the last vector of an input row may learn */
+#if DEPTH == 2
+    float *operand_mask; /* [WIDTH] bits: the same of the last vector of an operand */
+#endif
+    float *x;        /* [16][stride] CBOW: means of windows */
+    float *d;        /* [16][stride] steps of the input vectors; DEPTH 2: only CBOW's */
+    float *x_quads;  /* [quads][16][4] operand: the input vectors, four lanes of each centre side by side */
+    float *x_steps;  /* [8][stride] operand, DEPTH 2 only: the same, lanes are columns */
+    float *o_steps;  /* [K / DEPTH][stride] operand: the noise rows before their batch, summed over noise words */
+    float *g;        /* [K / 4][16][4] G_tk */
+    float *g_inputs; /* [K / 4][16][4 / DEPTH] operand */
+    float *g_rows;   /* [K / 4][16 / DEPTH][4] operand */
+    float *logit;    /* [K / 4][16][4] only filled when asked for */
+    float *pair_g, *pair_logit; /* cells or pairs: see pair_at */
+#if DEPTH == 1
+    float *partial;    /* [pairs][WIDTH] dot products before their lanes are summed */
+    float *pair_shift; /* [pairs] */
+#else
+    /* The contexts, C rows: see block_band.h. */
+    float **context;                    /* [C] */
+    float *context_shift;               /* [C] */
+    float *context_steps;               /* [C / 2][stride] operand */
+    float *pair_g_inputs, *pair_g_rows; /* as g_inputs and g_rows */
+#endif
+    float *square;                /* [K / 4][WIDTH] parts of |o_k|^2, bias left out: see four_sums */
+    float *extra;                 /* [K] of one centre: see softmax_centre */
+    float *scale;                 /* [K] guard of output rows */
+    float *windows, *window_sums; /* [positions] CBOW's guard: see block_count_windows */
     uint32_t *window_words;
+};
+
+/* Quads of contexts that four centres reach; low > high: none. */
+struct band_tile {
+    uint32_t low, high;
 };
 
 /* One block while it is worked on. Centre t has `left` + `right` context words around it; separators are none of them.
@@ -50,11 +70,19 @@ struct block {
     uint32_t run[KERNEL_BLOCK + 1], runs; /* first centre of each run of neighbouring centres; run[runs] is n */
     bool want_logits;                     /* for the loss, the softmax or the removal of hits */
     bool repeated;                        /* a centre stands more than guard_repeat times in the block */
-    _Alignas(64) float weight[KERNEL_BLOCK];    /* -a w C_t, 0 past n */
+#if DEPTH == 2
+    uint32_t contexts; /* C */
+    /* Rows of the list: the first and the last that a centre reaches, and its own, which is none of its positives. */
+    _Alignas(16) uint32_t band_low[KERNEL_BLOCK], band_high[KERNEL_BLOCK], band_self[KERNEL_BLOCK];
+    struct band_tile band[KERNEL_BLOCK / 4];
+#endif
+    float weight[KERNEL_BLOCK];                    /* -a w C_t, 0 past n */
+    _Alignas(64) float weight_each[CELLS];         /* the same, four times each */
+    _Alignas(64) float x_square[CELLS];            /* |x_t|^2 with the bias input's 1, four times each */
+    _Alignas(64) float curvature_each[CELLS];      /* of the centre's step: sum_k G_tk |o_k|^2, in four parts */
     _Alignas(64) float multiple[KERNEL_BLOCK];  /* m_t: centres of the block that are this word */
     _Alignas(64) float discount[KERNEL_BLOCK];  /* w_t */
-    _Alignas(64) float x_square[KERNEL_BLOCK];  /* |x_t|^2 with the bias input's 1 */
-    _Alignas(64) float curvature[KERNEL_BLOCK]; /* of the centre's step: sum_k G_tk |o_k|^2 */
+    _Alignas(64) float curvature[KERNEL_BLOCK]; /* sums of these parts */
     _Alignas(64) float x_scale[KERNEL_BLOCK];   /* input_rate times the guard of the centre */
 };
 
@@ -75,18 +103,64 @@ static void lay_out(struct layout *layout, float **field, size_t floats) {
 
 /* Operands of products: copies where they are rounded, else the floats they are made of. */
 static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws, size_t stride, size_t noise) {
-    lay_out(layout, &ws->o_rows, (DEPTH == 1 ? noise : ws->batch) * ws->half);
-#if DEPTH == 1
-    (void)stride;
-    if (layout->base)
-        ws->o_steps = ws->o_rows, ws->g_inputs = ws->g_noise = ws->g;
-#else
-    lay_out(layout, &ws->x_steps, KERNEL_BLOCK / DEPTH * stride);
     lay_out(layout, &ws->o_steps, noise / DEPTH * stride);
+#if DEPTH == 1
+    if (layout->base)
+        ws->g_inputs = ws->g_rows = ws->g;
+#else
+    lay_out(layout, &ws->operand_mask, WIDTH);
+    lay_out(layout, &ws->x_steps, KERNEL_BLOCK / DEPTH * stride);
     lay_out(layout, &ws->g_inputs, noise / DEPTH * KERNEL_BLOCK);
-    lay_out(layout, &ws->g_noise, noise * KERNEL_BLOCK / DEPTH);
+    lay_out(layout, &ws->g_rows, noise / DEPTH * KERNEL_BLOCK);
 #endif
 }
+
+/* Of the positives. Contexts at most: every centre far from all others. */
+static void lay_out_positives(struct layout *layout, struct kernel_workspace *ws, const struct kernel_step *step) {
+    size_t pairs = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window);
+#if DEPTH == 1
+    lay_out(layout, &ws->partial, (pairs + 32) * WIDTH);
+    lay_out(layout, &ws->pair_shift, pairs + 32);
+    lay_out(layout, &ws->pair_g, pairs + 32);
+    lay_out(layout, &ws->pair_logit, pairs + 32);
+#else
+    size_t contexts = pairs + KERNEL_BLOCK;
+    float *pointers = NULL;
+    lay_out(layout, &pointers, contexts * sizeof(float *) / sizeof(float));
+    ws->context = (float **)(void *)pointers;
+    lay_out(layout, &ws->context_shift, contexts);
+    lay_out(layout, &ws->context_steps, contexts / DEPTH * step->stride);
+    lay_out(layout, &ws->pair_g, contexts * KERNEL_BLOCK);
+    lay_out(layout, &ws->pair_logit, contexts * KERNEL_BLOCK);
+    lay_out(layout, &ws->pair_g_inputs, contexts * KERNEL_BLOCK / DEPTH);
+    lay_out(layout, &ws->pair_g_rows, contexts * KERNEL_BLOCK / DEPTH);
+#endif
+}
+
+/* Where the tables of cells keep row and centre. */
+INLINE size_t cell_at(uint32_t row, uint32_t t) {
+    return (size_t)row / 4 * CELLS + (size_t)t * 4 + row % 4;
+}
+
+/* Where pair_g and pair_logit keep pair i of centre t. */
+INLINE size_t pair_at(const struct block *b, uint32_t t, uint32_t i) {
+#if DEPTH == 1
+    return b->start[t] + i;
+#else
+    return cell_at(b->band_low[t] + i + (!b->step->cbow && i >= b->left[t]), t);
+#endif
+}
+
+/* What may learn in the last vector of an input row. */
+INLINE ivec last_vector_mask(const struct block *b) {
+    return (ivec)vec_load(b->ws->mask);
+}
+
+#if DEPTH == 2
+INLINE ivec last_operand_mask(const struct block *b) {
+    return (ivec)vec_load(b->ws->operand_mask);
+}
+#endif
 
 INLINE uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
@@ -103,39 +177,40 @@ static uint32_t piece_size(uint32_t total, uint32_t limit) {
 }
 
 /* All ones, but for the input's constant 1 of the bias column. */
-static void mask_fill(const struct kernel_step *step, float *mask) {
-    for (uint32_t i = 0; i < WIDTH; i++) {
-        uint32_t bits = step->has_bias && (step->columns - 1) % WIDTH == i ? 0 : UINT32_MAX;
-        memcpy(mask + i, &bits, sizeof bits);
-    }
+static void mask_fill(const struct kernel_step *step, struct kernel_workspace *ws) {
+    memset(ws->mask, 0xff, WIDTH * sizeof *ws->mask);
+    if (step->has_bias)
+        ws->mask[(step->columns - 1) % WIDTH] = 0;
+#if DEPTH == 2
+    char *half = (char *)ws->operand_mask + (step->columns - 1) % (2 * WIDTH) * 2;
+    memset(ws->operand_mask, 0xff, WIDTH * sizeof *ws->operand_mask);
+    if (step->has_bias)
+        memset(half, 0, 2);
+#endif
 }
 
 /* Lays the arrays out behind ws; with base NULL it only adds up. */
 static size_t workspace_lay_out(const struct kernel_step *step, char *base, struct kernel_workspace *ws) {
     size_t stride = step->stride, noise = (step->noise + 3u) / 4 * 4;
-    size_t pairs = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window) + 32;
     size_t positions = step->cbow ? KERNEL_BLOCK * (2 * (size_t)step->window + 1) : 0;
     struct layout layout = {base, align_64(sizeof *ws)};
     ws->vectors = (step->columns + WIDTH - 1) / WIDTH;
     ws->depth = (step->columns + DEPTH - 1) / DEPTH;
+    ws->quads = (ws->depth + 3) / 4;
     ws->half = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
     ws->row_piece = piece_size(ws->vectors, ROW_TILE);
     ws->step_piece = piece_size(ws->vectors, STEP_VECTORS);
-    ws->batch = (uint32_t)(step->loss_kind == KERNEL_SOFTMAX || noise < BATCH ? noise : BATCH);
-    ws->score_piece = piece_size(step->noise < ws->batch ? step->noise : ws->batch, SCORE_TILE);
+    ws->batch = (uint32_t)(step->loss_kind == KERNEL_SOFTMAX || noise < KERNEL_NOISE_BATCH ? noise : KERNEL_NOISE_BATCH);
     lay_out(&layout, &ws->mask, WIDTH);
     lay_out(&layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(&layout, &ws->g, noise * KERNEL_BLOCK);
     lay_out_operands(&layout, ws, stride, noise);
-    lay_out(&layout, &ws->xt, KERNEL_BLOCK * ws->half);
+    lay_out(&layout, &ws->x_quads, KERNEL_BLOCK * ws->half);
     lay_out(&layout, &ws->d, KERNEL_BLOCK * stride);
     lay_out(&layout, &ws->logit, noise * KERNEL_BLOCK);
-    lay_out(&layout, &ws->partial, pairs * WIDTH);
-    lay_out(&layout, &ws->pair_g, pairs);
-    lay_out(&layout, &ws->pair_logit, pairs);
-    lay_out(&layout, &ws->pair_shift, pairs);
-    lay_out(&layout, &ws->square, noise * WIDTH + 16);
-    lay_out(&layout, &ws->norm, noise + 16);
+    lay_out_positives(&layout, ws, step);
+    lay_out(&layout, &ws->square, noise / 4 * WIDTH);
+    lay_out(&layout, &ws->extra, noise);
     lay_out(&layout, &ws->scale, noise + 16);
     lay_out(&layout, &ws->windows, positions);
     lay_out(&layout, &ws->window_sums, positions);
@@ -143,7 +218,7 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     lay_out(&layout, &words, positions);
     ws->window_words = (uint32_t *)(void *)words;
     if (base)
-        mask_fill(step, ws->mask);
+        mask_fill(step, ws);
     ws->ready = base != NULL;
     return layout.used;
 }

@@ -6,17 +6,17 @@
  * for what is left may be tiny beside what was taken out. Adds the pair's shares of the noise words to `extra`; returns
  * the log of the positive's share. */
 static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t word, float positive, float *extra) {
-    const float *logit = b->ws->logit + t;
+    const float *logit = b->ws->logit;
     const uint32_t *ids = b->noise->ids;
     uint32_t noise = b->step->noise;
     float most = positive, sum;
     for (uint32_t k = 0; k < noise; k++)
-        most = ids[k] == word ? most : fmaxf(most, logit[(size_t)k * KERNEL_BLOCK]);
+        most = ids[k] == word ? most : fmaxf(most, logit[cell_at(k, t)]);
     sum = expf(positive - most);
     for (uint32_t k = 0; k < noise; k++)
-        sum += ids[k] == word ? 0.0f : expf(logit[(size_t)k * KERNEL_BLOCK] - most);
+        sum += ids[k] == word ? 0.0f : expf(logit[cell_at(k, t)] - most);
     for (uint32_t k = 0; k < noise; k++)
-        extra[k] += ids[k] == word ? 0.0f : expf(logit[(size_t)k * KERNEL_BLOCK] - most) / sum;
+        extra[k] += ids[k] == word ? 0.0f : expf(logit[cell_at(k, t)] - most) / sum;
     return positive - most - logf(sum);
 }
 
@@ -30,38 +30,40 @@ INLINE bool noise_holds(const struct block *b, uint32_t word) {
 static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t, float *extra) {
     struct kernel_workspace *ws = b->ws;
     uint32_t noise = b->step->noise, pairs = b->start[t + 1] - b->start[t];
-    float *g = ws->pair_g + b->start[t], *s = ws->pair_logit + b->start[t], most = -INFINITY, sum = 0, share = 0;
+    float most = -INFINITY, sum = 0, share = 0;
     for (uint32_t k = 0; k < noise; k++)
-        most = fmaxf(most, ws->logit[(size_t)k * KERNEL_BLOCK + t]);
+        most = fmaxf(most, ws->logit[cell_at(k, t)]);
     for (uint32_t i = 0; i < pairs; i++)
-        most = fmaxf(most, s[i]);
+        most = fmaxf(most, ws->pair_logit[pair_at(b, t, i)]);
     for (uint32_t k = 0; k < noise; k++)
-        sum += ws->g[(size_t)k * KERNEL_BLOCK + t] = expf(ws->logit[(size_t)k * KERNEL_BLOCK + t] - most);
+        sum += ws->g[cell_at(k, t)] = expf(ws->logit[cell_at(k, t)] - most);
     memset(extra, 0, noise * sizeof *extra);
     for (uint32_t i = 0; i < pairs; i++) {
         uint32_t word = pair_word(b, t, i);
+        float *s = &ws->pair_logit[pair_at(b, t, i)];
         if (b->step->remove_hits && noise_holds(b, word)) {
-            s[i] = softmax_without_hits(b, t, word, s[i], extra);
+            *s = softmax_without_hits(b, t, word, *s, extra);
         } else {
-            float z = expf(s[i] - most) + sum;
+            float z = expf(*s - most) + sum;
             share += 1.0f / z;
-            s[i] -= most + logf(z);
+            *s -= most + logf(z);
         }
-        g[i] = b->step->rate * (1.0f - expf(s[i])); /* s is the log of the positive's share now: the loss */
+        /* s is the log of the positive's share now: the loss */
+        ws->pair_g[pair_at(b, t, i)] = b->step->rate * (1.0f - expf(*s));
     }
     float unit = b->step->guard ? -b->step->rate * b->discount[t] : -b->step->rate;
     for (uint32_t k = 0; k < noise; k++) {
-        float *cell = &ws->g[(size_t)k * KERNEL_BLOCK + t];
+        float *cell = &ws->g[cell_at(k, t)];
         *cell = unit * (*cell * share + extra[k]);
     }
 }
 
 static void block_softmax(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++)
-        softmax_centre(b, t, b->ws->norm);
+        softmax_centre(b, t, b->ws->extra);
     for (uint32_t t = b->n; t < KERNEL_BLOCK; t++)
         for (uint32_t k = 0; k < b->step->noise; k++)
-            b->ws->g[(size_t)k * KERNEL_BLOCK + t] = 0.0f;
+            b->ws->g[cell_at(k, t)] = 0.0f;
 }
 
 /* ---- accidental hits, loss -------------------------------------------------------------------------------------- */
@@ -76,7 +78,7 @@ static void block_remove_hits(struct block *b) {
                 continue;
             float whole = b->weight[t] / (float)positives; /* of one positive */
             for (uint32_t k = b->low; k < b->high; k++) {
-                size_t cell = (size_t)k * KERNEL_BLOCK + t;
+                size_t cell = cell_at(k, t);
                 if (b->noise->ids[k] == word)
                     b->ws->g[cell] -= whole * b->noise->weight[k] / (1.0f + expf(-b->ws->logit[cell]));
             }
@@ -91,7 +93,7 @@ INLINE double softplus(double x) {
 /* Weighted loss of the cell of centre t and noise word k, for one positive. */
 INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
     return (double)b->step->negative_weight * (double)b->noise->weight[k] *
-           softplus((double)b->ws->logit[(size_t)k * KERNEL_BLOCK + t]);
+           softplus((double)b->ws->logit[cell_at(k, t)]);
 }
 
 /* Of the noise words under way. */
@@ -109,14 +111,14 @@ static void block_add_noise_loss(struct block *b, struct kernel_loss *loss) {
 
 static void block_add_loss(struct block *b, struct kernel_loss *loss) {
     const struct kernel_step *step = b->step;
-    uint32_t pairs = b->start[b->n];
-    loss->positives += pairs;
-    for (uint32_t i = 0; i < pairs; i++) {
-        double s = (double)b->ws->pair_logit[i];
-        if (step->loss_kind == KERNEL_LOGISTIC)
-            loss->sum +=
-                (double)step->positive_a * softplus(-s) + (double)(step->positive_b - step->positive_a) * softplus(s);
-        else
-            loss->sum -= s; /* the log of its share */
-    }
+    double b_alone = (double)(step->positive_b - step->positive_a);
+    loss->positives += b->start[b->n];
+    for (uint32_t t = 0; t < b->n; t++)
+        for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++) {
+            double s = (double)b->ws->pair_logit[pair_at(b, t, i)];
+            if (step->loss_kind == KERNEL_LOGISTIC)
+                loss->sum += (double)step->positive_a * softplus(-s) + b_alone * softplus(s);
+            else
+                loss->sum -= s; /* the log of its share */
+        }
 }

@@ -1,4 +1,4 @@
-/* 256-bit vectors: 16 registers, so a tile is 12 sums. */
+/* 256-bit vectors: 16 registers hold a tile of 12 sums, its columns and one more. */
 #if defined(__x86_64__)
 #define WIDTH 8
 #include "kernel/kernel.h"
@@ -7,8 +7,7 @@
 #include "kernel/vector.h"
 
 #define ROW_TILE 6
-#define SCORE_TILE 6
-#define STEP_ROWS 4 /* rows whose steps are summed together */
+#define SCORE_TILES 3
 #define STEP_VECTORS 3
 #include "kernel/block_body.h"
 #include "kernel/search_body.h"

@@ -7,8 +7,7 @@
 #include "kernel/vector.h"
 
 #define ROW_TILE 8    /* vectors of a row held in registers, twice */
-#define SCORE_TILE 16 /* noise rows scored together */
-#define STEP_ROWS 4   /* rows whose steps are summed together */
+#define SCORE_TILES 4 /* vectors of scores summed together, for four rows each */
 #define STEP_VECTORS 4
 #include "kernel/block_body.h"
 #include "kernel/search_body.h"

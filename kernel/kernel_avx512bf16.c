@@ -9,8 +9,7 @@
 #include "kernel/vector.h"
 
 #define ROW_TILE 8
-#define SCORE_TILE 16
-#define STEP_ROWS 4 /* rows whose steps are summed together */
+#define SCORE_TILES 4
 #define STEP_VECTORS 4
 #include "kernel/block_body.h"
 #include "kernel/search_body.h"

@@ -7,14 +7,13 @@
 
 #if defined(__aarch64__)
 #define ROW_TILE 8
-#define SCORE_TILE 4
+#define SCORE_TILES 4
 #define STEP_VECTORS 4
 #else
 #define ROW_TILE 6
-#define SCORE_TILE 2
+#define SCORE_TILES 2
 #define STEP_VECTORS 2
 #endif
-#define STEP_ROWS 4
 #include "kernel/block_body.h"
 #include "kernel/search_body.h"
 

@@ -17,12 +17,17 @@ INLINE vec round_row(vec first, vec second) {
     return (vec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
 }
 
-/* Lane i: first[i] and second[i]. */
-INLINE vec round_pairs(vec first, vec second) {
+/* Of two rounded rows: lane i holds numbers i of both, or numbers WIDTH + i. */
+INLINE vec low_pairs(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
-    half both = (half)round_row(first, second);
-    return (vec)SHUFFLE(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11,
-                        27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return (vec)SHUFFLE((half)first, (half)second, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41,
+                        10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47);
+}
+
+INLINE vec high_pairs(vec first, vec second) {
+    typedef int16_t half __attribute__((vector_size(64)));
+    return (vec)SHUFFLE((half)first, (half)second, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55, 24,
+                        56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63);
 }
 #else
 #define DEPTH 1

@@ -193,7 +193,7 @@ static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
     return found != 0;
 }
 
-/* Draws n words. What is known of them is on its way to the caches while the rest is drawn. */
+/* Draws n words. What is known of those that come after them is on its way to the caches. */
 static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids, uint32_t n) {
     uint64_t seen[16] = {0}; /* by the low bits of the id: most words need no search among those drawn before */
     for (uint32_t k = 0; k < n; k++) {
@@ -202,7 +202,8 @@ static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t
             id = noise_next(trainer, lane);
         seen[id / 64 % 16] |= (uint64_t)1 << id % 64;
         ids[k] = id;
-        __builtin_prefetch(&trainer->noise[id]);
+        uint32_t ahead = lane->state.draw + n;
+        __builtin_prefetch(&trainer->noise[lane->draws[ahead < TRAINER_DRAWS ? ahead : TRAINER_DRAWS - 1]]);
     }
 }
 

@@ -1,0 +1,188 @@
+/* The positives as products of matrices: kernels with DEPTH 2, for which a banded product costs less than its pairs one
+ * by one. The contexts of a block are a list of rows, those of each run from left to right; a centre's partners are
+ * neighbours in it, so that its cells lie in a band. Four rows and four centres are the least that is worked on; cells
+ * outside of the band are zero. Part of block_body.h. */
+
+/* The list, the place of each centre in it, and which quads of rows the centres of a tile reach. */
+static void band_open(struct block *b) {
+    struct kernel_workspace *ws = b->ws;
+    uint32_t n = 0;
+    for (uint32_t run = 0; run < b->runs; run++) {
+        uint32_t low = run_low(b, run), high = run_high(b, run), offset = n - low;
+        for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
+            uint32_t self = b->at[t] + offset;
+            b->band_low[t] = self - b->left[t], b->band_high[t] = self + b->right[t], b->band_self[t] = self;
+        }
+        for (uint32_t p = low; p <= high && low < high; p++, n++) {
+            ws->context[n] = b->chunk->output[p];
+            ws->context_shift[n] = b->chunk->shift[p];
+        }
+    }
+    b->contexts = n;
+}
+
+/* CBOW: the only positive of a centre is its own output row. */
+static void band_open_cbow(struct block *b) {
+    struct kernel_workspace *ws = b->ws;
+    for (uint32_t t = 0; t < b->n; t++) {
+        ws->context[t] = b->chunk->output[b->at[t]];
+        ws->context_shift[t] = b->chunk->shift[b->at[t]];
+        b->band_low[t] = b->band_high[t] = t;
+        b->band_self[t] = KERNEL_NO_WORD;
+    }
+    b->contexts = b->n;
+}
+
+/* A centre without positives reaches nothing; four of them lie where those before them end, so that the tiles that reach
+ * a quad are neighbours. */
+static void band_bound(struct block *b) {
+    bool found = false; /* in this tile */
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
+        found = found && t % 4 != 0;
+        bool none = t >= b->n || b->start[t] == b->start[t + 1];
+        struct band_tile *tile = &b->band[t / 4];
+        if (t % 4 == 0)
+            *tile = (struct band_tile){1, 0};
+        if (t % 4 == 0 && t > 0 && tile[-1].low <= tile[-1].high)
+            *tile = (struct band_tile){tile[-1].high, tile[-1].high};
+        if (none) {
+            b->band_low[t] = 1, b->band_high[t] = 0, b->band_self[t] = 0;
+            continue;
+        }
+        if (!found)
+            tile->low = b->band_low[t] / 4;
+        tile->high = b->band_high[t] / 4;
+        found = true;
+    }
+    for (uint32_t i = b->contexts; i % 4 != 0; i++) {
+        b->ws->context[i] = (float *)(uintptr_t)b->chunk->zero; /* only read */
+        b->ws->context_shift[i] = 0;
+    }
+}
+
+/* The tiles of centres [first, end) that reach quad q. */
+INLINE void band_tiles(const struct block *b, uint32_t q, uint32_t *first, uint32_t *end) {
+    *first = *end = 0;
+    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++) {
+        if (b->band[i].low > q || q > b->band[i].high)
+            continue;
+        *first = *end ? *first : i;
+        *end = i + 1;
+    }
+}
+
+INLINE ivec spread_each(const uint32_t *four_of_them) {
+    return (ivec)_mm512_permutexvar_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
+                                          _mm512_castsi128_si512(*(const __m128i *)(const void *)four_of_them));
+}
+
+/* Rounds quad q of the list and scores it by the centres of n tiles from `tile` on. */
+INLINE void band_quad(struct block *b, uint32_t q, uint32_t tile, const int n) {
+    struct kernel_workspace *ws = b->ws;
+    float *to = ws->pair_logit + (size_t)q * CELLS + (size_t)tile * WIDTH;
+    vec s[SCORE_TILES], shift = four_spread(four_load(ws->context_shift + (size_t)q * 4));
+    float *const *list = ws->context + (size_t)q * 4;
+    const float *row[4] = {list[0], list[1], list[2], list[3]};
+    round_and_score(b, row, ws->context_steps + (size_t)q * 4 / DEPTH * b->step->stride, NULL, tile * 4, s, n);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        vec_store(to + i * WIDTH, s[i] - shift);
+}
+
+static void band_score_quad(struct block *b, uint32_t q) {
+    uint32_t first, end;
+    band_tiles(b, q, &first, &end);
+    switch (end - first) {
+    case 1:
+        band_quad(b, q, first, 1);
+        break;
+    case 2:
+        band_quad(b, q, first, 2);
+        break;
+    case 3:
+        band_quad(b, q, first, 3);
+        break;
+    case 4:
+        band_quad(b, q, first, 4);
+        break;
+    }
+}
+
+/* Gradients of the scores, zero outside of the band. A loop of its own: a sigmoid waits for itself, and many at a time
+ * hide that. */
+INLINE void band_gradients(struct block *b, bool logistic) {
+    struct kernel_workspace *ws = b->ws;
+    vec rate_a = vec_set(b->step->rate * b->step->positive_a), rate_b = vec_set(b->step->rate * b->step->positive_b);
+    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++) {
+        struct band_tile tile = b->band[i];
+        ivec low = spread_each(b->band_low + i * 4), high = spread_each(b->band_high + i * 4);
+        ivec self = spread_each(b->band_self + i * 4);
+        for (uint32_t q = tile.low; q <= tile.high; q++) {
+            size_t at = (size_t)q * CELLS + (size_t)i * WIDTH;
+            ivec index = (ivec){0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3} + (int32_t)(q * 4);
+            ivec pairs = (index >= low) & (index <= high) & (index != self);
+            vec g = vec_set(0.0f);
+            if (logistic)
+                g = rate_a - rate_b * vec_sigmoid(vec_load(ws->pair_logit + at));
+            vec_store(ws->pair_g + at, (vec)((ivec)g & pairs));
+        }
+    }
+}
+
+static __attribute__((noinline)) void block_score_positives(struct block *b) {
+    uint32_t ahead = 0;
+    if (b->step->cbow)
+        band_open_cbow(b);
+    else
+        band_open(b);
+    band_bound(b);
+    for (uint32_t q = 0; q * 4 < b->contexts; q++) {
+        for (; !b->step->cbow && ahead < b->n && ahead * b->contexts < (q + 1) * 4 * b->n; ahead++)
+            prefetch_ahead(b, b->chunk->input, b->chunk->output, ahead);
+        band_score_quad(b, q);
+    }
+    band_gradients(b, b->step->loss_kind == KERNEL_LOGISTIC);
+}
+
+/* Their gradients are final. */
+static __attribute__((noinline)) void block_sum_positives(struct block *b) {
+    struct kernel_workspace *ws = b->ws;
+    for (uint32_t q = 0; q * 4 < b->contexts; q++)
+        round_cells(ws->pair_g + (size_t)q * CELLS, ws->pair_g_inputs + (size_t)q * CELLS / DEPTH,
+                    ws->pair_g_rows + (size_t)q * CELLS / DEPTH);
+}
+
+/* sum[r] = the step of centre t + r by its positives. */
+INLINE void positives_of_inputs(const struct block *b, vec sum[STEP_ROWS][STEP_VECTORS], uint32_t t, size_t j,
+                                const int n) {
+    const struct kernel_workspace *ws = b->ws;
+    UNROLL
+    for (int r = 0; r < STEP_ROWS; r++)
+        UNROLL
+    for (int v = 0; v < n; v++)
+        sum[r][v] = vec_set(0.0f);
+    struct band_tile tile = b->band[t / 4];
+    for (uint32_t q = tile.low; q <= tile.high; q++)
+        add_quad_to_inputs(sum, ws->context_steps + (size_t)q * 4 / DEPTH * b->step->stride + j, b->step->stride,
+                           ws->pair_g_inputs + (size_t)q * CELLS / DEPTH + (size_t)t * 4 / DEPTH, n);
+}
+
+/* o_c += sum_t g_tc x_t for the rows of quad q. */
+INLINE void contexts_tile(struct block *b, uint32_t q, uint32_t from, const int n) {
+    const struct kernel_workspace *ws = b->ws;
+    size_t j = (size_t)from * WIDTH;
+    vec sum[STEP_ROWS][STEP_VECTORS];
+    uint32_t first, end;
+    band_tiles(b, q, &first, &end);
+    sum_inputs(b, sum, first * 4, least(end * 4, b->n), ws->pair_g_rows + (size_t)q * CELLS / DEPTH, j, n);
+    UNROLL
+    for (uint32_t r = 0; r < STEP_ROWS; r++)
+        if (q * 4 + r < b->contexts)
+            add_to_row(ws->context[q * 4 + r] + j, sum[r], n);
+}
+
+static __attribute__((noinline)) void block_update_contexts(struct block *b) {
+    for (uint32_t q = 0; q * 4 < b->contexts; q++)
+        FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
+    TILE_SWITCH(contexts_tile, b, q, from, n)
+}

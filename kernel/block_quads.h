@@ -1,0 +1,298 @@
+/* Products of matrices in quads. A vector is cut into fours of lanes, one for each of TILE centres; a score is summed in
+ * the four of its centre, against four lanes of a row that are broadcast, and four rows' sums end in one vector: lane r
+ * of four i belongs to row r and centre i. So a table of cells, a cell for each row and centre, is
+ * [rows / 4][16 centres][4 rows] at any WIDTH. Fewer shuffles than a transpose of the inputs, and a broadcast serves
+ * several vectors where a broadcast of single numbers would take more loads than the products have cycles. Part of
+ * block_body.h. */
+
+#if WIDTH == 4
+#define LOW_SINGLES(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
+#define HIGH_SINGLES(a, b) SHUFFLE(a, b, 2, 6, 3, 7)
+#define LOW_PAIRS(a, b) SHUFFLE(a, b, 0, 1, 4, 5)
+#define HIGH_PAIRS(a, b) SHUFFLE(a, b, 2, 3, 6, 7)
+#elif WIDTH == 8
+#define LOW_SINGLES(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define HIGH_SINGLES(a, b) SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define LOW_PAIRS(a, b) SHUFFLE(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define HIGH_PAIRS(a, b) SHUFFLE(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#define EVEN_FOURS(a, b) SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define ODD_FOURS(a, b) SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#else
+#define LOW_SINGLES(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define HIGH_SINGLES(a, b) SHUFFLE(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define LOW_PAIRS(a, b) SHUFFLE(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HIGH_PAIRS(a, b) SHUFFLE(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define EVEN_FOURS(a, b) SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define ODD_FOURS(a, b) SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+#endif
+
+typedef float four __attribute__((vector_size(16), may_alias));
+
+INLINE four four_load(const float *p) {
+    four v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void four_store(float *p, four v) {
+    memcpy(p, &v, sizeof v);
+}
+
+/* The same in every four of a vector. */
+INLINE vec four_spread(four v) {
+#if WIDTH == 16
+    return (vec)_mm512_broadcast_f32x4((__m128)v);
+#elif WIDTH == 8
+    return SHUFFLE(v, v, 0, 1, 2, 3, 0, 1, 2, 3);
+#else
+    return v;
+#endif
+}
+
+INLINE vec four_spread_at(const float *p) {
+#if WIDTH == 8
+    return (vec)_mm256_broadcast_ps((const __m128 *)(const void *)p); /* gcc 12 makes a shuffle of the other form */
+#else
+    return four_spread(four_load(p));
+#endif
+}
+
+/* Lane r: the sum of lanes r of all fours. */
+INLINE four four_fold(vec v) {
+#if WIDTH == 16
+    typedef float eight __attribute__((vector_size(32)));
+    eight half = SHUFFLE(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + SHUFFLE(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    return SHUFFLE(half, half, 0, 1, 2, 3) + SHUFFLE(half, half, 4, 5, 6, 7);
+#elif WIDTH == 8
+    return SHUFFLE(v, v, 0, 1, 2, 3) + SHUFFLE(v, v, 4, 5, 6, 7);
+#else
+    return v;
+#endif
+}
+
+/* Lane r of each four: the sum of that four of v[r]. */
+INLINE vec four_sums(const vec v[4]) {
+    vec a = LOW_SINGLES(v[0], v[1]) + HIGH_SINGLES(v[0], v[1]);
+    vec b = LOW_SINGLES(v[2], v[3]) + HIGH_SINGLES(v[2], v[3]);
+    return LOW_PAIRS(a, b) + HIGH_PAIRS(a, b);
+}
+
+/* ---- operands --------------------------------------------------------------------------------------------------- */
+
+/* Vector `v` of the operand that a row of floats becomes. */
+INLINE vec operand_row(const float *row, uint32_t v, uint32_t vectors) {
+#if DEPTH == 1
+    (void)vectors;
+    return row_load(row + v * WIDTH);
+#else
+    const float *two = row + v * 2 * WIDTH;
+    return round_row(row_load(two), 2 * v + 1 < vectors ? row_load(two + WIDTH) : vec_set(0.0f));
+#endif
+}
+
+/* Four i of v[q] becomes four q of v[i]. */
+INLINE void exchange_fours(vec v[TILE]) {
+#if WIDTH == 16
+    vec even_low = EVEN_FOURS(v[0], v[1]), even_high = EVEN_FOURS(v[2], v[3]);
+    vec odd_low = ODD_FOURS(v[0], v[1]), odd_high = ODD_FOURS(v[2], v[3]);
+    v[0] = EVEN_FOURS(even_low, even_high), v[2] = ODD_FOURS(even_low, even_high);
+    v[1] = EVEN_FOURS(odd_low, odd_high), v[3] = ODD_FOURS(odd_low, odd_high);
+#elif WIDTH == 8
+    vec even = EVEN_FOURS(v[0], v[1]);
+    v[1] = ODD_FOURS(v[0], v[1]);
+    v[0] = even;
+#else
+    (void)v;
+#endif
+}
+
+/* The input vectors as operands. */
+static __attribute__((noinline)) void block_gather_inputs(struct block *b) {
+    struct kernel_workspace *ws = b->ws;
+    for (uint32_t i = 0; i * WIDTH < ws->depth; i++)
+        for (uint32_t t = 0; t < KERNEL_BLOCK; t += TILE) {
+            vec v[TILE];
+            UNROLL
+            for (uint32_t c = 0; c < TILE; c++)
+                v[c] = operand_row(b->x[t + c], i, ws->vectors);
+#if DEPTH == 2
+            float *pairs = ws->x_steps + t / 2 * b->step->stride + (size_t)i * 2 * WIDTH;
+            UNROLL
+            for (uint32_t c = 0; c < TILE; c += 2, pairs += b->step->stride) {
+                vec_store(pairs, low_pairs(v[c], v[c + 1]));
+                if (2 * i + 1 < ws->vectors)
+                    vec_store(pairs + WIDTH, high_pairs(v[c], v[c + 1]));
+            }
+#endif
+            exchange_fours(v);
+            float *to = ws->x_quads + (size_t)i * TILE * CELLS + (size_t)t * 4;
+            UNROLL
+            for (int c = 0; c < TILE; c++)
+                vec_store(to + c * CELLS, v[c]);
+        }
+}
+
+/* Gradients of four rows and all centres as operands: for the steps of the inputs, [16 centres][4 / DEPTH], and of the
+ * rows, [16 / DEPTH][4]. With DEPTH 1 they are the cells themselves. */
+INLINE void round_cells(const float *g, float *for_inputs, float *for_rows) {
+#if DEPTH == 1
+    (void)g, (void)for_inputs, (void)for_rows;
+#else
+    typedef int16_t half __attribute__((vector_size(32), may_alias));
+    UNROLL
+    for (int i = 0; i < TILES; i++) {
+        half v = (half)_mm512_cvtneps_pbh((__m512)vec_load(g + i * WIDTH));
+        *(half *)(void *)(for_inputs + i * WIDTH / 2) = v;
+        *(half *)(void *)(for_rows + i * WIDTH / 2) =
+            SHUFFLE(v, v, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
+    }
+#endif
+}
+
+/* ---- scores ----------------------------------------------------------------------------------------------------- */
+
+#if DEPTH == 1
+/* Four operand rows against the centres of n vectors from centre t on. */
+INLINE void score_quad(const struct block *b, const float *row, uint32_t t, vec *scores, const int n) {
+    size_t stride = b->step->stride;
+    const float *x = b->ws->x_quads + (size_t)t * 4;
+    vec sum[SCORE_TILES][4];
+    UNROLL
+    for (int i = 0; i < n; i++)
+        UNROLL
+    for (int r = 0; r < 4; r++)
+        sum[i][r] = vec_set(0.0f);
+    for (uint32_t q = 0; q < b->ws->quads; q++, x += CELLS, row += 4) {
+        vec column[SCORE_TILES];
+        UNROLL
+        for (int i = 0; i < n; i++)
+            column[i] = row_load(x + i * WIDTH); /* opaque: else it is loaded again for each product */
+        UNROLL
+        for (int r = 0; r < 4; r++) {
+            vec value = four_spread_at(row + (size_t)r * stride);
+            UNROLL
+            for (int i = 0; i < n; i++)
+                sum[i][r] = multiply_add(sum[i][r], column[i], value);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < n; i++)
+        scores[i] = four_sums(sum[i]);
+}
+#else
+INLINE vec nth_four(vec v, int n) {
+    return n == 0   ? (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0x00)
+           : n == 1 ? (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0x55)
+           : n == 2 ? (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0xaa)
+                    : (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0xff);
+}
+
+/* Rounds four rows and scores them by the centres of n vectors from centre t on, in one pass. steps: [2][stride] pairs
+ * of rows, for the inputs' steps. square: NULL, or lane r of all fours becomes a part of |row r|^2, the bias left out. */
+INLINE void round_and_score(const struct block *b, const float *const *row, float *steps, vec *square, uint32_t t,
+                            vec *scores, const int n) {
+    const struct kernel_workspace *ws = b->ws;
+    const float *x = ws->x_quads + (size_t)t * 4;
+    vec sum[SCORE_TILES][4], squares[4];
+    UNROLL
+    for (int r = 0; r < 4; r++) {
+        squares[r] = vec_set(0.0f);
+        UNROLL
+        for (int i = 0; i < n; i++)
+            sum[i][r] = vec_set(0.0f);
+    }
+    for (uint32_t v = 0, left = ws->quads; v < ws->vectors; v += 2, x += 4 * CELLS, left -= 4) {
+        vec o[4];
+        UNROLL
+        for (int r = 0; r < 4; r++)
+            o[r] = operand_row(row[r], v / 2, ws->vectors);
+        UNROLL
+        for (int r = 0; r < 4; r += 2) {
+            float *pairs = steps + (size_t)r / 2 * b->step->stride + (size_t)v * WIDTH;
+            vec_store(pairs, low_pairs(o[r], o[r + 1]));
+            if (v + 1 < ws->vectors)
+                vec_store(pairs + WIDTH, high_pairs(o[r], o[r + 1]));
+        }
+        UNROLL
+        for (int q = 0; q < 4; q++) {
+            vec value[4];
+            UNROLL
+            for (int r = 0; r < 4; r++)
+                value[r] = nth_four(o[r], q);
+            UNROLL
+            for (int i = 0; i < n; i++) {
+                vec column = row_load(x + (size_t)q * CELLS + i * WIDTH); /* opaque, as above */
+                UNROLL
+                for (int r = 0; r < 4; r++)
+                    sum[i][r] = multiply_add(sum[i][r], column, value[r]);
+            }
+            if ((uint32_t)q + 1 == left)
+                break;
+        }
+        if (square && v + 2 >= ws->vectors) {
+            ivec mask = last_operand_mask(b);
+            UNROLL
+            for (int r = 0; r < 4; r++)
+                o[r] = (vec)((ivec)o[r] & mask);
+        }
+        UNROLL
+        for (int r = 0; square && r < 4; r++)
+            squares[r] = multiply_add(squares[r], o[r], o[r]);
+    }
+    if (square)
+        *square = four_sums(squares);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        scores[i] = four_sums(sum[i]);
+}
+#endif
+
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
+
+/* sum[r] += the steps of centres t + r by four rows: `rows` operands, g their gradients for the centres from t on. */
+INLINE void add_quad_to_inputs(vec sum[STEP_ROWS][STEP_VECTORS], const float *rows, size_t stride, const float *g,
+                               const int n) {
+    UNROLL
+    for (int q = 0; q < 4 / DEPTH; q++) {
+        vec row[STEP_VECTORS];
+        UNROLL
+        for (int v = 0; v < n; v++)
+            row[v] = vec_load(rows + (size_t)q * stride + v * WIDTH);
+        UNROLL
+        for (int r = 0; r < STEP_ROWS; r++) {
+            vec weight = vec_set(g[r * (4 / DEPTH) + q]);
+            UNROLL
+            for (int v = 0; v < n; v++)
+                sum[r][v] = multiply_add(sum[r][v], weight, row[v]);
+        }
+    }
+}
+
+/* What the step of a row sums over: input vector t, or with DEPTH 2 the pair of t and t + 1. */
+INLINE const float *input_operand(const struct block *b, uint32_t t) {
+    return DEPTH == 1 ? b->x[t] : b->ws->x_steps + t / DEPTH * b->step->stride;
+}
+
+/* sum[r] = the steps of four rows by the centres [t, end), n vectors from float j on; g: theirs, for all centres. */
+INLINE void sum_inputs(const struct block *b, vec sum[STEP_ROWS][STEP_VECTORS], uint32_t t, uint32_t end,
+                       const float *g, size_t j, const int n) {
+    UNROLL
+    for (int r = 0; r < STEP_ROWS; r++)
+        UNROLL
+    for (int v = 0; v < n; v++)
+        sum[r][v] = vec_set(0.0f);
+    for (; t < end; t += DEPTH) {
+        const float *x = input_operand(b, t) + j, *weights = g + (size_t)t / DEPTH * 4;
+        vec row[STEP_VECTORS];
+        UNROLL
+        for (int v = 0; v < n; v++)
+            row[v] = row_load(x + v * WIDTH);
+        UNROLL
+        for (int r = 0; r < STEP_ROWS; r++) {
+            vec weight = vec_set(weights[r]);
+            UNROLL
+            for (int v = 0; v < n; v++)
+                sum[r][v] = multiply_add(sum[r][v], weight, row[v]);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+/* Which words stand near which centres, and loops over their rows. Part of block_body.h. */
+
+/* ---- runs and their partners ------------------------------------------------------------------------------------- */
+
+/* A centre at position i and a context word at p are a pair when 0 < |i - p| <= window, both in one run's reach. Two
+ * neighbours i and i + 1 have nearly the same partners: first has those from low[0] to high[0], second those from
+ * low[1] to high[1], each 0 or 1 further. */
+struct partners {
+    uint32_t low[2], high[2];
+};
+
+/* The centres of a run that have position c as a context word, and those of c + 1. */
+INLINE struct partners context_partners(const struct block *b, uint32_t run, uint32_t c) {
+    uint32_t low = b->at[b->run[run]], high = b->at[b->run[run + 1] - 1], window = b->window;
+    return (struct partners){{most(low + window, c) - window, most(low + window, c + 1) - window},
+                             {least(high, c + window), least(high, c + 1 + window)}};
+}
+
+/* Positions [low, high] that the windows of a run reach. */
+INLINE uint32_t run_low(const struct block *b, uint32_t run) {
+    uint32_t first = b->run[run];
+    return b->at[first] - b->left[first];
+}
+
+INLINE uint32_t run_high(const struct block *b, uint32_t run) {
+    uint32_t last = b->run[run + 1] - 1;
+    return b->at[last] + b->right[last];
+}
+
+/* A stage that takes one run after the other, a piece of its rows at a time. */
+#define RUN_STAGE(name, piece)                                    \
+    static __attribute__((noinline)) void name(struct block *b) { \
+        for (uint32_t run = 0; run < b->runs; run++)              \
+            FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from) \
+        PIECE_SWITCH(piece, b, run, from, n)                      \
+    }
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+/* sum += g row */
+INLINE void add_row(vec *sum, const float *row, float g, const int n) {
+    vec weight = vec_set(g);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        sum[i] += weight * row_load(row + i * WIDTH);
+}
+
+INLINE void add_to_row(float *row, const vec *sum, const int n) {
+    UNROLL
+    for (int i = 0; i < n; i++)
+        row_store(row + i * WIDTH, row_load(row + i * WIDTH) + sum[i]);
+}
+
+/* Rows of the block after this one, two for each centre: spread over the work, where a burst would wait. Its noise rows
+ * are fetched by block_update_noise. */
+INLINE void prefetch_ahead(const struct block *b, float *const *centre, float *const *context, uint32_t t) {
+    uint32_t at = b->at[t] + KERNEL_BLOCK;
+    if (at + b->step->window >= b->chunk->length)
+        return;
+    PREFETCH_ROW(centre[at], b->step->stride);
+    PREFETCH_ROW(context[at + b->step->window], b->step->stride);
+}
