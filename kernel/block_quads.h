@@ -249,15 +249,21 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */
 
+#if DEPTH == 1 /* unrolled, all four rows are loaded at once and the registers do not reach */
+#define ROWS_OF_QUAD ROLL
+#else
+#define ROWS_OF_QUAD UNROLL
+#endif
+
 /* sum[r] += the steps of centres t + r by four rows: `rows` operands, g their gradients for the centres from t on. */
 INLINE void add_quad_to_inputs(vec sum[STEP_ROWS][STEP_VECTORS], const float *rows, size_t stride, const float *g,
                                const int n) {
-    UNROLL
+    ROWS_OF_QUAD
     for (int q = 0; q < 4 / DEPTH; q++) {
         vec row[STEP_VECTORS];
         UNROLL
         for (int v = 0; v < n; v++)
-            row[v] = vec_load(rows + (size_t)q * stride + v * WIDTH);
+            row[v] = row_load(rows + (size_t)q * stride + v * WIDTH); /* opaque, as above */
         UNROLL
         for (int r = 0; r < STEP_ROWS; r++) {
             vec weight = vec_set(g[r * (4 / DEPTH) + q]);
