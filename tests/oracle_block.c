@@ -27,12 +27,6 @@ static double dot(const double *a, const double *b, size_t n) {
     return sum;
 }
 
-/* y += g x */
-static void add_scaled(double *y, const double *x, size_t n, double g) {
-    for (size_t i = 0; i < n; i++)
-        y[i] += g * x[i];
-}
-
 static double round_bfloat16(double x) {
     float value = (float)x;
     uint32_t bits;
@@ -46,6 +40,20 @@ static double operand(const struct oracle_block *b, double x) {
     return b->bfloat16 ? round_bfloat16(x) : x;
 }
 
+/* <x, row>, x an operand already */
+static double product(const struct oracle_block *b, const double *x, const double *row, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * operand(b, row[i]);
+    return sum;
+}
+
+/* y += scale g x, g and x operands */
+static void add_product(const struct oracle_block *b, double *y, const double *x, size_t n, double g, double scale) {
+    for (size_t i = 0; i < n; i++)
+        y[i] += scale * operand(b, g) * operand(b, x[i]);
+}
+
 static double noise_weight(const struct oracle_block *b, size_t k) {
     return b->noise_weight * (b->weight ? b->weight[k] : 1);
 }
@@ -55,7 +63,8 @@ static double *output_row(const struct step *s, uint32_t id) {
 }
 
 static double positive_score(const struct step *s, size_t t, uint32_t id) {
-    return dot(s->x + t * s->width, output_row(s, id), s->width) - (s->b->true_shift ? s->b->true_shift[id] : 0);
+    double shift = s->b->true_shift ? s->b->true_shift[id] : 0;
+    return product(s->b, s->rounded_x + t * s->width, output_row(s, id), s->width) - shift;
 }
 
 static void rows_copy(struct step *s) {
@@ -142,14 +151,14 @@ static void positives_sum(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
-            add_scaled(s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p]);
+            add_product(b, s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p], 1);
 }
 
 static void positives_update(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
-            add_scaled(output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p]);
+            add_product(b, output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p], 1);
 }
 
 /* min(1, bound / curvature), one for a curvature of zero. */
@@ -161,7 +170,7 @@ static void noise_update(struct step *s, size_t low, size_t high, double *scales
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t k = low; k < high; k++)
-            add_scaled(s->d + t * b->dim, s->rounded_o + k * s->width, b->dim, operand(b, s->cells[t * b->k + k]));
+            add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k], 1);
     for (size_t k = low; k < high; k++) {
         double curvature = 0;
         for (size_t t = 0; t < b->n; t++) {
@@ -170,8 +179,7 @@ static void noise_update(struct step *s, size_t low, size_t high, double *scales
         }
         double scale = guard_scale(b, b->guard_output, curvature * (b->repeat ? b->repeat[k] : 1));
         for (size_t t = 0; t < b->n; t++)
-            add_scaled(output_row(s, b->noise[k]), s->rounded_x + t * s->width, s->width,
-                       scale * operand(b, s->cells[t * b->k + k]));
+            add_product(b, output_row(s, b->noise[k]), s->x + t * s->width, s->width, s->cells[t * b->k + k], scale);
         if (scales)
             scales[b->n + k] = scale;
     }
@@ -182,11 +190,12 @@ static void inputs_update(struct step *s, double *scales) {
     for (size_t t = 0; t < b->n; t++) {
         double curvature = 0;
         for (size_t k = 0; k < b->k; k++) {
-            const double *o = s->o + k * s->width;
+            const double *o = s->rounded_o + k * s->width;
             curvature -= s->cells[t * b->k + k] * dot(o, o, b->dim);
         }
         double scale = guard_scale(b, b->guard_input, curvature * s->copies[t]);
-        add_scaled(b->input + b->centres[t] * b->dim, s->d + t * b->dim, b->dim, b->input_rate * scale);
+        for (size_t i = 0; i < b->dim; i++)
+            b->input[b->centres[t] * b->dim + i] += b->input_rate * scale * s->d[t * b->dim + i];
         if (scales)
             scales[t] = scale;
     }
@@ -240,7 +249,7 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
     }
     double most = fmax(largest(s.x, b->n * width), largest(s.o, b->k * width));
     if (b->largest)
-        *b->largest = largest(s.cells, b->n * b->k) * most;
+        *b->largest = fmax(largest(s.cells, b->n * b->k), largest(s.g, b->starts[b->n])) * most;
     positives_update(&s);
     inputs_update(&s, scales);
     double *const rooms[] = {s.x, s.o, s.rounded_x, s.rounded_o, s.d, s.g, s.cells, s.scores, s.copies, s.discount};

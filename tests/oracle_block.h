@@ -33,11 +33,10 @@ struct oracle_block {
     double guard_repeat, guard_output, guard_input; /* 2, 4, 2 */
     const double *repeat;                           /* [k] 1 + K q_k of the guard; NULL: ones, as for unique draws */
     const double *weight;                           /* [k] importance of the noise words; NULL: ones */
-    /* Operands of the products with noise words (x_t, o_k and G_tk; not the guard's |o_k|^2) are rounded to bfloat16.
-     */
+    /* Operands of products (x_t, o_p, o_k, g_tp and G_tk, the rows of the guard's squares) are rounded to bfloat16. */
     bool bfloat16;
     size_t batch;    /* 0: all noise words at once; the softmax always */
-    double *largest; /* when not NULL: max |G_tk| times max(|x|, |o|), what a rounding the other way may change at most,
+    double *largest; /* when not NULL: max(|g_tp|, |G_tk|) times max(|x|, |o_k|), what a rounding the other way may change at most,
                         times 2^-8 */
 };
 

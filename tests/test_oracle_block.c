@@ -240,7 +240,7 @@ static void operands_are_rounded(void **state) {
     (void)state;
     static const uint32_t centre[] = {0}, positive[] = {1}, negative[] = {0};
     static const size_t start[] = {0, 1};
-    double input[] = {1 + 0x1p-8}, output[] = {1 + 0x1.8p-8, 0}, largest;
+    double input[] = {1 + 0x1p-8}, output[] = {1 + 0x1.8p-8, 1 + 0x1.8p-8}, largest;
     const struct oracle_block block = {.objective = ORACLE_NCE,
                                        .dim = 1,
                                        .input = input,
@@ -260,10 +260,11 @@ static void operands_are_rounded(void **state) {
                                        .largest = &largest};
     oracle_block_step(&block, NULL);
     double x = 1, o = 1 + 0x1p-7, g = oracle_sigmoid(x * o), rounded = round(g * 256) / 256; /* g in [1/2, 1) */
+    double raise = round((1 - g) * 512) / 512;                                               /* in [1/4, 1/2) */
     assert_near(largest, g * (1 + 0x1.8p-8));
     assert_near(output[0], 1 + 0x1.8p-8 - rounded * x);
-    assert_near(input[0], 1 + 0x1p-8 - rounded * o);
-    assert_near(output[1], 0.5 * (1 + 0x1p-8));
+    assert_near(input[0], 1 + 0x1p-8 - rounded * o + raise * o);
+    assert_near(output[1], 1 + 0x1.8p-8 + raise * x);
 }
 
 /* One word is the centre three times, with one positive each; the bias counts in |x|^2 and not in |o|^2. */
