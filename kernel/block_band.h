@@ -112,7 +112,8 @@ static void band_score_quad(struct block *b, uint32_t q) {
  * hide that. */
 INLINE void band_gradients(struct block *b, bool logistic) {
     struct kernel_workspace *ws = b->ws;
-    vec rate_a = vec_set(b->step->rate * b->step->positive_a), rate_b = vec_set(b->step->rate * b->step->positive_b);
+    vec rate_b = vec_set(b->step->rate * b->step->positive_b); /* A - B sigmoid(s) = A - B + B sigmoid(-s) */
+    vec rest = vec_set(b->step->rate * (b->step->positive_a - b->step->positive_b));
     for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++) {
         struct band_tile tile = b->band[i];
         ivec low = spread_each(b->band_low + i * 4), high = spread_each(b->band_high + i * 4);
@@ -123,7 +124,7 @@ INLINE void band_gradients(struct block *b, bool logistic) {
             ivec pairs = (index >= low) & (index <= high) & (index != self);
             vec g = vec_set(0.0f);
             if (logistic)
-                g = rate_a - rate_b * vec_sigmoid(vec_load(ws->pair_logit + at));
+                g = rest + rate_b * gradient_sigmoid(-vec_load(ws->pair_logit + at));
             vec_store(ws->pair_g + at, (vec)((ivec)g & pairs));
         }
     }

@@ -71,18 +71,17 @@ static void block_softmax(struct block *b) {
 /* A cell counts C_t minus the positives of t that its noise word is. */
 static void block_remove_hits(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++) {
-        uint32_t positives = b->start[t + 1] - b->start[t];
+        uint32_t hits[KERNEL_NOISE_BATCH] = {0}, positives = b->start[t + 1] - b->start[t];
+        bool any = false;
         for (uint32_t i = 0; i < positives; i++) {
             uint32_t word = pair_word(b, t, i);
-            if (!noise_holds(b, word))
-                continue;
-            float whole = b->weight[t] / (float)positives; /* of one positive */
-            for (uint32_t k = b->low; k < b->high; k++) {
-                size_t cell = cell_at(k, t);
-                if (b->noise->ids[k] == word)
-                    b->ws->g[cell] -= whole * b->noise->weight[k] / (1.0f + expf(-b->ws->logit[cell]));
-            }
+            bool hit = noise_holds(b, word);
+            for (uint32_t k = b->low; hit && k < b->high; k++)
+                hits[k - b->low] += b->noise->ids[k] == word;
+            any |= hit;
         }
+        for (uint32_t k = b->low; any && k < b->high; k++)
+            b->ws->g[cell_at(k, t)] *= (float)(positives - hits[k - b->low]) / (float)positives;
     }
 }
 

@@ -42,7 +42,7 @@ INLINE void noise_gradients(struct block *b, uint32_t k, uint32_t t, vec *s, con
         if (b->want_logits)
             vec_store(ws->logit + at, s[i]);
         if (logistic)
-            vec_store(ws->g + at, weight * vec_load(b->weight_each + lane) * vec_sigmoid(s[i]));
+            vec_store(ws->g + at, weight * vec_load(b->weight_each + lane) * gradient_sigmoid(s[i]));
     }
 }
 

@@ -17,6 +17,18 @@ INLINE vec round_row(vec first, vec second) {
     return (vec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
 }
 
+/* For gradients that are rounded next: relative error 2^-12, half the instructions. 2^f on [0, 1] by its minimax
+ * polynomial of degree 3, error 2^-13.7; VSCALEF takes the floor of the exponent by itself. */
+INLINE vec gradient_sigmoid(vec x) {
+    vec t = x * vec_set(-1.44269504f);
+    vec f = (vec)_mm512_reduce_ps((__m512)t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    vec p = vec_set(7.802452147e-2f) * f + vec_set(2.260671556e-1f);
+    p = p * f + vec_set(6.958335638e-1f);
+    p = p * f + vec_set(9.999251962e-1f);
+    vec e = (vec)_mm512_scalef_ps((__m512)p, (__m512)t);
+    return (vec)_mm512_rcp14_ps((__m512)(vec_set(1.0f) + e));
+}
+
 /* Of two rounded rows: lane i holds numbers i of both, or numbers WIDTH + i. */
 INLINE vec low_pairs(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
@@ -34,6 +46,10 @@ INLINE vec high_pairs(vec first, vec second) {
 
 INLINE vec multiply_add(vec sum, vec a, vec b) {
     return sum + a * b;
+}
+
+INLINE vec gradient_sigmoid(vec x) {
+    return vec_sigmoid(x);
 }
 #endif
 

@@ -11,7 +11,7 @@ struct step {
     size_t width;                  /* of an output row */
     double *x, *o;                 /* X [n, width], the constant 1 of the bias included; O [k, width] */
     double *rounded_x, *rounded_o; /* the same as operands of products: rounded or not */
-    double *d;                     /* D [n, dim] */
+    double *d, *d_mass;            /* D [n, dim]; [n] as input_mass, before rate and guard */
     double *g;                     /* g of each positive */
     double *cells;                 /* G [n, k] */
     double *scores;                /* [n, k] noise scores */
@@ -48,10 +48,24 @@ static double product(const struct oracle_block *b, const double *x, const doubl
     return sum;
 }
 
-/* y += scale g x, g and x operands */
-static void add_product(const struct oracle_block *b, double *y, const double *x, size_t n, double g, double scale) {
+static double largest(const double *values, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, fabs(values[i]));
+    return most;
+}
+
+/* y += scale g x, g and x operands; mass: of y, or NULL */
+static void add_product(const struct oracle_block *b, double *y, const double *x, size_t n, double g, double scale,
+                        double *mass) {
     for (size_t i = 0; i < n; i++)
         y[i] += scale * operand(b, g) * operand(b, x[i]);
+    if (mass)
+        *mass += scale * fabs(g) * largest(x, n);
+}
+
+static double *output_mass(const struct oracle_block *b, uint32_t id) {
+    return b->output_mass ? b->output_mass + id : NULL;
 }
 
 static double noise_weight(const struct oracle_block *b, size_t k) {
@@ -151,14 +165,16 @@ static void positives_sum(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
-            add_product(b, s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p], 1);
+            add_product(b, s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p], 1,
+                        s->d_mass + t);
 }
 
 static void positives_update(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
-            add_product(b, output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p], 1);
+            add_product(b, output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p], 1,
+                        output_mass(b, b->positives[p]));
 }
 
 /* min(1, bound / curvature), one for a curvature of zero. */
@@ -170,7 +186,8 @@ static void noise_update(struct step *s, size_t low, size_t high, double *scales
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t k = low; k < high; k++)
-            add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k], 1);
+            add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k], 1,
+                        s->d_mass + t);
     for (size_t k = low; k < high; k++) {
         double curvature = 0;
         for (size_t t = 0; t < b->n; t++) {
@@ -179,7 +196,8 @@ static void noise_update(struct step *s, size_t low, size_t high, double *scales
         }
         double scale = guard_scale(b, b->guard_output, curvature * (b->repeat ? b->repeat[k] : 1));
         for (size_t t = 0; t < b->n; t++)
-            add_product(b, output_row(s, b->noise[k]), s->x + t * s->width, s->width, s->cells[t * b->k + k], scale);
+            add_product(b, output_row(s, b->noise[k]), s->x + t * s->width, s->width, s->cells[t * b->k + k], scale,
+                        output_mass(b, b->noise[k]));
         if (scales)
             scales[b->n + k] = scale;
     }
@@ -196,16 +214,11 @@ static void inputs_update(struct step *s, double *scales) {
         double scale = guard_scale(b, b->guard_input, curvature * s->copies[t]);
         for (size_t i = 0; i < b->dim; i++)
             b->input[b->centres[t] * b->dim + i] += b->input_rate * scale * s->d[t * b->dim + i];
+        if (b->input_mass)
+            b->input_mass[b->centres[t]] += b->input_rate * scale * s->d_mass[t];
         if (scales)
             scales[t] = scale;
     }
-}
-
-static double largest(const double *values, size_t n) {
-    double most = 0;
-    for (size_t i = 0; i < n; i++)
-        most = fmax(most, fabs(values[i]));
-    return most;
 }
 
 static double *zeros(size_t n) {
@@ -223,6 +236,7 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
     s.rounded_x = zeros(b->n * width);
     s.rounded_o = zeros(b->k * width);
     s.d = zeros(b->n * b->dim);
+    s.d_mass = zeros(b->n);
     s.g = zeros(b->starts[b->n]);
     s.cells = zeros(b->n * b->k);
     s.scores = zeros(b->n * b->k);
@@ -247,12 +261,9 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
             logistic_cells(&s, t, low, high);
         noise_update(&s, low, high, scales);
     }
-    double most = fmax(largest(s.x, b->n * width), largest(s.o, b->k * width));
-    if (b->largest)
-        *b->largest = fmax(largest(s.cells, b->n * b->k), largest(s.g, b->starts[b->n])) * most;
     positives_update(&s);
     inputs_update(&s, scales);
-    double *const rooms[] = {s.x, s.o, s.rounded_x, s.rounded_o, s.d, s.g, s.cells, s.scores, s.copies, s.discount};
+    double *const rooms[] = {s.x, s.o, s.rounded_x, s.rounded_o, s.d, s.d_mass, s.g, s.cells, s.scores, s.copies, s.discount};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         free(rooms[i]);
     return s.loss;

@@ -35,9 +35,10 @@ struct oracle_block {
     const double *weight;                           /* [k] importance of the noise words; NULL: ones */
     /* Operands of products (x_t, o_p, o_k, g_tp and G_tk, the rows of the guard's squares) are rounded to bfloat16. */
     bool bfloat16;
-    size_t batch;    /* 0: all noise words at once; the softmax always */
-    double *largest; /* when not NULL: max(|g_tp|, |G_tk|) times max(|x|, |o_k|), what a rounding the other way may change at most,
-                        times 2^-8 */
+    size_t batch; /* 0: all noise words at once; the softmax always */
+    /* [rows of input], [output rows]; NULL when not wanted: adds the sum of |g| max |x| over the products that make up a
+     * row's step. An operand rounded the other way may change the step by 2^-7 of that at most. */
+    double *input_mass, *output_mass;
 };
 
 /* Changes input and output. Returns the loss of the block before the step, summed over positives, the guard's discount

@@ -240,7 +240,8 @@ static void operands_are_rounded(void **state) {
     (void)state;
     static const uint32_t centre[] = {0}, positive[] = {1}, negative[] = {0};
     static const size_t start[] = {0, 1};
-    double input[] = {1 + 0x1p-8}, output[] = {1 + 0x1.8p-8, 1 + 0x1.8p-8}, largest;
+    double input[] = {1 + 0x1p-8}, output[] = {1 + 0x1.8p-8, 1 + 0x1.8p-8};
+    double input_mass[1] = {0}, output_mass[2] = {0};
     const struct oracle_block block = {.objective = ORACLE_NCE,
                                        .dim = 1,
                                        .input = input,
@@ -257,11 +258,14 @@ static void operands_are_rounded(void **state) {
                                        .positive_b = 1,
                                        .noise_weight = 1,
                                        .bfloat16 = true,
-                                       .largest = &largest};
+                                       .input_mass = input_mass,
+                                       .output_mass = output_mass};
     oracle_block_step(&block, NULL);
     double x = 1, o = 1 + 0x1p-7, g = oracle_sigmoid(x * o), rounded = round(g * 256) / 256; /* g in [1/2, 1) */
     double raise = round((1 - g) * 512) / 512;                                               /* in [1/4, 1/2) */
-    assert_near(largest, g * (1 + 0x1.8p-8));
+    assert_near(input_mass[0], (g + 1 - g) * (1 + 0x1.8p-8));
+    assert_near(output_mass[0], g * (1 + 0x1p-8));
+    assert_near(output_mass[1], (1 - g) * (1 + 0x1p-8));
     assert_near(output[0], 1 + 0x1.8p-8 - rounded * x);
     assert_near(input[0], 1 + 0x1p-8 - rounded * o + raise * o);
     assert_near(output[1], 1 + 0x1.8p-8 + raise * x);
