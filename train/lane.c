@@ -4,6 +4,7 @@
 
 #include "train/trainer.h"
 
+#define UNIQUE_BITS 1024
 #define PACK_AHEAD 16 /* words whose facts are fetched before they are packed */
 
 static void *aligned_zeros(size_t bytes) {
@@ -193,18 +194,36 @@ static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
     return found != 0;
 }
 
-/* Draws n words. What is known of those that come after them is on its way to the caches. */
-static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids, uint32_t n) {
-    uint64_t seen[16] = {0}; /* by the low bits of the id: most words need no search among those drawn before */
-    for (uint32_t k = 0; k < n; k++) {
-        uint32_t id = noise_next(trainer, lane);
-        while (trainer->unique && (seen[id / 64 % 16] >> id % 64 & 1) != 0 && noise_drawn(ids, k, id))
-            id = noise_next(trainer, lane);
-        seen[id / 64 % 16] |= (uint64_t)1 << id % 64;
+/* The next id; what is known of the word n draws on is on its way to the caches. */
+static inline uint32_t noise_take(const struct trainer *trainer, struct lane *lane, uint32_t n) {
+    uint32_t id = noise_next(trainer, lane), ahead = lane->state.draw + n;
+    __builtin_prefetch(&trainer->noise[lane->draws[ahead < TRAINER_DRAWS ? ahead : TRAINER_DRAWS - 1]]);
+    return id;
+}
+
+/* Different ids. Words drawn before are known by a bit each: below UNIQUE_BITS by one of their own, for they come again
+ * so often that no branch could be foreseen; the others share bits, and are looked up when theirs is set. */
+static void noise_unique_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids, uint32_t n) {
+    uint64_t seen[2 * UNIQUE_BITS / 64] = {0};
+    for (uint32_t k = 0; k < n;) {
+        uint32_t id = noise_take(trainer, lane, n);
+        uint32_t place = id < UNIQUE_BITS ? id : UNIQUE_BITS + id % UNIQUE_BITS;
+        uint64_t bit = (uint64_t)1 << place % 64;
+        bool again = (seen[place / 64] & bit) != 0;
+        if (__builtin_expect(again && id >= UNIQUE_BITS, 0))
+            again = noise_drawn(ids, k, id);
+        seen[place / 64] |= bit;
         ids[k] = id;
-        uint32_t ahead = lane->state.draw + n;
-        __builtin_prefetch(&trainer->noise[lane->draws[ahead < TRAINER_DRAWS ? ahead : TRAINER_DRAWS - 1]]);
+        k += !again;
     }
+}
+
+static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids, uint32_t n) {
+    if (trainer->unique)
+        noise_unique_ids(trainer, lane, ids, n);
+    else
+        for (uint32_t k = 0; k < n; k++)
+            ids[k] = noise_take(trainer, lane, n);
 }
 
 static void noise_draw(const struct trainer *trainer, struct lane *lane, struct kernel_noise *noise, uint32_t n) {
