@@ -153,37 +153,33 @@ static __attribute__((noinline)) void block_sum_positives(struct block *b) {
                     ws->pair_g_rows + (size_t)q * CELLS / DEPTH);
 }
 
-/* sum[r] = the step of centre t + r by its positives. */
-INLINE void positives_of_inputs(const struct block *b, vec sum[STEP_ROWS][STEP_VECTORS], uint32_t t, size_t j,
-                                const int n) {
+/* The steps of centres t + r by their positives. */
+INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32_t t, size_t j, const int n,
+                                const bool half) {
     const struct kernel_workspace *ws = b->ws;
-    UNROLL
-    for (int r = 0; r < STEP_ROWS; r++)
-        UNROLL
-    for (int v = 0; v < n; v++)
-        sum[r][v] = vec_set(0.0f);
+    steps_clear(sum, n, half);
     struct band_tile tile = b->band[t / 4];
     for (uint32_t q = tile.low; q <= tile.high; q++)
         add_quad_to_inputs(sum, ws->context_steps + (size_t)q * 4 / DEPTH * b->step->stride + j, b->step->stride,
-                           ws->pair_g_inputs + (size_t)q * CELLS / DEPTH + (size_t)t * 4 / DEPTH, n);
+                           ws->pair_g_inputs + (size_t)q * CELLS / DEPTH + (size_t)t * 4 / DEPTH, n, half);
 }
 
 /* o_c += sum_t g_tc x_t for the rows of quad q. */
-INLINE void contexts_tile(struct block *b, uint32_t q, uint32_t from, const int n) {
+INLINE void contexts_tile(struct block *b, uint32_t q, uint32_t from, const int n, const bool half) {
     const struct kernel_workspace *ws = b->ws;
     size_t j = (size_t)from * WIDTH;
-    vec sum[STEP_ROWS][STEP_VECTORS];
+    struct steps sum;
     uint32_t first, end;
     band_tiles(b, q, &first, &end);
-    sum_inputs(b, sum, first * 4, least(end * 4, b->n), ws->pair_g_rows + (size_t)q * CELLS / DEPTH, j, n);
+    sum_inputs(b, &sum, first * 4, least(end * 4, b->n), ws->pair_g_rows + (size_t)q * CELLS / DEPTH, j, n, half);
     UNROLL
-    for (uint32_t r = 0; r < STEP_ROWS; r++)
-        if (q * 4 + r < b->contexts)
-            add_to_row(ws->context[q * 4 + r] + j, sum[r], n);
+    for (int r = 0; r < STEP_ROWS; r++)
+        if (q * 4 + (uint32_t)r < b->contexts)
+            steps_store(&sum, r, ws->context[q * 4 + (uint32_t)r] + j, 1.0f, n, half);
 }
 
 static __attribute__((noinline)) void block_update_contexts(struct block *b) {
     for (uint32_t q = 0; q * 4 < b->contexts; q++)
         FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
-    TILE_SWITCH(contexts_tile, b, q, from, n)
+    TILE_SWITCH(contexts_tile, b, q, from, n);
 }

@@ -5,12 +5,14 @@
 #define TILES (KERNEL_BLOCK / TILE)  /* such vectors for four rows */
 #define CELLS (KERNEL_BLOCK * 4)     /* their floats */
 #define STEP_ROWS 4                  /* rows whose steps are summed together */
+#define HALVES (WIDTH > 4)           /* steps know half vectors, for dims like 100 */
 
 /* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes, `half` its stride. Input
  * rows need no copies: they are written last. */
 struct kernel_workspace {
     bool ready;
     uint32_t vectors; /* of WIDTH floats that hold the columns; the rest of the stride is zero anyway */
+    bool half_tail;   /* half of the last vector does */
     uint32_t depth;
     uint32_t quads;                 /* depth / 4, rounded up */
     uint32_t row_piece, step_piece; /* how many vectors loops take at a time: see piece_size */
@@ -195,6 +197,7 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     size_t positions = step->cbow ? KERNEL_BLOCK * (2 * (size_t)step->window + 1) : 0;
     struct layout layout = {base, align_64(sizeof *ws)};
     ws->vectors = (step->columns + WIDTH - 1) / WIDTH;
+    ws->half_tail = HALVES && (step->columns - 1) % WIDTH < WIDTH / 2;
     ws->depth = (step->columns + DEPTH - 1) / DEPTH;
     ws->quads = (ws->depth + 3) / 4;
     ws->half = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
@@ -237,13 +240,24 @@ static size_t block_workspace_size(const struct kernel_step *step) {
     case i:                                             \
         function(b, at, from, (i) <= (most) ? (i) : 1); \
         break;
-#define TILE_SWITCH(function, b, at, from, n)              \
-    switch (n) {                                           \
-        PIECE_CASE(1, STEP_VECTORS, function, b, at, from) \
-        PIECE_CASE(2, STEP_VECTORS, function, b, at, from) \
-        PIECE_CASE(3, STEP_VECTORS, function, b, at, from) \
-        PIECE_CASE(4, STEP_VECTORS, function, b, at, from) \
-    }
+/* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one. */
+#define TILE_CASE(i, function, b, at, from, tail)                                             \
+    case i:                                                                                   \
+        if (HALVES && (tail))                                                                 \
+            function(b, at, from, (i) <= STEP_VECTORS ? (i)-1 : 0, HALVES);                   \
+        else                                                                                  \
+            function(b, at, from, (i) <= STEP_VECTORS ? (i) : 1, false);                      \
+        break;
+#define TILE_SWITCH(function, b, at, from, n)                                       \
+    do {                                                                            \
+        bool tail_ = (b)->ws->half_tail && (from) + (n) == (b)->ws->vectors;        \
+        switch (n) {                                                                \
+            TILE_CASE(1, function, b, at, from, tail_)                              \
+            TILE_CASE(2, function, b, at, from, tail_)                              \
+            TILE_CASE(3, function, b, at, from, tail_)                              \
+            TILE_CASE(4, function, b, at, from, tail_)                              \
+        }                                                                           \
+    } while (0)
 #define PIECE_SWITCH(function, b, at, from, n)         \
     switch (n) {                                       \
         PIECE_CASE(1, ROW_TILE, function, b, at, from) \

@@ -139,55 +139,57 @@ static void block_guard_inputs(struct block *b) {
 
 /* ---- updates ---------------------------------------------------------------------------------------------------- */
 
-/* x_t += scale_t (positives' step + sum_k G_tk o_k) for STEP_ROWS centres, n vectors; CBOW only keeps the step. */
-INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n) {
+/* The input's constant 1 of the bias column, in the last vector, learns nothing. */
+INLINE void steps_mask(const struct block *b, struct steps *sum, int r, const int n, const bool half) {
+    ivec mask = last_vector_mask(b);
+    if (half)
+        sum->tail[r] = (halfvec)((half_ivec)sum->tail[r] & (half_ivec)vec_lower((vec)mask));
+    else
+        sum->v[r][n - 1] = (vec)((ivec)sum->v[r][n - 1] & mask);
+}
+
+/* x_t += scale_t (positives' step + sum_k G_tk o_k) for STEP_ROWS centres; CBOW only keeps the step. */
+INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n, const bool half) {
     const struct kernel_workspace *ws = b->ws;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
-    float *d = ws->d + t * stride + j;
-    vec sum[STEP_ROWS][STEP_VECTORS];
-    positives_of_inputs(b, sum, t, j, n);
+    struct steps sum;
+    positives_of_inputs(b, &sum, t, j, n, half);
     const float *o = ws->o_steps + j, *g = ws->g_inputs + (size_t)t * 4 / DEPTH;
     for (uint32_t k = 0; k < b->step->noise; k += 4, o += 4 / DEPTH * stride, g += CELLS / DEPTH)
-        add_quad_to_inputs(sum, o, stride, g, n);
-    ivec mask = last_vector_mask(b);
+        add_quad_to_inputs(&sum, o, stride, g, n, half);
+    bool last = from + (uint32_t)n + half == ws->vectors;
     UNROLL
     for (int r = 0; r < STEP_ROWS; r++) {
         uint32_t centre = t + (uint32_t)r;
         if (centre >= b->n)
             break;
-        if (from + (uint32_t)n == ws->vectors)
-            sum[r][n - 1] = (vec)((ivec)sum[r][n - 1] & mask);
-        bool cbow = b->step->cbow;
-        float *row = cbow ? d + (size_t)r * stride : b->chunk->input[b->at[centre]] + j;
-        vec scale = vec_set(b->x_scale[centre]);
-        UNROLL
-        for (int v = 0; v < n; v++)
-            row_store(row + v * WIDTH, (cbow ? vec_set(0.0f) : row_load(row + v * WIDTH)) + scale * sum[r][v]);
+        if (last)
+            steps_mask(b, &sum, r, n, half);
+        if (b->step->cbow)
+            steps_keep(&sum, r, ws->d + centre * stride + j, b->x_scale[centre], n, half);
+        else
+            steps_store(&sum, r, b->chunk->input[b->at[centre]] + j, b->x_scale[centre], n, half);
     }
 }
 
-/* o_k += scale_k sum_t G_tk x_t for STEP_ROWS noise words, n vectors. */
-INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n) {
+/* o_k += scale_k sum_t G_tk x_t for STEP_ROWS noise words. */
+INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n, const bool half) {
     size_t j = (size_t)from * WIDTH;
-    vec sum[STEP_ROWS][STEP_VECTORS];
-    sum_inputs(b, sum, 0, b->n, b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH, j, n);
+    struct steps sum;
+    sum_inputs(b, &sum, 0, b->n, b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH, j, n, half);
     UNROLL
     for (int r = 0; r < STEP_ROWS; r++) {
         uint32_t word = k + (uint32_t)r;
         if (word >= b->high)
             break;
-        float *row = b->noise->rows[word] + j;
-        vec scale = vec_set(b->step->guard ? b->ws->scale[word] : 1.0f);
-        UNROLL
-        for (int v = 0; v < n; v++)
-            row_store(row + v * WIDTH, row_load(row + v * WIDTH) + scale * sum[r][v]);
+        steps_store(&sum, r, b->noise->rows[word] + j, b->step->guard ? b->ws->scale[word] : 1.0f, n, half);
     }
 }
 
 static __attribute__((noinline)) void block_update_inputs(struct block *b) {
     for (uint32_t t = 0; t < b->n; t += STEP_ROWS)
         FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
-    TILE_SWITCH(inputs_tile, b, t, from, n)
+    TILE_SWITCH(inputs_tile, b, t, from, n);
 }
 
 static __attribute__((noinline)) void block_update_noise(struct block *b) {
@@ -195,6 +197,6 @@ static __attribute__((noinline)) void block_update_noise(struct block *b) {
         for (uint32_t next = k; b->next && next < k + STEP_ROWS && next < b->high; next++)
             PREFETCH_ROW(b->next->rows[next], b->step->stride);
         FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
-        TILE_SWITCH(noise_tile, b, k, from, n)
+        TILE_SWITCH(noise_tile, b, k, from, n);
     }
 }

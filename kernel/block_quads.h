@@ -255,23 +255,70 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
 #define ROWS_OF_QUAD UNROLL
 #endif
 
-/* sum[r] += the steps of centres t + r by four rows: `rows` operands, g their gradients for the centres from t on. */
-INLINE void add_quad_to_inputs(vec sum[STEP_ROWS][STEP_VECTORS], const float *rows, size_t stride, const float *g,
-                               const int n) {
-    ROWS_OF_QUAD
-    for (int q = 0; q < 4 / DEPTH; q++) {
-        vec row[STEP_VECTORS];
+/* Sums of the steps of STEP_ROWS rows. Functions take the n whole vectors and, when `half`, the half one behind them. */
+struct steps {
+    vec v[STEP_ROWS][STEP_VECTORS];
+    halfvec tail[STEP_ROWS];
+};
+
+INLINE void steps_clear(struct steps *sum, const int n, const bool half) {
+    UNROLL
+    for (int r = 0; r < STEP_ROWS; r++) {
         UNROLL
-        for (int v = 0; v < n; v++)
-            row[v] = row_load(rows + (size_t)q * stride + v * WIDTH); /* opaque, as above */
-        UNROLL
-        for (int r = 0; r < STEP_ROWS; r++) {
-            vec weight = vec_set(g[r * (4 / DEPTH) + q]);
-            UNROLL
-            for (int v = 0; v < n; v++)
-                sum[r][v] = multiply_add(sum[r][v], weight, row[v]);
-        }
+        for (int i = 0; i < n; i++)
+            sum->v[r][i] = vec_set(0.0f);
+        if (half)
+            sum->tail[r] = vec_lower(vec_set(0.0f));
     }
+}
+
+/* sum_r += g[r spread] row, both operands */
+INLINE void steps_add(struct steps *sum, const float *row, const float *g, const int spread, const int n,
+                      const bool half) {
+    vec v[STEP_VECTORS];
+    halfvec tail = vec_lower(vec_set(0.0f));
+    UNROLL
+    for (int i = 0; i < n; i++)
+        v[i] = row_load(row + i * WIDTH); /* opaque, as above */
+    if (half)
+        tail = row_load_half(row + n * WIDTH);
+    UNROLL
+    for (int r = 0; r < STEP_ROWS; r++) {
+        vec weight = vec_set(g[r * spread]);
+        UNROLL
+        for (int i = 0; i < n; i++)
+            sum->v[r][i] = multiply_add(sum->v[r][i], weight, v[i]);
+        if (half)
+            sum->tail[r] = multiply_add_half(sum->tail[r], vec_lower(weight), tail);
+    }
+}
+
+/* row += scale sum_r */
+INLINE void steps_store(const struct steps *sum, int r, float *row, float scale, const int n, const bool half) {
+    vec by = vec_set(scale);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        row_store(row + i * WIDTH, row_load(row + i * WIDTH) + by * sum->v[r][i]);
+    if (half)
+        row_store_half(row + n * WIDTH, row_load_half(row + n * WIDTH) + vec_lower(by) * sum->tail[r]);
+}
+
+/* row = scale sum_r */
+INLINE void steps_keep(const struct steps *sum, int r, float *row, float scale, const int n, const bool half) {
+    vec by = vec_set(scale);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        vec_store(row + i * WIDTH, by * sum->v[r][i]);
+    if (half)
+        row_store_half(row + n * WIDTH, vec_lower(by) * sum->tail[r]);
+}
+
+/* The steps of centres t + r by four rows: `rows` operands, g their gradients for the centres from t on. */
+INLINE void add_quad_to_inputs(struct steps *sum, const float *rows, size_t stride, const float *g, const int n,
+                               const bool half) {
+    ROWS_OF_QUAD
+    for (int q = 0; q < 4 / DEPTH; q++)
+        steps_add(sum, rows + (size_t)q * stride, g + q, 4 / DEPTH, n, half);
 }
 
 /* What the step of a row sums over: input vector t, or with DEPTH 2 the pair of t and t + 1. */
@@ -279,26 +326,10 @@ INLINE const float *input_operand(const struct block *b, uint32_t t) {
     return DEPTH == 1 ? b->x[t] : b->ws->x_steps + t / DEPTH * b->step->stride;
 }
 
-/* sum[r] = the steps of four rows by the centres [t, end), n vectors from float j on; g: theirs, for all centres. */
-INLINE void sum_inputs(const struct block *b, vec sum[STEP_ROWS][STEP_VECTORS], uint32_t t, uint32_t end,
-                       const float *g, size_t j, const int n) {
-    UNROLL
-    for (int r = 0; r < STEP_ROWS; r++)
-        UNROLL
-    for (int v = 0; v < n; v++)
-        sum[r][v] = vec_set(0.0f);
-    for (; t < end; t += DEPTH) {
-        const float *x = input_operand(b, t) + j, *weights = g + (size_t)t / DEPTH * 4;
-        vec row[STEP_VECTORS];
-        UNROLL
-        for (int v = 0; v < n; v++)
-            row[v] = row_load(x + v * WIDTH);
-        UNROLL
-        for (int r = 0; r < STEP_ROWS; r++) {
-            vec weight = vec_set(weights[r]);
-            UNROLL
-            for (int v = 0; v < n; v++)
-                sum[r][v] = multiply_add(sum[r][v], weight, row[v]);
-        }
-    }
+/* The steps of four rows by the centres [t, end), from float j on; g: theirs, for all centres. */
+INLINE void sum_inputs(const struct block *b, struct steps *sum, uint32_t t, uint32_t end, const float *g, size_t j,
+                       const int n, const bool half) {
+    steps_clear(sum, n, half);
+    for (; t < end; t += DEPTH)
+        steps_add(sum, input_operand(b, t) + j, g + (size_t)t / DEPTH * 4, 1, n, half);
 }

@@ -275,14 +275,17 @@ static void block_update_contexts(struct block *b) {
         windows_update(b);
 }
 
-/* sum[r] = the step of centre t + r by its positives. */
-INLINE void positives_of_inputs(const struct block *b, vec sum[STEP_ROWS][STEP_VECTORS], uint32_t t, size_t j,
-                                const int n) {
+/* The steps of centres t + r by their positives. */
+INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32_t t, size_t j, const int n,
+                                const bool half) {
     size_t stride = b->step->stride;
     const float *d = b->ws->d + t * stride + j;
     UNROLL
-    for (int r = 0; r < STEP_ROWS; r++)
+    for (int r = 0; r < STEP_ROWS; r++, d += stride) {
         UNROLL
-    for (int v = 0; v < n; v++)
-        sum[r][v] = vec_load(d + (size_t)r * stride + v * WIDTH);
+        for (int i = 0; i < n; i++)
+            sum->v[r][i] = vec_load(d + i * WIDTH);
+        if (half)
+            sum->tail[r] = row_load_half(d + n * WIDTH);
+    }
 }

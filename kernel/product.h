@@ -12,6 +12,10 @@ INLINE vec multiply_add(vec sum, vec a, vec b) {
     return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 }
 
+INLINE halfvec multiply_add_half(halfvec sum, halfvec a, halfvec b) {
+    return (halfvec)_mm256_dpbf16_ps((__m256)sum, (__m256bh)a, (__m256bh)b);
+}
+
 /* 2 WIDTH numbers in their order. */
 INLINE vec round_row(vec first, vec second) {
     return (vec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
@@ -45,6 +49,10 @@ INLINE vec high_pairs(vec first, vec second) {
 #define DEPTH 1
 
 INLINE vec multiply_add(vec sum, vec a, vec b) {
+    return sum + a * b;
+}
+
+INLINE halfvec multiply_add_half(halfvec sum, halfvec a, halfvec b) {
     return sum + a * b;
 }
 

@@ -21,6 +21,8 @@
 
 typedef float vec __attribute__((vector_size(4 * WIDTH), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * WIDTH), may_alias));
+typedef float halfvec __attribute__((vector_size(2 * WIDTH), may_alias));
+typedef int32_t half_ivec __attribute__((vector_size(2 * WIDTH), may_alias));
 
 INLINE vec vec_set(float x) {
     return x - (vec){0};
@@ -87,6 +89,23 @@ INLINE void row_store(float *p, vec v) {
         __atomic_store_n((uint32_t *)(void *)p + i, bits, __ATOMIC_RELAXED);
     }
 }
+
+INLINE halfvec row_load_half(const float *p) {
+    halfvec v;
+    for (int i = 0; i < WIDTH / 2; i++) {
+        uint32_t bits = __atomic_load_n((const uint32_t *)(const void *)p + i, __ATOMIC_RELAXED);
+        memcpy((char *)&v + 4 * i, &bits, 4);
+    }
+    return v;
+}
+
+INLINE void row_store_half(float *p, halfvec v) {
+    for (int i = 0; i < WIDTH / 2; i++) {
+        uint32_t bits;
+        memcpy(&bits, (const char *)&v + 4 * i, 4);
+        __atomic_store_n((uint32_t *)(void *)p + i, bits, __ATOMIC_RELAXED);
+    }
+}
 #elif defined(__x86_64__) && defined(__AVX__)
 INLINE vec row_load(const float *p) {
     vec v;
@@ -96,6 +115,16 @@ INLINE vec row_load(const float *p) {
 
 INLINE void row_store(float *p, vec v) {
     __asm__("vmovaps %1, %0" : "=m"(*(vec *)p) : "v"(v));
+}
+
+INLINE halfvec row_load_half(const float *p) {
+    halfvec v;
+    __asm__("vmovaps %1, %0" : "=v"(v) : "m"(*(const halfvec *)p));
+    return v;
+}
+
+INLINE void row_store_half(float *p, halfvec v) {
+    __asm__("vmovaps %1, %0" : "=m"(*(halfvec *)p) : "v"(v));
 }
 #elif defined(__x86_64__)
 INLINE vec row_load(const float *p) {
@@ -127,7 +156,27 @@ INLINE void row_store(float *p, vec v) {
 }
 #endif
 
+#if WIDTH == 4 && !defined(VECMILL_ATOMIC_ROWS) /* compiled, never used: see HALVES */
+INLINE halfvec row_load_half(const float *p) {
+    return *(const volatile halfvec *)p;
+}
+
+INLINE void row_store_half(float *p, halfvec v) {
+    *(volatile halfvec *)p = v;
+}
+#endif
+
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+
+INLINE halfvec vec_lower(vec v) {
+#if WIDTH == 16
+    return SHUFFLE(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+#elif WIDTH == 8
+    return SHUFFLE(v, v, 0, 1, 2, 3);
+#else
+    return SHUFFLE(v, v, 0, 1);
+#endif
+}
 
 /* Sums of WIDTH vectors at once, lane i of the result the sum of v[i]: WIDTH - 1 additions in place of WIDTH log2
  * WIDTH. The order of additions inside a lane does not depend on which vectors stand beside it. */
