@@ -85,14 +85,14 @@ static void block_remove_hits(struct block *b) {
     }
 }
 
-INLINE double softplus(double x) {
-    return fmax(x, 0) + log1p(exp(-fabs(x)));
+INLINE double softplus(float x) {
+    return (double)(fmaxf(x, 0) + log1pf(expf(-fabsf(x))));
 }
 
 /* Weighted loss of the cell of centre t and noise word k, for one positive. */
 INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
     return (double)b->step->negative_weight * (double)b->noise->weight[k] *
-           softplus((double)b->ws->logit[cell_at(k, t)]);
+           softplus(b->ws->logit[cell_at(k, t)]);
 }
 
 /* Of the noise words under way. */
@@ -114,10 +114,10 @@ static void block_add_loss(struct block *b, struct kernel_loss *loss) {
     loss->positives += b->start[b->n];
     for (uint32_t t = 0; t < b->n; t++)
         for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++) {
-            double s = (double)b->ws->pair_logit[pair_at(b, t, i)];
+            float s = b->ws->pair_logit[pair_at(b, t, i)];
             if (step->loss_kind == KERNEL_LOGISTIC)
                 loss->sum += (double)step->positive_a * softplus(-s) + b_alone * softplus(s);
             else
-                loss->sum -= s; /* the log of its share */
+                loss->sum -= (double)s; /* the log of its share */
         }
 }

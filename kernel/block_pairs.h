@@ -23,13 +23,13 @@ static void pair_train(const struct block *b, const float *x, float *d, uint32_t
                        uint32_t n, struct kernel_loss *loss) {
     const struct kernel_chunk *chunk = b->chunk;
     float s = pair_cell(b, x, d, chunk->output[at], chunk->shift[at], true, 0.0f);
-    double sum = loss ? (double)b->step->positive_a * softplus(-(double)s) : 0;
+    double sum = loss ? (double)b->step->positive_a * softplus(-s) : 0;
     for (uint32_t i = k; i < k + n; i++) {
         if (b->noise->ids[i] == word)
             continue;
         float weight = b->step->negative_weight * b->noise->weight[i];
         s = pair_cell(b, x, d, b->noise->rows[i], b->noise->shift[i], false, weight);
-        sum += loss ? (double)weight * softplus((double)s) : 0;
+        sum += loss ? (double)weight * softplus(s) : 0;
     }
     if (loss) {
         loss->sum += sum;
