@@ -33,8 +33,8 @@ static void band_open_cbow(struct block *b) {
     b->contexts = b->n;
 }
 
-/* A centre without positives reaches nothing; four of them lie where those before them end, so that the tiles that reach
- * a quad are neighbours. */
+/* A centre without positives reaches nothing; four of them lie where those before them end, so that the tiles that
+ * reach a quad are neighbours. */
 static void band_bound(struct block *b) {
     bool found = false; /* in this tile */
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {

@@ -18,7 +18,7 @@ struct kernel_workspace {
     uint32_t row_piece, step_piece; /* how many vectors loops take at a time: see piece_size */
     uint32_t batch;                 /* noise words worked on together; a multiple of 4 */
     size_t half;
-    float *mask;     /* [WIDTH] bits: what of the last vector of an input row may learn */
+    float *mask; /* [WIDTH] bits: what of the last vector of an input row may learn */
 #if DEPTH == 2
     float *operand_mask; /* [WIDTH] bits: the same of the last vector of an operand */
 #endif
@@ -78,10 +78,10 @@ struct block {
     _Alignas(16) uint32_t band_low[KERNEL_BLOCK], band_high[KERNEL_BLOCK], band_self[KERNEL_BLOCK];
     struct band_tile band[KERNEL_BLOCK / 4];
 #endif
-    float weight[KERNEL_BLOCK];                    /* -a w C_t, 0 past n */
-    _Alignas(64) float weight_each[CELLS];         /* the same, four times each */
-    _Alignas(64) float x_square[CELLS];            /* |x_t|^2 with the bias input's 1, four times each */
-    _Alignas(64) float curvature_each[CELLS];      /* of the centre's step: sum_k G_tk |o_k|^2, in four parts */
+    float weight[KERNEL_BLOCK];                 /* -a w C_t, 0 past n */
+    _Alignas(64) float weight_each[CELLS];      /* the same, four times each */
+    _Alignas(64) float x_square[CELLS];         /* |x_t|^2 with the bias input's 1, four times each */
+    _Alignas(64) float curvature_each[CELLS];   /* of the centre's step: sum_k G_tk |o_k|^2, in four parts */
     _Alignas(64) float multiple[KERNEL_BLOCK];  /* m_t: centres of the block that are this word */
     _Alignas(64) float discount[KERNEL_BLOCK];  /* w_t */
     _Alignas(64) float curvature[KERNEL_BLOCK]; /* sums of these parts */
@@ -203,7 +203,8 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     ws->half = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
     ws->row_piece = piece_size(ws->vectors, ROW_TILE);
     ws->step_piece = piece_size(ws->vectors, STEP_VECTORS);
-    ws->batch = (uint32_t)(step->loss_kind == KERNEL_SOFTMAX || noise < KERNEL_NOISE_BATCH ? noise : KERNEL_NOISE_BATCH);
+    ws->batch =
+        (uint32_t)(step->loss_kind == KERNEL_SOFTMAX || noise < KERNEL_NOISE_BATCH ? noise : KERNEL_NOISE_BATCH);
     lay_out(&layout, &ws->mask, WIDTH);
     lay_out(&layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(&layout, &ws->g, noise * KERNEL_BLOCK);
@@ -241,22 +242,22 @@ static size_t block_workspace_size(const struct kernel_step *step) {
         function(b, at, from, (i) <= (most) ? (i) : 1); \
         break;
 /* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one. */
-#define TILE_CASE(i, function, b, at, from, tail)                                             \
-    case i:                                                                                   \
-        if (HALVES && (tail))                                                                 \
-            function(b, at, from, (i) <= STEP_VECTORS ? (i)-1 : 0, HALVES);                   \
-        else                                                                                  \
-            function(b, at, from, (i) <= STEP_VECTORS ? (i) : 1, false);                      \
+#define TILE_CASE(i, function, b, at, from, tail)                           \
+    case i:                                                                 \
+        if (HALVES && (tail))                                               \
+            function(b, at, from, (i) <= STEP_VECTORS ? (i)-1 : 0, HALVES); \
+        else                                                                \
+            function(b, at, from, (i) <= STEP_VECTORS ? (i) : 1, false);    \
         break;
-#define TILE_SWITCH(function, b, at, from, n)                                       \
-    do {                                                                            \
-        bool tail_ = (b)->ws->half_tail && (from) + (n) == (b)->ws->vectors;        \
-        switch (n) {                                                                \
-            TILE_CASE(1, function, b, at, from, tail_)                              \
-            TILE_CASE(2, function, b, at, from, tail_)                              \
-            TILE_CASE(3, function, b, at, from, tail_)                              \
-            TILE_CASE(4, function, b, at, from, tail_)                              \
-        }                                                                           \
+#define TILE_SWITCH(function, b, at, from, n)                                \
+    do {                                                                     \
+        bool tail_ = (b)->ws->half_tail && (from) + (n) == (b)->ws->vectors; \
+        switch (n) {                                                         \
+            TILE_CASE(1, function, b, at, from, tail_)                       \
+            TILE_CASE(2, function, b, at, from, tail_)                       \
+            TILE_CASE(3, function, b, at, from, tail_)                       \
+            TILE_CASE(4, function, b, at, from, tail_)                       \
+        }                                                                    \
     } while (0)
 #define PIECE_SWITCH(function, b, at, from, n)         \
     switch (n) {                                       \

@@ -91,8 +91,7 @@ INLINE double softplus(float x) {
 
 /* Weighted loss of the cell of centre t and noise word k, for one positive. */
 INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
-    return (double)b->step->negative_weight * (double)b->noise->weight[k] *
-           softplus(b->ws->logit[cell_at(k, t)]);
+    return (double)b->step->negative_weight * (double)b->noise->weight[k] * softplus(b->ws->logit[cell_at(k, t)]);
 }
 
 /* Of the noise words under way. */

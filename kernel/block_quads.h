@@ -1,9 +1,8 @@
-/* Products of matrices in quads. A vector is cut into fours of lanes, one for each of TILE centres; a score is summed in
- * the four of its centre, against four lanes of a row that are broadcast, and four rows' sums end in one vector: lane r
- * of four i belongs to row r and centre i. So a table of cells, a cell for each row and centre, is
- * [rows / 4][16 centres][4 rows] at any WIDTH. Fewer shuffles than a transpose of the inputs, and a broadcast serves
- * several vectors where a broadcast of single numbers would take more loads than the products have cycles. Part of
- * block_body.h. */
+/* Products of matrices in quads. A vector is cut into fours of lanes, one for each of TILE centres; a score is summed
+ * in the four of its centre, against four lanes of a row that are broadcast, and four rows' sums end in one vector:
+ * lane r of four i belongs to row r and centre i. So a table of cells, a cell for each row and centre, is [rows / 4][16
+ * centres][4 rows] at any WIDTH. Fewer shuffles than a transpose of the inputs, and a broadcast serves several vectors
+ * where a broadcast of single numbers would take more loads than the products have cycles. Part of block_body.h. */
 
 #if WIDTH == 4
 #define LOW_SINGLES(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
@@ -181,14 +180,15 @@ INLINE void score_quad(const struct block *b, const float *row, uint32_t t, vec 
 }
 #else
 INLINE vec nth_four(vec v, int n) {
-    return n == 0   ? (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0x00)
+    return n == 0 ? (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0x00)
            : n == 1 ? (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0x55)
            : n == 2 ? (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0xaa)
                     : (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0xff);
 }
 
 /* Rounds four rows and scores them by the centres of n vectors from centre t on, in one pass. steps: [2][stride] pairs
- * of rows, for the inputs' steps. square: NULL, or lane r of all fours becomes a part of |row r|^2, the bias left out. */
+ * of rows, for the inputs' steps. square: NULL, or lane r of all fours becomes a part of |row r|^2, the bias left out.
+ */
 INLINE void round_and_score(const struct block *b, const float *const *row, float *steps, vec *square, uint32_t t,
                             vec *scores, const int n) {
     const struct kernel_workspace *ws = b->ws;
@@ -255,7 +255,8 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
 #define ROWS_OF_QUAD UNROLL
 #endif
 
-/* Sums of the steps of STEP_ROWS rows. Functions take the n whole vectors and, when `half`, the half one behind them. */
+/* Sums of the steps of STEP_ROWS rows. Functions take the n whole vectors and, when `half`, the half one behind them.
+ */
 struct steps {
     vec v[STEP_ROWS][STEP_VECTORS];
     halfvec tail[STEP_ROWS];

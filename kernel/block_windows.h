@@ -1,4 +1,5 @@
-/* The positives one by one, two neighbours at a time: kernels whose operands are floats (DEPTH 1). Part of block_body.h. */
+/* The positives one by one, two neighbours at a time: kernels whose operands are floats (DEPTH 1). Part of
+ * block_body.h. */
 
 /* Visits the partners of two neighbours at once where it can, so that a partner's row is loaded once for two pairs. */
 #define VISIT_SIDE(low0, high0, low1, high1, after, BOTH, ONE)                       \

@@ -165,8 +165,7 @@ static void positives_sum(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
-            add_product(b, s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p], 1,
-                        s->d_mass + t);
+            add_product(b, s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p], 1, s->d_mass + t);
 }
 
 static void positives_update(struct step *s) {
@@ -186,8 +185,7 @@ static void noise_update(struct step *s, size_t low, size_t high, double *scales
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t k = low; k < high; k++)
-            add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k], 1,
-                        s->d_mass + t);
+            add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k], 1, s->d_mass + t);
     for (size_t k = low; k < high; k++) {
         double curvature = 0;
         for (size_t t = 0; t < b->n; t++) {
@@ -263,7 +261,8 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
     }
     positives_update(&s);
     inputs_update(&s, scales);
-    double *const rooms[] = {s.x, s.o, s.rounded_x, s.rounded_o, s.d, s.d_mass, s.g, s.cells, s.scores, s.copies, s.discount};
+    double *const rooms[] = {s.x, s.o,     s.rounded_x, s.rounded_o, s.d,       s.d_mass,
+                             s.g, s.cells, s.scores,    s.copies,    s.discount};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         free(rooms[i]);
     return s.loss;

@@ -36,8 +36,8 @@ struct oracle_block {
     /* Operands of products (x_t, o_p, o_k, g_tp and G_tk, the rows of the guard's squares) are rounded to bfloat16. */
     bool bfloat16;
     size_t batch; /* 0: all noise words at once; the softmax always */
-    /* [rows of input], [output rows]; NULL when not wanted: adds the sum of |g| max |x| over the products that make up a
-     * row's step. An operand rounded the other way may change the step by 2^-7 of that at most. */
+    /* [rows of input], [output rows]; NULL when not wanted: adds the sum of |g| max |x| over the products that make up
+     * a row's step. An operand rounded the other way may change the step by 2^-7 of that at most. */
     double *input_mass, *output_mass;
 };
 

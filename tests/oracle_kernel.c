@@ -244,9 +244,8 @@ static void wanted_create(struct wanted *w, const struct layout *l) {
 }
 
 static void wanted_free(struct wanted *w) {
-    void *all[] = {w->input,  w->output, w->means,       w->centres, w->positives,
-                   w->starts, w->shift,  w->noise_shift, w->repeat,  w->weight,
-                   w->input_mass, w->output_mass, w->mean_mass};
+    void *all[] = {w->input,       w->output, w->means,  w->centres,    w->positives,   w->starts,   w->shift,
+                   w->noise_shift, w->repeat, w->weight, w->input_mass, w->output_mass, w->mean_mass};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
 }
