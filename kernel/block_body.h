@@ -89,7 +89,7 @@ static void block_weigh(struct block *b) {
         four_store(b->weight_each + (size_t)t * 4, b->weight[t] - (four){0});
 }
 
-/* The id of pair i of centre t: the positive whose score pair_logit[start[t] + i] is. */
+/* The id of pair i of centre t: the positive whose score and gradient stand at pair_at(b, t, i). */
 INLINE uint32_t pair_word(const struct block *b, uint32_t t, uint32_t i) {
     const uint32_t *ids = b->chunk->ids + b->at[t];
     uint32_t left = b->left[t];

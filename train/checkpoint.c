@@ -160,7 +160,7 @@ static enum status restore_lanes(struct trainer *trainer, const struct checkpoin
                                  struct error *err) {
     for (int i = 0; i < trainer->threads; i++)
         lane_clear(&trainer->lanes[i]);
-    struct lane *lanes = calloc(header->threads, sizeof *lanes);
+    struct lane *lanes = lanes_allocate(header->threads);
     if (!lanes)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate %u training threads", header->threads);
     free(trainer->lanes);

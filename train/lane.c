@@ -15,6 +15,13 @@ static void *aligned_zeros(size_t bytes) {
     return memory;
 }
 
+struct lane *lanes_allocate(size_t count) {
+    struct lane *lanes = aligned_alloc(_Alignof(struct lane), count * sizeof *lanes);
+    if (lanes)
+        memset(lanes, 0, count * sizeof *lanes);
+    return lanes;
+}
+
 static enum status noise_create(struct kernel_noise *noise, uint32_t words, struct error *err) {
     uint32_t *ids = calloc(words + 16, sizeof *ids);
     float **rows = calloc(words + 16, sizeof *rows);

@@ -178,7 +178,7 @@ static void step_from_settings(struct trainer *trainer) {
 static enum status allocate(struct trainer *trainer, struct error *err) {
     trainer->facts = calloc(trainer->rows, sizeof *trainer->facts);
     trainer->noise = calloc(trainer->rows, sizeof *trainer->noise);
-    trainer->lanes = calloc((size_t)trainer->threads, sizeof *trainer->lanes);
+    trainer->lanes = lanes_allocate((size_t)trainer->threads);
     if (!trainer->facts || !trainer->noise || !trainer->lanes)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the tables of %u words", trainer->rows);
     return STATUS_OK;

@@ -29,9 +29,10 @@ struct lane_state {
     uint32_t in_sentence;     /* the sentence goes on from the last chunk */
 };
 
-/* One training thread. */
+/* One training thread. Two cache lines apart from the next: both are written for every block, and processors fetch
+ * lines in pairs. */
 struct lane {
-    struct lane_state state;
+    _Alignas(128) struct lane_state state;
     uint32_t *carry; /* [2 window] */
     uint32_t *draws; /* [TRAINER_DRAWS + noise] */
     /* The chunk under way. */
@@ -96,6 +97,8 @@ struct trainer {
 };
 
 /* lane.c */
+/* Zeros; the caller frees them after lane_clear of each. NULL: no memory. */
+struct lane *lanes_allocate(size_t count);
 enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t number, struct error *err) MUST_CHECK;
 void lane_clear(struct lane *lane);
 /* Packs the next kept words of the lane's segment; false when the segment is used up. */
