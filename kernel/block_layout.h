@@ -7,7 +7,7 @@
 #define STEP_ROWS 4                  /* rows whose steps are summed together */
 #define HALVES (WIDTH > 4)           /* steps know half vectors, for dims like 100 */
 
-/* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes, `half` its stride. Input
+/* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes. Input
  * rows need no copies: they are written last. */
 struct kernel_workspace {
     bool ready;
@@ -17,8 +17,7 @@ struct kernel_workspace {
     uint32_t quads;                 /* depth / 4, rounded up */
     uint32_t row_piece, step_piece; /* how many vectors loops take at a time: see piece_size */
     uint32_t batch;                 /* noise words worked on together; a multiple of 4 */
-    size_t half;
-    float *mask; /* [WIDTH] bits: what of the last vector of an input row may learn */
+    float *mask;                    /* [WIDTH] bits: what of the last vector of an input row may learn */
 #if DEPTH == 2
     float *operand_mask; /* [WIDTH] bits: the same of the last vector of an operand */
 #endif
@@ -200,7 +199,6 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     ws->half_tail = HALVES && (step->columns - 1) % WIDTH < WIDTH / 2;
     ws->depth = (step->columns + DEPTH - 1) / DEPTH;
     ws->quads = (ws->depth + 3) / 4;
-    ws->half = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
     ws->row_piece = piece_size(ws->vectors, ROW_TILE);
     ws->step_piece = piece_size(ws->vectors, STEP_VECTORS);
     ws->batch =
@@ -209,7 +207,8 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     lay_out(&layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(&layout, &ws->g, noise * KERNEL_BLOCK);
     lay_out_operands(&layout, ws, stride, noise);
-    lay_out(&layout, &ws->x_quads, KERNEL_BLOCK * ws->half);
+    size_t lanes = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD; /* whole vectors are written */
+    lay_out(&layout, &ws->x_quads, KERNEL_BLOCK * lanes);
     lay_out(&layout, &ws->d, KERNEL_BLOCK * stride);
     lay_out(&layout, &ws->logit, noise * KERNEL_BLOCK);
     lay_out_positives(&layout, ws, step);
