@@ -80,7 +80,7 @@ INLINE ivec spread_each(const uint32_t *four_of_them) {
 INLINE void band_quad(struct block *b, uint32_t q, uint32_t tile, const int n) {
     struct kernel_workspace *ws = b->ws;
     float *to = ws->pair_logit + (size_t)q * CELLS + (size_t)tile * WIDTH;
-    vec s[SCORE_TILES], shift = four_spread(four_load(ws->context_shift + (size_t)q * 4));
+    vec s[SCORE_TILES], shift = four_spread_at(ws->context_shift + (size_t)q * 4);
     float *const *list = ws->context + (size_t)q * 4;
     const float *row[4] = {list[0], list[1], list[2], list[3]};
     round_and_score(b, row, ws->context_steps + (size_t)q * 4 / DEPTH * b->step->stride, NULL, tile * 4, s, n);

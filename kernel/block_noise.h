@@ -34,7 +34,7 @@ static void copy_noise_quad(struct block *b, uint32_t k) {
 INLINE void noise_gradients(struct block *b, uint32_t k, uint32_t t, vec *s, const int n) {
     const struct kernel_workspace *ws = b->ws;
     bool logistic = b->step->loss_kind == KERNEL_LOGISTIC;
-    vec shift = four_spread(four_load(b->noise->shift + k)), weight = four_spread(four_load(b->noise->weight + k));
+    vec shift = four_spread_at(b->noise->shift + k), weight = four_spread_at(b->noise->weight + k);
     UNROLL
     for (int i = 0; i < n; i++) {
         size_t lane = (size_t)t * 4 + (size_t)i * WIDTH, at = (size_t)k / 4 * CELLS + lane;

@@ -45,12 +45,6 @@ INLINE void add_row(vec *sum, const float *row, float g, const int n) {
         sum[i] += weight * row_load(row + i * WIDTH);
 }
 
-INLINE void add_to_row(float *row, const vec *sum, const int n) {
-    UNROLL
-    for (int i = 0; i < n; i++)
-        row_store(row + i * WIDTH, row_load(row + i * WIDTH) + sum[i]);
-}
-
 /* Rows of the block after this one, two for each centre: spread over the work, where a burst would wait. Its noise rows
  * are fetched by block_update_noise. */
 INLINE void prefetch_ahead(const struct block *b, float *const *centre, float *const *context, uint32_t t) {

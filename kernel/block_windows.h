@@ -62,6 +62,12 @@ INLINE void store_row(float *to, const vec *x, const int n) {
         vec_store(to + i * WIDTH, x[i]);
 }
 
+INLINE void add_to_row(float *row, const vec *sum, const int n) {
+    UNROLL
+    for (int i = 0; i < n; i++)
+        row_store(row + i * WIDTH, row_load(row + i * WIDTH) + sum[i]);
+}
+
 /* ---- positive scores -------------------------------------------------------------------------------------------- */
 
 /* Dot products of n vectors of x with a row; `first`: of a row's first vectors, else added to what is there. */
@@ -121,18 +127,17 @@ INLINE void dots_piece(struct block *b, uint32_t run, uint32_t from, const int n
 
 RUN_STAGE(windows_dots, dots_piece)
 
-/* CBOW: the input vector is the mean of the window's input rows, the positive is the centre's output row. */
-INLINE void centres_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
-    size_t j = (size_t)from * WIDTH;
-    for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
-        vec x[ROW_TILE];
-        load_row(x, b->x[t] + j, n);
-        if (b->left[t] + b->right[t])
-            dot_row(x, b->chunk->output[b->at[t]] + j, b->ws->partial + (size_t)b->start[t] * WIDTH, n, from == 0);
+/* CBOW: the only positive of a centre is its own output row. */
+static __attribute__((noinline)) void centres_dots(struct block *b) {
+    for (uint32_t t = 0; t < b->n; t++) {
+        const float *row = b->chunk->output[b->at[t]];
+        vec sum = vec_set(0.0f);
+        for (uint32_t v = 0; v < b->ws->vectors; v++)
+            sum += row_load(b->x[t] + v * WIDTH) * row_load(row + v * WIDTH);
+        if (b->start[t] < b->start[t + 1])
+            vec_store(b->ws->partial + (size_t)b->start[t] * WIDTH, sum);
     }
 }
-
-RUN_STAGE(centres_dots, centres_piece)
 
 /* Copies the shifts of each pair's positive; whole vectors, the next copy overwrites what was too much. */
 static void block_gather_shifts(struct block *b) {

@@ -7,13 +7,17 @@
 
 enum { WORDS = 400 };
 
-static void write_zipf(struct fixture *fixture) {
+static void write_words(struct fixture *fixture, uint32_t words) {
     struct buffer text = {0};
-    for (uint32_t id = 0; id < WORDS; id++)
+    for (uint32_t id = 0; id < words; id++)
         for (uint32_t i = 0; i < 2000 / (id + 2) + 1; i++)
             buffer_print(&text, "w%u ", id);
     fixture_write(fixture, text.data, text.length);
     buffer_clear(&text);
+}
+
+static void write_zipf(struct fixture *fixture) {
+    write_words(fixture, WORDS);
 }
 
 static void create(struct fixture *fixture, struct train_options *options, struct corpus **corpus,
@@ -101,6 +105,46 @@ static void small_vocabularies_are_drawn_with_repeats(void **state) {
     }
 }
 
+/* A kernel that only looks at its noise words; its workspace counts the blocks. */
+static void look_for_repeats(const struct kernel_step *step, struct kernel_workspace *workspace,
+                             const struct kernel_chunk *chunk, uint32_t first, uint32_t n, uint32_t window,
+                             const struct kernel_noise *noise, const struct kernel_noise *next,
+                             struct kernel_loss *loss) {
+    (void)chunk, (void)first, (void)n, (void)window, (void)next, (void)loss;
+    for (uint32_t k = 0; k < step->noise; k++)
+        for (uint32_t i = 0; i < k; i++)
+            assert_int_not_equal(noise->ids[i], noise->ids[k]);
+    ++*(uint64_t *)(void *)workspace;
+}
+
+/* Log-uniform draws repeat frequent ids, uniform ones those that share a bit (see lane.c). */
+static void unique_draws_differ(void **state) {
+    struct fixture *fixture = *state;
+    write_words(fixture, 4000);
+    for (int uniform = 0; uniform < 2; uniform++) {
+        struct train_options options;
+        struct corpus *corpus;
+        struct trainer trainer;
+        struct lane lane;
+        struct error err = {0};
+        fixture->settings.sampler = uniform ? NOISE_UNIFORM : NOISE_LOG_UNIFORM;
+        fixture->settings.shared_negatives = 500;
+        create(fixture, &options, &corpus, &trainer);
+        struct kernel_train train = *options.kernel->train;
+        struct kernel kernel = *options.kernel;
+        train.block = look_for_repeats, kernel.train = &train, options.kernel = &kernel;
+        assert_true(trainer.unique);
+        assert_int_equal(lane_create(&trainer, &lane, 0, &err), STATUS_OK);
+        lane.state.end = corpus->length;
+        while (lane_pack(&trainer, &lane))
+            lane_train(&trainer, &lane);
+        assert_true(*(uint64_t *)(void *)lane.workspace > 100);
+        lane_clear(&lane);
+        trainer_clear(&trainer);
+        corpus_free(corpus);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -108,6 +152,7 @@ int main(void) {
         TEST(draws_stand_for_a_power_of_counts),
         TEST(plain_draws_are_not_weighed),
         TEST(small_vocabularies_are_drawn_with_repeats),
+        TEST(unique_draws_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
