@@ -338,6 +338,14 @@ enum status file_scratch_open(const char *path, int *fd, struct error *err) {
     return STATUS_OK;
 }
 
+void file_reserve(int fd, uint64_t bytes) {
+#ifdef FALLOC_FL_KEEP_SIZE
+    (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes);
+#else
+    (void)fd, (void)bytes;
+#endif
+}
+
 enum status file_write_at(int fd, const void *bytes, size_t length, uint64_t offset, struct error *err) {
     enum status status = failpoint_hit("file.write", err);
     return status == STATUS_OK ? write_all(fd, bytes, length, offset, err) : status;

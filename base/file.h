@@ -44,6 +44,9 @@ void file_map_close(struct file_map *map);
 /* A private scratch file that nobody needs after a crash (ids of a corpus): read-write, not fsynced, unlinked by its
  * owner. Returns a descriptor in *fd. */
 enum status file_scratch_open(const char *path, int *fd, struct error *err) MUST_CHECK;
+/* Asks for disk space for `bytes` that are about to be written, which makes writing cheaper; a system that cannot, or
+ * has too little, is told nothing: writing says so. */
+void file_reserve(int fd, uint64_t bytes);
 enum status file_write_at(int fd, const void *bytes, size_t length, uint64_t offset, struct error *err) MUST_CHECK;
 enum status file_read_at(int fd, void *bytes, size_t length, uint64_t offset, struct error *err) MUST_CHECK;
 

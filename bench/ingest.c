@@ -1,14 +1,14 @@
-/* How fast a corpus is read: the best of several readings, from the path to the ids.
- *   ingest FILE [threads [times [text|tokens [whitespace|unicode [lowercase]]]]]
- * Build: see bench/README or link against the program's folders:
- */
+/* How fast a corpus is read: the best of several readings, from the path to the ids. bench/run reading builds and runs it.
+ *   ingest FILE [THREADS [TIMES [SCANNER]]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/machine.h"
 #include "train/corpus.h"
+#include "train/corpus_scan.h"
 
 static double cpu_seconds(void) {
     struct rusage usage;
@@ -17,23 +17,38 @@ static double cpu_seconds(void) {
            1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+/* NULL: this machine does not run it. */
+static const struct corpus_scanner *scanner_named(const char *name) {
+    const struct corpus_scanner *scanners[CORPUS_SCANNERS];
+    size_t n = corpus_scanners(scanners);
+    for (size_t i = 0; i < n; i++)
+        if (name == NULL || strcmp(scanners[i]->name, name) == 0)
+            return scanners[i];
+    return NULL;
+}
+
 int main(int count, char **arguments) {
-    if (count < 2) return 2;
+    if (count < 2)
+        return 2;
     int threads = count > 2 ? atoi(arguments[2]) : 2, times = count > 3 ? atoi(arguments[3]) : 5;
     struct settings settings;
     struct error err = {0};
+    const char *root = getenv("TMPDIR");
+    char work[512];
     settings_init(&settings);
-    for (int i = 4; i < count; i++) {
-        if (!strcmp(arguments[i], "tokens")) settings.format = FORMAT_TOKENS;
-        if (!strcmp(arguments[i], "unicode")) settings.tokenizer = TOKENIZER_UNICODE;
-        if (!strcmp(arguments[i], "lowercase")) settings.lowercase = true;
-    }
-    char work[] = "/tmp/ingest-XXXXXX";
-    if (!mkdtemp(work)) return 1;
+    snprintf(work, sizeof work, "%s/ingest-XXXXXX", root == NULL ? "/tmp" : root);
+    if (mkdtemp(work) == NULL)
+        return 1;
+    struct corpus_options options = {.settings = &settings,
+                                     .path = arguments[1],
+                                     .work = work,
+                                     .threads = threads,
+                                     .scanner = scanner_named(count > 4 ? arguments[4] : NULL)};
+    if (options.scanner == NULL)
+        return 77;
     double best = 1e9, best_cpu = 1e9;
-    uint64_t bytes = 0, words = 0, sum = 0;
+    struct corpus_report report = {0};
     for (int i = 0; i < times; i++) {
-        struct corpus_options options = {.settings = &settings, .path = arguments[1], .work = work, .threads = threads};
         struct corpus *corpus;
         double wall = machine_monotonic_seconds(), cpu = cpu_seconds();
         if (corpus_create(&corpus, &options, &err) != STATUS_OK) {
@@ -42,18 +57,14 @@ int main(int count, char **arguments) {
         }
         wall = machine_monotonic_seconds() - wall;
         cpu = cpu_seconds() - cpu;
-        if (wall < best) best = wall;
-        if (cpu < best_cpu) best_cpu = cpu;
-        bytes = corpus->report.bytes;
-        words = corpus->report.words;
-        sum = 0;
-        for (uint64_t j = 0; j < corpus->length; j++) sum = sum * 31 + corpus->ids[j];
+        best = wall < best ? wall : best;
+        best_cpu = cpu < best_cpu ? cpu : best_cpu;
+        report = corpus->report;
         corpus_free(corpus);
     }
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("%d thr: %.4f s wall (%.3f GB/s), cpu %.4f s (%.2f s/GB, %.1f ns/word)  rss %ld MB sum %016llx\n", threads, best, 1e-9 * bytes / best, best_cpu, best_cpu * 1e9 / bytes,
-           best_cpu * 1e9 / words, usage.ru_maxrss / 1024, (unsigned long long)sum);
     rmdir(work);
+    printf("{\"scanner\": \"%s\", \"threads\": %d, \"seconds\": %.4f, \"cpu\": %.4f, \"bytes\": %llu, \"words\": %llu}\n",
+           options.scanner->name, threads, best, best_cpu, (unsigned long long)report.bytes,
+           (unsigned long long)report.words);
     return 0;
 }

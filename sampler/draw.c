@@ -16,7 +16,7 @@ const struct draw *draw_choose(void) {
     const char *name = kernel_choose(NULL)->name;
     static const struct draw *const draws[] = {&draw_avx512, &draw_avx2};
     for (size_t i = 0; i < sizeof draws / sizeof *draws; i++)
-        if (strcmp(draws[i]->kernel, name) == 0)
+        if (strncmp(draws[i]->kernel, name, strlen(draws[i]->kernel)) == 0) /* avx512bf16 has all of avx512 */
             return draws[i];
 #endif
     return &draw_portable;

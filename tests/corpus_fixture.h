@@ -17,6 +17,7 @@
 struct fixture {
     char folder[512], path[528], work[528];
     struct settings settings;
+    const struct corpus_scanner *scanner;
     atomic_int request;
 };
 
@@ -70,6 +71,7 @@ static inline enum status fixture_read(struct fixture *fixture, int threads, str
                                      .path = fixture->path,
                                      .work = fixture->work,
                                      .threads = threads,
+                                     .scanner = fixture->scanner,
                                      .request = &fixture->request};
     return corpus_create(corpus, &options, err);
 }

@@ -315,8 +315,12 @@ static int disk_full(struct fixture *fixture, const char *size) {
 
 static void test_disk_full(void **state) {
     struct fixture *fixture = *state;
-    static const char *const sizes[] = {"size=64k",
-                                        "size=7m"}; /* the parts do not fit; the ids do not fit beside them */
+    static const struct {
+        const char *size;
+        int64_t max_memory;
+    } cases[] = {{"size=64k", 4 << 20}, /* the numbers do not fit */
+                 {"size=7m", 4 << 20},  /* the ids do not fit beside them */
+                 {"size=3m", 0}};       /* the ids alone do not fit */
     const size_t length = 4 << 20;
     char *text = malloc(length);
     memset(text, ' ', length);
@@ -324,13 +328,14 @@ static void test_disk_full(void **state) {
         text[i] = "abc"[i / 4 % 3];
     fixture_write(fixture, text, length);
     free(text);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int status;
+        fixture->settings.max_memory = cases[i].max_memory;
         fflush(NULL);
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0)
-            _exit(disk_full(fixture, sizes[i]));
+            _exit(disk_full(fixture, cases[i].size));
         assert_int_equal(waitpid(child, &status, 0), child);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
             print_message("SKIPPED: a full disk needs the right to mount\n");

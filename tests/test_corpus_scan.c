@@ -41,8 +41,12 @@ static void check(struct fixture *fixture, const char *text, size_t length) {
     oracle_corpus_read(&oracle, &fixture->settings, text, length);
     fixture_write(fixture, text, length);
     assert_true(oracle.report.vocabulary > 0);
-    for (int threads = 1; threads < 5; threads++)
-        assert_read(fixture, threads, &oracle);
+    const struct corpus_scanner *scanners[CORPUS_SCANNERS];
+    for (size_t i = corpus_scanners(scanners); i-- > 0;) {
+        fixture->scanner = scanners[i];
+        for (int threads = 1; threads < 5; threads++)
+            assert_read(fixture, threads, &oracle);
+    }
     oracle_corpus_clear(&oracle);
 }
 
@@ -141,9 +145,7 @@ static void test_lengths(void **state) {
     free(text);
 }
 
-/* Nothing is read behind the text: its last byte is the last of a page, and the next page may not be touched. */
-static void test_bounds(void **state) {
-    struct fixture *fixture = *state;
+static void check_bounds(const struct fixture *fixture, const struct corpus_scanner *scanner) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(pages != MAP_FAILED);
@@ -152,9 +154,10 @@ static void test_bounds(void **state) {
     assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
     for (size_t length = 1; length < 400; length++) {
         const struct crew crew = {.threads = 1};
-        struct corpus_counter counter = {.crew = &crew, .file = -1};
+        struct corpus_counter counter = {.crew = &crew, .scanner = scanner, .tape.file = -1};
+        const struct corpus_budget budget = {.table = UINT64_MAX};
         struct error err = {0};
-        assert_int_equal(corpus_counter_init(&counter, &fixture->settings, NULL, UINT64_MAX, 1, &err), STATUS_OK);
+        assert_int_equal(corpus_counter_init(&counter, &fixture->settings, NULL, &budget, 1, &err), STATUS_OK);
         counter.text = counter.begin = pages + page - length;
         counter.text_end = counter.end = pages + page;
         assert_int_equal(corpus_counter_run(&counter, &err), STATUS_OK);
@@ -162,6 +165,13 @@ static void test_bounds(void **state) {
         corpus_counter_clear(&counter);
     }
     assert_int_equal(munmap(pages, 2 * page), 0);
+}
+
+/* Nothing is read behind the text: its last byte is the last of a page, and the next page may not be touched. */
+static void test_bounds(void **state) {
+    const struct corpus_scanner *scanners[CORPUS_SCANNERS];
+    for (size_t i = corpus_scanners(scanners); i-- > 0;)
+        check_bounds(*state, scanners[i]);
 }
 
 #define NAME "word-no-%u" /* eight bytes that all have in common */
@@ -302,8 +312,7 @@ static void test_ranks(void **state) {
 
 /* Lists are read token by token: with the same words in lines, pruning must forget the same words at the same places
  * though the fast road takes many at a time. */
-static void test_pruning(void **state) {
-    struct fixture *fixture = *state;
+static void check_pruning(struct fixture *fixture, int64_t max_memory) {
     const size_t room = 8 << 20;
     char *text = malloc(room);
     struct random random;
@@ -327,7 +336,8 @@ static void test_pruning(void **state) {
                                    number, i % 20 == 19 ? '\n' : ' ');
     }
     fixture->settings.min_count = 2;
-    fixture->settings.max_memory = 1 << 20;
+    fixture->settings.format = FORMAT_TEXT;
+    fixture->settings.max_memory = max_memory;
     fixture_write(fixture, text, length);
     assert_int_equal(fixture_read(fixture, 1, &spaced, &err), STATUS_OK);
     fixture->settings.format = FORMAT_TOKENS;
@@ -350,6 +360,13 @@ static void test_pruning(void **state) {
     assert_memory_equal(spaced->ids, listed->ids, spaced->length * sizeof *spaced->ids);
     corpus_free(spaced);
     corpus_free(listed);
+}
+
+/* Numbers in a file only; the first of them in memory; all of them. */
+static void test_pruning(void **state) {
+    check_pruning(*state, 1 << 20);
+    check_pruning(*state, 9 << 20);
+    check_pruning(*state, 30 << 20);
 }
 
 int main(void) {

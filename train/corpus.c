@@ -14,6 +14,7 @@
 #define SHARE_DECODE 0.3
 #define SHARE_COUNT 0.75
 #define BUDGET_LEAST 524288u
+#define NUMBERS_PART 16 /* of the memory holds numbers; more of them are cheap to write and to read again */
 
 /* One reading of a corpus, from the path to the ids. */
 struct reading {
@@ -84,10 +85,12 @@ static enum status reading_open(struct reading *reading, struct error *err) {
     return STATUS_OK;
 }
 
-static uint64_t counting_budget(const struct settings *settings, int threads) {
+/* Half of the memory is for merging. */
+static struct corpus_budget counting_budget(const struct settings *settings, int threads) {
     uint64_t memory = settings->max_memory > 0 ? (uint64_t)settings->max_memory : machine_memory_available();
-    uint64_t budget = memory / 2 / (uint64_t)threads; /* the other half is for merging */
-    return budget < BUDGET_LEAST ? BUDGET_LEAST : budget;
+    uint64_t share = memory / (uint64_t)threads, table = share / 2 - share / NUMBERS_PART;
+    return (struct corpus_budget){.table = table < BUDGET_LEAST ? BUDGET_LEAST : table,
+                                  .numbers = share / NUMBERS_PART};
 }
 
 static enum status counter_start(struct reading *reading, int index, uint64_t seed, struct error *err) {
@@ -98,8 +101,9 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     if (path == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     struct corpus_counter *counter = &reading->counters[index];
-    enum status status = corpus_counter_init(counter, options->settings, path,
-                                             counting_budget(options->settings, options->threads), seed, err);
+    counter->scanner = options->scanner;
+    struct corpus_budget budget = counting_budget(options->settings, options->threads);
+    enum status status = corpus_counter_init(counter, options->settings, path, &budget, seed, err);
     free(path);
     if (status != STATUS_OK)
         return status;
@@ -122,10 +126,16 @@ static enum status count_work(void *context, int index, struct error *err) {
     return corpus_counter_run(&reading->counters[index], err);
 }
 
+static void line_longest(struct corpus_report *report, uint64_t length) {
+    if (length > report->longest_line)
+        report->longest_line = length;
+}
+
 /* Every figure is the same at any number of threads (with pruning: only at one). */
 static void report_collect(struct reading *reading) {
     struct corpus_report *report = &reading->corpus->report;
     bool open = false;
+    uint64_t line = 0; /* bytes of the line that goes on in the next range */
     for (int t = 0; t < reading->crew.threads; t++) {
         const struct corpus_counter *counter = &reading->counters[t];
         report->lines += counter->lines;
@@ -136,8 +146,14 @@ static void report_collect(struct reading *reading) {
         report->words += counter->loss.words + counter->words;
         report->distinct += counter->loss.distinct;
         report->invalid_utf8 += counter->loss.invalid_utf8 + counter->tokenizer.invalid + counter->invalid_utf8;
-        if (counter->longest_line > report->longest_line)
-            report->longest_line = counter->longest_line;
+        if (counter->lines > 0) {
+            line += counter->first_line;
+            line_longest(report, line - (line > 0 && counter->first_return));
+            line_longest(report, counter->longest_line);
+            line = 0;
+        }
+        if (counter->begin < counter->end && counter->line < counter->end)
+            line += (uint64_t)(counter->end - counter->line);
         if (counter->table.longest > report->longest_word)
             report->longest_word = counter->table.longest;
     }
@@ -154,7 +170,7 @@ static enum status reading_count(struct reading *reading, struct error *err) {
     if (reading->counters == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads", threads);
     for (int t = 0; t < threads; t++)
-        reading->counters[t].file = -1;
+        reading->counters[t].tape.file = -1;
     for (int t = 0; t < threads && status == STATUS_OK; t++)
         status = counter_start(reading, t, strtoull(token, NULL, 16), err);
     if (status == STATUS_OK)
@@ -181,15 +197,21 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
     if (status != STATUS_OK)
         return status;
     report->distinct += ranking->distinct;
-    if (ranking->vocabulary == NULL)
+    if (ranking->size == 0)
         return error_set_key(err, STATUS_REFUSED, "min_count",
                              "no word reaches min_count %lld: the most frequent, '%s', was seen %llu times",
                              (long long)settings->min_count, ranking->top.word, (unsigned long long)ranking->top.count);
-    report->vocabulary = vocabulary_size(ranking->vocabulary);
+    report->vocabulary = ranking->size;
     report->kept_words = ranking->kept_words;
     report->rare_words = report->words - report->pruned_words - ranking->kept_words;
-    reading->corpus->vocabulary = ranking->vocabulary;
     return STATUS_OK;
+}
+
+/* Beside the numbering, which has no use for the text any more. */
+static enum status vocabulary_work(void *context, struct error *err) {
+    struct reading *reading = context;
+    corpus_text_close(&reading->text);
+    return corpus_vocabulary(reading->counters, &reading->ranking, &reading->corpus->vocabulary, err);
 }
 
 static enum status reading_number(struct reading *reading, struct error *err) {
@@ -200,6 +222,8 @@ static enum status reading_number(struct reading *reading, struct error *err) {
         return error_set(err, STATUS_NO_MEMORY, "out of memory for numbering the corpus");
     remap->counters = reading->counters;
     remap->maps = reading->ranking.maps;
+    remap->beside = vocabulary_work;
+    remap->beside_context = reading;
     enum status status = file_scratch_open(corpus->scratch, &remap->ids, err);
     if (status != STATUS_OK)
         return status;
@@ -215,21 +239,33 @@ static enum status reading_number(struct reading *reading, struct error *err) {
     return STATUS_OK;
 }
 
+static enum status clear_work(void *context, int index, struct error *err) {
+    struct reading *reading = context;
+    (void)err;
+    corpus_counter_clear(&reading->counters[index]);
+    return STATUS_OK;
+}
+
+/* Giving so much memory back takes a while too: on all threads, if they can be had. */
 static void reading_clear(struct reading *reading) {
-    for (int t = 0; t < reading->crew.threads; t++) {
-        if (reading->counters != NULL)
+    struct error ignored;
+    reading->crew.tick = NULL;
+    if (reading->counters != NULL && crew_run(&reading->crew, clear_work, reading, &ignored) != STATUS_OK)
+        for (int t = 0; t < reading->crew.threads; t++)
             corpus_counter_clear(&reading->counters[t]);
-        if (reading->ranking.maps != NULL)
-            free(reading->ranking.maps[t]);
-    }
+    for (int t = 0; reading->ranking.maps != NULL && t < reading->crew.threads; t++)
+        free(reading->ranking.maps[t]);
     free(reading->counters);
     free(reading->ranking.maps);
+    free(reading->ranking.ranked);
     corpus_text_close(&reading->text);
+    crew_end(&reading->crew);
 }
 
 enum status corpus_create(struct corpus **corpus, const struct corpus_options *options, struct error *err) {
     struct reading reading = {.options = options, .started = machine_monotonic_seconds()};
-    reading.crew = (struct crew){options->threads, options->request, reading_tick, &reading, false};
+    reading.crew = (struct crew){
+        .threads = options->threads, .request = options->request, .tick = reading_tick, .tick_context = &reading};
     if (options->settings->format == FORMAT_NDJSON)
         return error_set(err, STATUS_INTERNAL, "ndjson must be turned into the format tokens before it is read");
     if (options->threads < 1)

@@ -25,7 +25,8 @@ struct corpus_options {
     const char *path;
     const char *work; /* scratch folder, exists */
     int threads;
-    atomic_int *request; /* CANCEL and STOP both end it (CANCELLED, PAUSED) */
+    const struct corpus_scanner *scanner; /* NULL: the fastest that the machine runs */
+    atomic_int *request;                  /* CANCEL and STOP both end it (CANCELLED, PAUSED) */
     void (*on_progress)(void *context, double share, const struct corpus_report *report); /* may be NULL */
     void *context;
 };

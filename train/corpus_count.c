@@ -4,33 +4,30 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "train/corpus.h"
 
 #define BLOCK 262144      /* bytes between two looks at the crew */
-#define BLOCK_SPACED 4096 /* less where corpus_scan may be able to go on */
+#define BLOCK_SPACED 4096 /* less where the scanner may be able to go on */
+#define LARGE 4194304     /* bytes of a range worth huge pages */
 #define VISITS 4096u      /* words between two looks while one long run is read */
 
 enum status corpus_counter_init(struct corpus_counter *counter, const struct settings *settings, const char *path,
-                                uint64_t budget, uint64_t seed, struct error *err) {
-    counter->file = -1;
+                                const struct corpus_budget *budget, uint64_t seed, struct error *err) {
     counter->lists = settings->format == FORMAT_TOKENS;
     counter->paragraphs = settings->sentence == SENTENCE_PARAGRAPH;
     tokenizer_init(&counter->tokenizer, settings);
     counter->spaced = !counter->tokenizer.unicode;
-    enum status status = word_table_init(&counter->table, budget, seed, err);
-    if (status == STATUS_OK && path != NULL) {
-        status = file_scratch_open(path, &counter->file, err);
-        if (status == STATUS_OK && unlink(path) != 0) /* not path_remove: nothing here needs an fsync */
-            status = error_set_errno(err, errno, "cannot remove '%s'", path);
-    }
+    if (counter->scanner == NULL)
+        counter->scanner = corpus_scanner_fastest();
+    enum status status = corpus_tape_open(&counter->tape, path, budget->numbers, err);
+    if (status == STATUS_OK)
+        status = word_table_init(&counter->table, budget->table, seed, err);
     if (status != STATUS_OK)
         return status;
-    counter->buffer = malloc(CORPUS_BUFFER * sizeof *counter->buffer);
+    counter->buffer = corpus_tape_next(&counter->tape);
     counter->generations = calloc(1, sizeof *counter->generations);
-    if (counter->buffer == NULL || counter->generations == NULL)
+    if (counter->generations == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     counter->n_generations = 1;
     return STATUS_OK;
@@ -39,26 +36,20 @@ enum status corpus_counter_init(struct corpus_counter *counter, const struct set
 void corpus_counter_clear(struct corpus_counter *counter) {
     word_table_clear(&counter->table);
     tokenizer_clear(&counter->tokenizer);
-    free(counter->buffer);
+    corpus_tape_close(&counter->tape);
     free(counter->generations);
-    if (counter->file >= 0)
-        close(counter->file);
     counter->buffer = NULL;
     counter->generations = NULL;
-    counter->file = -1;
 }
 
 enum status corpus_counter_flush(struct corpus_counter *counter, struct error *err) {
-    uint64_t bytes = counter->fill * sizeof *counter->buffer;
-    enum status status = STATUS_OK;
-    if (counter->file >= 0)
-        status = file_write_at(counter->file, counter->buffer, bytes, counter->file_length, err);
+    enum status status = corpus_tape_advance(&counter->tape, counter->fill, err);
     if (status != STATUS_OK)
         return status;
     counter->generations[counter->n_generations - 1].ids += counter->fill;
     counter->emitted += counter->fill;
-    counter->file_length += bytes;
     counter->fill = 0;
+    counter->buffer = corpus_tape_next(&counter->tape);
     return STATUS_OK;
 }
 
@@ -88,17 +79,16 @@ static enum status counter_prune(struct corpus_counter *counter, struct error *e
         return error_set(err, STATUS_NO_MEMORY, "out of memory for pruning %u words", size);
     }
     status = word_table_prune(&counter->table, map, &counter->loss, err);
-    uint64_t bytes = size * sizeof *map;
+    generations[n - 1].map_at = counter->tape.length;
+    generations[n - 1].map_size = size;
     if (status == STATUS_OK)
-        status = file_write_at(counter->file, map, bytes, counter->file_length, err);
+        status = corpus_tape_append(&counter->tape, map, size, err);
     free(map);
     if (status != STATUS_OK)
         return status;
-    generations[n - 1].map_at = counter->file_length;
-    generations[n - 1].map_size = size;
-    counter->file_length += bytes;
-    generations[n] = (struct generation){.ids_at = counter->file_length};
+    generations[n] = (struct generation){.ids_at = counter->tape.length};
     counter->n_generations++;
+    counter->buffer = corpus_tape_next(&counter->tape);
     return STATUS_OK;
 }
 
@@ -123,12 +113,11 @@ static enum status counter_new_word(struct corpus_counter *counter, const char *
 
 enum status corpus_counter_count(struct corpus_counter *counter, const char *at, const char *token, size_t length,
                                  const struct word_key *key, uint32_t *number, struct error *err) {
-    struct word_slot *slot = word_table_find(&counter->table, token, length, key);
-    if (slot == NULL)
+    struct word_table *table = &counter->table;
+    *number = word_table_find(table, token, length, key);
+    if (*number == WORD_NONE)
         return counter_new_word(counter, at, token, length, key, number, err);
-    slot->count++;
-    *number = slot->number - 1;
-    word_table_promote(&counter->table, slot, key->hash);
+    word_table_count(table, *number, key->hash);
     return STATUS_OK;
 }
 
@@ -206,11 +195,15 @@ enum status corpus_line_begin(struct corpus_counter *counter, const char *line, 
 
 enum status corpus_line_end(struct corpus_counter *counter, const char *end, struct error *err) {
     uint64_t length = (uint64_t)(end - counter->line);
-    if (length > 0 && end[-1] == '\r')
-        length--;
-    if (length > counter->longest_line)
-        counter->longest_line = length;
+    bool carriage_return = end > counter->text && end[-1] == '\r';
+    if (counter->lines == 0) {
+        counter->first_line = length;
+        counter->first_return = carriage_return;
+    } else if (length - (length > 0 && carriage_return) > counter->longest_line) {
+        counter->longest_line = length - carriage_return;
+    }
     counter->lines++;
+    counter->line = end + 1;
     counter->empty_lines += !counter->line_full;
     if (counter->paragraphs && counter->line_full && !counter->line_list)
         return STATUS_OK;
@@ -219,16 +212,15 @@ enum status corpus_line_end(struct corpus_counter *counter, const char *end, str
 
 /* What the text before the range says about the line that the range begins in. */
 static enum status range_begin(struct corpus_counter *counter, struct error *err) {
-    const char *begin = counter->begin, *line = begin;
-    if (begin > counter->text && begin[-1] != '\n') {
-        const char *newline = memrchr(counter->text, '\n', (size_t)(begin - counter->text));
-        line = newline == NULL ? counter->text : newline + 1;
+    const char *begin = counter->begin, *text = counter->text;
+    if (begin == text || begin[-1] == '\n')
+        return corpus_line_begin(counter, begin, err);
+    counter->line = begin;
+    if (counter->lists) {
+        const char *newline = memrchr(text, '\n', (size_t)(begin - text));
+        counter->line_list = *(newline == NULL ? text : newline + 1) == CORPUS_LIST;
     }
-    if (line == begin)
-        return corpus_line_begin(counter, line, err);
-    counter->line = line;
-    counter->line_list = counter->lists && *line == CORPUS_LIST;
-    for (const char *p = begin; p > line && !counter->line_full; p--)
+    for (const char *p = begin; p > text && p[-1] != '\n' && !counter->line_full; p--)
         counter->line_full = counter->line_list ? p[-1] != CORPUS_LIST : !byte_is_space(p[-1]);
     return STATUS_OK;
 }
@@ -261,10 +253,14 @@ enum status corpus_counter_run(struct corpus_counter *counter, struct error *err
         return STATUS_OK;
     const char *p = counter->begin, *end = counter->end;
     enum status status = range_begin(counter, err);
+    if (end - p >= LARGE) {
+        word_table_expect_many(&counter->table);
+        corpus_tape_expect_many(&counter->tape);
+    }
     while (p < end && status == STATUS_OK) {
         status = crew_check(counter->crew, err);
         if (status == STATUS_OK && counter->spaced && !counter->line_list)
-            status = corpus_scan(counter, &p, err);
+            status = counter->scanner->scan(counter, &p, err);
         if (status == STATUS_OK && p < end)
             status = counter_step(counter, &p, err);
         corpus_counter_reached(counter, p);

@@ -3,17 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "base/utf8.h"
 
 #define GROUP 32      /* words looked up together */
 #define DIGIT_BITS 11 /* of counts, sorted by one pass each */
 #define DIGITS ((size_t)1 << DIGIT_BITS)
+#define SLOTS_MOST ((uint64_t)1 << 32)
 #define AHEAD 16 /* records read at random are fetched so many turns before */
 
-/* A word over all threads. */
+/* A word over all threads. The record where it appears first sums its counts. */
 struct merged {
-    uint64_t count, first;
-    uint32_t thread, number; /* where it appears first */
+    uint32_t thread, number; /* of that record */
     uint32_t id;
 };
 
@@ -25,22 +26,28 @@ struct candidate {
 
 /* Words are dealt to the threads by their hash, so that each merges a part of its own: by first appearance. */
 struct part {
-    struct merged *words;
+    struct merged *words;   /* [most], pages */
     struct candidate *kept; /* words that pass least_count, best first */
-    uint64_t *slots;
-    uint64_t mask;
+    uint64_t *slots;        /* [mask + 1], pages */
+    uint64_t most, mask;
+    int shift;
     uint32_t size, n_kept;
 };
 
 struct merge {
     struct crew *crew;
-    const struct corpus_counter *counters;
+    struct corpus_counter *counters;
     struct corpus_ranking *ranking;
     struct part *parts;
 };
 
-static uint32_t part_of(const struct word *word, int parts) {
-    return (uint32_t)((word->hash >> 32) * (uint64_t)parts >> 32);
+/* The tag as a fraction: its whole part once multiplied chooses the part, what is left the slot there. */
+static uint32_t part_of(uint32_t tag, int parts) {
+    return (uint32_t)(tag * (uint64_t)parts >> 32);
+}
+
+static uint64_t part_slot(const struct part *part, uint32_t tag, int parts) {
+    return (uint32_t)(tag * (uint32_t)parts) >> part->shift;
 }
 
 static enum status no_memory(struct error *err, uint64_t words) {
@@ -52,49 +59,56 @@ static enum status part_init(const struct merge *merge, int index, struct part *
     for (int t = 0; t < merge->crew->threads; t++) {
         const struct word_table *table = &merge->counters[t].table;
         for (uint32_t i = 0; i < table->size; i++)
-            most += part_of(&table->words[i], merge->crew->threads) == (uint32_t)index;
+            most += part_of(table->tags[i], merge->crew->threads) == (uint32_t)index;
     }
-    while (slots < 2 * most)
+    while (slots / 4 * 3 < most && slots < SLOTS_MOST) /* of `most`, threads share the frequent half */
         slots *= 2;
     if (merge->crew->threads == 1)
-        slots = 1; /* nothing to look up: one thread's words differ */
-    part->words = calloc(most + 1, sizeof *part->words);
-    part->slots = calloc(slots, sizeof *part->slots);
+        slots = 2; /* nothing to look up: one thread's words differ */
+    part->most = most + 1;
+    part->words = pages_reserve(part->most * sizeof *part->words);
+    part->slots = pages_reserve(slots * sizeof *part->slots);
     part->mask = slots - 1;
-    return part->words == NULL || part->slots == NULL ? no_memory(err, most) : STATUS_OK;
+    part->shift = 32 - __builtin_ctzll(slots);
+    if (part->words == NULL || part->slots == NULL)
+        return no_memory(err, most);
+    pages_prefer_huge(part->words, part->most * sizeof *part->words);
+    pages_prefer_huge(part->slots, slots * sizeof *part->slots);
+    return STATUS_OK;
 }
 
-static const struct word *merged_word(const struct merge *merge, const struct merged *merged) {
+static struct word *merged_word(const struct merge *merge, const struct merged *merged) {
     return &merge->counters[merged->thread].table.words[merged->number];
 }
 
 /* The merged word equal to this one, made when there is none yet. Words of one thread never are equal. */
 static uint32_t part_place(const struct merge *merge, struct part *part, uint32_t thread, uint32_t number) {
     const struct word_table *table = &merge->counters[thread].table;
-    const struct word *word = &table->words[number];
-    uint64_t at = word->hash & part->mask;
+    uint32_t tag = table->tags[number];
+    uint64_t at = part_slot(part, tag, merge->crew->threads);
     for (; merge->crew->threads > 1 && part->slots[at] != 0; at = (at + 1) & part->mask) {
         uint32_t index = (uint32_t)part->slots[at] - 1;
         const struct merged *merged = &part->words[index];
-        if (part->slots[at] >> 32 == word->hash >> 32 && merged->thread != thread &&
-            word_equal(table, word, &merge->counters[merged->thread].table, merged_word(merge, merged)))
+        if (part->slots[at] >> 32 == tag && merged->thread != thread &&
+            word_equal(table, number, &merge->counters[merged->thread].table, merged->number))
             return index;
     }
-    part->slots[at] = (word->hash >> 32 << 32) | (part->size + 1);
-    part->words[part->size] = (struct merged){0, word->first, thread, number, CORPUS_DROPPED};
+    part->slots[at] = (uint64_t)tag << 32 | (part->size + 1);
+    part->words[part->size] = (struct merged){thread, number, CORPUS_DROPPED};
     return part->size++;
 }
 
-/* What part_place will read of these words, all of it far apart, on its way to the caches. The slots are already. */
-static void group_fetch(const struct merge *merge, const struct part *part, const struct word *words,
-                        const uint32_t *group, int n) {
+/* What part_place will read of the words with these tags, all of it far apart, on its way to the caches. The slots are
+ * already. */
+static void group_fetch(const struct merge *merge, const struct part *part, const uint32_t *tags, const uint32_t *group,
+                        int n) {
     for (int i = 0; i < n; i++) {
-        uint64_t slot = part->slots[words[group[i]].hash & part->mask];
+        uint64_t slot = part->slots[part_slot(part, tags[group[i]], merge->crew->threads)];
         if (slot != 0)
             __builtin_prefetch(&part->words[(uint32_t)slot - 1], 1);
     }
     for (int i = 0; i < n; i++) {
-        uint64_t slot = part->slots[words[group[i]].hash & part->mask];
+        uint64_t slot = part->slots[part_slot(part, tags[group[i]], merge->crew->threads)];
         if (slot != 0)
             __builtin_prefetch(merged_word(merge, &part->words[(uint32_t)slot - 1]));
     }
@@ -106,17 +120,18 @@ static void part_add(const struct merge *merge, int index, uint32_t thread) {
     uint32_t *map = merge->ranking->maps[thread], group[GROUP];
     int n = 0;
     for (uint32_t i = 0; i < table->size; i++) {
-        if (part_of(&table->words[i], merge->crew->threads) == (uint32_t)index) {
+        if (part_of(table->tags[i], merge->crew->threads) == (uint32_t)index) {
             group[n++] = i;
-            __builtin_prefetch(&part->slots[table->words[i].hash & part->mask], 1);
+            __builtin_prefetch(&part->slots[part_slot(part, table->tags[i], merge->crew->threads)], 1);
         }
         if (n < GROUP && i + 1 < table->size)
             continue;
         if (thread > 0)
-            group_fetch(merge, part, table->words, group, n);
+            group_fetch(merge, part, table->tags, group, n);
         for (int k = 0; k < n; k++) {
-            map[group[k]] = part_place(merge, part, thread, group[k]);
-            part->words[map[group[k]]].count += table->words[group[k]].count;
+            uint32_t place = map[group[k]] = part_place(merge, part, thread, group[k]);
+            if (part->words[place].thread != thread)
+                merged_word(merge, &part->words[place])->count += table->words[group[k]].count;
         }
         n = 0;
     }
@@ -143,11 +158,12 @@ static struct candidate *candidates_sort(struct candidate *candidates, struct ca
     return candidates;
 }
 
-static enum status part_sort(struct part *part, uint64_t least_count, struct error *err) {
+static enum status part_sort(const struct merge *merge, struct part *part, struct error *err) {
+    uint64_t least_count = merge->ranking->least_count;
     uint32_t n = 0;
     uint64_t most = 0;
     for (uint32_t i = 0; i < part->size; i++)
-        n += part->words[i].count >= least_count;
+        n += merged_word(merge, &part->words[i])->count >= least_count;
     struct candidate *candidates = malloc((size_t)n * sizeof *candidates + 1);
     struct candidate *spare = malloc((size_t)n * sizeof *spare + 1);
     if (candidates == NULL || spare == NULL) {
@@ -158,11 +174,12 @@ static enum status part_sort(struct part *part, uint64_t least_count, struct err
     part->n_kept = n;
     n = 0;
     for (uint32_t i = 0; i < part->size; i++) {
-        const struct merged *word = &part->words[i];
-        if (word->count < least_count)
+        const struct merged *merged = &part->words[i];
+        uint64_t count = merged_word(merge, merged)->count;
+        if (count < least_count)
             continue;
-        candidates[n++] = (struct candidate){word->count, word->first, i};
-        most = word->count > most ? word->count : most;
+        candidates[n++] = (struct candidate){count, merge->counters[merged->thread].table.first[merged->number], i};
+        most = count > most ? count : most;
     }
     part->kept = candidates_sort(candidates, spare, n, most);
     free(part->kept == spare ? candidates : spare);
@@ -179,9 +196,9 @@ static enum status part_merge(void *context, int index, struct error *err) {
         if (status == STATUS_OK)
             part_add(merge, index, (uint32_t)t);
     }
-    free(part->slots);
+    pages_release(part->slots, (part->mask + 1) * sizeof *part->slots);
     part->slots = NULL;
-    return status == STATUS_OK ? part_sort(part, merge->ranking->least_count, err) : status;
+    return status == STATUS_OK ? part_sort(merge, part, err) : status;
 }
 
 /* From the place in a part to the id. */
@@ -191,7 +208,7 @@ static enum status map_finish(void *context, int index, struct error *err) {
     const struct word_table *table = &merge->counters[index].table;
     uint32_t *map = merge->ranking->maps[index];
     for (uint32_t i = 0; i < table->size; i++)
-        map[i] = merge->parts[part_of(&table->words[i], merge->crew->threads)].words[map[i]].id;
+        map[i] = merge->parts[part_of(table->tags[i], merge->crew->threads)].words[map[i]].id;
     return STATUS_OK;
 }
 
@@ -199,8 +216,8 @@ static bool candidate_before(const struct candidate *a, const struct candidate *
     return a->count > b->count || (a->count == b->count && a->first < b->first);
 }
 
-/* Ids over all parts: always the best of the parts' next words. ranked: the words in the order of their ids. */
-static void parts_rank(const struct merge *merge, const struct merged **ranked, uint64_t size, uint32_t *next) {
+/* Ids over all parts: always the best of the parts' next words. */
+static void parts_rank(const struct merge *merge, struct corpus_ranked *ranked, uint64_t size, uint32_t *next) {
     int parts = merge->crew->threads;
     for (uint64_t id = 0; id < size; id++) {
         const struct candidate *best = NULL;
@@ -221,50 +238,9 @@ static void parts_rank(const struct merge *merge, const struct merged **ranked, 
         struct merged *word = &part->words[best->index];
         next[from]++;
         word->id = (uint32_t)id;
-        ranked[id] = word;
+        ranked[id] = (struct corpus_ranked){best->count, word->thread, word->number};
+        merge->ranking->kept_words += best->count;
     }
-}
-
-static const char *merged_text(const struct merge *merge, const struct merged *merged, uint64_t *length) {
-    const struct word *word = merged_word(merge, merged);
-    *length = word->length;
-    return word_text(&merge->counters[merged->thread].table, word);
-}
-
-static enum status vocabulary_make(const struct merge *merge, const struct merged *const *ranked, uint64_t size,
-                                   struct error *err) {
-    struct corpus_ranking *ranking = merge->ranking;
-    uint64_t length, bytes = 0;
-    for (uint64_t id = 0; id < size; id++) {
-        if (size - id > AHEAD)
-            __builtin_prefetch(merged_word(merge, ranked[id + AHEAD]));
-        merged_text(merge, ranked[id], &length);
-        bytes += length;
-    }
-    char *text = malloc(bytes + 1);
-    uint64_t *offsets = malloc((size + 1) * sizeof *offsets);
-    uint64_t *counts = malloc(size * sizeof *counts + 1);
-    enum status status = STATUS_OK;
-    if (text == NULL || offsets == NULL || counts == NULL) {
-        status = no_memory(err, size);
-        goto fail;
-    }
-    offsets[0] = 0;
-    for (uint64_t id = 0; id < size; id++) {
-        if (size - id > AHEAD)
-            __builtin_prefetch(merged_word(merge, ranked[id + AHEAD]));
-        const char *word = merged_text(merge, ranked[id], &length);
-        memcpy(text + offsets[id], word, length);
-        offsets[id + 1] = offsets[id] + length;
-        counts[id] = ranked[id]->count;
-        ranking->kept_words += counts[id];
-    }
-    status = vocabulary_create(&ranking->vocabulary, (uint32_t)size, text, offsets, counts, err);
-fail:
-    free(text);
-    free(offsets);
-    free(counts);
-    return status;
 }
 
 /* Copies whole code points as long as they fit; what would spoil a line of text becomes '?'. */
@@ -287,20 +263,24 @@ static void top_set(struct corpus_top *top, const char *word, uint64_t length, u
 
 /* The most frequent word, wherever it is: only asked for when none is kept. */
 static void parts_top(const struct merge *merge, struct corpus_top *top) {
-    const struct merged *best = NULL;
+    const struct corpus_counter *counters = merge->counters, *in = NULL;
+    uint32_t best = 0;
     for (int p = 0; p < merge->crew->threads; p++) {
         const struct part *part = &merge->parts[p];
         for (uint32_t i = 0; i < part->size; i++) {
-            const struct merged *word = &part->words[i];
-            if (best == NULL || word->count > best->count || (word->count == best->count && word->first < best->first))
-                best = word;
+            const struct corpus_counter *counter = &counters[part->words[i].thread];
+            uint32_t number = part->words[i].number;
+            uint64_t count = counter->table.words[number].count, most = in == NULL ? 0 : in->table.words[best].count;
+            if (in == NULL || count > most || (count == most && counter->table.first[number] < in->table.first[best])) {
+                in = counter;
+                best = number;
+            }
         }
     }
-    if (best == NULL)
+    if (in == NULL)
         return;
-    uint64_t length;
-    const char *word = merged_text(merge, best, &length);
-    top_set(top, word, length, best->count);
+    const struct word *word = &in->table.words[best];
+    top_set(top, word_text(&in->table, word), word->length, word->count);
 }
 
 static enum status parts_finish(struct merge *merge, struct error *err) {
@@ -317,19 +297,17 @@ static enum status parts_finish(struct merge *merge, struct error *err) {
     if (size > WORD_IDS_MOST)
         return error_set(err, STATUS_REFUSED, "%llu different words reach min_count: at most %u can be numbered",
                          (unsigned long long)size, WORD_IDS_MOST);
-    const struct merged **ranked = malloc(size * sizeof *ranked + 1);
+    ranking->size = (uint32_t)size;
+    ranking->ranked = malloc(size * sizeof *ranking->ranked + 1);
     uint32_t *next = calloc((size_t)merge->crew->threads, sizeof *next);
-    enum status status = ranked == NULL || next == NULL ? no_memory(err, size) : STATUS_OK;
+    enum status status = ranking->ranked == NULL || next == NULL ? no_memory(err, size) : STATUS_OK;
     if (status == STATUS_OK)
-        parts_rank(merge, ranked, size, next);
-    if (status == STATUS_OK && size > 0)
-        status = vocabulary_make(merge, ranked, size, err);
-    free(ranked);
+        parts_rank(merge, ranking->ranked, size, next);
     free(next);
     return status;
 }
 
-enum status corpus_rank(struct crew *crew, const struct corpus_counter *counters, struct corpus_ranking *ranking,
+enum status corpus_rank(struct crew *crew, struct corpus_counter *counters, struct corpus_ranking *ranking,
                         struct error *err) {
     struct merge merge = {crew, counters, ranking, calloc((size_t)crew->threads, sizeof(struct part))};
     enum status status = merge.parts == NULL ? no_memory(err, 0) : STATUS_OK;
@@ -345,14 +323,52 @@ enum status corpus_rank(struct crew *crew, const struct corpus_counter *counters
     if (status == STATUS_OK)
         status = crew_run(crew, map_finish, &merge, err);
     for (int p = 0; merge.parts != NULL && p < crew->threads; p++) {
-        free(merge.parts[p].words);
+        pages_release(merge.parts[p].words, merge.parts[p].most * sizeof *merge.parts[p].words);
         free(merge.parts[p].kept);
-        free(merge.parts[p].slots);
     }
     free(merge.parts);
-    if (status != STATUS_OK) {
-        vocabulary_free(ranking->vocabulary);
-        ranking->vocabulary = NULL;
+    return status;
+}
+
+static const struct word *ranked_word(const struct corpus_counter *counters, const struct corpus_ranked *ranked) {
+    return &counters[ranked->thread].table.words[ranked->number];
+}
+
+static uint64_t ranked_bytes(const struct corpus_counter *counters, const struct corpus_ranking *ranking) {
+    uint64_t bytes = 0;
+    for (uint32_t id = 0; id < ranking->size; id++) {
+        if (ranking->size - id > AHEAD)
+            __builtin_prefetch(ranked_word(counters, &ranking->ranked[id + AHEAD]));
+        bytes += ranked_word(counters, &ranking->ranked[id])->length;
     }
+    return bytes;
+}
+
+enum status corpus_vocabulary(const struct corpus_counter *counters, const struct corpus_ranking *ranking,
+                              struct vocabulary **vocabulary, struct error *err) {
+    uint32_t size = ranking->size;
+    char *text = malloc(ranked_bytes(counters, ranking) + 1);
+    uint64_t *offsets = malloc(((size_t)size + 1) * sizeof *offsets);
+    uint64_t *counts = malloc(size * sizeof *counts + 1);
+    enum status status = STATUS_OK;
+    if (text == NULL || offsets == NULL || counts == NULL) {
+        status = no_memory(err, size);
+        goto done;
+    }
+    offsets[0] = 0;
+    for (uint32_t id = 0; id < size; id++) {
+        if (size - id > AHEAD)
+            __builtin_prefetch(ranked_word(counters, &ranking->ranked[id + AHEAD]));
+        const struct corpus_ranked *ranked = &ranking->ranked[id];
+        const struct word *word = ranked_word(counters, ranked);
+        memcpy(text + offsets[id], word_text(&counters[ranked->thread].table, word), word->length);
+        offsets[id + 1] = offsets[id] + word->length;
+        counts[id] = ranked->count;
+    }
+    status = vocabulary_create(vocabulary, size, text, offsets, counts, err);
+done:
+    free(text);
+    free(offsets);
+    free(counts);
     return status;
 }

@@ -30,18 +30,26 @@ struct remap_pass {
 /* What one thread works with. */
 struct remapper {
     struct remap_pass *pass;
-    uint32_t *in, *out; /* [CORPUS_BUFFER] each */
+    uint32_t *room;     /* [CORPUS_BUFFER] for numbers that come from a file */
+    const uint32_t *in; /* the numbers of the piece */
+    uint32_t *out;      /* [CORPUS_BUFFER] */
     uint32_t fill;      /* of out */
     uint64_t words;
     bool leads; /* out begins with a sentence end that belongs to an open sentence of the pieces before, if any */
     bool marked, open;
-    uint32_t *loaded; /* map of an older generation */
+    uint32_t *map_room; /* for the map of an older generation */
+    const uint32_t *loaded;
     int loaded_range;
     uint32_t loaded_generation;
 };
 
 static enum status no_memory(struct error *err) {
     return error_set(err, STATUS_NO_MEMORY, "out of memory for numbering the corpus");
+}
+
+static enum status map_read(const struct corpus_counter *counter, const struct generation *generation, uint32_t *room,
+                            const uint32_t **map, struct error *err) {
+    return corpus_tape_read(&counter->tape, generation->map_at, generation->map_size, room, map, err);
 }
 
 /* Chains the maps of a pruned table from the last generation back, so that each leads straight to ids. */
@@ -51,16 +59,15 @@ static enum status maps_chain(void *context, int index, struct error *err) {
     const uint32_t *next = pass->remap->maps[index];
     uint32_t *owned = NULL;
     enum status status = STATUS_OK;
-    word_table_clear(&counter->table);
     for (uint32_t g = counter->n_generations - 1; g-- > 0 && status == STATUS_OK;) {
         const struct generation *generation = &counter->generations[g];
-        uint64_t bytes = generation->map_size * sizeof(uint32_t);
-        uint32_t *map = malloc(bytes + 1);
-        status = map == NULL ? no_memory(err) : file_read_at(counter->file, map, bytes, generation->map_at, err);
+        const uint32_t *old;
+        uint32_t *map = malloc(generation->map_size * sizeof *map + 1);
+        status = map == NULL ? no_memory(err) : map_read(counter, generation, map, &old, err);
         for (uint32_t i = 0; i < generation->map_size && status == STATUS_OK; i++)
-            map[i] = map[i] == WORD_NONE ? CORPUS_DROPPED : next[map[i]];
+            map[i] = old[i] == WORD_NONE ? CORPUS_DROPPED : next[old[i]];
         if (status == STATUS_OK)
-            status = file_write_at(counter->file, map, bytes, generation->map_at, err);
+            status = corpus_tape_write(&counter->tape, generation->map_at, map, generation->map_size, err);
         free(owned);
         next = owned = map;
     }
@@ -104,12 +111,12 @@ static enum status piece_map(struct remapper *remapper, const struct piece *piec
     const struct generation *generation = &counter->generations[piece->generation];
     if (remapper->loaded == NULL || remapper->loaded_range != piece->range ||
         remapper->loaded_generation != piece->generation) {
-        uint64_t bytes = generation->map_size * sizeof(uint32_t);
-        free(remapper->loaded);
-        remapper->loaded = malloc(bytes + 1);
-        if (remapper->loaded == NULL)
+        remapper->loaded = NULL;
+        free(remapper->map_room);
+        remapper->map_room = malloc(generation->map_size * sizeof *remapper->map_room + 1);
+        if (remapper->map_room == NULL)
             return no_memory(err);
-        enum status status = file_read_at(counter->file, remapper->loaded, bytes, generation->map_at, err);
+        enum status status = map_read(counter, generation, remapper->map_room, &remapper->loaded, err);
         if (status != STATUS_OK)
             return status;
         remapper->loaded_range = piece->range;
@@ -125,21 +132,22 @@ static void piece_convert(struct remapper *remapper, const uint32_t *map, uint32
     const uint32_t *in = remapper->in;
     bool open = true; /* as if the pieces before ended within a sentence; if not, its end is taken back */
     remapper->marked = remapper->leads = false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (in[i] == CORPUS_SENTENCE_END) {
-            remapper->leads |= fill == 0 && open;
-            remapper->marked = true;
-            out[fill] = CORPUS_SENTENCE_END;
-            fill += open;
-            ends += open;
-            open = false;
-            continue;
+    for (uint32_t i = 0;; i++) {
+        uint32_t begin = fill;
+        for (; i < n && in[i] != CORPUS_SENTENCE_END; i++) {
+            uint32_t id = map[in[i]];
+            out[fill] = id; /* a dropped one is overwritten by the next */
+            fill += id != CORPUS_DROPPED;
         }
-        uint32_t id = map[in[i]];
-        out[fill] = id; /* a dropped one is overwritten by the next */
-        bool kept = id != CORPUS_DROPPED;
-        fill += kept;
-        open |= kept;
+        open |= fill > begin;
+        if (i == n)
+            break;
+        remapper->leads |= fill == 0 && open;
+        remapper->marked = true;
+        out[fill] = CORPUS_SENTENCE_END;
+        fill += open;
+        ends += open;
+        open = false;
     }
     remapper->fill = fill;
     remapper->words += fill - ends;
@@ -169,13 +177,13 @@ static enum status piece_work(struct remapper *remapper, const struct piece *pie
     struct remap_pass *pass = remapper->pass;
     const struct corpus_counter *counter = &pass->remap->counters[piece->range];
     const uint32_t *map = NULL;
-    uint64_t offset, at = counter->generations[piece->generation].ids_at + piece->at * sizeof *remapper->in;
+    uint64_t offset, at = counter->generations[piece->generation].ids_at + piece->at;
     uint32_t begin;
     enum status status = crew_check(pass->crew, err);
     if (status == STATUS_OK)
         status = piece_map(remapper, piece, &map, err);
     if (status == STATUS_OK)
-        status = file_read_at(counter->file, remapper->in, piece->n * sizeof *remapper->in, at, err);
+        status = corpus_tape_read(&counter->tape, at, piece->n, remapper->room, &remapper->in, err);
     if (status != STATUS_OK)
         return status;
     piece_convert(remapper, map, piece->n);
@@ -193,18 +201,24 @@ static void remapper_end(struct remapper *remapper, enum status status) {
     pass->failed |= status != STATUS_OK;
     pthread_cond_broadcast(&pass->turned);
     pthread_mutex_unlock(&pass->lock);
-    free(remapper->in);
+    free(remapper->room);
     free(remapper->out);
-    free(remapper->loaded);
+    free(remapper->map_room);
 }
 
 static enum status remap_work(void *context, int index, struct error *err) {
     struct remapper remapper = {.pass = context};
     struct piece piece;
-    (void)index;
-    remapper.in = malloc(CORPUS_BUFFER * sizeof *remapper.in);
+    if (index == 0) {
+        enum status status = remapper.pass->remap->beside(remapper.pass->remap->beside_context, err);
+        if (status != STATUS_OK) {
+            remapper_end(&remapper, status);
+            return status;
+        }
+    }
+    remapper.room = malloc(CORPUS_BUFFER * sizeof *remapper.room);
     remapper.out = malloc(CORPUS_BUFFER * sizeof *remapper.out);
-    enum status status = remapper.in == NULL || remapper.out == NULL ? no_memory(err) : STATUS_OK;
+    enum status status = remapper.room == NULL || remapper.out == NULL ? no_memory(err) : STATUS_OK;
     while (status == STATUS_OK && piece_take(remapper.pass, &piece))
         status = piece_work(&remapper, &piece, err);
     remapper_end(&remapper, status);
@@ -222,14 +236,23 @@ static enum status pass_init(struct remap_pass *pass, struct error *err) {
     return error_set_errno(err, errnum, "cannot make a condition variable");
 }
 
+static uint64_t numbers_bytes(const struct corpus_remap *remap, int threads) {
+    uint64_t bytes = 0;
+    for (int t = 0; t < threads; t++)
+        bytes += remap->counters[t].emitted * sizeof(uint32_t);
+    return bytes;
+}
+
 enum status corpus_remap(struct crew *crew, struct corpus_remap *remap, struct error *err) {
     struct remap_pass pass = {.crew = crew, .remap = remap};
     enum status status = pass_init(&pass, err);
     if (status != STATUS_OK)
         return status;
     status = crew_run(crew, maps_chain, &pass, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        file_reserve(remap->ids, numbers_bytes(remap, crew->threads));
         status = crew_run(crew, remap_work, &pass, err);
+    }
     pthread_cond_destroy(&pass.turned);
     pthread_mutex_destroy(&pass.lock);
     if (status != STATUS_OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/pages.h"
 #include "base/random.h"
 #include "base/utf8.h"
 
@@ -12,119 +13,147 @@
 #define PRUNE_BINS 4096u
 #define CACHE_LINE 64u
 #define HUGE_PAGE 2097152u
-#define FRONT_SIZE ((uint64_t)1 << WORD_FRONT_BITS)
-#define AHEAD 16u /* places that are written at random are fetched so many turns before */
+#define SLOTS_MOST ((uint64_t)1 << 32) /* a tag has 32 bits */
+
+#define RECORD_BYTES (sizeof(struct word) + sizeof(uint64_t) + sizeof(uint32_t)) /* words, first, tags */
 
 /* Bytes one word costs, the slack of growing arrays included: a record, two to four slots, and its text when it is
  * long. */
 static uint64_t word_cost(const struct word *word) {
-    return sizeof(struct word) * 3 / 2 + 4 * sizeof(struct word_slot) +
-           (word->length > WORD_SHORT ? word->length * 3 / 2 : 0);
+    return RECORD_BYTES * 3 / 2 + 4 * sizeof(uint64_t) + (word->length > WORD_SHORT ? word->length * 3 / 2 : 0);
 }
 
 static uint64_t table_cost(uint64_t room, uint64_t slots, uint64_t arena) {
-    return room * sizeof(struct word) + slots * sizeof(struct word_slot) + arena;
+    return room * RECORD_BYTES + slots * sizeof(uint64_t) + arena;
 }
 
 static enum status no_memory(struct error *err, uint64_t bytes) {
     return error_set(err, STATUS_NO_MEMORY, "out of memory: %llu bytes for counting words", (unsigned long long)bytes);
 }
 
-/* Free slots that do not straddle cache lines; on huge pages where the system has them, for they are read at random. */
-static struct word_slot *slots_create(uint64_t count) {
-    size_t bytes = count * sizeof(struct word_slot);
-    void *slots = aligned_alloc(bytes < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE, bytes);
-    if (slots == NULL)
+/* Zeroed memory that is read at random: on huge pages where the system has them. */
+static void *places_create(size_t bytes) {
+    void *places = aligned_alloc(bytes < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE, bytes);
+    if (places == NULL)
         return NULL;
 #ifdef MADV_HUGEPAGE
     if (bytes >= HUGE_PAGE)
-        (void)madvise(slots, bytes, MADV_HUGEPAGE);
+        (void)madvise(places, bytes, MADV_HUGEPAGE);
 #endif
-    return memset(slots, 0, bytes);
+    return memset(places, 0, bytes);
 }
 
-enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed, struct error *err) {
-    *table = (struct word_table){.budget = budget, .seed = {seed, random_mix(seed)}, .most = WORD_IDS_MOST};
-    table->words = malloc(FIRST_ROOM * sizeof *table->words);
-    table->slots = slots_create(FIRST_SLOTS);
-    table->front = slots_create(FRONT_SIZE);
-    if (table->words == NULL || table->slots == NULL || table->front == NULL) {
-        word_table_clear(table);
-        return no_memory(err, table_cost(FIRST_ROOM, FIRST_SLOTS + FRONT_SIZE, 0));
+/* Address space for as many records as the budget, or the system, allows at most: they are read at random, and huge
+ * pages, which growing arrays do not keep, make that a tenth faster for all of counting. */
+static enum status words_reserve(struct word_table *table, struct error *err) {
+    uint64_t most = table->budget / RECORD_BYTES;
+    most = most < FIRST_ROOM ? FIRST_ROOM : most < WORD_IDS_MOST ? most : WORD_IDS_MOST;
+    for (;; most /= 2, table->budget = most * RECORD_BYTES) {
+        table->words = pages_reserve(most * sizeof *table->words);
+        table->words_reserved = most;
+        if (table->words != NULL)
+            return STATUS_OK;
+        if (most / 2 < FIRST_ROOM)
+            return no_memory(err, most * sizeof *table->words);
     }
-    table->room = FIRST_ROOM;
-    table->mask = FIRST_SLOTS - 1;
+}
+
+/* Room for records; beyond table->size they are forgotten. */
+static enum status words_resize(struct word_table *table, uint64_t room, struct error *err) {
+    uint64_t *first = realloc(table->first, room * sizeof *first);
+    table->first = first != NULL ? first : table->first;
+    uint32_t *tags = realloc(table->tags, room * sizeof *tags);
+    table->tags = tags != NULL ? tags : table->tags;
+    if (first == NULL || tags == NULL)
+        return no_memory(err, room * RECORD_BYTES);
+    if (room < table->room)
+        pages_forget(table->words, room * sizeof *table->words, table->room * sizeof *table->words);
+    table->room = (uint32_t)room;
     return STATUS_OK;
 }
 
+static void slots_adopt(struct word_table *table, uint64_t *slots, uint64_t count) {
+    table->slots = slots;
+    table->mask = count - 1;
+    table->shift = 64 - __builtin_ctzll(count);
+}
+
+enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed, struct error *err) {
+    *table = (struct word_table){
+        .budget = budget, .seed = {random_mix(seed + 1) | 1, random_mix(seed + 2) | 1}, .most = WORD_IDS_MOST};
+    enum status status = words_reserve(table, err);
+    if (status == STATUS_OK)
+        status = words_resize(table, FIRST_ROOM, err);
+    table->slots = places_create(FIRST_SLOTS * sizeof *table->slots);
+    table->front = places_create((WORD_FRONT_SIZE + CACHE_LINE) * sizeof *table->front);
+    if (status == STATUS_OK && (table->slots == NULL || table->front == NULL))
+        status = no_memory(err, table_cost(FIRST_ROOM, FIRST_SLOTS, WORD_FRONT_SIZE * sizeof *table->front));
+    slots_adopt(table, table->slots, FIRST_SLOTS);
+    if (status != STATUS_OK)
+        word_table_clear(table);
+    return status;
+}
+
+void word_table_expect_many(struct word_table *table) {
+    pages_prefer_huge(table->words, table->words_reserved * sizeof *table->words);
+}
+
 void word_table_clear(struct word_table *table) {
-    free(table->words);
+    pages_release(table->words, table->words_reserved * sizeof *table->words);
+    free(table->first);
+    free(table->tags);
     free(table->slots);
     free(table->front);
     free(table->arena);
     *table = (struct word_table){0};
 }
 
-static void slots_settle(struct word_table *table) {
-    for (uint64_t at = 0; at <= table->mask; at++) {
-        const struct word_slot *ahead = &table->slots[(at + AHEAD) & table->mask];
-        if (ahead->number != 0)
-            __builtin_prefetch(&table->words[ahead->number - 1].count, 1);
-        if (table->slots[at].number != 0)
-            table->words[table->slots[at].number - 1].count += table->slots[at].count;
-        table->slots[at].count = 0;
-    }
-}
-
 void word_table_settle(struct word_table *table) {
-    slots_settle(table);
-    for (uint64_t at = 0; at < FRONT_SIZE; at++)
+    for (uint64_t at = 0; at < WORD_FRONT_SIZE; at++)
         if (table->front[at].number != 0) {
             table->words[table->front[at].number - 1].count += table->front[at].count;
             table->front[at].count = 0;
         }
 }
 
-void word_table_promote(struct word_table *table, struct word_slot *slot, uint64_t hash) {
-    struct word_slot *front = word_table_front(table, hash);
-    if (slot->length > WORD_SHORT || slot->count <= front->count)
-        return;
+void word_table_promote(struct word_table *table, uint32_t number, uint64_t hash) {
+    struct word *word = &table->words[number];
+    struct word_front *front = word_table_front(table, hash);
     if (front->number != 0)
-        table->words[front->number - 1].count += front->count;
-    *front = *slot;
-    slot->count = 0;
+        table->words[front->number - 1].count += front->count; /* of this word itself, perhaps */
+    *front = (struct word_front){word->head, word->rest, word->count, (uint32_t)word->length, number + 1};
+    word->count = 0;
 }
 
-static void slots_put(struct word_slot *slots, uint64_t mask, const struct word *word, uint32_t number,
-                      uint64_t count) {
-    uint64_t at = word->hash & mask;
-    while (slots[at].number != 0)
-        at = (at + 1) & mask;
-    slots[at] = (struct word_slot){word->head, word->rest, count, number + 1, word_slot_length(word->length)};
+static void slots_put(struct word_table *table, uint64_t slot) {
+    uint64_t at = slot >> table->shift;
+    while (table->slots[at] != 0)
+        at = (at + 1) & table->mask;
+    table->slots[at] = slot;
 }
 
-/* From the records, which count all that the old slots counted. */
-static enum status slots_rebuild(struct word_table *table, uint64_t count, struct error *err) {
-    struct word_slot *slots = slots_create(count);
+/* Twice as many, in the order of the hashes as before: nothing here is read or written at random. */
+static enum status slots_grow(struct word_table *table, struct error *err) {
+    uint64_t count = table->mask + 1, *old = table->slots, *slots = places_create(2 * count * sizeof *slots);
     if (slots == NULL)
-        return no_memory(err, count * sizeof *slots);
-    for (uint32_t i = 0; i < table->size; i++) {
-        if (table->size - i > AHEAD)
-            __builtin_prefetch(&slots[table->words[i + AHEAD].hash & (count - 1)], 1);
-        slots_put(slots, count - 1, &table->words[i], i, 0);
-    }
-    free(table->slots);
-    table->slots = slots;
-    table->mask = count - 1;
+        return no_memory(err, 2 * count * sizeof *slots);
+    slots_adopt(table, slots, 2 * count);
+    for (uint64_t at = 0; at < count; at++)
+        if (old[at] != 0)
+            slots_put(table, old[at]);
+    free(old);
     return STATUS_OK;
 }
 
-static enum status words_resize(struct word_table *table, uint64_t room, struct error *err) {
-    struct word *words = realloc(table->words, room * sizeof *words);
-    if (words == NULL)
-        return no_memory(err, room * sizeof *words);
-    table->words = words;
-    table->room = (uint32_t)room;
+/* From the records. */
+static enum status slots_rebuild(struct word_table *table, uint64_t count, struct error *err) {
+    uint64_t *slots = places_create(count * sizeof *slots);
+    if (slots == NULL)
+        return no_memory(err, count * sizeof *slots);
+    free(table->slots);
+    slots_adopt(table, slots, count);
+    for (uint32_t i = 0; i < table->size; i++)
+        slots_put(table, (uint64_t)table->tags[i] << 32 | (i + 1));
     return STATUS_OK;
 }
 
@@ -143,7 +172,7 @@ enum status word_table_reserve(struct word_table *table, size_t length, bool *fi
         return error_set(err, STATUS_REFUSED, "the corpus has more than %u different words", table->most);
     if (table->size == room)
         room = room + room / 2 < table->most ? room + room / 2 : table->most;
-    if (((uint64_t)table->size + 1) * 2 > slots)
+    if (((uint64_t)table->size + 1) * 2 > slots && slots < SLOTS_MOST)
         slots *= 2;
     if (length > WORD_SHORT && table->arena_room - table->arena_length < length)
         arena += arena / 2 > length ? arena / 2 : length;
@@ -153,10 +182,8 @@ enum status word_table_reserve(struct word_table *table, size_t length, bool *fi
     enum status status = STATUS_OK;
     if (room != table->room)
         status = words_resize(table, room, err);
-    if (status == STATUS_OK && slots != table->mask + 1) {
-        slots_settle(table);
-        status = slots_rebuild(table, slots, err);
-    }
+    if (status == STATUS_OK && slots != table->mask + 1)
+        status = slots_grow(table, err);
     if (status == STATUS_OK && arena != table->arena_room)
         status = arena_resize(table, arena, err);
     return status;
@@ -166,7 +193,7 @@ bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t by
     uint64_t room = table->room, slots = table->mask + 1, arena = table->arena_room, size = (uint64_t)table->size + n;
     while (room < size)
         room += room / 2;
-    while (slots < 2 * size)
+    while (slots < 2 * size && slots < SLOTS_MOST)
         slots *= 2;
     if (arena - table->arena_length < bytes) /* the last growth begins below this sum, and adds half or one word */
         arena = (table->arena_length + bytes) * 3 / 2 + bytes;
@@ -178,7 +205,9 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
     assert(table->size < table->room);
     uint32_t number = table->size++;
     struct word *word = &table->words[number];
-    *word = (struct word){key->head, key->rest, length, 0, first, key->hash};
+    *word = (struct word){key->head, key->rest, length, 1};
+    table->first[number] = first;
+    table->tags[number] = (uint32_t)(key->hash >> 32);
     if (length > table->longest)
         table->longest = length;
     if (length > WORD_SHORT) {
@@ -186,7 +215,7 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
         word->rest = table->arena_length;
         table->arena_length += length;
     }
-    slots_put(table->slots, table->mask, word, number, 1);
+    slots_put(table, (uint64_t)table->tags[number] << 32 | (number + 1));
     return number;
 }
 
@@ -237,13 +266,15 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
             arena += word.length;
         }
         map[i] = kept;
+        table->first[kept] = table->first[i];
+        table->tags[kept] = table->tags[i];
         table->words[kept++] = word;
     }
     table->size = kept;
     table->arena_length = arena;
-    memset(table->front, 0, FRONT_SIZE * sizeof *table->front);
+    memset(table->front, 0, WORD_FRONT_SIZE * sizeof *table->front);
     uint64_t room = kept + kept / 2 + FIRST_ROOM, slots = FIRST_SLOTS;
-    while (slots < 2 * room)
+    while (slots < 2 * room && slots < SLOTS_MOST)
         slots *= 2;
     if (room < table->room)
         status = words_resize(table, room, err);
@@ -260,9 +291,9 @@ const char *word_text(const struct word_table *table, const struct word *word) {
     return (const char *)word; /* head and rest, which begin the record, hold up to 16 bytes in order */
 }
 
-bool word_equal(const struct word_table *a, const struct word *in_a, const struct word_table *b,
-                const struct word *in_b) {
-    if (in_a->hash != in_b->hash || in_a->head != in_b->head || in_a->length != in_b->length)
+bool word_equal(const struct word_table *a, uint32_t i, const struct word_table *b, uint32_t j) {
+    const struct word *in_a = &a->words[i], *in_b = &b->words[j];
+    if (in_a->head != in_b->head || in_a->length != in_b->length)
         return false;
     if (in_a->length <= WORD_SHORT)
         return in_a->rest == in_b->rest;

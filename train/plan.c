@@ -59,13 +59,14 @@ static uint64_t sample_end(const struct sample *sample, bool lists) {
 static enum status sample_count(const struct settings *settings, const struct sample *sample, uint64_t *least,
                                 struct error *err) {
     const struct crew crew = {.threads = 1};
-    struct corpus_counter counter = {.crew = &crew, .file = -1};
+    struct corpus_counter counter = {.crew = &crew, .tape.file = -1};
     bool lists = settings->format == FORMAT_TOKENS;
     uint64_t length = sample->full ? sample_end(sample, lists) : sample->text.length;
     size_t mark = corpus_text_mark(sample->text.data, length);
     counter.text = counter.begin = sample->text.data + mark;
     counter.text_end = counter.end = sample->text.data + length;
-    enum status status = corpus_counter_init(&counter, settings, NULL, UINT64_MAX, 0, err);
+    const struct corpus_budget budget = {.table = UINT64_MAX};
+    enum status status = corpus_counter_init(&counter, settings, NULL, &budget, 0, err);
     if (status == STATUS_OK)
         status = corpus_counter_run(&counter, err);
     for (uint32_t i = 0; i < counter.table.size && status == STATUS_OK; i++)
