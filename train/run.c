@@ -64,7 +64,7 @@ static void report_reading(void *context, double share, const struct corpus_repo
     struct train_progress progress = {
         .magic = TRAIN_PROGRESS_MAGIC, .phase = PHASE_VOCABULARY, .progress = 0.05 * share, .loss = NAN};
     progress.epochs = (uint64_t)reading->options->settings->epochs;
-    progress.learning_rate = reading->options->settings->learning_rate;
+    progress.learning_rate = trainer_first_rate(reading->options->settings);
     if (report)
         progress.corpus = *report;
     reading->options->on_progress(reading->options->context, &progress);

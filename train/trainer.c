@@ -239,11 +239,15 @@ void trainer_clear(struct trainer *trainer) {
     memset(trainer, 0, sizeof *trainer);
 }
 
+double trainer_first_rate(const struct settings *settings) {
+    return settings->learning_rate * (settings->architecture == ARCHITECTURE_CBOW ? settings->cbow_rate : 1);
+}
+
 double trainer_rate(const struct trainer *trainer, uint64_t words_done) {
     const struct settings *settings = trainer->settings;
     double left =
         settings->schedule == SCHEDULE_LINEAR ? 1 - (double)words_done / ((double)trainer->words_total + 1) : 1;
-    return fmax(settings->learning_rate * left, settings->min_learning_rate) * trainer->rate_scale;
+    return fmax(trainer_first_rate(settings) * left, settings->min_learning_rate) * trainer->rate_scale;
 }
 
 /* ---- finite ----------------------------------------------------------------------------------------------------- */
@@ -354,7 +358,7 @@ static enum status roll_back(struct trainer *trainer, struct error *err) {
     enum status status = trainer_check(trainer, &why);
     double scale = trainer->rate_scale / 2;
     if (trainer->settings->on_nonfinite == NONFINITE_FAIL ||
-        trainer->settings->learning_rate * scale < trainer->settings->min_learning_rate)
+        trainer_first_rate(trainer->settings) * scale < trainer->settings->min_learning_rate)
         return error_set(err, STATUS_DIVERGED, "%s", status ? why.text : "training diverged: the loss is not finite");
     status = checkpoint_load(trainer, &found, err);
     if (status)
@@ -374,7 +378,7 @@ static enum status roll_back(struct trainer *trainer, struct error *err) {
     trainer->epoch_loss = trainer->recent_loss = (struct kernel_loss){0};
     char note[256];
     snprintf(note, sizeof note, "a value was not finite: went back to %s with learning rate %g",
-             found ? "the last checkpoint" : "the start", trainer->settings->learning_rate * scale);
+             found ? "the last checkpoint" : "the start", trainer_first_rate(trainer->settings) * scale);
     trainer_report(trainer, PHASE_TRAINING, 0, note);
     return STATUS_OK;
 }

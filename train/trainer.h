@@ -115,6 +115,8 @@ void trainer_clear(struct trainer *trainer);
 void trainer_init_tables(struct trainer *trainer);
 /* All epochs; PAUSED, CANCELLED, DIVERGED, ... */
 enum status trainer_run(struct trainer *trainer, struct error *err) MUST_CHECK;
+/* At the start, CBOW's own factor included. */
+double trainer_first_rate(const struct settings *settings);
 double trainer_rate(const struct trainer *trainer, uint64_t words_done);
 /* Looks at every float of both tables: DIVERGED naming table, word, column, step and rate. */
 enum status trainer_check(struct trainer *trainer, struct error *err) MUST_CHECK;
