@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/pages.h"
 #include "base/random.h"
@@ -36,10 +35,8 @@ static void *places_create(size_t bytes) {
     void *places = aligned_alloc(bytes < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE, bytes);
     if (places == NULL)
         return NULL;
-#ifdef MADV_HUGEPAGE
     if (bytes >= HUGE_PAGE)
-        (void)madvise(places, bytes, MADV_HUGEPAGE);
-#endif
+        pages_prefer_huge(places, bytes);
     return memset(places, 0, bytes);
 }
 
