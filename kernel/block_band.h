@@ -7,6 +7,15 @@
 static void band_open(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     uint32_t n = 0;
+    if (b->whole) {
+        uint32_t reach = 2 * b->window, low = b->at[0] - b->window;
+        for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
+            b->band_low[t] = t, b->band_self[t] = t + b->window, b->band_high[t] = t + reach;
+        b->contexts = KERNEL_BLOCK + reach;
+        memcpy(ws->context, b->chunk->output + low, b->contexts * sizeof *ws->context);
+        memcpy(ws->context_shift, b->chunk->shift + low, b->contexts * sizeof *ws->context_shift);
+        return;
+    }
     for (uint32_t run = 0; run < b->runs; run++) {
         uint32_t low = run_low(b, run), high = run_high(b, run), offset = n - low;
         for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
@@ -33,11 +42,25 @@ static void band_open_cbow(struct block *b) {
     b->contexts = b->n;
 }
 
+/* The tiles of centres that reach quad q. */
+static struct band_span band_span(const struct block *b, uint32_t q) {
+    struct band_span span = {0, 0};
+    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++) {
+        if (b->band[i].low > q || q > b->band[i].high)
+            continue;
+        span.first = span.end ? span.first : i;
+        span.end = i + 1;
+    }
+    return span;
+}
+
 /* A centre without positives reaches nothing; four of them lie where those before them end, so that the tiles that
  * reach a quad are neighbours. */
 static void band_bound(struct block *b) {
-    bool found = false; /* in this tile */
-    for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
+    bool found = false, whole = b->whole && !b->step->cbow;
+    for (uint32_t i = 0; whole && i < KERNEL_BLOCK / 4; i++)
+        b->band[i] = (struct band_tile){i, i + (3 + 2 * b->window) / 4};
+    for (uint32_t t = 0; t < KERNEL_BLOCK && !whole; t++) {
         found = found && t % 4 != 0;
         bool none = t >= b->n || b->start[t] == b->start[t + 1];
         struct band_tile *tile = &b->band[t / 4];
@@ -58,17 +81,8 @@ static void band_bound(struct block *b) {
         b->ws->context[i] = (float *)(uintptr_t)b->chunk->zero; /* only read */
         b->ws->context_shift[i] = 0;
     }
-}
-
-/* The tiles of centres [first, end) that reach quad q. */
-INLINE void band_tiles(const struct block *b, uint32_t q, uint32_t *first, uint32_t *end) {
-    *first = *end = 0;
-    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++) {
-        if (b->band[i].low > q || q > b->band[i].high)
-            continue;
-        *first = *end ? *first : i;
-        *end = i + 1;
-    }
+    for (uint32_t q = 0, wide = (3 + 2 * b->window) / 4; q * 4 < b->contexts; q++)
+        b->ws->span[q] = !whole ? band_span(b, q) : (struct band_span){q > wide ? q - wide : 0, least(q + 1, TILES)};
 }
 
 INLINE ivec spread_each(const uint32_t *four_of_them) {
@@ -90,20 +104,19 @@ INLINE void band_quad(struct block *b, uint32_t q, uint32_t tile, const int n) {
 }
 
 static void band_score_quad(struct block *b, uint32_t q) {
-    uint32_t first, end;
-    band_tiles(b, q, &first, &end);
-    switch (end - first) {
+    struct band_span span = b->ws->span[q];
+    switch (span.end - span.first) {
     case 1:
-        band_quad(b, q, first, 1);
+        band_quad(b, q, span.first, 1);
         break;
     case 2:
-        band_quad(b, q, first, 2);
+        band_quad(b, q, span.first, 2);
         break;
     case 3:
-        band_quad(b, q, first, 3);
+        band_quad(b, q, span.first, 3);
         break;
     case 4:
-        band_quad(b, q, first, 4);
+        band_quad(b, q, span.first, 4);
         break;
     }
 }
@@ -165,21 +178,21 @@ INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32
 }
 
 /* o_c += sum_t g_tc x_t for the rows of quad q. */
-INLINE void contexts_tile(struct block *b, uint32_t q, uint32_t from, const int n, const bool half) {
+INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const int n, const bool half) {
+    uint32_t q = row / 4;
     const struct kernel_workspace *ws = b->ws;
     size_t j = (size_t)from * WIDTH;
     struct steps sum;
-    uint32_t first, end;
-    band_tiles(b, q, &first, &end);
-    sum_inputs(b, &sum, first * 4, least(end * 4, b->n), ws->pair_g_rows + (size_t)q * CELLS / DEPTH, j, n, half);
+    struct targets to = {.count = b->contexts - q * 4};
+    struct band_span span = ws->span[q];
     UNROLL
-    for (int r = 0; r < STEP_ROWS; r++)
-        if (q * 4 + (uint32_t)r < b->contexts)
-            steps_store(&sum, r, ws->context[q * 4 + (uint32_t)r] + j, 1.0f, n, half);
+    for (uint32_t r = 0; r < STEP_ROWS; r++)
+        to.row[r] = ws->context[q * 4 + r] + j, to.scale[r] = 1.0f;
+    sum_inputs(b, &sum, span.first * 4, least(span.end * 4, b->n), ws->pair_g_rows + (size_t)q * CELLS / DEPTH, j, n,
+               half);
+    targets_add(&to, &sum, n, half);
 }
 
 static __attribute__((noinline)) void block_update_contexts(struct block *b) {
-    for (uint32_t q = 0; q * 4 < b->contexts; q++)
-        FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
-    TILE_SWITCH(contexts_tile, b, q, from, n);
+    FOR_TILES(contexts_tile, b, 0, b->contexts)
 }

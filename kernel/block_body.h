@@ -35,10 +35,32 @@ static void block_reach(struct block *b) {
     }
 }
 
+/* All centres are neighbours and no window is cut. */
+static bool block_is_whole(const struct block *b) {
+    uint32_t first = b->at[0], window = b->window, cut = 0;
+    if (b->n < KERNEL_BLOCK || b->at[KERNEL_BLOCK - 1] - first != KERNEL_BLOCK - 1)
+        return false;
+    const uint32_t *ids = b->chunk->ids + first - window;
+    for (uint32_t i = 0; i < KERNEL_BLOCK + 2 * window; i++)
+        cut |= ids[i] == KERNEL_NO_WORD;
+    return cut == 0;
+}
+
 static void block_open(struct block *b) {
-    uint32_t pair = 0;
-    block_reach(b);
-    for (uint32_t t = 0; t < b->n; t++) {
+    uint32_t pair = 0, window = b->window, each = b->step->cbow ? 1 : 2 * window;
+    b->whole = block_is_whole(b);
+    if (b->whole) {
+        for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
+            b->left[t] = b->right[t] = window;
+            b->start[t] = t * each;
+            b->base[t] = t * each + window - b->at[0] - t;
+        }
+        b->run[0] = 0, b->run[1] = KERNEL_BLOCK, b->runs = 1;
+        pair = KERNEL_BLOCK * each;
+    } else {
+        block_reach(b);
+    }
+    for (uint32_t t = 0; t < b->n && !b->whole; t++) {
         uint32_t context = b->left[t] + b->right[t];
         b->start[t] = pair;
         b->base[t] = pair + b->left[t] - b->at[t];
@@ -77,6 +99,15 @@ static void block_weigh(struct block *b) {
     float unit = -b->step->rate * b->step->negative_weight;
     if (b->step->guard)
         block_count_repeats(b);
+    if (b->whole && !b->step->cbow && !b->repeated) {
+        const float *rate = b->chunk->rate + b->at[0];
+        float weight = unit * (float)(2 * b->window);
+        for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
+            b->weight[t] = weight, b->x_scale[t] = b->step->input_rate * rate[t];
+        for (uint32_t i = 0; i < CELLS; i += WIDTH)
+            vec_store(b->weight_each + i, vec_set(weight));
+        return;
+    }
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         float positives = t < b->n ? (float)(b->start[t + 1] - b->start[t]) : 0.0f;
         b->weight[t] = unit * positives;
@@ -134,8 +165,7 @@ static void block_finish_positives(struct block *b) {
     block_sum_positives(b);
 }
 
-/* All that is done with the noise words [low, high). */
-static void block_noise_batch(struct block *b, struct kernel_loss *loss) {
+static void block_noise(struct block *b, struct kernel_loss *loss) {
     bool softmax = b->step->loss_kind == KERNEL_SOFTMAX;
     block_score_noise(b);
     if (softmax) {
@@ -171,10 +201,7 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
     block_score_positives(&b);
     if (step->loss_kind == KERNEL_LOGISTIC)
         block_finish_positives(&b);
-    for (b.low = 0; b.low < step->noise; b.low = b.high) {
-        b.high = least(b.low + ws->batch, step->noise);
-        block_noise_batch(&b, loss);
-    }
+    block_noise(&b, loss);
     if (loss)
         block_add_loss(&b, loss);
     if (step->guard)

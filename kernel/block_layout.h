@@ -16,20 +16,19 @@ struct kernel_workspace {
     uint32_t depth;
     uint32_t quads;                 /* depth / 4, rounded up */
     uint32_t row_piece, step_piece; /* how many vectors loops take at a time: see piece_size */
-    uint32_t batch;                 /* noise words worked on together; a multiple of 4 */
     float *mask;                    /* [WIDTH] bits: what of the last vector of an input row may learn */
 #if DEPTH == 2
     float *operand_mask; /* [WIDTH] bits: the same of the last vector of an operand */
 #endif
-    float *x;        /* [16][stride] CBOW: means of windows */
-    float *d;        /* [16][stride] steps of the input vectors; DEPTH 2: only CBOW's */
-    float *x_quads;  /* [quads][16][4] operand: the input vectors, four lanes of each centre side by side */
-    float *x_steps;  /* [8][stride] operand, DEPTH 2 only: the same, lanes are columns */
-    float *o_steps;  /* [K / DEPTH][stride] operand: the noise rows before their batch, summed over noise words */
-    float *g;        /* [K / 4][16][4] G_tk */
-    float *g_inputs; /* [K / 4][16][4 / DEPTH] operand */
-    float *g_rows;   /* [K / 4][16 / DEPTH][4] operand */
-    float *logit;    /* [K / 4][16][4] only filled when asked for */
+    float *x;                   /* [16][stride] CBOW: means of windows */
+    float *d;                   /* [16][stride] steps of the input vectors; DEPTH 2: only CBOW's */
+    float *x_quads;             /* [quads][16][4] operand: the input vectors, four lanes of each centre side by side */
+    float *x_steps;             /* [8][stride] operand, DEPTH 2 only: the same, lanes are columns */
+    float *o_steps;             /* [K / DEPTH][stride] operand: the noise rows, summed over noise words */
+    float *g;                   /* [K / 4][16][4] G_tk */
+    float *g_inputs;            /* [K / 4][16][4 / DEPTH] operand */
+    float *g_rows;              /* [K / 4][16 / DEPTH][4] operand */
+    float *logit;               /* [K / 4][16][4] only filled when asked for */
     float *pair_g, *pair_logit; /* cells or pairs: see pair_at */
 #if DEPTH == 1
     float *partial;    /* [pairs][WIDTH] dot products before their lanes are summed */
@@ -38,11 +37,12 @@ struct kernel_workspace {
     /* The contexts, C rows: see block_band.h. */
     float **context;                    /* [C] */
     float *context_shift;               /* [C] */
+    struct band_span *span;             /* [C / 4] */
     float *context_steps;               /* [C / 2][stride] operand */
     float *pair_g_inputs, *pair_g_rows; /* as g_inputs and g_rows */
 #endif
     float *square;                /* [K / 4][WIDTH] parts of |o_k|^2, bias left out: see four_sums */
-    float *extra;                 /* [K] of one centre: see softmax_centre */
+    float *extra;                 /* [K] of one centre: see softmax_centre, block_remove_hits */
     float *scale;                 /* [K] guard of output rows */
     float *windows, *window_sums; /* [positions] CBOW's guard: see block_count_windows */
     uint32_t *window_words;
@@ -53,6 +53,11 @@ struct band_tile {
     uint32_t low, high;
 };
 
+/* Tiles of centres, [first, end), that reach four contexts. */
+struct band_span {
+    uint32_t first, end;
+};
+
 /* One block while it is worked on. Centre t has `left` + `right` context words around it; separators are none of them.
  * Its pairs are those words from left to right (CBOW: one pair, the centre itself). */
 struct block {
@@ -60,7 +65,6 @@ struct block {
     struct kernel_workspace *ws;
     const struct kernel_chunk *chunk;
     const struct kernel_noise *noise, *next;
-    uint32_t low, high; /* noise words under way */
     uint32_t n;
     uint32_t window;              /* of this block */
     const uint32_t *at;           /* [n] positions */
@@ -69,6 +73,7 @@ struct block {
     uint32_t start[KERNEL_BLOCK + 1];     /* first pair */
     uint32_t base[KERNEL_BLOCK];          /* the pair of t and position p is base[t] + p, less 1 when p is behind t */
     uint32_t run[KERNEL_BLOCK + 1], runs; /* first centre of each run of neighbouring centres; run[runs] is n */
+    bool whole;                           /* see block_is_whole */
     bool want_logits;                     /* for the loss, the softmax or the removal of hits */
     bool repeated;                        /* a centre stands more than guard_repeat times in the block */
 #if DEPTH == 2
@@ -130,6 +135,8 @@ static void lay_out_positives(struct layout *layout, struct kernel_workspace *ws
     lay_out(layout, &pointers, contexts * sizeof(float *) / sizeof(float));
     ws->context = (float **)(void *)pointers;
     lay_out(layout, &ws->context_shift, contexts);
+    lay_out(layout, &pointers, contexts / 4 * sizeof *ws->span / sizeof(float));
+    ws->span = (struct band_span *)(void *)pointers;
     lay_out(layout, &ws->context_steps, contexts / DEPTH * step->stride);
     lay_out(layout, &ws->pair_g, contexts * KERNEL_BLOCK);
     lay_out(layout, &ws->pair_logit, contexts * KERNEL_BLOCK);
@@ -201,8 +208,6 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     ws->quads = (ws->depth + 3) / 4;
     ws->row_piece = piece_size(ws->vectors, ROW_TILE);
     ws->step_piece = piece_size(ws->vectors, STEP_VECTORS);
-    ws->batch =
-        (uint32_t)(step->loss_kind == KERNEL_SOFTMAX || noise < KERNEL_NOISE_BATCH ? noise : KERNEL_NOISE_BATCH);
     lay_out(&layout, &ws->mask, WIDTH);
     lay_out(&layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(&layout, &ws->g, noise * KERNEL_BLOCK);
@@ -241,23 +246,25 @@ static size_t block_workspace_size(const struct kernel_step *step) {
         function(b, at, from, (i) <= (most) ? (i) : 1); \
         break;
 /* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one. */
-#define TILE_CASE(i, function, b, at, from, tail)                           \
-    case i:                                                                 \
-        if (HALVES && (tail))                                               \
-            function(b, at, from, (i) <= STEP_VECTORS ? (i)-1 : 0, HALVES); \
-        else                                                                \
-            function(b, at, from, (i) <= STEP_VECTORS ? (i) : 1, false);    \
+#define TILE_CASE(i, function, b, from, tail, first, end)                        \
+    case i:                                                                      \
+        if (HALVES && (tail))                                                    \
+            for (uint32_t at_ = (first); at_ < (end); at_ += 4)                  \
+                function(b, at_, from, (i) <= STEP_VECTORS ? (i)-1 : 0, HALVES); \
+        else                                                                     \
+            for (uint32_t at_ = (first); at_ < (end); at_ += 4)                  \
+                function(b, at_, from, (i) <= STEP_VECTORS ? (i) : 1, false);    \
         break;
-#define TILE_SWITCH(function, b, at, from, n)                                \
-    do {                                                                     \
-        bool tail_ = (b)->ws->half_tail && (from) + (n) == (b)->ws->vectors; \
-        switch (n) {                                                         \
-            TILE_CASE(1, function, b, at, from, tail_)                       \
-            TILE_CASE(2, function, b, at, from, tail_)                       \
-            TILE_CASE(3, function, b, at, from, tail_)                       \
-            TILE_CASE(4, function, b, at, from, tail_)                       \
-        }                                                                    \
-    } while (0)
+#define FOR_TILES(function, b, first, end)                                 \
+    FOR_PIECES((b)->ws->vectors, (b)->ws->step_piece, n_, from_) {         \
+        bool tail_ = (b)->ws->half_tail && from_ + n_ == (b)->ws->vectors; \
+        switch (n_) {                                                      \
+            TILE_CASE(1, function, b, from_, tail_, first, end)            \
+            TILE_CASE(2, function, b, from_, tail_, first, end)            \
+            TILE_CASE(3, function, b, from_, tail_, first, end)            \
+            TILE_CASE(4, function, b, from_, tail_, first, end)            \
+        }                                                                  \
+    }
 #define PIECE_SWITCH(function, b, at, from, n)         \
     switch (n) {                                       \
         PIECE_CASE(1, ROW_TILE, function, b, at, from) \

@@ -22,7 +22,7 @@ static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t wo
 
 INLINE bool noise_holds(const struct block *b, uint32_t word) {
     uint32_t found = 0;
-    for (uint32_t k = b->low; k < b->high; k++)
+    for (uint32_t k = 0; k < b->step->noise; k++)
         found |= b->noise->ids[k] == word;
     return found != 0;
 }
@@ -71,17 +71,19 @@ static void block_softmax(struct block *b) {
 /* A cell counts C_t minus the positives of t that its noise word is. */
 static void block_remove_hits(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++) {
-        uint32_t hits[KERNEL_NOISE_BATCH] = {0}, positives = b->start[t + 1] - b->start[t];
+        uint32_t noise = b->step->noise, positives = b->start[t + 1] - b->start[t];
+        float *hits = b->ws->extra;
         bool any = false;
+        memset(hits, 0, noise * sizeof *hits);
         for (uint32_t i = 0; i < positives; i++) {
             uint32_t word = pair_word(b, t, i);
             bool hit = noise_holds(b, word);
-            for (uint32_t k = b->low; hit && k < b->high; k++)
-                hits[k - b->low] += b->noise->ids[k] == word;
+            for (uint32_t k = 0; hit && k < noise; k++)
+                hits[k] += b->noise->ids[k] == word ? 1.0f : 0.0f;
             any |= hit;
         }
-        for (uint32_t k = b->low; any && k < b->high; k++)
-            b->ws->g[cell_at(k, t)] *= (float)(positives - hits[k - b->low]) / (float)positives;
+        for (uint32_t k = 0; any && k < noise; k++)
+            b->ws->g[cell_at(k, t)] *= ((float)positives - hits[k]) / (float)positives;
     }
 }
 
@@ -94,11 +96,10 @@ INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
     return (double)b->step->negative_weight * (double)b->noise->weight[k] * softplus(b->ws->logit[cell_at(k, t)]);
 }
 
-/* Of the noise words under way. */
 static void block_add_noise_loss(struct block *b, struct kernel_loss *loss) {
     for (uint32_t t = 0; t < b->n; t++) {
         uint32_t positives = b->start[t + 1] - b->start[t];
-        for (uint32_t k = b->low; k < b->high; k++) {
+        for (uint32_t k = 0; k < b->step->noise; k++) {
             uint32_t cells = positives;
             for (uint32_t i = 0; b->step->remove_hits && i < positives; i++)
                 cells -= b->noise->ids[k] == pair_word(b, t, i);

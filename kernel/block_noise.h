@@ -2,7 +2,7 @@
 
 /* Rows of the table up to a multiple of four, the last of them zeros. */
 INLINE const float *noise_row(const struct block *b, uint32_t k) {
-    return k < b->high ? b->noise->rows[k] : b->chunk->zero;
+    return k < b->step->noise ? b->noise->rows[k] : b->chunk->zero;
 }
 
 #if DEPTH == 1
@@ -47,7 +47,7 @@ INLINE void noise_gradients(struct block *b, uint32_t k, uint32_t t, vec *s, con
 }
 
 static __attribute__((noinline)) void block_score_noise(struct block *b) {
-    for (uint32_t k = b->low; k < b->high; k += 4) {
+    for (uint32_t k = 0; k < b->step->noise; k += 4) {
         vec s[SCORE_TILES];
         float *steps = b->ws->o_steps + (size_t)k / DEPTH * b->step->stride;
 #if DEPTH == 1
@@ -73,7 +73,7 @@ static __attribute__((noinline)) void block_score_noise(struct block *b) {
 }
 
 static __attribute__((noinline)) void block_round_gradients(struct block *b) {
-    for (uint32_t q = b->low / 4; q * 4 < b->high; q++)
+    for (uint32_t q = 0; q * 4 < b->step->noise; q++)
         round_cells(b->ws->g + (size_t)q * CELLS, b->ws->g_inputs + (size_t)q * CELLS / DEPTH,
                     b->ws->g_rows + (size_t)q * CELLS / DEPTH);
 }
@@ -93,7 +93,6 @@ static void block_square_inputs(struct block *b) {
         }
         vec all = sum[0] + sum[1], same[4] = {all, all, all, all};
         vec_store(b->x_square + i * WIDTH, four_sums(same));
-        vec_store(b->curvature_each + i * WIDTH, vec_set(0.0f));
     }
 }
 
@@ -102,18 +101,23 @@ static void block_square_inputs(struct block *b) {
  * centre t, in the end, by its sum over the noise. */
 static __attribute__((noinline)) void block_guard_noise(struct block *b) {
     struct kernel_workspace *ws = b->ws;
-    for (uint32_t k = b->low; k < b->high; k += 4) {
+    vec curvature[TILES] = {{0}};
+    for (uint32_t k = 0; k < b->step->noise; k += 4) {
         vec row = vec_set(0.0f), norm = four_spread(four_fold(vec_load(ws->square + (size_t)k / 4 * WIDTH)));
         const float *g = ws->g + (size_t)k / 4 * CELLS;
+        UNROLL
         for (int i = 0; i < TILES; i++) {
             vec cells = vec_load(g + i * WIDTH);
             row -= cells * vec_load(b->x_square + i * WIDTH);
-            vec_store(b->curvature_each + i * WIDTH, vec_load(b->curvature_each + i * WIDTH) - cells * norm);
+            curvature[i] -= cells * norm;
         }
         four_store(ws->scale + k, four_fold(row));
     }
+    UNROLL
+    for (int i = 0; i < TILES; i++)
+        vec_store(b->curvature_each + i * WIDTH, curvature[i]);
     vec limit = vec_set(b->step->guard_output);
-    for (uint32_t k = b->low; k < b->high; k += WIDTH) {
+    for (uint32_t k = 0; k < b->step->noise; k += WIDTH) {
         vec row = vec_load(ws->scale + k) * vec_load_unaligned(b->noise->repeat + k);
         vec_store(ws->scale + k, limit / vec_max(row, limit));
     }
@@ -153,50 +157,48 @@ INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n,
     const struct kernel_workspace *ws = b->ws;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
     struct steps sum;
+    struct targets to = {.count = b->n - t};
+    UNROLL
+    for (uint32_t r = 0; r < STEP_ROWS; r++) {
+        uint32_t centre = least(t + r, b->n - 1);
+        to.row[r] = (b->step->cbow ? ws->d + centre * stride : b->chunk->input[b->at[centre]]) + j;
+        to.scale[r] = b->x_scale[centre];
+    }
     positives_of_inputs(b, &sum, t, j, n, half);
     const float *o = ws->o_steps + j, *g = ws->g_inputs + (size_t)t * 4 / DEPTH;
     for (uint32_t k = 0; k < b->step->noise; k += 4, o += 4 / DEPTH * stride, g += CELLS / DEPTH)
         add_quad_to_inputs(&sum, o, stride, g, n, half);
-    bool last = from + (uint32_t)n + half == ws->vectors;
-    UNROLL
-    for (int r = 0; r < STEP_ROWS; r++) {
-        uint32_t centre = t + (uint32_t)r;
-        if (centre >= b->n)
-            break;
-        if (last)
-            steps_mask(b, &sum, r, n, half);
-        if (b->step->cbow)
-            steps_keep(&sum, r, ws->d + centre * stride + j, b->x_scale[centre], n, half);
-        else
-            steps_store(&sum, r, b->chunk->input[b->at[centre]] + j, b->x_scale[centre], n, half);
-    }
+    if (from + (uint32_t)n + half == ws->vectors)
+        UNROLL
+    for (int r = 0; r < STEP_ROWS; r++)
+        steps_mask(b, &sum, r, n, half);
+    if (b->step->cbow)
+        targets_keep(&to, &sum, n, half);
+    else
+        targets_add(&to, &sum, n, half);
 }
 
 /* o_k += scale_k sum_t G_tk x_t for STEP_ROWS noise words. */
 INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n, const bool half) {
     size_t j = (size_t)from * WIDTH;
     struct steps sum;
-    sum_inputs(b, &sum, 0, b->n, b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH, j, n, half);
+    struct targets to = {.count = b->step->noise - k};
+    for (uint32_t next = k; from == 0 && b->next && next < k + STEP_ROWS && next < b->step->noise; next++)
+        PREFETCH_ROW(b->next->rows[next], b->step->stride);
     UNROLL
-    for (int r = 0; r < STEP_ROWS; r++) {
-        uint32_t word = k + (uint32_t)r;
-        if (word >= b->high)
-            break;
-        steps_store(&sum, r, b->noise->rows[word] + j, b->step->guard ? b->ws->scale[word] : 1.0f, n, half);
+    for (uint32_t r = 0; r < STEP_ROWS; r++) {
+        uint32_t word = least(k + r, b->step->noise - 1);
+        to.row[r] = b->noise->rows[word] + j;
+        to.scale[r] = b->step->guard ? b->ws->scale[word] : 1.0f;
     }
+    sum_inputs(b, &sum, 0, b->n, b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH, j, n, half);
+    targets_add(&to, &sum, n, half);
 }
 
 static __attribute__((noinline)) void block_update_inputs(struct block *b) {
-    for (uint32_t t = 0; t < b->n; t += STEP_ROWS)
-        FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
-    TILE_SWITCH(inputs_tile, b, t, from, n);
+    FOR_TILES(inputs_tile, b, 0, b->n)
 }
 
 static __attribute__((noinline)) void block_update_noise(struct block *b) {
-    for (uint32_t k = b->low; k < b->high; k += STEP_ROWS) {
-        for (uint32_t next = k; b->next && next < k + STEP_ROWS && next < b->high; next++)
-            PREFETCH_ROW(b->next->rows[next], b->step->stride);
-        FOR_PIECES(b->ws->vectors, b->ws->step_piece, n, from)
-        TILE_SWITCH(noise_tile, b, k, from, n);
-    }
+    FOR_TILES(noise_tile, b, 0, b->step->noise)
 }

@@ -304,14 +304,34 @@ INLINE void steps_store(const struct steps *sum, int r, float *row, float scale,
         row_store_half(row + n * WIDTH, row_load_half(row + n * WIDTH) + vec_lower(by) * sum->tail[r]);
 }
 
-/* row = scale sum_r */
-INLINE void steps_keep(const struct steps *sum, int r, float *row, float scale, const int n, const bool half) {
-    vec by = vec_set(scale);
+/* Where the steps of STEP_ROWS rows go, from a piece's first float on; rows from `count` on take none. */
+struct targets {
+    float *row[STEP_ROWS];
+    float scale[STEP_ROWS];
+    uint32_t count;
+};
+
+/* row_r += scale_r sum_r */
+INLINE void targets_add(const struct targets *to, const struct steps *sum, const int n, const bool half) {
     UNROLL
-    for (int i = 0; i < n; i++)
-        vec_store(row + i * WIDTH, by * sum->v[r][i]);
-    if (half)
-        row_store_half(row + n * WIDTH, vec_lower(by) * sum->tail[r]);
+    for (int r = 0; r < STEP_ROWS; r++)
+        if ((uint32_t)r < to->count)
+            steps_store(sum, r, to->row[r], to->scale[r], n, half);
+}
+
+/* row_r = scale_r sum_r */
+INLINE void targets_keep(const struct targets *to, const struct steps *sum, const int n, const bool half) {
+    UNROLL
+    for (int r = 0; r < STEP_ROWS; r++) {
+        vec by = vec_set(to->scale[r]);
+        if ((uint32_t)r >= to->count)
+            break;
+        UNROLL
+        for (int i = 0; i < n; i++)
+            vec_store(to->row[r] + i * WIDTH, by * sum->v[r][i]);
+        if (half)
+            row_store_half(to->row[r] + n * WIDTH, vec_lower(by) * sum->tail[r]);
+    }
 }
 
 /* The steps of centres t + r by four rows: `rows` operands, g their gradients for the centres from t on. */

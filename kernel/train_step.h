@@ -9,9 +9,7 @@
  * is column `dim` of an output row against a constant 1 in the same column of the input row.
  *
  * A block is one step on its 16 C_t pairs: scores and gradients are of the rows as they stood before it, and rows that
- * take several steps add them up. One exception keeps the noise rows in the nearest cache from their scores to their
- * steps: they come in batches of KERNEL_NOISE_BATCH (not for the softmax), and a word that is drawn for two batches has
- * taken the first step when it is scored for the second. */
+ * take several steps add them up. */
 #ifndef VECMILL_KERNEL_TRAIN_STEP_H
 #define VECMILL_KERNEL_TRAIN_STEP_H
 
@@ -20,7 +18,6 @@
 #include <stdint.h>
 
 #define KERNEL_BLOCK 16           /* centres in a block */
-#define KERNEL_NOISE_BATCH 16     /* noise words of a block that take their steps together */
 #define KERNEL_NO_WORD UINT32_MAX /* id of a position between sentences */
 
 enum kernel_loss_kind { KERNEL_LOGISTIC, KERNEL_SOFTMAX };

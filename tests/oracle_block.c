@@ -96,9 +96,9 @@ static void rows_copy(struct step *s) {
         s->rounded_x[i] = operand(b, s->x[i]);
 }
 
-static void noise_scores(struct step *s, size_t low, size_t high) {
+static void noise_scores(struct step *s) {
     const struct oracle_block *b = s->b;
-    for (size_t k = low; k < high; k++) {
+    for (size_t k = 0; k < b->k; k++) {
         double *o = s->o + k * s->width, *rounded = s->rounded_o + k * s->width;
         memcpy(o, output_row(s, b->noise[k]), s->width * sizeof *o);
         for (size_t i = 0; i < s->width; i++)
@@ -127,10 +127,10 @@ static void logistic_gradients(struct step *s, size_t t) {
     }
 }
 
-static void logistic_cells(struct step *s, size_t t, size_t low, size_t high) {
+static void logistic_cells(struct step *s, size_t t) {
     const struct oracle_block *b = s->b;
     double a = b->rate * s->discount[t];
-    for (size_t k = low; k < high; k++) {
+    for (size_t k = 0; k < b->k; k++) {
         double count = (double)(b->starts[t + 1] - b->starts[t]);
         for (size_t p = b->starts[t]; b->remove_hits && p < b->starts[t + 1]; p++)
             count -= b->positives[p] == b->noise[k];
@@ -181,12 +181,12 @@ static double guard_scale(const struct oracle_block *b, double bound, double cur
     return b->guard && curvature > bound ? bound / curvature : 1;
 }
 
-static void noise_update(struct step *s, size_t low, size_t high, double *scales) {
+static void noise_update(struct step *s, double *scales) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
-        for (size_t k = low; k < high; k++)
+        for (size_t k = 0; k < b->k; k++)
             add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k], 1, s->d_mass + t);
-    for (size_t k = low; k < high; k++) {
+    for (size_t k = 0; k < b->k; k++) {
         double curvature = 0;
         for (size_t t = 0; t < b->n; t++) {
             const double *x = s->rounded_x + t * s->width;
@@ -241,24 +241,17 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
     s.copies = zeros(b->n);
     s.discount = zeros(b->n);
     bool softmax = b->objective == ORACLE_SAMPLED_SOFTMAX;
-    size_t batch = softmax || b->batch == 0 ? b->k : b->batch;
     rows_copy(&s);
-    if (softmax)
-        noise_scores(&s, 0, b->k);
+    noise_scores(&s);
     for (size_t t = 0; t < b->n; t++)
         if (softmax)
             softmax_gradients(&s, t);
         else
             logistic_gradients(&s, t);
     positives_sum(&s);
-    for (size_t low = 0; low < b->k; low += batch) {
-        size_t high = low + batch < b->k ? low + batch : b->k;
-        if (!softmax)
-            noise_scores(&s, low, high);
-        for (size_t t = 0; t < b->n && !softmax; t++)
-            logistic_cells(&s, t, low, high);
-        noise_update(&s, low, high, scales);
-    }
+    for (size_t t = 0; t < b->n && !softmax; t++)
+        logistic_cells(&s, t);
+    noise_update(&s, scales);
     positives_update(&s);
     inputs_update(&s, scales);
     double *const rooms[] = {s.x, s.o,     s.rounded_x, s.rounded_o, s.d,       s.d_mass,

@@ -1,8 +1,7 @@
 /* One block step of training in plain double precision, with the guard of the training kernel: n centres share K noise
  * words, every cell (centre, noise word) is computed once and weighted. All scores and gradients are of the rows as
  * they stood before the block; a row's steps add up: o_p += g_tp x_t for each positive, o_k += scale_k sum_t G_tk x_t,
- * x_t += input_rate scale_t (sum_p g_tp o_p + sum_k G_tk o_k). With `batch`, noise words come in batches: a word of a
- * later one is seen with the noise steps of those before. */
+ * x_t += input_rate scale_t (sum_p g_tp o_p + sum_k G_tk o_k). */
 #ifndef VECMILL_TESTS_ORACLE_BLOCK_H
 #define VECMILL_TESTS_ORACLE_BLOCK_H
 
@@ -35,7 +34,6 @@ struct oracle_block {
     const double *weight;                           /* [k] importance of the noise words; NULL: ones */
     /* Operands of products (x_t, o_p, o_k, g_tp and G_tk, the rows of the guard's squares) are rounded to bfloat16. */
     bool bfloat16;
-    size_t batch; /* 0: all noise words at once; the softmax always */
     /* [rows of input], [output rows]; NULL when not wanted: adds the sum of |g| max |x| over the products that make up
      * a row's step. An operand rounded the other way may change the step by 2^-7 of that at most. */
     double *input_mass, *output_mass;

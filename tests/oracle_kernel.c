@@ -278,7 +278,6 @@ static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat1
                                  .repeat = w->repeat,
                                  .weight = w->weight,
                                  .bfloat16 = bfloat16,
-                                 .batch = KERNEL_NOISE_BATCH,
                                  .input_mass = test->cbow ? w->mean_mass : w->input_mass,
                                  .output_mass = w->output_mass};
     double *before = zeros(KERNEL_BLOCK * test->dim * sizeof(double));

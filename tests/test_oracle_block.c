@@ -205,9 +205,8 @@ static void steps_add_up(void **state) {
     assert_near(input[1], -3 + g1 * 0.5 + n1 * 0.5);
 }
 
-/* One word drawn for two batches: the second one sees the step of the first, the positive and the inputs' steps do not.
- */
-static void batches_follow_each_other(void **state) {
+/* One word drawn twice, the positive at that: its steps add up, all of them of the row as it stood. */
+static void draws_of_one_word_add_up(void **state) {
     (void)state;
     static const uint32_t centre[] = {0}, positive[] = {0}, negative[] = {0, 0};
     static const size_t start[] = {0, 1};
@@ -226,13 +225,11 @@ static void batches_follow_each_other(void **state) {
                                        .input_rate = 1,
                                        .positive_a = 1,
                                        .positive_b = 1,
-                                       .noise_weight = 1,
-                                       .batch = 1};
+                                       .noise_weight = 1};
     oracle_block_step(&block, NULL);
-    double first = -0.1 * oracle_sigmoid(1), seen = 0.5 + 2 * first, second = -0.1 * oracle_sigmoid(2 * seen);
-    double g = 0.1 * oracle_sigmoid(-1);
-    assert_near(output[0], 0.5 + 2 * (g + first + second));
-    assert_near(input[0], 2 + g * 0.5 + first * 0.5 + second * seen);
+    double g = 0.1 * oracle_sigmoid(-1), drawn = -0.1 * oracle_sigmoid(1);
+    assert_near(output[0], 0.5 + 2 * (g + 2 * drawn));
+    assert_near(input[0], 2 + (g + 2 * drawn) * 0.5);
 }
 
 /* 1 + 2^-8 is halfway between 1 and its neighbour in bfloat16, and goes to the even one. */
@@ -379,7 +376,7 @@ int main(void) {
         cmocka_unit_test(block_is_a_gradient_step),
         cmocka_unit_test(fractional_targets),
         cmocka_unit_test(steps_add_up),
-        cmocka_unit_test(batches_follow_each_other),
+        cmocka_unit_test(draws_of_one_word_add_up),
         cmocka_unit_test(operands_are_rounded),
         cmocka_unit_test(guard_by_hand),
         cmocka_unit_test(guard_at_rest),

@@ -252,28 +252,37 @@ static void noise_draw(const struct trainer *trainer, struct lane *lane, struct 
 
 /* ---- training --------------------------------------------------------------------------------------------------- */
 
-/* One window for the centres of a block: over the blocks each size comes as often as if each centre drew its own. */
+/* One window for the centres of several blocks: over all of them each size comes as often as if each centre drew its
+ * own. */
 static uint32_t draw_window(const struct trainer *trainer, struct lane *lane) {
     uint64_t window = trainer->step.window;
     return trainer->settings->dynamic_window ? 1 + (uint32_t)((random_next(&lane->state.words) >> 32) * window >> 32)
                                              : (uint32_t)window;
 }
 
+/* A draw of noise words, and a window, serve shared_blocks blocks. The next draw is made while its rows can still be
+ * fetched during the last of them. */
 static void train_blocks(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
     const struct kernel_train *train = trainer->options->kernel->train;
     const struct kernel_chunk *chunk = &lane->chunk;
-    noise_draw(trainer, lane, &lane->noise[0], step->noise);
+    struct kernel_noise *now = &lane->noise[0], *next = &lane->noise[1];
+    uint32_t shared = (uint32_t)trainer->settings->shared_blocks, used = 0, window = 0;
+    noise_draw(trainer, lane, now, step->noise);
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
         uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
-        struct kernel_noise *now = &lane->noise[first / KERNEL_BLOCK % 2],
-                            *next = &lane->noise[1 - first / KERNEL_BLOCK % 2];
-        bool more = first + KERNEL_BLOCK < chunk->n_centres;
-        if (more)
+        if (used++ == 0)
+            window = draw_window(trainer, lane);
+        bool renew = used == shared && first + KERNEL_BLOCK < chunk->n_centres;
+        if (renew)
             noise_draw(trainer, lane, next, step->noise);
         bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
-        train->block(step, lane->workspace, chunk, first, n, draw_window(trainer, lane), now, more ? next : NULL,
+        train->block(step, lane->workspace, chunk, first, n, window, now, renew ? next : NULL,
                      want_loss ? &lane->loss : NULL);
         lane->steps++;
+        if (!renew)
+            continue;
+        struct kernel_noise *done = now;
+        now = next, next = done, used = 0;
     }
 }
 

@@ -40,7 +40,7 @@ struct lane {
     uint32_t *ids, *centres;
     float **input, **output, *shift, *rate, *zero;
     uint32_t room; /* positions */
-    /* Noise of the block under way and of the next one. */
+    /* Noise of the blocks under way and of the next ones. */
     struct kernel_noise noise[2];
     struct kernel_workspace *workspace;
     /* Since the last report. */
@@ -107,7 +107,7 @@ bool lane_pack(struct trainer *trainer, struct lane *lane);
 void lane_train(struct trainer *trainer, struct lane *lane);
 
 /* trainer.c */
-/* Noise words a block draws: shared_negatives, or what its 0 stands for. */
+/* Noise words in a draw: shared_negatives, or what its 0 stands for. */
 uint32_t shared_noise(const struct settings *settings);
 enum status trainer_create(struct trainer *trainer, const struct train_options *options, struct corpus *corpus,
                            struct error *err) MUST_CHECK;
