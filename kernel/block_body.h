@@ -77,7 +77,9 @@ static void block_open(struct block *b) {
  * stale row, and the sum of them diverges ("if if if if switch if"). */
 static void block_count_repeats(struct block *b) {
     _Alignas(64) int32_t id[KERNEL_BLOCK];
-    for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
+    if (b->whole)
+        memcpy(id, b->chunk->ids + b->at[0], sizeof id);
+    for (uint32_t t = 0; t < KERNEL_BLOCK && !b->whole; t++)
         id[t] = t < b->n ? (int32_t)b->chunk->ids[b->at[t]] : -2 - (int32_t)t;
     ivec same[LANES] = {{0}};
     for (uint32_t q = 0; q < KERNEL_BLOCK; q++)
@@ -85,14 +87,16 @@ static void block_count_repeats(struct block *b) {
     for (int l = 0; l < LANES; l++)
         same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
     float limit = b->step->guard_repeat;
-    b->repeated = false;
+    float most = 0;
     for (int l = 0; l < LANES; l++) {
-        vec multiple = __builtin_convertvector(same[l], vec);
-        vec_store(b->multiple + l * WIDTH, multiple);
-        vec_store(b->discount + l * WIDTH, vec_set(limit) / vec_max(multiple, vec_set(limit)));
+        vec_store(b->multiple + l * WIDTH, __builtin_convertvector(same[l], vec));
+        vec_store(b->discount + l * WIDTH, vec_set(1.0f));
     }
-    for (uint32_t t = 0; t < b->n; t++)
-        b->repeated |= b->multiple[t] > limit;
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
+        most = b->multiple[t] > most ? b->multiple[t] : most;
+    b->repeated = most > limit;
+    for (uint32_t t = 0; b->repeated && t < b->n; t++)
+        b->discount[t] = limit / fmaxf(b->multiple[t], limit);
 }
 
 static void block_weigh(struct block *b) {

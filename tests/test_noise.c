@@ -145,6 +145,60 @@ static void unique_draws_differ(void **state) {
     }
 }
 
+/* What a kernel was given, block after block. */
+struct seen {
+    uint64_t blocks, draws, wrong;
+    uint32_t window;
+    uint32_t ids[8];
+};
+static struct seen seen;
+
+/* A draw and a window serve `settings->shared_blocks` blocks, 3 here, of one chunk; the last of them is told the next
+ * draw. */
+static void look_for_sharing(const struct kernel_step *step, struct kernel_workspace *workspace,
+                             const struct kernel_chunk *chunk, uint32_t first, uint32_t n, uint32_t window,
+                             const struct kernel_noise *noise, const struct kernel_noise *next,
+                             struct kernel_loss *loss) {
+    (void)workspace, (void)loss;
+    uint32_t block = first / KERNEL_BLOCK;
+    bool same = memcmp(seen.ids, noise->ids, sizeof seen.ids) == 0, end = first + n == chunk->n_centres;
+    assert_int_equal(step->noise, sizeof seen.ids / sizeof *seen.ids);
+    if (block % 3 == 0)
+        seen.draws++, seen.wrong += same;
+    else
+        seen.wrong += !same || window != seen.window;
+    seen.wrong += (next != NULL) != (block % 3 == 2 && !end);
+    seen.window = window, seen.blocks++;
+    memcpy(seen.ids, noise->ids, sizeof seen.ids);
+}
+
+static void draws_are_shared_by_blocks(void **state) {
+    struct fixture *fixture = *state;
+    write_words(fixture, 4000);
+    struct train_options options;
+    struct corpus *corpus;
+    struct trainer trainer;
+    struct lane lane;
+    struct error err = {0};
+    fixture->settings.shared_blocks = 3;
+    fixture->settings.shared_negatives = 8;
+    create(fixture, &options, &corpus, &trainer);
+    struct kernel_train train = *options.kernel->train;
+    struct kernel kernel = *options.kernel;
+    train.block = look_for_sharing, kernel.train = &train, options.kernel = &kernel;
+    assert_int_equal(lane_create(&trainer, &lane, 0, &err), STATUS_OK);
+    lane.state.end = corpus->length;
+    seen = (struct seen){0};
+    while (lane_pack(&trainer, &lane))
+        lane_train(&trainer, &lane);
+    assert_true(seen.blocks > 100);
+    assert_true(seen.draws >= seen.blocks / 3);
+    assert_int_equal(seen.wrong, 0);
+    lane_clear(&lane);
+    trainer_clear(&trainer);
+    corpus_free(corpus);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -153,6 +207,7 @@ int main(void) {
         TEST(plain_draws_are_not_weighed),
         TEST(small_vocabularies_are_drawn_with_repeats),
         TEST(unique_draws_differ),
+        TEST(draws_are_shared_by_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -309,7 +309,8 @@ static char *hostile_text(int kind, size_t *length) {
     return buffer_take(&text);
 }
 
-static void hostile_case(int kind, int64_t negative, double rate, int64_t threads, int architecture, int objective) {
+static void hostile_case(int kind, int64_t negative, double rate, int64_t threads, int architecture, int objective,
+                         int64_t shared) {
     size_t length;
     char *text = hostile_text(kind, &length);
     struct work work;
@@ -318,13 +319,14 @@ static void hostile_case(int kind, int64_t negative, double rate, int64_t thread
     work_init(&work, text, length);
     work.settings.negative = negative, work.settings.learning_rate = rate, work.settings.threads = threads;
     work.settings.architecture = architecture, work.settings.objective = objective, work.settings.sample = 0;
+    work.settings.shared_blocks = shared;
     if (work_train(&work, &err) || model_load(&model, work.output, work.options.kernel, &err))
-        fail_msg("kind %d negative %d rate %g threads %d architecture %d objective %d: %s", kind, (int)negative, rate,
-                 (int)threads, architecture, objective, err.text);
+        fail_msg("kind %d negative %d rate %g threads %d architecture %d objective %d shared %d: %s", kind,
+                 (int)negative, rate, (int)threads, architecture, objective, (int)shared, err.text);
     for (uint32_t id = 0; id < model->input->rows; id++)
         if (!(model->norms[id] < 60))
-            fail_msg("kind %d negative %d rate %g threads %d architecture %d objective %d: norm %g", kind,
-                     (int)negative, rate, (int)threads, architecture, objective, (double)model->norms[id]);
+            fail_msg("kind %d negative %d rate %g threads %d architecture %d objective %d shared %d: norm %g", kind,
+                     (int)negative, rate, (int)threads, architecture, objective, (int)shared, (double)model->norms[id]);
     model_drop(model);
     work_clear(&work);
     free(text);
@@ -334,12 +336,15 @@ static void hostile_corpora_stay_finite(void **state) {
     (void)state;
     static const int64_t negatives[] = {16, 64, 256};
     static const double rates[] = {0.025, 0.1};
+    static const int64_t shared[] = {4, 64}; /* the default, and the most */
     for (int kind = 0; kind < 6; kind++)
         for (int n = 0; n < 3; n++)
             for (int r = 0; r < 2; r++)
                 for (int architecture = 0; architecture < 2; architecture++)
                     for (int objective = 0; objective < 3; objective++)
-                        hostile_case(kind, negatives[n], rates[r], 1 + (kind + n + r) % 2, architecture, objective);
+                        for (int s = 0; s < 2; s++)
+                            hostile_case(kind, negatives[n], rates[r], 1 + (kind + n + r) % 2, architecture, objective,
+                                         shared[s]);
 }
 
 /* ---- failures --------------------------------------------------------------------------------------------------- */
