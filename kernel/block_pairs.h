@@ -88,6 +88,15 @@ static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t 
             pair_finish(b, ws->d, c);
 }
 
+static void block_merge(float *row, float *own, float *base, float share, size_t stride) {
+    for (size_t j = 0; j < stride; j += WIDTH) {
+        vec merged = row_load(row + j) + vec_set(share) * (vec_load(own + j) - vec_load(base + j));
+        row_store(row + j, merged);
+        vec_store(own + j, merged);
+        vec_store(base + j, merged);
+    }
+}
+
 static bool block_row_is_finite(const float *row, size_t stride) {
     ivec bad = {0};
     for (size_t j = 0; j < stride; j += WIDTH)

@@ -84,6 +84,10 @@ struct kernel_train {
     void (*pairs)(const struct kernel_step *step, struct kernel_workspace *workspace, const struct kernel_chunk *chunk,
                   uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise, uint32_t per_pair,
                   struct kernel_loss *loss);
+    /* A thread's own copy of a row meets the row that all threads share: row += share (own - base), then own and base
+     * become that row. base: what own was after the last time. What another thread adds to the row meanwhile may be
+     * lost. */
+    void (*merge)(float *row, float *own, float *base, float share, size_t stride);
     /* No NaN or Inf in a row that other threads may be writing. */
     bool (*row_is_finite)(const float *row, size_t stride);
 };

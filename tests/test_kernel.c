@@ -56,6 +56,25 @@ static void search_is_a_double_sum(void **state) {
     each_kernel(kernel_case_compare_search, "search");
 }
 
+/* Every column of the row, and no other. */
+static void merge_adds_a_share(void **state) {
+    (void)state;
+    for (const struct kernel *const *kernel = kernel_list(); *kernel; kernel++) {
+        if (!(*kernel)->runs())
+            continue;
+        _Alignas(64) float row[64], own[64], base[64];
+        for (int i = 0; i < 64; i++)
+            row[i] = (float)i, own[i] = (float)(3 * i), base[i] = (float)(i % 7);
+        (*kernel)->train->merge(row, own, base, 0.25f, 48);
+        for (int i = 0; i < 48; i++) {
+            float merged = (float)i + 0.25f * (float)(3 * i - i % 7);
+            assert_true(row[i] == merged && own[i] == merged && base[i] == merged);
+        }
+        for (int i = 48; i < 64; i++)
+            assert_true(row[i] == (float)i && own[i] == (float)(3 * i) && base[i] == (float)(i % 7));
+    }
+}
+
 static void choice_is_by_name(void **state) {
     (void)state;
     assert_non_null(kernel_choose(NULL));
@@ -66,10 +85,9 @@ static void choice_is_by_name(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(choice_is_by_name),
-        cmocka_unit_test(search_is_a_double_sum),
-        cmocka_unit_test(block_step_is_the_oracles),
-        cmocka_unit_test(pairs_step_is_word2vecs),
+        cmocka_unit_test(choice_is_by_name),         cmocka_unit_test(search_is_a_double_sum),
+        cmocka_unit_test(block_step_is_the_oracles), cmocka_unit_test(pairs_step_is_word2vecs),
+        cmocka_unit_test(merge_adds_a_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,6 +199,52 @@ static void draws_are_shared_by_blocks(void **state) {
     corpus_free(corpus);
 }
 
+/* Of two threads each adds half of what it did to the table; rows past the private ones are everybody's. */
+static void private_rows_are_merged(void **state) {
+    struct fixture *fixture = *state;
+    write_words(fixture, 4000);
+    struct train_options options;
+    struct corpus *corpus;
+    struct trainer trainer;
+    struct lane lane;
+    struct error err = {0};
+    fixture->settings.threads = 2, fixture->settings.private_rows = 3;
+    create(fixture, &options, &corpus, &trainer);
+    assert_int_equal(trainer.private_rows, 3);
+    assert_int_equal(lane_create(&trainer, &lane, 0, &err), STATUS_OK);
+    size_t stride = trainer.step.stride;
+    float *row = table_row(trainer.output, 2);
+    row[0] = 5, row[1] = 7;
+    lane_take_rows(&trainer, &lane);
+    assert_true(lane.own[2 * stride] == 5 && lane.own[2 * stride + 1] == 7 && row[0] == 5);
+    lane.own[2 * stride] = 9;
+    row[1] = 8; /* the other thread */
+    lane_merge_rows(&trainer, &lane);
+    assert_true(row[0] == 7 && lane.own[2 * stride] == 7 && lane.base[2 * stride] == 7);
+    assert_true(row[1] == 8 && lane.own[2 * stride + 1] == 8 && lane.base[2 * stride + 1] == 8);
+    lane.state.end = corpus->length;
+    assert_true(lane_pack(&trainer, &lane));
+    uint64_t private = 0, shared = 0;
+    for (uint32_t i = 0; i < lane.chunk.length; i++) {
+        uint32_t id = lane.ids[i];
+        if (id == KERNEL_NO_WORD)
+            continue;
+        *(id < 3 ? &private : &shared) += 1;
+        assert_ptr_equal(lane.output[i], id < 3 ? lane.own + id * stride : table_row(trainer.output, id));
+        assert_ptr_equal(lane.input[i], table_row(trainer.input, id));
+    }
+    assert_true(private > 0 && shared > 0);
+    lane_clear(&lane);
+    trainer_clear(&trainer);
+    fixture->settings.threads = 1;
+    struct trainer alone;
+    if (trainer_create(&alone, &options, corpus, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(alone.private_rows, 0);
+    trainer_clear(&alone);
+    corpus_free(corpus);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -208,6 +254,7 @@ int main(void) {
         TEST(small_vocabularies_are_drawn_with_repeats),
         TEST(unique_draws_differ),
         TEST(draws_are_shared_by_blocks),
+        TEST(private_rows_are_merged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,10 +61,14 @@ enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t num
     lane->output = calloc(length, sizeof *lane->output);
     lane->shift = aligned_zeros(length * sizeof *lane->shift);
     lane->rate = aligned_zeros(length * sizeof *lane->rate);
+    if (trainer->private_rows) {
+        lane->own = aligned_zeros(trainer->private_rows * trainer->step.stride * sizeof *lane->own);
+        lane->base = aligned_zeros(trainer->private_rows * trainer->step.stride * sizeof *lane->base);
+    }
     lane->zero = aligned_zeros(trainer->step.stride * sizeof *lane->zero);
     lane->workspace = aligned_zeros(trainer->options->kernel->train->workspace_size(&trainer->step));
     if (!lane->carry || !lane->draws || !lane->ids || !lane->centres || !lane->input || !lane->output || !lane->shift ||
-        !lane->rate || !lane->zero || !lane->workspace)
+        !lane->rate || !lane->zero || !lane->workspace || (trainer->private_rows && (!lane->own || !lane->base)))
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the buffers of a training thread");
     for (int i = 0; i < 2; i++) {
         enum status status = noise_create(&lane->noise[i], noise, err);
@@ -83,6 +87,8 @@ void lane_clear(struct lane *lane) {
     free(lane->output);
     free(lane->shift);
     free(lane->rate);
+    free(lane->own);
+    free(lane->base);
     free(lane->zero);
     free(lane->workspace);
     for (int i = 0; i < 2; i++)
@@ -128,12 +134,14 @@ static void pack_rows(const struct trainer *trainer, struct lane *lane, uint32_t
     const struct word_facts *table = trainer->facts;
     float *inputs = trainer->input->data, *outputs = trainer->output->data, *zero = lane->zero;
     float **input = lane->input, **output = lane->output, *shift = lane->shift, *rate = lane->rate;
+    float *own = lane->own;
+    uint32_t private = trainer->private_rows;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = lane->ids[i];
         bool word = id != KERNEL_NO_WORD;
         struct word_facts facts = table[word ? id : 0];
         input[i] = word ? inputs + facts.place * stride : zero;
-        output[i] = word ? outputs + facts.place * stride : zero;
+        output[i] = !word ? zero : id < private ? own + id * stride : outputs + facts.place * stride;
         shift[i] = word ? facts.shift : 0.0f;
         rate[i] = facts.rate;
     }
@@ -243,7 +251,7 @@ static void noise_draw(const struct trainer *trainer, struct lane *lane, struct 
     noise_ids(trainer, lane, ids, n);
     for (uint32_t k = 0; k < n; k++) {
         struct noise_facts facts = table[ids[k]];
-        rows[k] = data + facts.place * stride;
+        rows[k] = ids[k] < trainer->private_rows ? lane->own + ids[k] * stride : data + facts.place * stride;
         shift[k] = facts.shift;
         weight[k] = facts.weight;
         repeat[k] = facts.repeat;
@@ -307,4 +315,24 @@ void lane_train(struct trainer *trainer, struct lane *lane) {
         train_pairs(trainer, lane, &step);
     else
         train_blocks(trainer, lane, &step);
+}
+
+/* Output rows of frequent words are noise in every other block, and positives often: threads that write the same rows
+ * wait for each other's caches. So each trains copies of its own. A row moves by the mean of what the threads did
+ * since, not by the sum: a hot row has found its balance within a few chunks, all threads alike, and the sum would
+ * carry it as many times too far (McDonald, Hall and Mann 2010: iterative parameter mixing). */
+static void merge_rows(struct trainer *trainer, struct lane *lane, float share) {
+    size_t stride = trainer->step.stride;
+    for (uint32_t id = 0; id < trainer->private_rows; id++) {
+        float *row = trainer->output->data + trainer->facts[id].place * stride;
+        trainer->options->kernel->train->merge(row, lane->own + id * stride, lane->base + id * stride, share, stride);
+    }
+}
+
+void lane_take_rows(struct trainer *trainer, struct lane *lane) {
+    merge_rows(trainer, lane, 0.0f);
+}
+
+void lane_merge_rows(struct trainer *trainer, struct lane *lane) {
+    merge_rows(trainer, lane, 1.0f / (float)trainer->threads);
 }

@@ -17,6 +17,7 @@ uint64_t train_memory(const struct settings *settings, uint64_t words, int threa
     uint64_t noise = shared_noise(settings);
     uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
     uint64_t lane = (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
+    lane += 2 * (uint64_t)private_rows(settings, rows, threads) * stride;
     return tables + words * per_word + (uint64_t)threads * lane;
 }
 

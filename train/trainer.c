@@ -150,6 +150,10 @@ uint32_t shared_noise(const struct settings *settings) {
     return (uint32_t)(settings->shared_negatives ? settings->shared_negatives : initial);
 }
 
+uint32_t private_rows(const struct settings *settings, uint32_t rows, int threads) {
+    return threads == 1 ? 0 : settings->private_rows < rows ? (uint32_t)settings->private_rows : rows;
+}
+
 static void step_from_settings(struct trainer *trainer) {
     const struct settings *s = trainer->settings;
     double z = 1.0 / (double)s->num_true;
@@ -195,6 +199,7 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
     trainer->threads = settings->threads ? (int)settings->threads : machine_threads();
     if (settings->deterministic)
         trainer->threads = 1;
+    trainer->private_rows = private_rows(settings, trainer->rows, trainer->threads);
     trainer->words_total = corpus->words * (uint64_t)settings->epochs;
     trainer->bias = settings->bias;
     if (trainer->bias == BIAS_AUTO)
@@ -329,17 +334,22 @@ static void watch(struct trainer *trainer) {
 }
 
 static void lane_run(struct trainer *trainer, struct lane *lane, bool watching) {
+    int64_t chunks = 0;
+    lane_take_rows(trainer, lane);
     while (!atomic_load_explicit(&trainer->halt, memory_order_relaxed)) {
         if (!lane_pack(trainer, lane)) {
             if (!lane_next_segment(trainer, lane))
-                return;
+                break;
             continue;
         }
         lane_train(trainer, lane);
+        if (++chunks % trainer->settings->private_chunks == 0)
+            lane_merge_rows(trainer, lane);
         lane_account(trainer, lane);
         if (watching)
             watch(trainer);
     }
+    lane_merge_rows(trainer, lane);
 }
 
 static bool all_done(const struct trainer *trainer) {
