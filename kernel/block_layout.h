@@ -245,7 +245,9 @@ static size_t block_workspace_size(const struct kernel_step *step) {
     case i:                                             \
         function(b, at, from, (i) <= (most) ? (i) : 1); \
         break;
-/* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one. */
+/* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one, for all rows of a piece
+ * `at` = first, first + 4, ... Each shape is a loop of its own: a switch within the loop over rows has the compiler
+ * keep what all shapes need, and move it between tiles. */
 #define TILE_CASE(i, function, b, from, tail, first, end)                        \
     case i:                                                                      \
         if (HALVES && (tail))                                                    \
