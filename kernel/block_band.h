@@ -7,15 +7,6 @@
 static void band_open(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     uint32_t n = 0;
-    if (b->whole) {
-        uint32_t reach = 2 * b->window, low = b->at[0] - b->window;
-        for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
-            b->band_low[t] = t, b->band_self[t] = t + b->window, b->band_high[t] = t + reach;
-        b->contexts = KERNEL_BLOCK + reach;
-        memcpy(ws->context, b->chunk->output + low, b->contexts * sizeof *ws->context);
-        memcpy(ws->context_shift, b->chunk->shift + low, b->contexts * sizeof *ws->context_shift);
-        return;
-    }
     for (uint32_t run = 0; run < b->runs; run++) {
         uint32_t low = run_low(b, run), high = run_high(b, run), offset = n - low;
         for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
@@ -28,6 +19,22 @@ static void band_open(struct block *b) {
         }
     }
     b->contexts = n;
+}
+
+/* The same of a block that is one piece of a sentence, and what band_bound finds: by rule, for loops whose length
+ * changes with the window take 2% of a training. */
+static void band_open_whole(struct block *b) {
+    struct kernel_workspace *ws = b->ws;
+    uint32_t reach = 2 * b->window, low = b->at[0] - b->window;
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
+        b->band_low[t] = t, b->band_self[t] = t + b->window, b->band_high[t] = t + reach;
+    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++)
+        b->band[i] = (struct band_tile){i, i + (3 + reach) / 4};
+    b->contexts = KERNEL_BLOCK + reach;
+    for (uint32_t q = 0, wide = (3 + reach) / 4; q * 4 < b->contexts; q++)
+        ws->span[q] = (struct band_span){q > wide ? q - wide : 0, least(q + 1, KERNEL_BLOCK / 4)};
+    memcpy(ws->context, b->chunk->output + low, b->contexts * sizeof *ws->context);
+    memcpy(ws->context_shift, b->chunk->shift + low, b->contexts * sizeof *ws->context_shift);
 }
 
 /* CBOW: the only positive of a centre is its own output row. */
@@ -57,10 +64,8 @@ static struct band_span band_span(const struct block *b, uint32_t q) {
 /* A centre without positives reaches nothing; four of them lie where those before them end, so that the tiles that
  * reach a quad are neighbours. */
 static void band_bound(struct block *b) {
-    bool found = false, whole = b->whole && !b->step->cbow;
-    for (uint32_t i = 0; whole && i < KERNEL_BLOCK / 4; i++)
-        b->band[i] = (struct band_tile){i, i + (3 + 2 * b->window) / 4};
-    for (uint32_t t = 0; t < KERNEL_BLOCK && !whole; t++) {
+    bool found = false; /* in this tile */
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         found = found && t % 4 != 0;
         bool none = t >= b->n || b->start[t] == b->start[t + 1];
         struct band_tile *tile = &b->band[t / 4];
@@ -77,12 +82,16 @@ static void band_bound(struct block *b) {
         tile->high = b->band_high[t] / 4;
         found = true;
     }
+    for (uint32_t q = 0; q * 4 < b->contexts; q++)
+        b->ws->span[q] = band_span(b, q);
+}
+
+/* Fills the last quad up with zeros. */
+static void band_close(struct block *b) {
     for (uint32_t i = b->contexts; i % 4 != 0; i++) {
         b->ws->context[i] = (float *)(uintptr_t)b->chunk->zero; /* only read */
         b->ws->context_shift[i] = 0;
     }
-    for (uint32_t q = 0, wide = (3 + 2 * b->window) / 4; q * 4 < b->contexts; q++)
-        b->ws->span[q] = !whole ? band_span(b, q) : (struct band_span){q > wide ? q - wide : 0, least(q + 1, TILES)};
 }
 
 INLINE ivec spread_each(const uint32_t *four_of_them) {
@@ -145,11 +154,13 @@ INLINE void band_gradients(struct block *b, bool logistic) {
 
 static __attribute__((noinline)) void block_score_positives(struct block *b) {
     uint32_t ahead = 0;
-    if (b->step->cbow)
-        band_open_cbow(b);
-    else
-        band_open(b);
-    band_bound(b);
+    if (b->whole && !b->step->cbow) {
+        band_open_whole(b);
+    } else {
+        b->step->cbow ? band_open_cbow(b) : band_open(b);
+        band_bound(b);
+    }
+    band_close(b);
     for (uint32_t q = 0; q * 4 < b->contexts; q++) {
         for (; !b->step->cbow && ahead < b->n && ahead * b->contexts < (q + 1) * 4 * b->n; ahead++)
             prefetch_ahead(b, b->chunk->input, b->chunk->output, ahead);

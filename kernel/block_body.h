@@ -46,27 +46,32 @@ static bool block_is_whole(const struct block *b) {
     return cut == 0;
 }
 
-static void block_open(struct block *b) {
-    uint32_t pair = 0, window = b->window, each = b->step->cbow ? 1 : 2 * window;
-    b->whole = block_is_whole(b);
-    if (b->whole) {
-        for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
-            b->left[t] = b->right[t] = window;
-            b->start[t] = t * each;
-            b->base[t] = t * each + window - b->at[0] - t;
-        }
-        b->run[0] = 0, b->run[1] = KERNEL_BLOCK, b->runs = 1;
-        pair = KERNEL_BLOCK * each;
-    } else {
-        block_reach(b);
+static void block_open_whole(struct block *b) {
+    uint32_t window = b->window, each = b->step->cbow ? 1 : 2 * window;
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
+        b->left[t] = b->right[t] = window;
+        b->start[t] = t * each;
+        b->base[t] = t * each + window - b->at[0] - t;
     }
-    for (uint32_t t = 0; t < b->n && !b->whole; t++) {
+    b->start[KERNEL_BLOCK] = KERNEL_BLOCK * each;
+    b->run[0] = 0, b->run[1] = KERNEL_BLOCK, b->runs = 1;
+}
+
+static void block_open_cut(struct block *b) {
+    uint32_t pair = 0;
+    block_reach(b);
+    for (uint32_t t = 0; t < b->n; t++) {
         uint32_t context = b->left[t] + b->right[t];
         b->start[t] = pair;
         b->base[t] = pair + b->left[t] - b->at[t];
         pair += b->step->cbow ? context > 0 : context;
     }
     b->start[b->n] = pair;
+}
+
+static void block_open(struct block *b) {
+    b->whole = block_is_whole(b);
+    b->whole ? block_open_whole(b) : block_open_cut(b);
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
         b->x[t] = t >= b->n       ? b->chunk->zero
                   : b->step->cbow ? b->ws->x + t * b->step->stride

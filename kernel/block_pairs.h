@@ -88,25 +88,6 @@ static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t 
             pair_finish(b, ws->d, c);
 }
 
-static void block_merge(float *row, float *own, float *base, float share, size_t stride) {
-    for (size_t j = 0; j < stride; j += WIDTH) {
-        vec merged = row_load(row + j) + vec_set(share) * (vec_load(own + j) - vec_load(base + j));
-        row_store(row + j, merged);
-        vec_store(own + j, merged);
-        vec_store(base + j, merged);
-    }
-}
-
-static bool block_row_is_finite(const float *row, size_t stride) {
-    ivec bad = {0};
-    for (size_t j = 0; j < stride; j += WIDTH)
-        bad |= (ivec)(((ivec)row_load(row + j) & 0x7f800000) == 0x7f800000);
-    for (int i = 0; i < WIDTH; i++)
-        if (bad[i])
-            return false;
-    return true;
-}
-
 static void block_pairs(const struct kernel_step *step, struct kernel_workspace *ws, const struct kernel_chunk *chunk,
                         uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise,
                         uint32_t per_pair, struct kernel_loss *loss) {

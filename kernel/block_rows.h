@@ -54,3 +54,24 @@ INLINE void prefetch_ahead(const struct block *b, float *const *centre, float *c
     PREFETCH_ROW(centre[at], b->step->stride);
     PREFETCH_ROW(context[at + b->step->window], b->step->stride);
 }
+
+/* ---- rows that other threads share ---------------------------------------------------------------------------- */
+
+static void block_merge(float *row, float *own, float *base, float share, size_t stride) {
+    for (size_t j = 0; j < stride; j += WIDTH) {
+        vec merged = row_load(row + j) + vec_set(share) * (vec_load(own + j) - vec_load(base + j));
+        row_store(row + j, merged);
+        vec_store(own + j, merged);
+        vec_store(base + j, merged);
+    }
+}
+
+static bool block_row_is_finite(const float *row, size_t stride) {
+    ivec bad = {0};
+    for (size_t j = 0; j < stride; j += WIDTH)
+        bad |= (ivec)(((ivec)row_load(row + j) & 0x7f800000) == 0x7f800000);
+    for (int i = 0; i < WIDTH; i++)
+        if (bad[i])
+            return false;
+    return true;
+}

@@ -1,4 +1,4 @@
-/* The training entry points of a kernel. One block = up to 16 centres that share one draw of noise words.
+/* The training entry points of a kernel. One block = up to 16 centres set against one draw of noise words.
  *
  * Symbols, after Gutmann and Hyvarinen (2010) and Mikolov et al. (2013): t a centre, x_t its input vector, p one of its
  * positives (context words; for CBOW the centre itself), k a noise word, o an output row, K noise words in a block.
@@ -74,7 +74,8 @@ struct kernel_train {
     /* Bytes of a workspace for this step; 64-byte aligned memory, zeroed, one per thread. */
     size_t (*workspace_size)(const struct kernel_step *step);
     /* One block: centres[first .. first + n), n <= 16, with `window`, 1 to step->window, words on each side as context.
-     * next: noise of the following block, prefetched, or NULL. loss: filled too when not NULL (costs a little). */
+     * next: the draw that the block after this one brings, prefetched, or NULL when it brings none. loss: filled too
+     * when not NULL (costs a little). */
     void (*block)(const struct kernel_step *step, struct kernel_workspace *workspace, const struct kernel_chunk *chunk,
                   uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise,
                   const struct kernel_noise *next, struct kernel_loss *loss);

@@ -105,6 +105,37 @@ static void small_vocabularies_are_drawn_with_repeats(void **state) {
     }
 }
 
+/* A trainer and a lane of it; train.block may be replaced before work_pass. Does not move: the trainer points into it.
+ */
+struct work {
+    struct train_options options;
+    struct corpus *corpus;
+    struct trainer trainer;
+    struct lane lane;
+    struct kernel_train train;
+    struct kernel kernel;
+};
+
+static void work_open(struct work *work, struct fixture *fixture) {
+    struct error err = {0};
+    create(fixture, &work->options, &work->corpus, &work->trainer);
+    work->train = *work->options.kernel->train, work->kernel = *work->options.kernel;
+    work->kernel.train = &work->train, work->options.kernel = &work->kernel;
+    assert_int_equal(lane_create(&work->trainer, &work->lane, 0, &err), STATUS_OK);
+    work->lane.state.end = work->corpus->length;
+}
+
+static void work_pass(struct work *work) {
+    while (lane_pack(&work->trainer, &work->lane))
+        lane_train(&work->trainer, &work->lane);
+}
+
+static void work_close(struct work *work) {
+    lane_clear(&work->lane);
+    trainer_clear(&work->trainer);
+    corpus_free(work->corpus);
+}
+
 /* A kernel that only looks at its noise words; its workspace counts the blocks. */
 static void look_for_repeats(const struct kernel_step *step, struct kernel_workspace *workspace,
                              const struct kernel_chunk *chunk, uint32_t first, uint32_t n, uint32_t window,
@@ -122,26 +153,15 @@ static void unique_draws_differ(void **state) {
     struct fixture *fixture = *state;
     write_words(fixture, 4000);
     for (int uniform = 0; uniform < 2; uniform++) {
-        struct train_options options;
-        struct corpus *corpus;
-        struct trainer trainer;
-        struct lane lane;
-        struct error err = {0};
+        struct work work;
         fixture->settings.sampler = uniform ? NOISE_UNIFORM : NOISE_LOG_UNIFORM;
         fixture->settings.shared_negatives = 500;
-        create(fixture, &options, &corpus, &trainer);
-        struct kernel_train train = *options.kernel->train;
-        struct kernel kernel = *options.kernel;
-        train.block = look_for_repeats, kernel.train = &train, options.kernel = &kernel;
-        assert_true(trainer.unique);
-        assert_int_equal(lane_create(&trainer, &lane, 0, &err), STATUS_OK);
-        lane.state.end = corpus->length;
-        while (lane_pack(&trainer, &lane))
-            lane_train(&trainer, &lane);
-        assert_true(*(uint64_t *)(void *)lane.workspace > 100);
-        lane_clear(&lane);
-        trainer_clear(&trainer);
-        corpus_free(corpus);
+        work_open(&work, fixture);
+        assert_true(work.trainer.unique);
+        work.train.block = look_for_repeats;
+        work_pass(&work);
+        assert_true(*(uint64_t *)(void *)work.lane.workspace > 100);
+        work_close(&work);
     }
 }
 
@@ -175,74 +195,56 @@ static void look_for_sharing(const struct kernel_step *step, struct kernel_works
 static void draws_are_shared_by_blocks(void **state) {
     struct fixture *fixture = *state;
     write_words(fixture, 4000);
-    struct train_options options;
-    struct corpus *corpus;
-    struct trainer trainer;
-    struct lane lane;
-    struct error err = {0};
+    struct work work;
     fixture->settings.shared_blocks = 3;
     fixture->settings.shared_negatives = 8;
-    create(fixture, &options, &corpus, &trainer);
-    struct kernel_train train = *options.kernel->train;
-    struct kernel kernel = *options.kernel;
-    train.block = look_for_sharing, kernel.train = &train, options.kernel = &kernel;
-    assert_int_equal(lane_create(&trainer, &lane, 0, &err), STATUS_OK);
-    lane.state.end = corpus->length;
+    work_open(&work, fixture);
+    work.train.block = look_for_sharing;
     seen = (struct seen){0};
-    while (lane_pack(&trainer, &lane))
-        lane_train(&trainer, &lane);
+    work_pass(&work);
     assert_true(seen.blocks > 100);
     assert_true(seen.draws >= seen.blocks / 3);
     assert_int_equal(seen.wrong, 0);
-    lane_clear(&lane);
-    trainer_clear(&trainer);
-    corpus_free(corpus);
+    work_close(&work);
 }
 
 /* Of two threads each adds half of what it did to the table; rows past the private ones are everybody's. */
 static void private_rows_are_merged(void **state) {
     struct fixture *fixture = *state;
     write_words(fixture, 4000);
-    struct train_options options;
-    struct corpus *corpus;
-    struct trainer trainer;
-    struct lane lane;
-    struct error err = {0};
+    struct work work;
     fixture->settings.threads = 2, fixture->settings.private_rows = 3;
-    create(fixture, &options, &corpus, &trainer);
-    assert_int_equal(trainer.private_rows, 3);
-    assert_int_equal(lane_create(&trainer, &lane, 0, &err), STATUS_OK);
-    size_t stride = trainer.step.stride;
-    float *row = table_row(trainer.output, 2);
+    work_open(&work, fixture);
+    assert_int_equal(work.trainer.private_rows, 3);
+    size_t stride = work.trainer.step.stride;
+    float *row = table_row(work.trainer.output, 2), *own = work.lane.own + 2 * stride;
+    float *base = work.lane.base + 2 * stride;
     row[0] = 5, row[1] = 7;
-    lane_take_rows(&trainer, &lane);
-    assert_true(lane.own[2 * stride] == 5 && lane.own[2 * stride + 1] == 7 && row[0] == 5);
-    lane.own[2 * stride] = 9;
+    own[0] = NAN, base[0] = INFINITY; /* of a training that was rolled back */
+    lane_take_rows(&work.trainer, &work.lane);
+    assert_true(own[0] == 5 && own[1] == 7 && row[0] == 5);
+    own[0] = 9;
     row[1] = 8; /* the other thread */
-    lane_merge_rows(&trainer, &lane);
-    assert_true(row[0] == 7 && lane.own[2 * stride] == 7 && lane.base[2 * stride] == 7);
-    assert_true(row[1] == 8 && lane.own[2 * stride + 1] == 8 && lane.base[2 * stride + 1] == 8);
-    lane.state.end = corpus->length;
-    assert_true(lane_pack(&trainer, &lane));
+    lane_merge_rows(&work.trainer, &work.lane);
+    assert_true(row[0] == 7 && own[0] == 7 && base[0] == 7);
+    assert_true(row[1] == 8 && own[1] == 8 && base[1] == 8);
+    assert_true(lane_pack(&work.trainer, &work.lane));
     uint64_t private = 0, shared = 0;
-    for (uint32_t i = 0; i < lane.chunk.length; i++) {
-        uint32_t id = lane.ids[i];
+    for (uint32_t i = 0; i < work.lane.chunk.length; i++) {
+        uint32_t id = work.lane.ids[i];
         if (id == KERNEL_NO_WORD)
             continue;
         *(id < 3 ? &private : &shared) += 1;
-        assert_ptr_equal(lane.output[i], id < 3 ? lane.own + id * stride : table_row(trainer.output, id));
-        assert_ptr_equal(lane.input[i], table_row(trainer.input, id));
+        assert_ptr_equal(work.lane.output[i],
+                         id < 3 ? work.lane.own + id * stride : table_row(work.trainer.output, id));
+        assert_ptr_equal(work.lane.input[i], table_row(work.trainer.input, id));
     }
     assert_true(private > 0 && shared > 0);
-    lane_clear(&lane);
-    trainer_clear(&trainer);
-    fixture->settings.threads = 1;
-    struct trainer alone;
-    if (trainer_create(&alone, &options, corpus, &err))
-        fail_msg("%s", err.text);
-    assert_int_equal(alone.private_rows, 0);
-    trainer_clear(&alone);
-    corpus_free(corpus);
+    work_close(&work);
+    assert_int_equal(private_rows(&fixture->settings, 2, 2), 2);
+    assert_int_equal(private_rows(&fixture->settings, 100, 1), 0);
+    fixture->settings.exact_negatives = true;
+    assert_int_equal(private_rows(&fixture->settings, 100, 2), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)

@@ -41,6 +41,26 @@ static void noise_clear(struct kernel_noise *noise) {
     free((void *)(uintptr_t)noise->repeat);
 }
 
+static size_t own_bytes(const struct trainer *trainer) {
+    return trainer->private_rows * trainer->step.stride * sizeof(float);
+}
+
+/* Where a lane finds output rows: a value of its own, so that loops that write keep it in registers. */
+struct output_rows {
+    float *own, *table;
+    size_t stride;
+    uint32_t private;
+};
+
+static struct output_rows output_rows(const struct trainer *trainer, const struct lane *lane) {
+    return (struct output_rows){lane->own, trainer->output->data, trainer->step.stride, trainer->private_rows};
+}
+
+/* place: number of the word's row in the table. */
+static inline float *output_row(struct output_rows rows, uint32_t id, uint32_t place) {
+    return id < rows.private ? rows.own + id * rows.stride : rows.table + place * rows.stride;
+}
+
 enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t number, struct error *err) {
     const struct settings *settings = trainer->settings;
     uint32_t window = (uint32_t)settings->window;
@@ -61,14 +81,12 @@ enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t num
     lane->output = calloc(length, sizeof *lane->output);
     lane->shift = aligned_zeros(length * sizeof *lane->shift);
     lane->rate = aligned_zeros(length * sizeof *lane->rate);
-    if (trainer->private_rows) {
-        lane->own = aligned_zeros(trainer->private_rows * trainer->step.stride * sizeof *lane->own);
-        lane->base = aligned_zeros(trainer->private_rows * trainer->step.stride * sizeof *lane->base);
-    }
+    lane->own = aligned_zeros(own_bytes(trainer));
+    lane->base = aligned_zeros(own_bytes(trainer));
     lane->zero = aligned_zeros(trainer->step.stride * sizeof *lane->zero);
     lane->workspace = aligned_zeros(trainer->options->kernel->train->workspace_size(&trainer->step));
     if (!lane->carry || !lane->draws || !lane->ids || !lane->centres || !lane->input || !lane->output || !lane->shift ||
-        !lane->rate || !lane->zero || !lane->workspace || (trainer->private_rows && (!lane->own || !lane->base)))
+        !lane->rate || !lane->zero || !lane->workspace || !lane->own || !lane->base)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the buffers of a training thread");
     for (int i = 0; i < 2; i++) {
         enum status status = noise_create(&lane->noise[i], noise, err);
@@ -132,16 +150,15 @@ static uint32_t pack_resume(struct lane *lane, uint32_t *n, uint32_t *n_centres)
 static void pack_rows(const struct trainer *trainer, struct lane *lane, uint32_t n) {
     size_t stride = trainer->step.stride;
     const struct word_facts *table = trainer->facts;
-    float *inputs = trainer->input->data, *outputs = trainer->output->data, *zero = lane->zero;
+    struct output_rows outputs = output_rows(trainer, lane);
+    float *inputs = trainer->input->data, *zero = lane->zero;
     float **input = lane->input, **output = lane->output, *shift = lane->shift, *rate = lane->rate;
-    float *own = lane->own;
-    uint32_t private = trainer->private_rows;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = lane->ids[i];
         bool word = id != KERNEL_NO_WORD;
         struct word_facts facts = table[word ? id : 0];
         input[i] = word ? inputs + facts.place * stride : zero;
-        output[i] = !word ? zero : id < private ? own + id * stride : outputs + facts.place * stride;
+        output[i] = word ? output_row(outputs, id, facts.place) : zero;
         shift[i] = word ? facts.shift : 0.0f;
         rate[i] = facts.rate;
     }
@@ -243,15 +260,15 @@ static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t
 
 static void noise_draw(const struct trainer *trainer, struct lane *lane, struct kernel_noise *noise, uint32_t n) {
     uint32_t *ids = (uint32_t *)(uintptr_t)noise->ids;
-    float **rows = (float **)(uintptr_t)noise->rows, *data = trainer->output->data;
+    float **rows = (float **)(uintptr_t)noise->rows;
     float *shift = (float *)(uintptr_t)noise->shift, *weight = (float *)(uintptr_t)noise->weight;
     float *repeat = (float *)(uintptr_t)noise->repeat;
     const struct noise_facts *table = trainer->noise;
-    size_t stride = trainer->step.stride;
+    struct output_rows outputs = output_rows(trainer, lane);
     noise_ids(trainer, lane, ids, n);
     for (uint32_t k = 0; k < n; k++) {
         struct noise_facts facts = table[ids[k]];
-        rows[k] = ids[k] < trainer->private_rows ? lane->own + ids[k] * stride : data + facts.place * stride;
+        rows[k] = output_row(outputs, ids[k], facts.place);
         shift[k] = facts.shift;
         weight[k] = facts.weight;
         repeat[k] = facts.repeat;
@@ -273,24 +290,21 @@ static uint32_t draw_window(const struct trainer *trainer, struct lane *lane) {
 static void train_blocks(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
     const struct kernel_train *train = trainer->options->kernel->train;
     const struct kernel_chunk *chunk = &lane->chunk;
-    struct kernel_noise *now = &lane->noise[0], *next = &lane->noise[1];
-    uint32_t shared = (uint32_t)trainer->settings->shared_blocks, used = 0, window = 0;
-    noise_draw(trainer, lane, now, step->noise);
+    uint32_t shared = (uint32_t)trainer->settings->shared_blocks, window = 0;
+    noise_draw(trainer, lane, &lane->noise[0], step->noise);
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
         uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
-        if (used++ == 0)
+        uint32_t block = first / KERNEL_BLOCK, draw = block / shared;
+        struct kernel_noise *now = &lane->noise[draw % 2], *next = &lane->noise[1 - draw % 2];
+        bool renew = (block + 1) % shared == 0 && first + KERNEL_BLOCK < chunk->n_centres;
+        if (block % shared == 0)
             window = draw_window(trainer, lane);
-        bool renew = used == shared && first + KERNEL_BLOCK < chunk->n_centres;
         if (renew)
             noise_draw(trainer, lane, next, step->noise);
         bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
         train->block(step, lane->workspace, chunk, first, n, window, now, renew ? next : NULL,
                      want_loss ? &lane->loss : NULL);
         lane->steps++;
-        if (!renew)
-            continue;
-        struct kernel_noise *done = now;
-        now = next, next = done, used = 0;
     }
 }
 
@@ -329,7 +343,10 @@ static void merge_rows(struct trainer *trainer, struct lane *lane, float share) 
     }
 }
 
+/* What the lane had may be of a training that diverged and was rolled back: no part of it, not even times zero. */
 void lane_take_rows(struct trainer *trainer, struct lane *lane) {
+    memset(lane->own, 0, own_bytes(trainer));
+    memset(lane->base, 0, own_bytes(trainer));
     merge_rows(trainer, lane, 0.0f);
 }
 

@@ -151,7 +151,9 @@ uint32_t shared_noise(const struct settings *settings) {
 }
 
 uint32_t private_rows(const struct settings *settings, uint32_t rows, int threads) {
-    return threads == 1 ? 0 : settings->private_rows < rows ? (uint32_t)settings->private_rows : rows;
+    if (threads == 1 || settings->exact_negatives)
+        return 0;
+    return settings->private_rows < rows ? (uint32_t)settings->private_rows : rows;
 }
 
 static void step_from_settings(struct trainer *trainer) {

@@ -39,7 +39,7 @@ struct lane {
     struct kernel_chunk chunk;
     uint32_t *ids, *centres;
     float **input, **output, *shift, *rate, *zero;
-    /* Own copies of the trainer's private rows, and what they were at the last merge; NULL when there are none. */
+    /* [private_rows][stride] own copies of these output rows, and what they were at the last merge. */
     float *own, *base;
     uint32_t room; /* positions */
     /* Noise of the blocks under way and of the next ones. */
@@ -75,7 +75,7 @@ struct trainer {
     struct kernel_step step; /* rate is each lane's own copy's */
     uint32_t rows;
     int bias;                  /* settings->bias with BIAS_AUTO resolved */
-    uint32_t private_rows;     /* of the output table: ids below it; 0 with one thread */
+    uint32_t private_rows;     /* of the output table: ids below it */
     bool unique;               /* noise words of one draw differ: asked for, and the vocabulary is large enough */
     struct word_facts *facts;  /* [rows] */
     struct noise_facts *noise; /* [rows] */
@@ -108,14 +108,16 @@ void lane_clear(struct lane *lane);
 bool lane_pack(struct trainer *trainer, struct lane *lane);
 /* Trains on the packed chunk. */
 void lane_train(struct trainer *trainer, struct lane *lane);
-/* Takes the private rows from the table; adds what the lane did to its own since to the table, and takes them anew. */
+/* Copies the private rows from the table, whatever the lane's own were. */
 void lane_take_rows(struct trainer *trainer, struct lane *lane);
+/* Adds the lane's share of what it did to them since to the table, and copies them anew. */
 void lane_merge_rows(struct trainer *trainer, struct lane *lane);
 
 /* trainer.c */
 /* Noise words in a draw: shared_negatives, or what its 0 stands for. */
 uint32_t shared_noise(const struct settings *settings);
-/* Output rows of which each of `threads` lanes has a copy of its own, of a table of `rows`. */
+/* Output rows of which each of `threads` lanes has a copy of its own, of a table of `rows`; none with one lane, and
+ * none with exact_negatives, which are word2vec's rule to the letter. */
 uint32_t private_rows(const struct settings *settings, uint32_t rows, int threads);
 enum status trainer_create(struct trainer *trainer, const struct train_options *options, struct corpus *corpus,
                            struct error *err) MUST_CHECK;
