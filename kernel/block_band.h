@@ -1,9 +1,12 @@
-/* The positives as products of matrices: kernels with DEPTH 2, for which a banded product costs less than its pairs one
- * by one. The contexts of a block are a list of rows, those of each run from left to right; a centre's partners are
- * neighbours in it, so that its cells lie in a band. Four rows and four centres are the least that is worked on; cells
- * outside of the band are zero. Part of block_body.h. */
+/* The positives as a product of matrices. The contexts of a block are a list of rows, those of each run from left to
+ * right; a centre's partners are neighbours in it, so that its cells lie in a band: a vector of scores belongs to a few
+ * centres, whose rows are a few quads. Cells that are worked on and lie outside of the band are zero. In a block that
+ * is one piece of a sentence (BAND_WHOLE) row r belongs to the centres r - 2 window to r; CBOW's row r belongs to
+ * centre r alone (BAND_DIAGONAL): steps then leave out what lies beyond the edges. Part of block_body.h. */
 
-/* The list, the place of each centre in it, and which quads of rows the centres of a tile reach. */
+/* ---- where the band lies ---------------------------------------------------------------------------------------- */
+
+/* The list, the place of each centre in it, and which quads of rows its vectors of scores reach. */
 static void band_open(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     uint32_t n = 0;
@@ -28,59 +31,46 @@ static void band_open_whole(struct block *b) {
     uint32_t reach = 2 * b->window, low = b->at[0] - b->window;
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
         b->band_low[t] = t, b->band_self[t] = t + b->window, b->band_high[t] = t + reach;
-    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++)
-        b->band[i] = (struct band_tile){i, i + (3 + reach) / 4};
+    for (uint32_t v = 0; v < TILES; v++)
+        b->band[v] = (struct band_tile){v * TILE / 4, (v * TILE + TILE - 1 + reach) / 4};
     b->contexts = KERNEL_BLOCK + reach;
-    for (uint32_t q = 0, wide = (3 + reach) / 4; q * 4 < b->contexts; q++)
-        ws->span[q] = (struct band_span){q > wide ? q - wide : 0, least(q + 1, KERNEL_BLOCK / 4)};
+    for (uint32_t r = 0; r < b->contexts; r += 4)
+        ws->span[r / 4] = (struct band_span){r > reach ? (r - reach) / TILE : 0, least((r + 3) / TILE + 1, TILES)};
     memcpy(ws->context, b->chunk->output + low, b->contexts * sizeof *ws->context);
     memcpy(ws->context_shift, b->chunk->shift + low, b->contexts * sizeof *ws->context_shift);
 }
 
-/* CBOW: the only positive of a centre is its own output row. */
-static void band_open_cbow(struct block *b) {
-    struct kernel_workspace *ws = b->ws;
-    for (uint32_t t = 0; t < b->n; t++) {
-        ws->context[t] = b->chunk->output[b->at[t]];
-        ws->context_shift[t] = b->chunk->shift[b->at[t]];
-        b->band_low[t] = b->band_high[t] = t;
-        b->band_self[t] = KERNEL_NO_WORD;
-    }
-    b->contexts = b->n;
-}
-
-/* The tiles of centres that reach quad q. */
+/* The vectors of scores that reach quad q. */
 static struct band_span band_span(const struct block *b, uint32_t q) {
     struct band_span span = {0, 0};
-    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++) {
-        if (b->band[i].low > q || q > b->band[i].high)
+    for (uint32_t v = 0; v < TILES; v++) {
+        if (b->band[v].low > q || q > b->band[v].high)
             continue;
-        span.first = span.end ? span.first : i;
-        span.end = i + 1;
+        span.first = span.end ? span.first : v;
+        span.end = v + 1;
     }
     return span;
 }
 
-/* A centre without positives reaches nothing; four of them lie where those before them end, so that the tiles that
- * reach a quad are neighbours. */
+/* Four centres have the same quads. A centre without positives reaches nothing; four of them lie where those before
+ * them end, so that the vectors that reach a quad are neighbours. */
 static void band_bound(struct block *b) {
+    struct band_tile tile = {1, 0};
     bool found = false; /* in this tile */
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
-        found = found && t % 4 != 0;
-        bool none = t >= b->n || b->start[t] == b->start[t + 1];
-        struct band_tile *tile = &b->band[t / 4];
-        if (t % 4 == 0)
-            *tile = (struct band_tile){1, 0};
-        if (t % 4 == 0 && t > 0 && tile[-1].low <= tile[-1].high)
-            *tile = (struct band_tile){tile[-1].high, tile[-1].high};
-        if (none) {
-            b->band_low[t] = 1, b->band_high[t] = 0, b->band_self[t] = 0;
-            continue;
+        if (t % 4 == 0) {
+            tile.low = tile.low <= tile.high ? tile.high : tile.low;
+            found = false;
         }
-        if (!found)
-            tile->low = b->band_low[t] / 4;
-        tile->high = b->band_high[t] / 4;
-        found = true;
+        if (t >= b->n || b->start[t] == b->start[t + 1]) {
+            b->band_low[t] = 1, b->band_high[t] = 0, b->band_self[t] = 0;
+        } else {
+            tile.low = found ? tile.low : b->band_low[t] / 4;
+            tile.high = b->band_high[t] / 4;
+            found = true;
+        }
+        for (uint32_t v = t / 4 * 4 / TILE; v < (t / 4 + 1) * 4 / TILE; v++)
+            b->band[v] = tile;
     }
     for (uint32_t q = 0; q * 4 < b->contexts; q++)
         b->ws->span[q] = band_span(b, q);
@@ -94,19 +84,20 @@ static void band_close(struct block *b) {
     }
 }
 
-INLINE ivec spread_each(const uint32_t *four_of_them) {
-    return (ivec)_mm512_permutexvar_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
-                                          _mm512_castsi128_si512(*(const __m128i *)(const void *)four_of_them));
-}
+/* ---- scores ----------------------------------------------------------------------------------------------------- */
 
-/* Rounds quad q of the list and scores it by the centres of n tiles from `tile` on. */
-INLINE void band_quad(struct block *b, uint32_t q, uint32_t tile, const int n) {
+/* Scores quad q of the list by the centres of n vectors from vector v on; DEPTH 2 makes its operands, too. */
+INLINE void band_quad(struct block *b, uint32_t q, uint32_t v, const int n) {
     struct kernel_workspace *ws = b->ws;
-    float *to = ws->pair_logit + (size_t)q * CELLS + (size_t)tile * WIDTH;
+    float *to = ws->pair_logit + (size_t)q * CELLS + (size_t)v * WIDTH;
     vec s[SCORE_TILES], shift = four_spread_at(ws->context_shift + (size_t)q * 4);
     float *const *list = ws->context + (size_t)q * 4;
     const float *row[4] = {list[0], list[1], list[2], list[3]};
-    round_and_score(b, row, ws->context_steps + (size_t)q * 4 / DEPTH * b->step->stride, NULL, tile * 4, s, n);
+#if DEPTH == 1
+    score_quad(b, row, v * TILE, s, n);
+#else
+    round_and_score(b, row, ws->context_steps + (size_t)q * OPERANDS * b->step->stride, NULL, v * TILE, s, n);
+#endif
     UNROLL
     for (int i = 0; i < n; i++)
         vec_store(to + i * WIDTH, s[i] - shift);
@@ -114,35 +105,46 @@ INLINE void band_quad(struct block *b, uint32_t q, uint32_t tile, const int n) {
 
 static void band_score_quad(struct block *b, uint32_t q) {
     struct band_span span = b->ws->span[q];
-    switch (span.end - span.first) {
-    case 1:
-        band_quad(b, q, span.first, 1);
-        break;
-    case 2:
-        band_quad(b, q, span.first, 2);
-        break;
-    case 3:
-        band_quad(b, q, span.first, 3);
-        break;
-    case 4:
-        band_quad(b, q, span.first, 4);
-        break;
+    for (uint32_t v = span.first, n; v < span.end; v += n) {
+        n = next_piece(span.end - v, SCORE_TILES);
+        switch (n) {
+            PIECE_CASE(1, SCORE_TILES, band_quad, b, q, v)
+            PIECE_CASE(2, SCORE_TILES, band_quad, b, q, v)
+            PIECE_CASE(3, SCORE_TILES, band_quad, b, q, v)
+            PIECE_CASE(4, SCORE_TILES, band_quad, b, q, v)
+        }
     }
+}
+
+/* Numbers of the centres of a vector of scores, four times each. */
+INLINE ivec spread_each(const uint32_t *of) {
+#if WIDTH == 16
+    return (ivec)_mm512_permutexvar_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
+                                          _mm512_castsi128_si512(*(const __m128i *)(const void *)of));
+#elif WIDTH == 8
+    int32_t a = (int32_t)of[0], b = (int32_t)of[1];
+    return (ivec){a, a, a, a, b, b, b, b};
+#else
+    return (int32_t)of[0] - (ivec){0};
+#endif
 }
 
 /* Gradients of the scores, zero outside of the band. A loop of its own: a sigmoid waits for itself, and many at a time
  * hide that. */
 INLINE void band_gradients(struct block *b, bool logistic) {
+    static const int32_t row_of_quad[16] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};
     struct kernel_workspace *ws = b->ws;
     vec rate_b = vec_set(b->step->rate * b->step->positive_b); /* A - B sigmoid(s) = A - B + B sigmoid(-s) */
     vec rest = vec_set(b->step->rate * (b->step->positive_a - b->step->positive_b));
-    for (uint32_t i = 0; i < KERNEL_BLOCK / 4; i++) {
-        struct band_tile tile = b->band[i];
-        ivec low = spread_each(b->band_low + i * 4), high = spread_each(b->band_high + i * 4);
-        ivec self = spread_each(b->band_self + i * 4);
+    ivec row;
+    memcpy(&row, row_of_quad, sizeof row);
+    for (uint32_t v = 0; v < TILES; v++) {
+        struct band_tile tile = b->band[v];
+        ivec low = spread_each(b->band_low + v * TILE), high = spread_each(b->band_high + v * TILE);
+        ivec self = spread_each(b->band_self + v * TILE);
         for (uint32_t q = tile.low; q <= tile.high; q++) {
-            size_t at = (size_t)q * CELLS + (size_t)i * WIDTH;
-            ivec index = (ivec){0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3} + (int32_t)(q * 4);
+            size_t at = (size_t)q * CELLS + (size_t)v * WIDTH;
+            ivec index = row + (int32_t)(q * 4);
             ivec pairs = (index >= low) & (index <= high) & (index != self);
             vec g = vec_set(0.0f);
             if (logistic)
@@ -154,15 +156,15 @@ INLINE void band_gradients(struct block *b, bool logistic) {
 
 static __attribute__((noinline)) void block_score_positives(struct block *b) {
     uint32_t ahead = 0;
-    if (b->whole && !b->step->cbow) {
+    if (b->whole) {
         band_open_whole(b);
     } else {
-        b->step->cbow ? band_open_cbow(b) : band_open(b);
+        band_open(b);
         band_bound(b);
     }
     band_close(b);
     for (uint32_t q = 0; q * 4 < b->contexts; q++) {
-        for (; !b->step->cbow && ahead < b->n && ahead * b->contexts < (q + 1) * 4 * b->n; ahead++)
+        for (; ahead < b->n && ahead * b->contexts < (q + 1) * 4 * b->n; ahead++)
             prefetch_ahead(b, b->chunk->input, b->chunk->output, ahead);
         band_score_quad(b, q);
     }
@@ -170,37 +172,109 @@ static __attribute__((noinline)) void block_score_positives(struct block *b) {
 }
 
 /* Their gradients are final. */
-static __attribute__((noinline)) void block_sum_positives(struct block *b) {
+static __attribute__((noinline)) void block_round_positives(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     for (uint32_t q = 0; q * 4 < b->contexts; q++)
         round_cells(ws->pair_g + (size_t)q * CELLS, ws->pair_g_inputs + (size_t)q * CELLS / DEPTH,
                     ws->pair_g_rows + (size_t)q * CELLS / DEPTH);
 }
 
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
+
+/* Operands whose products are summed for four rows, or four centres: ADD(u, from, to) adds operand u to the sums from
+ * `from` to `to` - 1. At a band's left edge (head) the first ones belong to the first sums only, behind [at, end) at
+ * its right edge (tail) to the last ones. CBOW has none but a diagonal. */
+struct band_part {
+    uint32_t at, end;
+    bool head, tail;
+};
+
+#define ADD_DIAGONAL(at, ADD)                                     \
+    do {                                                          \
+        UNROLL                                                    \
+        for (uint32_t d_ = 0; d_ < OPERANDS; d_++)                \
+            ADD((at) / DEPTH + d_, d_ * DEPTH, (d_ + 1) * DEPTH); \
+    } while (0)
+
+#define ADD_PART(of, ADD)                                    \
+    do {                                                     \
+        struct band_part part_ = of;                         \
+        uint32_t u_ = part_.at;                              \
+        if (part_.head) {                                    \
+            UNROLL                                           \
+            for (uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
+                ADD(u_, 0, d_ *DEPTH);                       \
+        }                                                    \
+        ROLL for (; u_ < part_.end; u_++) ADD(u_, 0, 4);     \
+        if (part_.tail) {                                    \
+            UNROLL                                           \
+            for (uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
+                ADD(u_, d_ *DEPTH, 4);                       \
+        }                                                    \
+    } while (0)
+
+INLINE const float *context_operand(const struct block *b, uint32_t u) {
+#if DEPTH == 1
+    return b->ws->context[u];
+#else
+    return b->ws->context_steps + u * b->step->stride;
+#endif
+}
+
+/* Of the rows that centres t to t + 3 reach. */
+INLINE struct band_part inputs_part(const struct block *b, uint32_t t) {
+    struct band_tile tile = b->band[t / TILE];
+    if (b->whole)
+        return (struct band_part){t / DEPTH, (t + 2 * b->window) / DEPTH + 1, true, true};
+    return (struct band_part){tile.low * OPERANDS, (tile.high + 1) * OPERANDS, false, false};
+}
+
+/* Of the centres that reach quad q. A head that is cut off on its left is none: its cells are zero where they are not
+ * pairs. */
+INLINE struct band_part contexts_part(const struct block *b, uint32_t q) {
+    uint32_t row = q * 4, reach = 2 * b->window;
+    struct band_span span = b->ws->span[q];
+    if (b->whole) {
+        bool head = row >= reach && row - reach + 3 < KERNEL_BLOCK, tail = row < KERNEL_BLOCK;
+        uint32_t first = row > reach ? row - reach : 0, end = tail ? row + 1 : KERNEL_BLOCK;
+        return (struct band_part){first / DEPTH, (end + DEPTH - 1) / DEPTH, head, tail};
+    }
+    return (struct band_part){span.first * TILE / DEPTH, (least(span.end * TILE, b->n) + DEPTH - 1) / DEPTH, false,
+                              false};
+}
+
 /* The steps of centres t + r by their positives. */
 INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32_t t, size_t j, const int n,
                                 const bool half) {
-    const struct kernel_workspace *ws = b->ws;
+    const float *g = b->ws->pair_g_inputs;
     steps_clear(sum, n, half);
-    struct band_tile tile = b->band[t / 4];
-    for (uint32_t q = tile.low; q <= tile.high; q++)
-        add_quad_to_inputs(sum, ws->context_steps + (size_t)q * 4 / DEPTH * b->step->stride + j, b->step->stride,
-                           ws->pair_g_inputs + (size_t)q * CELLS / DEPTH + (size_t)t * 4 / DEPTH, n, half);
+#define ADD(u, from, to) \
+    steps_add(sum, context_operand(b, u) + j, input_gradients(g, u, t), OPERANDS, (int)(from), (int)(to), n, half)
+    if (b->step->cbow)
+        ADD_DIAGONAL(t, ADD);
+    else
+        ADD_PART(inputs_part(b, t), ADD);
+#undef ADD
 }
 
 /* o_c += sum_t g_tc x_t for the rows of quad q. */
 INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const int n, const bool half) {
     uint32_t q = row / 4;
-    const struct kernel_workspace *ws = b->ws;
+    const float *g = b->ws->pair_g_rows + (size_t)q * CELLS / DEPTH;
     size_t j = (size_t)from * WIDTH;
     struct steps sum;
-    struct targets to = {.count = b->contexts - q * 4};
-    struct band_span span = ws->span[q];
+    struct targets to = {.count = b->contexts - row};
     UNROLL
     for (uint32_t r = 0; r < STEP_ROWS; r++)
-        to.row[r] = ws->context[q * 4 + r] + j, to.scale[r] = 1.0f;
-    sum_inputs(b, &sum, span.first * 4, least(span.end * 4, b->n), ws->pair_g_rows + (size_t)q * CELLS / DEPTH, j, n,
-               half);
+        to.row[r] = b->ws->context[row + r] + j, to.scale[r] = 1.0f;
+    steps_clear(&sum, n, half);
+#define ADD(u, first, last) \
+    steps_add(&sum, input_operand(b, u) + j, g + (size_t)(u)*4, 1, (int)(first), (int)(last), n, half)
+    if (b->step->cbow)
+        ADD_DIAGONAL(row, ADD);
+    else
+        ADD_PART(contexts_part(b, q), ADD);
+#undef ADD
     targets_add(&to, &sum, n, half);
 }
 

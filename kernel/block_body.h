@@ -51,7 +51,6 @@ static void block_open_whole(struct block *b) {
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         b->left[t] = b->right[t] = window;
         b->start[t] = t * each;
-        b->base[t] = t * each + window - b->at[0] - t;
     }
     b->start[KERNEL_BLOCK] = KERNEL_BLOCK * each;
     b->run[0] = 0, b->run[1] = KERNEL_BLOCK, b->runs = 1;
@@ -63,7 +62,6 @@ static void block_open_cut(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++) {
         uint32_t context = b->left[t] + b->right[t];
         b->start[t] = pair;
-        b->base[t] = pair + b->left[t] - b->at[t];
         pair += b->step->cbow ? context > 0 : context;
     }
     b->start[b->n] = pair;
@@ -72,10 +70,8 @@ static void block_open_cut(struct block *b) {
 static void block_open(struct block *b) {
     b->whole = block_is_whole(b);
     b->whole ? block_open_whole(b) : block_open_cut(b);
-    for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
-        b->x[t] = t >= b->n       ? b->chunk->zero
-                  : b->step->cbow ? b->ws->x + t * b->step->stride
-                                  : b->chunk->input[b->at[t]];
+    for (uint32_t t = 0; t < KERNEL_BLOCK && !b->step->cbow; t++)
+        b->x[t] = t < b->n ? b->chunk->input[b->at[t]] : b->chunk->zero;
 }
 
 /* m_t, and the discount of a centre that stands often in its block: every copy would take a full step from the same
@@ -155,23 +151,18 @@ static void block_discount_positives(struct block *b) {
                 }
 }
 
-#if DEPTH == 1
-#include "kernel/block_windows.h"
-#else
 #include "kernel/block_band.h"
-#endif
 #include "kernel/block_cbow.h"
 #include "kernel/block_noise.h"
 
 #include "kernel/block_loss.h"
 #include "kernel/block_pairs.h"
 
-/* The gradients of the positives are known: their part of the inputs' steps, from output rows that nobody changed yet.
- */
+/* The gradients of the positives are known. */
 static void block_finish_positives(struct block *b) {
     if (b->repeated)
         block_discount_positives(b);
-    block_sum_positives(b);
+    block_round_positives(b);
 }
 
 static void block_noise(struct block *b, struct kernel_loss *loss) {
@@ -188,7 +179,6 @@ static void block_noise(struct block *b, struct kernel_loss *loss) {
     if (b->step->guard)
         block_guard_noise(b);
     block_round_gradients(b);
-    block_update_noise(b);
 }
 
 static void block_step(const struct kernel_step *step, struct kernel_workspace *ws, const struct kernel_chunk *chunk,
@@ -207,7 +197,7 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
     block_gather_inputs(&b);
     if (step->guard)
         block_square_inputs(&b);
-    block_score_positives(&b);
+    step->cbow ? block_score_centres(&b) : block_score_positives(&b);
     if (step->loss_kind == KERNEL_LOGISTIC)
         block_finish_positives(&b);
     block_noise(&b, loss);
@@ -215,8 +205,9 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
         block_add_loss(&b, loss);
     if (step->guard)
         block_guard_inputs(&b);
+    block_update_inputs(&b); /* first: sums over output rows, which DEPTH 1 has no copies of */
+    block_update_noise(&b);
     block_update_contexts(&b);
-    block_update_inputs(&b);
     if (step->cbow)
         block_spread_inputs(&b);
 }

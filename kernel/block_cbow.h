@@ -1,6 +1,6 @@
 /* CBOW: what differs from skip-gram. Part of block_body.h. */
 
-/* CBOW: the input vector is the mean of the window's input rows. */
+/* The input vector is the mean of the window's input rows; n vectors of it from `from` on, which is even. */
 INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
     float *const *input = b->chunk->input;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
@@ -14,15 +14,15 @@ INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int 
             add_row(all, input[next] + j, 1.0f, n);
         for (; low < at - b->left[t]; low++)
             add_row(all, input[low] + j, -1.0f, n);
-        float *to = b->ws->x + t * stride + j;
-        vec share = vec_set(context ? 1.0f / (float)context : 0.0f);
+        vec share = vec_set(context ? 1.0f / (float)context : 0.0f), mean[ROW_TILE];
         UNROLL
         for (int v = 0; v < n; v++)
-            vec_store(to + v * WIDTH, (all[v] - row_load(input[at] + j + v * WIDTH)) * share);
+            mean[v] = (all[v] - row_load(input[at] + j + v * WIDTH)) * share;
+        operand_store(b->ws->x + t * stride + j / DEPTH, mean, n);
     }
 }
 
-/* CBOW: every input row of a window takes its centre's whole step (word2vec's rule). */
+/* Every input row of a window takes its centre's whole step (word2vec's rule). */
 INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
     uint32_t first = b->run[run], end = b->run[run + 1], centre = first - b->at[first], low = b->at[first], next = low;
@@ -33,9 +33,9 @@ INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int
         float *row = b->chunk->input[c] + j;
         vec rate = vec_set(b->chunk->rate[c]);
         bool self = c >= b->at[first] && c <= b->at[end - 1];
-        for (; next <= near.high[0]; next++)
+        for (; next <= near.high; next++)
             add_row(all, d + (centre + next) * stride, 1.0f, n);
-        for (; low < near.low[0]; low++)
+        for (; low < near.low; low++)
             add_row(all, d + (centre + low) * stride, -1.0f, n);
         UNROLL
         for (int i = 0; i < n; i++) {
@@ -45,10 +45,65 @@ INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int
     }
 }
 
-RUN_STAGE(block_means, means_piece)
+RUN_STAGE(windows_means, means_piece)
 RUN_STAGE(block_spread_inputs, spread_piece)
 
-/* CBOW: an input row takes a step for each window of the block that holds its word. m_t: how many those are, the mean
+static void block_means(struct block *b) {
+    size_t stride = b->step->stride;
+    windows_means(b);
+    memset(b->ws->x + b->n * stride, 0, (KERNEL_BLOCK - b->n) * stride * sizeof(float));
+}
+
+/* ---- the positive: the centre's own output row ------------------------------------------------------------------ */
+
+/* Four rows as operands, and the products of each with its centre's mean, unsummed. */
+INLINE void centres_quad(struct block *b, uint32_t q, vec *sum) {
+    struct kernel_workspace *ws = b->ws;
+    size_t stride = b->step->stride;
+    const float *x = ws->x + q * 4 * stride;
+    UNROLL
+    for (int r = 0; r < 4; r++)
+        sum[r] = vec_set(0.0f);
+    for (uint32_t v = 0; v * WIDTH < ws->depth; v++, x += WIDTH) {
+        vec o[4];
+        UNROLL
+        for (int r = 0; r < 4; r++) {
+            o[r] = operand_row(ws->context[q * 4 + (uint32_t)r], v, ws->vectors);
+            sum[r] = multiply_add(sum[r], vec_load(x + (size_t)r * stride), o[r]);
+        }
+#if DEPTH == 2
+        pairs_store(ws->context_steps + q * 2 * stride, stride, o, v, ws->vectors);
+#endif
+    }
+}
+
+/* Cells of the diagonal; the others of its tiles stay zero, as the workspace was. */
+static __attribute__((noinline)) void block_score_centres(struct block *b) {
+    struct kernel_workspace *ws = b->ws;
+    _Alignas(64) float score[KERNEL_BLOCK], g[KERNEL_BLOCK] = {0};
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
+        ws->context[t] = t < b->n ? b->chunk->output[b->at[t]] : (float *)(uintptr_t)b->chunk->zero; /* only read */
+        ws->context_shift[t] = t < b->n ? b->chunk->shift[b->at[t]] : 0.0f;
+    }
+    b->contexts = b->n;
+    for (uint32_t q = 0; q < KERNEL_BLOCK / 4; q++) {
+        vec sum[4];
+        centres_quad(b, q, sum);
+        four_store(score + q * 4, four_fold(four_sums(sum)) - four_load(ws->context_shift + q * 4));
+    }
+    vec rate_b = vec_set(b->step->rate * b->step->positive_b);
+    vec rest = vec_set(b->step->rate * (b->step->positive_a - b->step->positive_b));
+    for (uint32_t t = 0; t < KERNEL_BLOCK && b->step->loss_kind == KERNEL_LOGISTIC; t += WIDTH)
+        vec_store(g + t, rest + rate_b * gradient_sigmoid(-vec_load(score + t)));
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
+        ws->pair_logit[cell_at(t, t)] = score[t];
+        ws->pair_g[cell_at(t, t)] = t < b->n && b->start[t] < b->start[t + 1] ? g[t] : 0.0f;
+    }
+}
+
+/* ---- guard ------------------------------------------------------------------------------------------------------ */
+
+/* An input row takes a step for each window of the block that holds its word. m_t: how many those are, the mean
  * over the words of window t. */
 static __attribute__((noinline)) void block_count_windows(struct block *b) {
     float *windows = b->ws->windows, *sums = b->ws->window_sums;
@@ -56,9 +111,9 @@ static __attribute__((noinline)) void block_count_windows(struct block *b) {
     for (uint32_t run = 0; run < b->runs; run++)
         for (uint32_t c = run_low(b, run); c <= run_high(b, run); c++, n++) {
             struct partners near = context_partners(b, run, c);
-            bool self = near.low[0] <= c && c <= near.high[0];
+            bool self = near.low <= c && c <= near.high;
             words[n] = b->chunk->ids[c];
-            windows[n] = (float)(near.high[0] - near.low[0] + 1 - self);
+            windows[n] = (float)(near.high - near.low + 1 - self);
         }
     for (uint32_t i = 0; i < n; i++) {
         float sum = 0;

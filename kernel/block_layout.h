@@ -7,39 +7,36 @@
 #define STEP_ROWS 4                  /* rows whose steps are summed together */
 #define HALVES (WIDTH > 4)           /* steps know half vectors, for dims like 100 */
 
-/* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes. Input
- * rows need no copies: they are written last. */
+/* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes. With DEPTH 1 output rows
+ * are operands as they stand in the table, and of input rows there are copies, so that those can be written first; with
+ * DEPTH 2 all operands are rounded copies. */
 struct kernel_workspace {
     bool ready;
     uint32_t vectors; /* of WIDTH floats that hold the columns; the rest of the stride is zero anyway */
     bool half_tail;   /* half of the last vector does */
     uint32_t depth;
-    uint32_t quads;                 /* depth / 4, rounded up */
-    uint32_t row_piece, step_piece; /* how many vectors loops take at a time: see piece_size */
-    float *mask;                    /* [WIDTH] bits: what of the last vector of an input row may learn */
+    uint32_t quads; /* depth / 4, rounded up */
+    float *mask;    /* [WIDTH] bits: what of the last vector of an input row may learn */
 #if DEPTH == 2
     float *operand_mask; /* [WIDTH] bits: the same of the last vector of an operand */
 #endif
-    float *x;                   /* [16][stride] CBOW: means of windows */
-    float *d;                   /* [16][stride] steps of the input vectors; DEPTH 2: only CBOW's */
-    float *x_quads;             /* [quads][16][4] operand: the input vectors, four lanes of each centre side by side */
-    float *x_steps;             /* [8][stride] operand, DEPTH 2 only: the same, lanes are columns */
-    float *o_steps;             /* [K / DEPTH][stride] operand: the noise rows, summed over noise words */
-    float *g;                   /* [K / 4][16][4] G_tk */
-    float *g_inputs;            /* [K / 4][16][4 / DEPTH] operand */
-    float *g_rows;              /* [K / 4][16 / DEPTH][4] operand */
-    float *logit;               /* [K / 4][16][4] only filled when asked for */
-    float *pair_g, *pair_logit; /* cells or pairs: see pair_at */
-#if DEPTH == 1
-    float *partial;    /* [pairs][WIDTH] dot products before their lanes are summed */
-    float *pair_shift; /* [pairs] */
-#else
+    float *x;        /* [stride] of a pair; CBOW: [16][stride] operand, means of windows */
+    float *d;        /* the same for steps of input vectors */
+    float *x_quads;  /* [quads][16][4] operand: the input vectors, four lanes of each centre side by side */
+    float *x_steps;  /* [16 / DEPTH][stride] operand: the same, lanes are columns */
+    float *g;        /* [K / 4][16][4] G_tk */
+    float *g_inputs; /* [K / 4][16][4 / DEPTH] operand */
+    float *g_rows;   /* [K / 4][16 / DEPTH][4] operand */
+    float *logit;    /* [K / 4][16][4] only filled when asked for */
     /* The contexts, C rows: see block_band.h. */
     float **context;                    /* [C] */
     float *context_shift;               /* [C] */
     struct band_span *span;             /* [C / 4] */
-    float *context_steps;               /* [C / 2][stride] operand */
+    float *pair_g, *pair_logit;         /* [C / 4][16][4]: see pair_at */
     float *pair_g_inputs, *pair_g_rows; /* as g_inputs and g_rows */
+#if DEPTH == 2
+    float *o_steps;       /* [K / 2][stride] operand: the noise rows, summed over noise words */
+    float *context_steps; /* [C / 2][stride] operand */
 #endif
     float *square;                /* [K / 4][WIDTH] parts of |o_k|^2, bias left out: see four_sums */
     float *extra;                 /* [K] of one centre: see softmax_centre, block_remove_hits */
@@ -48,12 +45,12 @@ struct kernel_workspace {
     uint32_t *window_words;
 };
 
-/* Quads of contexts that four centres reach; low > high: none. */
+/* Quads of contexts that the centres of a vector of scores reach; low > high: none. */
 struct band_tile {
     uint32_t low, high;
 };
 
-/* Tiles of centres, [first, end), that reach four contexts. */
+/* Such vectors, [first, end), whose centres reach a quad of contexts. */
 struct band_span {
     uint32_t first, end;
 };
@@ -68,20 +65,17 @@ struct block {
     uint32_t n;
     uint32_t window;              /* of this block */
     const uint32_t *at;           /* [n] positions */
-    const float *x[KERNEL_BLOCK]; /* input vectors: rows of the table (CBOW: of the workspace); zeros past n */
+    const float *x[KERNEL_BLOCK]; /* skip-gram's input vectors, rows of the table; zeros past n */
     uint32_t left[KERNEL_BLOCK], right[KERNEL_BLOCK];
     uint32_t start[KERNEL_BLOCK + 1];     /* first pair */
-    uint32_t base[KERNEL_BLOCK];          /* the pair of t and position p is base[t] + p, less 1 when p is behind t */
     uint32_t run[KERNEL_BLOCK + 1], runs; /* first centre of each run of neighbouring centres; run[runs] is n */
     bool whole;                           /* see block_is_whole */
     bool want_logits;                     /* for the loss, the softmax or the removal of hits */
     bool repeated;                        /* a centre stands more than guard_repeat times in the block */
-#if DEPTH == 2
-    uint32_t contexts; /* C */
+    uint32_t contexts;                    /* C */
     /* Rows of the list: the first and the last that a centre reaches, and its own, which is none of its positives. */
     _Alignas(16) uint32_t band_low[KERNEL_BLOCK], band_high[KERNEL_BLOCK], band_self[KERNEL_BLOCK];
-    struct band_tile band[KERNEL_BLOCK / 4];
-#endif
+    struct band_tile band[TILES];
     float weight[KERNEL_BLOCK];                 /* -a w C_t, 0 past n */
     _Alignas(64) float weight_each[CELLS];      /* the same, four times each */
     _Alignas(64) float x_square[CELLS];         /* |x_t|^2 with the bias input's 1, four times each */
@@ -108,14 +102,19 @@ static void lay_out(struct layout *layout, float **field, size_t floats) {
 }
 
 /* Operands of products: copies where they are rounded, else the floats they are made of. */
-static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws, size_t stride, size_t noise) {
-    lay_out(layout, &ws->o_steps, noise / DEPTH * stride);
+static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws, const struct kernel_step *step) {
+    size_t stride = step->stride, noise = (step->noise + 3u) / 4 * 4;
+    lay_out(layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
+    lay_out(layout, &ws->x_steps, KERNEL_BLOCK / DEPTH * stride);
+    lay_out(layout, &ws->g, noise * KERNEL_BLOCK);
 #if DEPTH == 1
     if (layout->base)
         ws->g_inputs = ws->g_rows = ws->g;
+    if (layout->base && step->cbow)
+        ws->x_steps = ws->x;
 #else
     lay_out(layout, &ws->operand_mask, WIDTH);
-    lay_out(layout, &ws->x_steps, KERNEL_BLOCK / DEPTH * stride);
+    lay_out(layout, &ws->o_steps, noise / DEPTH * stride);
     lay_out(layout, &ws->g_inputs, noise / DEPTH * KERNEL_BLOCK);
     lay_out(layout, &ws->g_rows, noise / DEPTH * KERNEL_BLOCK);
 #endif
@@ -123,23 +122,20 @@ static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws,
 
 /* Of the positives. Contexts at most: every centre far from all others. */
 static void lay_out_positives(struct layout *layout, struct kernel_workspace *ws, const struct kernel_step *step) {
-    size_t pairs = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window);
-#if DEPTH == 1
-    lay_out(layout, &ws->partial, (pairs + 32) * WIDTH);
-    lay_out(layout, &ws->pair_shift, pairs + 32);
-    lay_out(layout, &ws->pair_g, pairs + 32);
-    lay_out(layout, &ws->pair_logit, pairs + 32);
-#else
-    size_t contexts = pairs + KERNEL_BLOCK;
+    size_t contexts = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window + 1);
     float *pointers = NULL;
     lay_out(layout, &pointers, contexts * sizeof(float *) / sizeof(float));
     ws->context = (float **)(void *)pointers;
     lay_out(layout, &ws->context_shift, contexts);
     lay_out(layout, &pointers, contexts / 4 * sizeof *ws->span / sizeof(float));
     ws->span = (struct band_span *)(void *)pointers;
-    lay_out(layout, &ws->context_steps, contexts / DEPTH * step->stride);
     lay_out(layout, &ws->pair_g, contexts * KERNEL_BLOCK);
     lay_out(layout, &ws->pair_logit, contexts * KERNEL_BLOCK);
+#if DEPTH == 1
+    if (layout->base)
+        ws->pair_g_inputs = ws->pair_g_rows = ws->pair_g;
+#else
+    lay_out(layout, &ws->context_steps, contexts / DEPTH * step->stride);
     lay_out(layout, &ws->pair_g_inputs, contexts * KERNEL_BLOCK / DEPTH);
     lay_out(layout, &ws->pair_g_rows, contexts * KERNEL_BLOCK / DEPTH);
 #endif
@@ -152,11 +148,7 @@ INLINE size_t cell_at(uint32_t row, uint32_t t) {
 
 /* Where pair_g and pair_logit keep pair i of centre t. */
 INLINE size_t pair_at(const struct block *b, uint32_t t, uint32_t i) {
-#if DEPTH == 1
-    return b->start[t] + i;
-#else
-    return cell_at(b->band_low[t] + i + (!b->step->cbow && i >= b->left[t]), t);
-#endif
+    return b->step->cbow ? cell_at(t, t) : cell_at(b->band_low[t] + i + (i >= b->left[t]), t);
 }
 
 /* What may learn in the last vector of an input row. */
@@ -176,12 +168,6 @@ INLINE uint32_t least(uint32_t a, uint32_t b) {
 
 INLINE uint32_t most(uint32_t a, uint32_t b) {
     return a > b ? a : b;
-}
-
-/* The fewest pieces of at most `limit` that make up total, of nearly equal size: how large they are. */
-static uint32_t piece_size(uint32_t total, uint32_t limit) {
-    uint32_t pieces = (total + limit - 1) / limit;
-    return (total + pieces - 1) / pieces;
 }
 
 /* All ones, but for the input's constant 1 of the bias column. */
@@ -206,15 +192,11 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     ws->half_tail = HALVES && (step->columns - 1) % WIDTH < WIDTH / 2;
     ws->depth = (step->columns + DEPTH - 1) / DEPTH;
     ws->quads = (ws->depth + 3) / 4;
-    ws->row_piece = piece_size(ws->vectors, ROW_TILE);
-    ws->step_piece = piece_size(ws->vectors, STEP_VECTORS);
     lay_out(&layout, &ws->mask, WIDTH);
-    lay_out(&layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
-    lay_out(&layout, &ws->g, noise * KERNEL_BLOCK);
-    lay_out_operands(&layout, ws, stride, noise);
+    lay_out_operands(&layout, ws, step);
     size_t lanes = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD; /* whole vectors are written */
     lay_out(&layout, &ws->x_quads, KERNEL_BLOCK * lanes);
-    lay_out(&layout, &ws->d, KERNEL_BLOCK * stride);
+    lay_out(&layout, &ws->d, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(&layout, &ws->logit, noise * KERNEL_BLOCK);
     lay_out_positives(&layout, ws, step);
     lay_out(&layout, &ws->square, noise / 4 * WIDTH);
@@ -236,9 +218,14 @@ static size_t block_workspace_size(const struct kernel_step *step) {
     return workspace_lay_out(step, NULL, &unused);
 }
 
-/* Cuts what is left of `total` into pieces of `piece`; n of them from `first` on. */
-#define FOR_PIECES(total, piece, n, first) \
-    for (uint32_t first = 0, n = least(piece, total); first < (total); first += n, n = least(piece, (total)-first))
+/* How many vectors to take next when `left` are left: at most `most`, and no small rest. */
+INLINE uint32_t next_piece(uint32_t left, uint32_t most) {
+    return left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+}
+
+/* Cuts `total` into pieces of at most `most`; n of them from `first` on. */
+#define FOR_PIECES(total, most, n, first) \
+    for (uint32_t first = 0, n; first < (total) && (n = next_piece((total)-first, most), true); first += n)
 
 /* Calls function(b, at, from, n) with n, 1 to `most`, as a constant: the piece's vectors stay in registers. */
 #define PIECE_CASE(i, most, function, b, at, from)      \
@@ -258,7 +245,7 @@ static size_t block_workspace_size(const struct kernel_step *step) {
                 function(b, at_, from, (i) <= STEP_VECTORS ? (i) : 1, false);    \
         break;
 #define FOR_TILES(function, b, first, end)                                 \
-    FOR_PIECES((b)->ws->vectors, (b)->ws->step_piece, n_, from_) {         \
+    FOR_PIECES((b)->ws->vectors, STEP_VECTORS, n_, from_) {                \
         bool tail_ = (b)->ws->half_tail && from_ + n_ == (b)->ws->vectors; \
         switch (n_) {                                                      \
             TILE_CASE(1, function, b, from_, tail_, first, end)            \

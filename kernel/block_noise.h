@@ -6,70 +6,74 @@ INLINE const float *noise_row(const struct block *b, uint32_t k) {
 }
 
 #if DEPTH == 1
-/* Copies four noise rows as they stand and squares them, the bias left out. */
-static void copy_noise_quad(struct block *b, uint32_t k) {
+/* Lane r of all fours: a part of |row r|^2, the bias left out. */
+static void square_noise_quad(struct block *b, uint32_t k, const float *const *rows) {
     struct kernel_workspace *ws = b->ws;
     size_t last = (size_t)(ws->vectors - 1) * WIDTH;
     ivec mask = last_vector_mask(b);
     vec square[4];
     for (uint32_t r = 0; r < 4; r++) {
-        const float *row = noise_row(b, k + r);
-        float *copy = ws->o_steps + (k + r) * b->step->stride;
+        const float *row = rows[r];
         vec sum = vec_set(0.0f);
         for (size_t j = 0; j < last; j += WIDTH) {
             vec o = row_load(row + j);
-            vec_store(copy + j, o);
             sum += o * o;
         }
-        vec o = row_load(row + last);
-        vec_store(copy + last, o);
-        o = (vec)((ivec)o & mask);
+        vec o = (vec)((ivec)row_load(row + last) & mask);
         square[r] = sum + o * o;
     }
     vec_store(ws->square + (size_t)k / 4 * WIDTH, four_sums(square));
 }
 #endif
 
-/* Gradients of the scores s of four words by the centres of n vectors from centre t on. */
-INLINE void noise_gradients(struct block *b, uint32_t k, uint32_t t, vec *s, const int n) {
+/* Keeps the scores of four words by the centres of n vectors from centre t on. */
+INLINE void noise_keep(struct block *b, uint32_t k, uint32_t t, const vec *s, const int n) {
+    float *to = b->ws->g + (size_t)k / 4 * CELLS + (size_t)t * 4;
+    vec shift = four_spread_at(b->noise->shift + k);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        vec_store(to + i * WIDTH, s[i] - shift);
+}
+
+/* Scores become gradients: a loop of its own, as band_gradients is. */
+static void noise_gradients(struct block *b) {
     const struct kernel_workspace *ws = b->ws;
     bool logistic = b->step->loss_kind == KERNEL_LOGISTIC;
-    vec shift = four_spread_at(b->noise->shift + k), weight = four_spread_at(b->noise->weight + k);
-    UNROLL
-    for (int i = 0; i < n; i++) {
-        size_t lane = (size_t)t * 4 + (size_t)i * WIDTH, at = (size_t)k / 4 * CELLS + lane;
-        s[i] -= shift;
-        if (b->want_logits)
-            vec_store(ws->logit + at, s[i]);
-        if (logistic)
-            vec_store(ws->g + at, weight * vec_load(b->weight_each + lane) * gradient_sigmoid(s[i]));
+    if (b->want_logits)
+        memcpy(ws->logit, ws->g, sizeof(float) * CELLS * ((b->step->noise + 3) / 4));
+    for (uint32_t k = 0; logistic && k < b->step->noise; k += 4) {
+        float *g = ws->g + (size_t)k / 4 * CELLS;
+        vec weight = four_spread_at(b->noise->weight + k);
+        UNROLL
+        for (uint32_t i = 0; i < CELLS; i += WIDTH)
+            vec_store(g + i, weight * vec_load(b->weight_each + i) * gradient_sigmoid(vec_load(g + i)));
     }
 }
 
 static __attribute__((noinline)) void block_score_noise(struct block *b) {
     for (uint32_t k = 0; k < b->step->noise; k += 4) {
         vec s[SCORE_TILES];
-        float *steps = b->ws->o_steps + (size_t)k / DEPTH * b->step->stride;
+        const float *row[4] = {noise_row(b, k), noise_row(b, k + 1), noise_row(b, k + 2), noise_row(b, k + 3)};
 #if DEPTH == 1
         const int rest = TILES % SCORE_TILES;
         uint32_t t = 0;
-        copy_noise_quad(b, k);
+        square_noise_quad(b, k, row);
         for (; t + SCORE_TILES * TILE <= KERNEL_BLOCK; t += SCORE_TILES * TILE) {
-            score_quad(b, steps, t, s, SCORE_TILES);
-            noise_gradients(b, k, t, s, SCORE_TILES);
+            score_quad(b, row, t, s, SCORE_TILES);
+            noise_keep(b, k, t, s, SCORE_TILES);
         }
         if (rest) {
-            score_quad(b, steps, t, s, rest);
-            noise_gradients(b, k, t, s, rest);
+            score_quad(b, row, t, s, rest);
+            noise_keep(b, k, t, s, rest);
         }
 #else
-        const float *row[4] = {noise_row(b, k), noise_row(b, k + 1), noise_row(b, k + 2), noise_row(b, k + 3)};
         vec square;
-        round_and_score(b, row, steps, &square, 0, s, TILES);
+        round_and_score(b, row, b->ws->o_steps + (size_t)k / DEPTH * b->step->stride, &square, 0, s, TILES);
         vec_store(b->ws->square + (size_t)k / 4 * WIDTH, square);
-        noise_gradients(b, k, 0, s, TILES);
+        noise_keep(b, k, 0, s, TILES);
 #endif
     }
+    noise_gradients(b);
 }
 
 static __attribute__((noinline)) void block_round_gradients(struct block *b) {
@@ -143,6 +147,15 @@ static void block_guard_inputs(struct block *b) {
 
 /* ---- updates ---------------------------------------------------------------------------------------------------- */
 
+/* What the steps of inputs sum over: noise row, or pair of them, u. */
+INLINE const float *noise_operand(const struct block *b, uint32_t u) {
+#if DEPTH == 1
+    return b->noise->rows[u];
+#else
+    return b->ws->o_steps + u * b->step->stride;
+#endif
+}
+
 /* The input's constant 1 of the bias column, in the last vector, learns nothing. */
 INLINE void steps_mask(const struct block *b, struct steps *sum, int r, const int n, const bool half) {
     ivec mask = last_vector_mask(b);
@@ -165,9 +178,8 @@ INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n,
         to.scale[r] = b->x_scale[centre];
     }
     positives_of_inputs(b, &sum, t, j, n, half);
-    const float *o = ws->o_steps + j, *g = ws->g_inputs + (size_t)t * 4 / DEPTH;
-    for (uint32_t k = 0; k < b->step->noise; k += 4, o += 4 / DEPTH * stride, g += CELLS / DEPTH)
-        add_quad_to_inputs(&sum, o, stride, g, n, half);
+    ROLL for (uint32_t u = 0, end = (b->step->noise + DEPTH - 1) / DEPTH; u < end; u++)
+        steps_add(&sum, noise_operand(b, u) + j, input_gradients(ws->g_inputs, u, t), OPERANDS, 0, 4, n, half);
     if (from + (uint32_t)n + half == ws->vectors)
         UNROLL
     for (int r = 0; r < STEP_ROWS; r++)
@@ -191,7 +203,10 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n, 
         to.row[r] = b->noise->rows[word] + j;
         to.scale[r] = b->step->guard ? b->ws->scale[word] : 1.0f;
     }
-    sum_inputs(b, &sum, 0, b->n, b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH, j, n, half);
+    const float *g = b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH;
+    steps_clear(&sum, n, half);
+    ROLL for (uint32_t u = 0; u * DEPTH < b->n; u++)
+        steps_add(&sum, input_operand(b, u) + j, g + (size_t)u * 4, 1, 0, 4, n, half);
     targets_add(&to, &sum, n, half);
 }
 

@@ -89,6 +89,31 @@ INLINE vec operand_row(const float *row, uint32_t v, uint32_t vectors) {
 #endif
 }
 
+/* Keeps n vectors of a row as an operand. */
+INLINE void operand_store(float *to, const vec *row, const int n) {
+    UNROLL
+    for (int v = 0; v < n; v += DEPTH) {
+#if DEPTH == 1
+        vec_store(to + v * WIDTH, row[v]);
+#else
+        vec_store(to + v / 2 * WIDTH, round_row(row[v], v + 1 < n ? row[v + 1] : vec_set(0.0f)));
+#endif
+    }
+}
+
+#if DEPTH == 2
+/* Vector v of four rounded rows, as pairs of rows whose lanes are columns. */
+INLINE void pairs_store(float *to, size_t stride, const vec *o, uint32_t v, uint32_t vectors) {
+    UNROLL
+    for (int r = 0; r < 4; r += 2) {
+        float *pairs = to + (size_t)r / 2 * stride + (size_t)v * 2 * WIDTH;
+        vec_store(pairs, low_pairs(o[r], o[r + 1]));
+        if (2 * v + 1 < vectors)
+            vec_store(pairs + WIDTH, high_pairs(o[r], o[r + 1]));
+    }
+}
+#endif
+
 /* Four i of v[q] becomes four q of v[i]. */
 INLINE void exchange_fours(vec v[TILE]) {
 #if WIDTH == 16
@@ -105,23 +130,18 @@ INLINE void exchange_fours(vec v[TILE]) {
 #endif
 }
 
-/* The input vectors as operands. */
-static __attribute__((noinline)) void block_gather_inputs(struct block *b) {
+/* The input vectors as operands: in quads for scores, in rows for steps. CBOW's are operands already. */
+INLINE void gather_inputs(struct block *b, const bool cbow) {
     struct kernel_workspace *ws = b->ws;
     for (uint32_t i = 0; i * WIDTH < ws->depth; i++)
         for (uint32_t t = 0; t < KERNEL_BLOCK; t += TILE) {
             vec v[TILE];
             UNROLL
             for (uint32_t c = 0; c < TILE; c++)
-                v[c] = operand_row(b->x[t + c], i, ws->vectors);
+                v[c] = cbow ? vec_load(ws->x + (t + c) * b->step->stride + (size_t)i * WIDTH)
+                            : operand_row(b->x[t + c], i, ws->vectors);
 #if DEPTH == 2
-            float *pairs = ws->x_steps + t / 2 * b->step->stride + (size_t)i * 2 * WIDTH;
-            UNROLL
-            for (uint32_t c = 0; c < TILE; c += 2, pairs += b->step->stride) {
-                vec_store(pairs, low_pairs(v[c], v[c + 1]));
-                if (2 * i + 1 < ws->vectors)
-                    vec_store(pairs + WIDTH, high_pairs(v[c], v[c + 1]));
-            }
+            pairs_store(ws->x_steps + t / 2 * b->step->stride, b->step->stride, v, i, ws->vectors);
 #endif
             exchange_fours(v);
             float *to = ws->x_quads + (size_t)i * TILE * CELLS + (size_t)t * 4;
@@ -129,6 +149,23 @@ static __attribute__((noinline)) void block_gather_inputs(struct block *b) {
             for (int c = 0; c < TILE; c++)
                 vec_store(to + c * CELLS, v[c]);
         }
+#if DEPTH == 1
+    float *to = ws->x_steps;
+    size_t stride = b->step->stride, used = ws->vectors * WIDTH;
+    for (uint32_t t = 0; t < KERNEL_BLOCK && !cbow; t++, to += stride) {
+        const float *x = b->x[t];
+        UNROLL
+        for (size_t j = 0; j < used; j += WIDTH)
+            vec_store(to + j, row_load(x + j));
+    }
+#endif
+}
+
+static __attribute__((noinline)) void block_gather_inputs(struct block *b) {
+    if (b->step->cbow)
+        gather_inputs(b, true);
+    else
+        gather_inputs(b, false);
 }
 
 /* Gradients of four rows and all centres as operands: for the steps of the inputs, [16 centres][4 / DEPTH], and of the
@@ -151,9 +188,8 @@ INLINE void round_cells(const float *g, float *for_inputs, float *for_rows) {
 /* ---- scores ----------------------------------------------------------------------------------------------------- */
 
 #if DEPTH == 1
-/* Four operand rows against the centres of n vectors from centre t on. */
-INLINE void score_quad(const struct block *b, const float *row, uint32_t t, vec *scores, const int n) {
-    size_t stride = b->step->stride;
+/* Four rows against the centres of n vectors from centre t on. */
+INLINE void score_quad(const struct block *b, const float *const *row, uint32_t t, vec *scores, const int n) {
     const float *x = b->ws->x_quads + (size_t)t * 4;
     vec sum[SCORE_TILES][4];
     UNROLL
@@ -161,14 +197,14 @@ INLINE void score_quad(const struct block *b, const float *row, uint32_t t, vec 
         UNROLL
     for (int r = 0; r < 4; r++)
         sum[i][r] = vec_set(0.0f);
-    for (uint32_t q = 0; q < b->ws->quads; q++, x += CELLS, row += 4) {
+    for (uint32_t q = 0; q < b->ws->quads; q++, x += CELLS) {
         vec column[SCORE_TILES];
         UNROLL
         for (int i = 0; i < n; i++)
             column[i] = row_load(x + i * WIDTH); /* opaque: else it is loaded again for each product */
         UNROLL
         for (int r = 0; r < 4; r++) {
-            vec value = four_spread_at(row + (size_t)r * stride);
+            vec value = four_spread_at(row[r] + (size_t)q * 4);
             UNROLL
             for (int i = 0; i < n; i++)
                 sum[i][r] = multiply_add(sum[i][r], column[i], value);
@@ -206,13 +242,7 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
         UNROLL
         for (int r = 0; r < 4; r++)
             o[r] = operand_row(row[r], v / 2, ws->vectors);
-        UNROLL
-        for (int r = 0; r < 4; r += 2) {
-            float *pairs = steps + (size_t)r / 2 * b->step->stride + (size_t)v * WIDTH;
-            vec_store(pairs, low_pairs(o[r], o[r + 1]));
-            if (v + 1 < ws->vectors)
-                vec_store(pairs + WIDTH, high_pairs(o[r], o[r + 1]));
-        }
+        pairs_store(steps, b->step->stride, o, v / 2, ws->vectors);
         UNROLL
         for (int q = 0; q < 4; q++) {
             vec value[4];
@@ -249,12 +279,6 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */
 
-#if DEPTH == 1 /* unrolled, all four rows are loaded at once and the registers do not reach */
-#define ROWS_OF_QUAD ROLL
-#else
-#define ROWS_OF_QUAD UNROLL
-#endif
-
 /* Sums of the steps of STEP_ROWS rows. Functions take the n whole vectors and, when `half`, the half one behind them.
  */
 struct steps {
@@ -273,9 +297,9 @@ INLINE void steps_clear(struct steps *sum, const int n, const bool half) {
     }
 }
 
-/* sum_r += g[r spread] row, both operands */
-INLINE void steps_add(struct steps *sum, const float *row, const float *g, const int spread, const int n,
-                      const bool half) {
+/* sum_r += g[r spread] row for r from `from` to `to` - 1, both operands */
+INLINE void steps_add(struct steps *sum, const float *row, const float *g, const int spread, const int from,
+                      const int to, const int n, const bool half) {
     vec v[STEP_VECTORS];
     halfvec tail = vec_lower(vec_set(0.0f));
     UNROLL
@@ -284,7 +308,7 @@ INLINE void steps_add(struct steps *sum, const float *row, const float *g, const
     if (half)
         tail = row_load_half(row + n * WIDTH);
     UNROLL
-    for (int r = 0; r < STEP_ROWS; r++) {
+    for (int r = from; r < to; r++) {
         vec weight = vec_set(g[r * spread]);
         UNROLL
         for (int i = 0; i < n; i++)
@@ -334,23 +358,15 @@ INLINE void targets_keep(const struct targets *to, const struct steps *sum, cons
     }
 }
 
-/* The steps of centres t + r by four rows: `rows` operands, g their gradients for the centres from t on. */
-INLINE void add_quad_to_inputs(struct steps *sum, const float *rows, size_t stride, const float *g, const int n,
-                               const bool half) {
-    ROWS_OF_QUAD
-    for (int q = 0; q < 4 / DEPTH; q++)
-        steps_add(sum, rows + (size_t)q * stride, g + q, 4 / DEPTH, n, half);
+/* Operands are counted singly or, with DEPTH 2, by pairs of rows; a table of cells has them by fours of rows. */
+#define OPERANDS (4 / DEPTH)
+
+/* What the step of a row sums over: input vector, or pair of them, u. */
+INLINE const float *input_operand(const struct block *b, uint32_t u) {
+    return b->ws->x_steps + u * b->step->stride;
 }
 
-/* What the step of a row sums over: input vector t, or with DEPTH 2 the pair of t and t + 1. */
-INLINE const float *input_operand(const struct block *b, uint32_t t) {
-    return DEPTH == 1 ? b->x[t] : b->ws->x_steps + t / DEPTH * b->step->stride;
-}
-
-/* The steps of four rows by the centres [t, end), from float j on; g: theirs, for all centres. */
-INLINE void sum_inputs(const struct block *b, struct steps *sum, uint32_t t, uint32_t end, const float *g, size_t j,
-                       const int n, const bool half) {
-    steps_clear(sum, n, half);
-    for (; t < end; t += DEPTH)
-        steps_add(sum, input_operand(b, t) + j, g + (size_t)t / DEPTH * 4, 1, n, half);
+/* Gradients of operand row u for the centres from t on, OPERANDS apart, in cells as g_inputs has them. */
+INLINE const float *input_gradients(const float *cells, uint32_t u, uint32_t t) {
+    return cells + (size_t)(u / OPERANDS) * (CELLS / DEPTH) + (size_t)t * OPERANDS + u % OPERANDS;
 }

@@ -2,18 +2,17 @@
 
 /* ---- runs and their partners ------------------------------------------------------------------------------------- */
 
-/* A centre at position i and a context word at p are a pair when 0 < |i - p| <= window, both in one run's reach. Two
- * neighbours i and i + 1 have nearly the same partners: first has those from low[0] to high[0], second those from
- * low[1] to high[1], each 0 or 1 further. */
+/* Positions from low to high. */
 struct partners {
-    uint32_t low[2], high[2];
+    uint32_t low, high;
 };
 
-/* The centres of a run that have position c as a context word, and those of c + 1. */
+/* The centres of a run that have position c as a context word: a centre at i and a word at p are a pair when 0 < |i -
+ * p|
+ * <= window. */
 INLINE struct partners context_partners(const struct block *b, uint32_t run, uint32_t c) {
     uint32_t low = b->at[b->run[run]], high = b->at[b->run[run + 1] - 1], window = b->window;
-    return (struct partners){{most(low + window, c) - window, most(low + window, c + 1) - window},
-                             {least(high, c + window), least(high, c + 1 + window)}};
+    return (struct partners){most(low + window, c) - window, least(high, c + window)};
 }
 
 /* Positions [low, high] that the windows of a run reach. */
@@ -28,11 +27,11 @@ INLINE uint32_t run_high(const struct block *b, uint32_t run) {
 }
 
 /* A stage that takes one run after the other, a piece of its rows at a time. */
-#define RUN_STAGE(name, piece)                                    \
-    static __attribute__((noinline)) void name(struct block *b) { \
-        for (uint32_t run = 0; run < b->runs; run++)              \
-            FOR_PIECES(b->ws->vectors, b->ws->row_piece, n, from) \
-        PIECE_SWITCH(piece, b, run, from, n)                      \
+#define RUN_STAGE(name, piece)                                                            \
+    static __attribute__((noinline)) void name(struct block *b) {                         \
+        for (uint32_t run = 0; run < b->runs; run++)                                      \
+            for (uint32_t from = 0; from < b->ws->vectors; from += ROW_TILE)              \
+                PIECE_SWITCH(piece, b, run, from, least(ROW_TILE, b->ws->vectors - from)) \
     }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
