@@ -154,7 +154,7 @@ INLINE void gather_inputs(struct block *b, const bool cbow) {
     size_t stride = b->step->stride, used = ws->vectors * WIDTH;
     for (uint32_t t = 0; t < KERNEL_BLOCK && !cbow; t++, to += stride) {
         const float *x = b->x[t];
-        UNROLL
+        UNROLL_SOME
         for (size_t j = 0; j < used; j += WIDTH)
             vec_store(to + j, row_load(x + j));
     }
