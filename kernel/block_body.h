@@ -195,8 +195,6 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
     if (step->cbow)
         block_means(&b);
     block_gather_inputs(&b);
-    if (step->guard)
-        block_square_inputs(&b);
     step->cbow ? block_score_centres(&b) : block_score_positives(&b);
     if (step->loss_kind == KERNEL_LOGISTIC)
         block_finish_positives(&b);

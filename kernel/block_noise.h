@@ -84,22 +84,6 @@ static __attribute__((noinline)) void block_round_gradients(struct block *b) {
 
 /* ---- guard ------------------------------------------------------------------------------------------------------ */
 
-/* |x_t|^2 in all four lanes of the centre. */
-static void block_square_inputs(struct block *b) {
-    for (uint32_t i = 0; i < TILES; i++) {
-        const float *x = b->ws->x_quads + (size_t)i * WIDTH;
-        vec sum[2] = {{0}};
-        for (uint32_t q = 0; q < b->ws->quads; q += 2) /* two: each waits for the last; past `quads` are zeros */
-            UNROLL
-        for (uint32_t k = 0; k < 2; k++) {
-            vec line = vec_load(x + (size_t)(q + k) * CELLS);
-            sum[k] = multiply_add(sum[k], line, line);
-        }
-        vec all = sum[0] + sum[1], same[4] = {all, all, all, all};
-        vec_store(b->x_square + i * WIDTH, four_sums(same));
-    }
-}
-
 /* A step on a row with gradient sum_c G_c x_c is stable while its curvature, about sum_c G_c |x_c|^2, stays below 2.
  * Rows over the bound are scaled back: output row k by its sum over the centres, times how often k stands in the draw;
  * centre t, in the end, by its sum over the noise. */

@@ -130,11 +130,13 @@ INLINE void exchange_fours(vec v[TILE]) {
 #endif
 }
 
-/* The input vectors as operands: in quads for scores, in rows for steps. CBOW's are operands already. */
+/* The input vectors as operands: in quads for scores, in rows for steps; and their squares. CBOW's are operands
+ * already. */
 INLINE void gather_inputs(struct block *b, const bool cbow) {
     struct kernel_workspace *ws = b->ws;
-    for (uint32_t i = 0; i * WIDTH < ws->depth; i++)
-        for (uint32_t t = 0; t < KERNEL_BLOCK; t += TILE) {
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t += TILE) {
+        vec square[TILE] = {{0}};
+        for (uint32_t i = 0; i * WIDTH < ws->depth; i++) {
             vec v[TILE];
             UNROLL
             for (uint32_t c = 0; c < TILE; c++)
@@ -146,9 +148,17 @@ INLINE void gather_inputs(struct block *b, const bool cbow) {
             exchange_fours(v);
             float *to = ws->x_quads + (size_t)i * TILE * CELLS + (size_t)t * 4;
             UNROLL
-            for (int c = 0; c < TILE; c++)
+            for (int c = 0; c < TILE; c++) {
                 vec_store(to + c * CELLS, v[c]);
+                square[c] = multiply_add(square[c], v[c], v[c]);
+            }
         }
+        UNROLL
+        for (int c = 1; c < TILE; c++)
+            square[0] += square[c];
+        vec same[4] = {square[0], square[0], square[0], square[0]};
+        vec_store(b->x_square + (size_t)t * 4, four_sums(same));
+    }
 #if DEPTH == 1
     float *to = ws->x_steps;
     size_t stride = b->step->stride, used = ws->vectors * WIDTH;
