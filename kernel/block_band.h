@@ -149,7 +149,9 @@ INLINE void band_gradients(struct block *b, bool logistic) {
             vec g = vec_set(0.0f);
             if (logistic)
                 g = rest + rate_b * gradient_sigmoid(-vec_load(ws->pair_logit + at));
-            vec_store(ws->pair_g + at, (vec)((ivec)g & pairs));
+            g = (vec)((ivec)g & pairs);
+            vec_store(ws->pair_g + at, g);
+            round_gradients(g, ws->pair_g_inputs, ws->pair_g_rows, at);
         }
     }
 }
@@ -171,12 +173,35 @@ static __attribute__((noinline)) void block_score_positives(struct block *b) {
     band_gradients(b, b->step->loss_kind == KERNEL_LOGISTIC);
 }
 
-/* Their gradients are final. */
+/* A pair learns less when its centre, or its context word, stands often in the block. How often a word stands among the
+ * centres tells how often its output row is a positive, too. */
+static __attribute__((noinline)) void block_discount_positives(struct block *b) {
+    float *g = b->ws->pair_g;
+    for (uint32_t t = 0; t < b->n; t++) {
+        const float *row = b->chunk->output[b->at[t]];
+        bool first = true; /* of the centres that are its word */
+        if (b->discount[t] == 1.0f)
+            continue;
+        for (uint32_t u = 0; u < t && first; u++)
+            first = b->chunk->output[b->at[u]] != row;
+        for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++)
+            g[pair_at(b, t, i)] *= b->discount[t];
+        for (uint32_t c = 0; first && !b->step->cbow && c < b->contexts; c++)
+            for (uint32_t u = 0; b->ws->context[c] == row && u < KERNEL_BLOCK; u++)
+                g[cell_at(c, u)] *= b->discount[t];
+    }
+}
+
+/* Their gradients are final; CBOW's lie in the tiles of the diagonal. */
 static __attribute__((noinline)) void block_round_positives(struct block *b) {
     struct kernel_workspace *ws = b->ws;
-    for (uint32_t q = 0; q * 4 < b->contexts; q++)
-        round_cells(ws->pair_g + (size_t)q * CELLS, ws->pair_g_inputs + (size_t)q * CELLS / DEPTH,
-                    ws->pair_g_rows + (size_t)q * CELLS / DEPTH);
+    for (uint32_t q = 0; q * 4 < b->contexts; q++) {
+        size_t at = (size_t)q * CELLS, end = at + CELLS;
+        if (b->step->cbow)
+            at += (size_t)q * 16, end = at + 16;
+        for (; at < end; at += WIDTH)
+            round_gradients(vec_load(ws->pair_g + at), ws->pair_g_inputs, ws->pair_g_rows, at);
+    }
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */

@@ -132,25 +132,6 @@ INLINE uint32_t pair_word(const struct block *b, uint32_t t, uint32_t i) {
     return b->step->cbow ? *ids : i < left ? *(ids - left + i) : ids[1 + i - left];
 }
 
-/* A pair learns less when its centre, or its context word, stands often in the block: the rare branch. How often a word
- * stands among the centres tells how often its output row is a positive, too. */
-static void block_discount_positives(struct block *b) {
-    uint32_t often[KERNEL_BLOCK], n = 0; /* centres that do */
-    for (uint32_t t = 0; t < b->n; t++) {
-        if (b->discount[t] < 1.0f)
-            often[n++] = t;
-        for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++)
-            b->ws->pair_g[pair_at(b, t, i)] *= b->discount[t];
-    }
-    for (uint32_t t = 0; t < b->n && !b->step->cbow; t++)
-        for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++)
-            for (uint32_t u = 0, word = pair_word(b, t, i); u < n; u++)
-                if (b->chunk->ids[b->at[often[u]]] == word) {
-                    b->ws->pair_g[pair_at(b, t, i)] *= b->discount[often[u]];
-                    break;
-                }
-}
-
 #include "kernel/block_band.h"
 #include "kernel/block_cbow.h"
 #include "kernel/block_noise.h"
@@ -158,11 +139,12 @@ static void block_discount_positives(struct block *b) {
 #include "kernel/block_loss.h"
 #include "kernel/block_pairs.h"
 
-/* The gradients of the positives are known. */
+/* The gradients of the positives are known; band_gradients has rounded its own. */
 static void block_finish_positives(struct block *b) {
     if (b->repeated)
         block_discount_positives(b);
-    block_round_positives(b);
+    if (b->repeated || b->step->cbow || b->step->loss_kind == KERNEL_SOFTMAX)
+        block_round_positives(b);
 }
 
 static void block_noise(struct block *b, struct kernel_loss *loss) {

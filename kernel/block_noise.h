@@ -77,9 +77,9 @@ static __attribute__((noinline)) void block_score_noise(struct block *b) {
 }
 
 static __attribute__((noinline)) void block_round_gradients(struct block *b) {
-    for (uint32_t q = 0; q * 4 < b->step->noise; q++)
-        round_cells(b->ws->g + (size_t)q * CELLS, b->ws->g_inputs + (size_t)q * CELLS / DEPTH,
-                    b->ws->g_rows + (size_t)q * CELLS / DEPTH);
+    const struct kernel_workspace *ws = b->ws;
+    for (size_t at = 0; at < (size_t)(b->step->noise + 3) / 4 * CELLS; at += WIDTH)
+        round_gradients(vec_load(ws->g + at), ws->g_inputs, ws->g_rows, at);
 }
 
 /* ---- guard ------------------------------------------------------------------------------------------------------ */

@@ -178,20 +178,16 @@ static __attribute__((noinline)) void block_gather_inputs(struct block *b) {
         gather_inputs(b, false);
 }
 
-/* Gradients of four rows and all centres as operands: for the steps of the inputs, [16 centres][4 / DEPTH], and of the
- * rows, [16 / DEPTH][4]. With DEPTH 1 they are the cells themselves. */
-INLINE void round_cells(const float *g, float *for_inputs, float *for_rows) {
+/* Gradients, a vector of cells, as operands: for the steps of the inputs, [16 centres][4 / DEPTH], and of the rows,
+ * [16 / DEPTH][4]; `at` is where the tables of cells have them. With DEPTH 1 they are the cells themselves. */
+INLINE void round_gradients(vec g, float *for_inputs, float *for_rows, size_t at) {
 #if DEPTH == 1
-    (void)g, (void)for_inputs, (void)for_rows;
+    (void)g, (void)for_inputs, (void)for_rows, (void)at;
 #else
     typedef int16_t half __attribute__((vector_size(32), may_alias));
-    UNROLL
-    for (int i = 0; i < TILES; i++) {
-        half v = (half)_mm512_cvtneps_pbh((__m512)vec_load(g + i * WIDTH));
-        *(half *)(void *)(for_inputs + i * WIDTH / 2) = v;
-        *(half *)(void *)(for_rows + i * WIDTH / 2) =
-            SHUFFLE(v, v, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
-    }
+    half v = (half)_mm512_cvtneps_pbh((__m512)g);
+    *(half *)(void *)(for_inputs + at / 2) = v;
+    *(half *)(void *)(for_rows + at / 2) = SHUFFLE(v, v, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
 #endif
 }
 

@@ -182,9 +182,11 @@ bool lane_pack(struct trainer *trainer, struct lane *lane) {
     uint32_t first = pack_resume(lane, &n, &n_centres), limit = lane->room - 2 * window;
     uint64_t at = state->at, end = state->end, words = 0;
     const struct word_facts *table = trainer->facts;
+    uint32_t *kept_ids = lane->ids, *centres = lane->centres, rows = trainer->rows;
+    struct random random = state->words; /* in registers: a state in memory waits for itself, word after word */
     while (at < end && n < limit && n_centres < TRAINER_CHUNK_WORDS) {
         uint32_t id = ids[at++], ahead = ids[at + PACK_AHEAD < end ? at + PACK_AHEAD : at - 1];
-        __builtin_prefetch(&table[ahead < trainer->rows ? ahead : 0]);
+        __builtin_prefetch(&table[ahead < rows ? ahead : 0]);
         if (id == CORPUS_SENTENCE_END) {
             if (n > first) {
                 pack_separators(lane, &n, window);
@@ -193,13 +195,14 @@ bool lane_pack(struct trainer *trainer, struct lane *lane) {
             continue;
         }
         words++;
-        bool kept = (uint32_t)(random_next(&state->words) >> 32) <= table[id].keep;
-        lane->ids[n] = id;
-        lane->centres[n_centres] = n;
+        bool kept = (uint32_t)(random_next(&random) >> 32) <= table[id].keep;
+        kept_ids[n] = id;
+        centres[n_centres] = n;
         n += kept;
         n_centres += kept;
     }
     state->at = at;
+    state->words = random;
     lane->words += words;
     if (n > first && at < end)
         pack_carry(lane, first, n, &n_centres, window);
