@@ -68,7 +68,7 @@ int main(int count, char **arguments) {
     struct block b = {.step = &step, .ws = ws, .chunk = &chunk, .noise = &draws, .n = KERNEL_BLOCK, .window = window, .at = centres};
 #define STAGE(name) stage(#name, name, &b)
     STAGE(block_open), STAGE(block_weigh), STAGE(block_gather_inputs), STAGE(block_score_positives);
-    STAGE(block_score_noise), STAGE(block_guard_noise), STAGE(block_round_gradients);
+    STAGE(block_score_noise), STAGE(block_guard_noise);
     STAGE(block_guard_inputs), STAGE(block_update_inputs), STAGE(block_update_noise), STAGE(block_update_contexts);
     printf("sum of these %.1f ns\n", total * 1e9);
     double best = 1e9;

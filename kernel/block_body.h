@@ -160,7 +160,8 @@ static void block_noise(struct block *b, struct kernel_loss *loss) {
         block_remove_hits(b);
     if (b->step->guard)
         block_guard_noise(b);
-    block_round_gradients(b);
+    else
+        block_round_gradients(b);
 }
 
 static void block_step(const struct kernel_step *step, struct kernel_workspace *ws, const struct kernel_chunk *chunk,

@@ -86,16 +86,17 @@ static __attribute__((noinline)) void block_round_gradients(struct block *b) {
 
 /* A step on a row with gradient sum_c G_c x_c is stable while its curvature, about sum_c G_c |x_c|^2, stays below 2.
  * Rows over the bound are scaled back: output row k by its sum over the centres, times how often k stands in the draw;
- * centre t, in the end, by its sum over the noise. */
+ * centre t, in the end, by its sum over the noise. Gradients, which are final, are rounded on the way. */
 static __attribute__((noinline)) void block_guard_noise(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     vec curvature[TILES] = {{0}};
     for (uint32_t k = 0; k < b->step->noise; k += 4) {
         vec row = vec_set(0.0f), norm = four_spread(four_fold(vec_load(ws->square + (size_t)k / 4 * WIDTH)));
-        const float *g = ws->g + (size_t)k / 4 * CELLS;
+        size_t at = (size_t)k / 4 * CELLS;
         UNROLL
-        for (int i = 0; i < TILES; i++) {
-            vec cells = vec_load(g + i * WIDTH);
+        for (size_t i = 0; i < TILES; i++) {
+            vec cells = vec_load(ws->g + at + i * WIDTH);
+            round_gradients(cells, ws->g_inputs, ws->g_rows, at + i * WIDTH);
             row -= cells * vec_load(b->x_square + i * WIDTH);
             curvature[i] -= cells * norm;
         }
