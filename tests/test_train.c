@@ -24,7 +24,8 @@ struct work {
     char corpus[128], scratch[128], output[128];
     atomic_int request;
     uint64_t reports, stop_at;
-    bool few_words; /* a note said that noise words may repeat */
+    bool few_words;     /* a note said that noise words may repeat */
+    bool to_checkpoint; /* a note said that training went back to one */
     double loss;
 };
 
@@ -32,6 +33,7 @@ static void on_progress(void *context, const struct train_progress *progress) {
     struct work *work = context;
     work->reports++;
     work->few_words |= strstr(progress->note, "are few for") != NULL;
+    work->to_checkpoint |= strstr(progress->note, "went back to the last checkpoint") != NULL;
     if (progress->epoch_ended)
         work->loss = progress->loss;
     if (work->stop_at && progress->phase == PHASE_TRAINING && progress->words >= work->stop_at)
@@ -368,6 +370,43 @@ static void divergence_is_named(void **state) {
     free(text);
 }
 
+/* Text that trains without a guard, then lines that diverge: checkpoints are written before they do. */
+static char *late_hostile_text(size_t *length) {
+    size_t first, second;
+    char *calm = zipf_text(150000, 3000, &first), *wild = hostile_text(0, &second);
+    char *text = malloc(first + 1 + second);
+    assert_non_null(text);
+    memcpy(text, calm, first);
+    text[first] = '\n';
+    memcpy(text + first + 1, wild, second);
+    *length = first + 1 + second;
+    free(calm);
+    free(wild);
+    return text;
+}
+
+/* From a checkpoint, or from the start when that one was past hope already, every training gets to its end. */
+static void rollback_goes_to_the_checkpoint(void **state) {
+    (void)state;
+    size_t length;
+    char *text = late_hostile_text(&length);
+    for (int threads = 1; threads <= 2; threads++)
+        for (int architecture = 0; architecture < 2; architecture++) {
+            struct work work;
+            struct error err;
+            work_init(&work, text, length);
+            work.settings.guard = false, work.settings.learning_rate = .8, work.settings.negative = 64;
+            work.settings.schedule = SCHEDULE_CONSTANT, work.settings.sample = 0;
+            work.settings.on_nonfinite = NONFINITE_ROLLBACK, work.settings.checkpoint_interval = 1e-3;
+            work.settings.threads = threads, work.settings.architecture = architecture;
+            if (work_train(&work, &err))
+                fail_msg("%d threads, architecture %d: %s", threads, architecture, err.text);
+            assert_true(work.to_checkpoint);
+            work_clear(&work);
+        }
+    free(text);
+}
+
 static void rollback_halves_the_rate(void **state) {
     (void)state;
     size_t length;
@@ -447,6 +486,7 @@ int main(void) {
         cmocka_unit_test(hostile_corpora_stay_finite),
         cmocka_unit_test(divergence_is_named),
         cmocka_unit_test(rollback_halves_the_rate),
+        cmocka_unit_test(rollback_goes_to_the_checkpoint),
         cmocka_unit_test(refusals_name_the_bound),
         cmocka_unit_test(cancel_leaves_no_model),
     };

@@ -363,6 +363,33 @@ static bool all_done(const struct trainer *trainer) {
     return true;
 }
 
+static enum status start_again(struct trainer *trainer, struct error *err) {
+    for (int i = 0; i < trainer->threads; i++) {
+        lane_clear(&trainer->lanes[i]);
+        enum status status = lane_create(trainer, &trainer->lanes[i], (uint64_t)i, err);
+        if (status)
+            return status;
+    }
+    trainer->next_segment = 0;
+    atomic_store(&trainer->words_done, 0);
+    atomic_store(&trainer->steps_done, 0);
+    trainer->words_at_report = trainer->epochs_reported = 0;
+    trainer->diverged_at = 0;
+    trainer->rollbacks = 0;
+    trainer_init_tables(trainer);
+    return STATUS_OK;
+}
+
+/* A checkpoint may be of a training that had diverged and was finite still: no rate would save it. So the third time
+ * in a row that training gets no further, by a hundredth of its words, it begins again. */
+static bool checkpoint_is_worth_it(struct trainer *trainer) {
+    uint64_t words = atomic_load(&trainer->words_done);
+    bool further = words > trainer->diverged_at + trainer->words_total / 100;
+    trainer->rollbacks = further ? 1 : trainer->rollbacks + 1;
+    trainer->diverged_at = words > trainer->diverged_at ? words : trainer->diverged_at;
+    return trainer->rollbacks < 3;
+}
+
 /* Back to the last checkpoint, or to the start, with half the learning rate. */
 static enum status roll_back(struct trainer *trainer, struct error *err) {
     struct error why = {0};
@@ -372,20 +399,11 @@ static enum status roll_back(struct trainer *trainer, struct error *err) {
     if (trainer->settings->on_nonfinite == NONFINITE_FAIL ||
         trainer_first_rate(trainer->settings) * scale < trainer->settings->min_learning_rate)
         return error_set(err, STATUS_DIVERGED, "%s", status ? why.text : "training diverged: the loss is not finite");
-    status = checkpoint_load(trainer, &found, err);
+    status = checkpoint_is_worth_it(trainer) ? checkpoint_load(trainer, &found, err) : STATUS_OK;
+    if (!status && !found)
+        status = start_again(trainer, err);
     if (status)
         return status;
-    if (!found) {
-        for (int i = 0; i < trainer->threads; i++) {
-            lane_clear(&trainer->lanes[i]);
-            if ((status = lane_create(trainer, &trainer->lanes[i], (uint64_t)i, err)))
-                return status;
-        }
-        trainer->next_segment = 0;
-        atomic_store(&trainer->words_done, 0);
-        atomic_store(&trainer->steps_done, 0);
-        trainer_init_tables(trainer);
-    }
     trainer->rate_scale = scale;
     trainer->epoch_loss = trainer->recent_loss = (struct kernel_loss){0};
     char note[256];

@@ -84,6 +84,8 @@ struct trainer {
     struct machine_cpus *cpus;                     /* NULL: threads are not bound */
     uint64_t segment_size, segments, next_segment; /* segments: of one epoch */
     double rate_scale;                             /* halved by each rollback */
+    uint64_t diverged_at;                          /* words done when it last did, at most */
+    int rollbacks;                                 /* since training last got further */
     uint64_t words_total;                          /* over all epochs */
     double words_kept;                             /* of an epoch, expected after subsampling */
     double noise_total;                            /* of the counts to the power noise_power */
