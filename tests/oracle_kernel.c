@@ -49,6 +49,7 @@ struct kernel_case kernel_case_draw(uint64_t seed) {
         test.pos_weight = 0.5 + 2 * draw_unit(&draw);
         test.num_true = 1 + draw_below(&draw, 3);
     }
+    test.inside = draw_below(&draw, 2) != 0;
     return test;
 }
 
@@ -96,14 +97,17 @@ static void fill_tables(struct layout *l) {
     }
 }
 
-static void fill_chunk(struct layout *l) {
-    uint32_t window = l->test->window, n = 0, sentence = 0;
-    l->reach = 1 + draw_below(&l->draw, window);
-    for (uint32_t i = 0; i < window; i++)
-        l->ids[n++] = KERNEL_NO_WORD;
+static uint32_t fill_words(struct layout *l, uint32_t n, uint32_t words) {
+    for (uint32_t i = 0; i < words; i++)
+        l->ids[n++] = draw_below(&l->draw, l->test->words);
+    return n;
+}
+
+static uint32_t fill_sentences(struct layout *l, uint32_t n) {
+    uint32_t window = l->test->window, sentence = 0;
     while (l->n < KERNEL_BLOCK) {
         l->centres[l->n++] = n;
-        l->ids[n++] = draw_below(&l->draw, l->test->words);
+        n = fill_words(l, n, 1);
         if (++sentence == l->test->longest || draw_below(&l->draw, 30) == 0) {
             for (uint32_t i = 0; i < window; i++)
                 l->ids[n++] = KERNEL_NO_WORD;
@@ -111,6 +115,22 @@ static void fill_chunk(struct layout *l) {
         }
         if (draw_below(&l->draw, 40) == 0)
             break; /* a short block */
+    }
+    return n;
+}
+
+static void fill_chunk(struct layout *l) {
+    uint32_t window = l->test->window, n = 0;
+    l->reach = 1 + draw_below(&l->draw, window);
+    for (uint32_t i = 0; i < window; i++)
+        l->ids[n++] = KERNEL_NO_WORD;
+    if (l->test->inside) {
+        n = fill_words(l, n, l->reach);
+        for (; l->n < KERNEL_BLOCK; l->n++)
+            l->centres[l->n] = n + (uint32_t)l->n;
+        n = fill_words(l, n, KERNEL_BLOCK + l->reach);
+    } else {
+        n = fill_sentences(l, n);
     }
     for (uint32_t i = 0; i < window; i++)
         l->ids[n++] = KERNEL_NO_WORD;

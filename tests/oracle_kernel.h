@@ -12,6 +12,7 @@
 struct kernel_case {
     uint32_t dim, noise, window, words; /* words: vocabulary; few make repeats within a block */
     uint32_t longest;                   /* sentence, in words */
+    bool inside;                        /* the block is one piece of a sentence that goes on on both sides */
     bool bias, cbow, softmax, guard, hits;
     double rate, pos_weight;
     uint32_t num_true;
