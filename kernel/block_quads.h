@@ -210,7 +210,7 @@ INLINE void score_quad(const struct block *b, const float *const *row, uint32_t 
             column[i] = row_load(x + i * WIDTH); /* opaque: else it is loaded again for each product */
         UNROLL
         for (int r = 0; r < 4; r++) {
-            vec value = four_spread_at(row[r] + (size_t)q * 4);
+            vec value = row_spread_four(row[r] + (size_t)q * 4);
             UNROLL
             for (int i = 0; i < n; i++)
                 sum[i][r] = multiply_add(sum[i][r], column[i], value);

@@ -170,6 +170,29 @@ INLINE void row_store_half(float *p, halfvec v) {
 
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 
+/* Four floats of a row, the same in every four of a vector. */
+INLINE vec row_spread_four(const float *p) {
+#if WIDTH == 4
+    return row_load(p);
+#elif defined(VECMILL_ATOMIC_ROWS)
+    vec v;
+    for (int i = 0; i < WIDTH; i++) {
+        uint32_t bits = __atomic_load_n((const uint32_t *)(const void *)p + i % 4, __ATOMIC_RELAXED);
+        memcpy((char *)&v + 4 * i, &bits, 4);
+    }
+    return v;
+#else
+    typedef float four __attribute__((vector_size(16), may_alias));
+    vec v;
+#if WIDTH == 16
+    __asm__("vbroadcastf32x4 %1, %0" : "=v"(v) : "m"(*(const four *)p));
+#else
+    __asm__("vbroadcastf128 %1, %0" : "=x"(v) : "m"(*(const four *)p));
+#endif
+    return v;
+#endif
+}
+
 INLINE halfvec vec_lower(vec v) {
 #if WIDTH == 16
     return SHUFFLE(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
