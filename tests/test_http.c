@@ -294,6 +294,16 @@ static void test_header_timeout(void **state) {
     buffer_clear(&out);
 }
 
+/* Settings are the server's while it knows a connection: its sweeper reads them. */
+static void await_no_connections(struct fixture *fixture) {
+    struct http_counts counts = {.connections = 1};
+    for (int i = 0; i < 300 && counts.connections > 0; i++) {
+        (void)poll(NULL, 0, 10);
+        http_count(fixture->http, &counts);
+    }
+    assert_int_equal(counts.connections, 0);
+}
+
 /* A client that reads nothing is let go; a stream that has nothing to say for longer is not. */
 static void test_readers(void **state) {
     struct fixture *fixture = *state;
@@ -302,17 +312,14 @@ static void test_readers(void **state) {
     fixture->settings.idle_timeout = 0.2;
     talk(fixture, "GET /events" HEAD "\r\n", &out);
     assert_has(&out, "data: 0\n\n");
+    await_no_connections(fixture);
     fixture->settings.idle_timeout = 0.6;
     int fd = client_open(fixture);
     client_send(fd, "GET /big" HEAD "\r\n", strlen("GET /big" HEAD "\r\n"));
     (void)poll(NULL, 0, 300);
     http_count(fixture->http, &counts);
     assert_int_equal(counts.connections, 1);
-    for (int i = 0; i < 300 && counts.connections > 0; i++) {
-        (void)poll(NULL, 0, 10);
-        http_count(fixture->http, &counts);
-    }
-    assert_int_equal(counts.connections, 0);
+    await_no_connections(fixture);
     close(fd);
     fixture->settings.idle_timeout = 60;
     out.length = 0;
