@@ -1,8 +1,8 @@
 /* The positives as a product of matrices. The contexts of a block are a list of rows, those of each run from left to
  * right; a centre's partners are neighbours in it, so that its cells lie in a band: a vector of scores belongs to a few
- * centres, whose rows are a few quads. Cells that are worked on and lie outside of the band are zero. In a block that
- * is one piece of a sentence (BAND_WHOLE) row r belongs to the centres r - 2 window to r; CBOW's row r belongs to
- * centre r alone (BAND_DIAGONAL): steps then leave out what lies beyond the edges. Part of block_body.h. */
+ * centres, whose rows are a few quads. Cells that are worked on and lie outside of the band are zero. In a whole block
+ * row r belongs to the centres r - 2 window to r, and steps leave out what lies beyond these edges. CBOW's list has one
+ * row for each centre, its own: block_cbow.h scores it, the steps here go along its diagonal. Part of block_body.h. */
 
 /* ---- where the band lies ---------------------------------------------------------------------------------------- */
 

@@ -380,14 +380,16 @@ static enum status start_again(struct trainer *trainer, struct error *err) {
     return STATUS_OK;
 }
 
-/* A checkpoint may be of a training that had diverged and was finite still: no rate would save it. So the third time
- * in a row that training gets no further, by a hundredth of its words, it begins again. */
+/* A checkpoint may be of a training that had diverged and was finite still: no rate would save it. After
+ * CHECKPOINT_TRIES in a row from which training got no further, by a hundredth of its words, it begins again. */
+#define CHECKPOINT_TRIES 2
+
 static bool checkpoint_is_worth_it(struct trainer *trainer) {
     uint64_t words = atomic_load(&trainer->words_done);
     bool further = words > trainer->diverged_at + trainer->words_total / 100;
     trainer->rollbacks = further ? 1 : trainer->rollbacks + 1;
     trainer->diverged_at = words > trainer->diverged_at ? words : trainer->diverged_at;
-    return trainer->rollbacks < 3;
+    return trainer->rollbacks <= CHECKPOINT_TRIES;
 }
 
 /* Back to the last checkpoint, or to the start, with half the learning rate. */
