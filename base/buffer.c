@@ -16,17 +16,15 @@ void buffer_clear(struct buffer *buffer) {
 }
 
 void buffer_reserve(struct buffer *buffer, size_t more) {
-    if (buffer->failed || (buffer->data && more < buffer->capacity - buffer->length)) {
+    if (buffer->failed || (buffer->data && more < buffer->capacity - buffer->length))
         return;
-    }
     if (more > SIZE_MAX / 2 - buffer->length - 1) {
         buffer->failed = true;
         return;
     }
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
-    while (capacity < buffer->length + more + 1) {
+    while (capacity < buffer->length + more + 1)
         capacity *= 2;
-    }
     char *data = realloc(buffer->data, capacity);
     if (!data) {
         buffer->failed = true;
@@ -39,9 +37,8 @@ void buffer_reserve(struct buffer *buffer, size_t more) {
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length) {
     buffer_reserve(buffer, length);
-    if (buffer->failed || length == 0) {
+    if (buffer->failed || length == 0)
         return;
-    }
     memcpy(buffer->data + buffer->length, bytes, length);
     buffer->length += length;
     buffer->data[buffer->length] = '\0';

@@ -1,5 +1,6 @@
-/* A growing byte buffer. data is NUL-terminated behind length whenever data is not NULL. A failed allocation sets
- * `failed` and every later append is ignored, so a writer may append freely and check once at the end. */
+/* A growing byte buffer. data is NUL-terminated behind length whenever data is not NULL. A failed
+ * allocation sets `failed` and every later append is ignored, so a writer may append freely and
+ * check once at the end. */
 #ifndef VECMILL_BASE_BUFFER_H
 #define VECMILL_BASE_BUFFER_H
 

@@ -1,4 +1,5 @@
-/* Streaming decompression of gzip (several members) and zstd (several frames), with an output limit against bombs. */
+/* Streaming decompression of gzip (several members) and zstd (several frames), with an output limit
+ * against bombs. */
 #ifndef VECMILL_BASE_DECODE_H
 #define VECMILL_BASE_DECODE_H
 
@@ -10,14 +11,18 @@
 enum encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_ZSTD };
 
 /* Where decoded bytes go. */
-typedef enum status (*decode_sink)(void *context, const char *bytes, size_t length, struct error *err);
+typedef enum status (*decode_sink)(void *context, const char *bytes, size_t length,
+                                   struct error *err);
 
 struct decoder;
-/* limit: most decoded bytes, 0 = none; over it TOO_LARGE, naming the limit. zstd windows over 128 MiB are refused. */
-enum status decoder_create(struct decoder **decoder, enum encoding encoding, uint64_t limit, decode_sink sink,
-                           void *context, struct error *err) MUST_CHECK;
-enum status decoder_push(struct decoder *decoder, const void *bytes, size_t length, struct error *err) MUST_CHECK;
-/* MALFORMED when the stream stops in the middle of a member or frame ("gzip stream is cut short after N bytes"). */
+/* limit: most decoded bytes, 0 = none; over it TOO_LARGE, naming the limit. zstd windows over 128
+ * MiB are refused. */
+enum status decoder_create(struct decoder **decoder, enum encoding encoding, uint64_t limit,
+                           decode_sink sink, void *context, struct error *err) MUST_CHECK;
+enum status decoder_push(struct decoder *decoder, const void *bytes, size_t length,
+                         struct error *err) MUST_CHECK;
+/* MALFORMED when the stream stops in the middle of a member or frame ("gzip stream is cut short
+ * after N bytes"). */
 enum status decoder_finish(struct decoder *decoder, struct error *err) MUST_CHECK;
 void decoder_free(struct decoder *decoder);
 /* By magic bytes: gzip 1f 8b, zstd 28 b5 2f fd (and skippable frames); IDENTITY otherwise. */

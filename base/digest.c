@@ -12,9 +12,8 @@ struct digest {
 
 enum status digest_create(struct digest **digest, struct error *err) {
     struct digest *made = calloc(1, sizeof *made);
-    if (!made) {
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a digest");
-    }
     int result = gnutls_hash_init(&made->handle, GNUTLS_DIG_SHA256);
     if (result < 0) {
         free(made);
@@ -33,14 +32,12 @@ void digest_text(const struct digest *digest, char text[DIGEST_TEXT_SIZE]) {
     unsigned char hash[32];
     text[0] = '\0';
     gnutls_hash_hd_t copy = gnutls_hash_copy(digest->handle);
-    if (!copy) {
+    if (!copy)
         return; /* out of memory: the empty text equals no digest */
-    }
     gnutls_hash_deinit(copy, hash);
     int used = snprintf(text, DIGEST_TEXT_SIZE, "sha256:");
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 32; i++)
         used += snprintf(text + used, DIGEST_TEXT_SIZE - (size_t)used, "%02x", hash[i]);
-    }
 }
 
 void digest_free(struct digest *digest) {

@@ -12,7 +12,8 @@
 struct digest; /* running SHA-256 */
 enum status digest_create(struct digest **digest, struct error *err) MUST_CHECK;
 void digest_add(struct digest *digest, const void *bytes, size_t length);
-void digest_text(const struct digest *digest, char text[DIGEST_TEXT_SIZE]); /* of all bytes so far */
+/* of all bytes so far */
+void digest_text(const struct digest *digest, char text[DIGEST_TEXT_SIZE]);
 void digest_free(struct digest *digest);
 
 uint64_t checksum(const void *bytes, size_t length); /* XXH3-64 */

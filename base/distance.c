@@ -14,14 +14,12 @@ static size_t least_of(size_t a, size_t b) {
 
 size_t edit_distance(const char *a, const char *b) {
     size_t n = strlen(a), m = strlen(b);
-    if (n > NAME_MOST || m > NAME_MOST) {
+    if (n > NAME_MOST || m > NAME_MOST)
         return DISTANCE_FAR;
-    }
     /* Three rows of the usual table: two back for swaps. */
     size_t rows[3][NAME_MOST + 1];
-    for (size_t j = 0; j <= m; j++) {
+    for (size_t j = 0; j <= m; j++)
         rows[0][j] = j;
-    }
     for (size_t i = 1; i <= n; i++) {
         size_t *row = rows[i % 3];
         const size_t *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
@@ -29,9 +27,8 @@ size_t edit_distance(const char *a, const char *b) {
         for (size_t j = 1; j <= m; j++) {
             row[j] = least_of(above[j], row[j - 1]) + 1;
             row[j] = least_of(row[j], above[j - 1] + !same(a[i - 1], b[j - 1]));
-            if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1])) {
+            if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
                 row[j] = least_of(row[j], two_above[j - 2] + 1);
-            }
         }
     }
     return rows[n % 3][m];
@@ -39,5 +36,6 @@ size_t edit_distance(const char *a, const char *b) {
 
 int distance_is_near(size_t distance, const char *typed) {
     size_t length = strlen(typed);
-    return distance != DISTANCE_FAR && distance <= (length < 3 ? 1 : 1 + length / 4) && distance < length;
+    return distance != DISTANCE_FAR && distance <= (length < 3 ? 1 : 1 + length / 4) &&
+           distance < length;
 }

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static void error_fill(struct error *err, enum status status, const char *key, const char *format, va_list arguments)
-    PRINTF_LIKE(4, 0);
+static void error_fill(struct error *err, enum status status, const char *key, const char *format,
+                       va_list arguments) PRINTF_LIKE(4, 0);
 
-static void error_fill(struct error *err, enum status status, const char *key, const char *format, va_list arguments) {
+static void error_fill(struct error *err, enum status status, const char *key, const char *format,
+                       va_list arguments) {
     err->status = status;
     snprintf(err->key, sizeof err->key, "%s", key);
     vsnprintf(err->text, sizeof err->text, format, arguments);
@@ -29,7 +30,8 @@ enum status error_set(struct error *err, enum status status, const char *format,
     return status;
 }
 
-enum status error_set_key(struct error *err, enum status status, const char *key, const char *format, ...) {
+enum status error_set_key(struct error *err, enum status status, const char *key,
+                          const char *format, ...) {
     if (error_is_open(err)) {
         va_list arguments;
         va_start(arguments, format);
@@ -55,20 +57,19 @@ static enum status status_of_errno(int errnum) {
 
 enum status error_set_errno(struct error *err, int errnum, const char *format, ...) {
     enum status status = status_of_errno(errnum);
-    if (!error_is_open(err)) {
+    if (!error_is_open(err))
         return status;
-    }
     va_list arguments;
     va_start(arguments, format);
     error_fill(err, status, "", format, arguments);
     va_end(arguments);
     char reason[128];
     const char *text = strerror_r(errnum, reason, sizeof reason);
-    /* Only a capital that opens a word is lowered: "Permission denied", but not "RFS specific error". */
+    /* Only a capital that opens a word is lowered: "Permission denied", but not "RFS specific
+     * error". */
     char first = text[0];
-    if (first && islower((unsigned char)text[1])) {
+    if (first && islower((unsigned char)text[1]))
         first = (char)tolower((unsigned char)first);
-    }
     size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used, ": %c%s", first, first ? text + 1 : "");
     return status;

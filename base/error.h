@@ -1,5 +1,6 @@
-/* Failure is a value: every call that can fail returns an enum status and leaves one line of text in the caller's
- * struct error. The first failure wins: error_set on an error that is already set changes nothing. */
+/* Failure is a value: every call that can fail returns an enum status and leaves one line of text
+ * in the caller's struct error. The first failure wins: error_set on an error that is already set
+ * changes nothing. */
 #ifndef VECMILL_BASE_ERROR_H
 #define VECMILL_BASE_ERROR_H
 
@@ -34,18 +35,23 @@ enum status { STATUS_ROWS(STATUS_ENUM) STATUS_COUNT };
 /* Lives on the caller's stack, initialised with `struct error err = {0};`. */
 struct error {
     enum status status;
-    char key[64];   /* the setting, field or header at fault; empty when there is none (becomes the JSON pointer) */
-    char text[512]; /* git's manner: no capital, no full stop, subject quoted, cut at the end when too long */
+    /* the setting, field or header at fault; empty when there is none (becomes the JSON pointer) */
+    char key[64];
+    /* git's manner: no capital, no full stop, subject quoted, cut at the end when too long */
+    char text[512];
 };
 
-/* Sets err unless it is set already; returns status so that `return error_set(err, ...)` reads well. err may be NULL.
- */
-enum status error_set(struct error *err, enum status status, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Sets err unless it is set already; returns status so that `return error_set(err, ...)` reads
+ * well. err may be NULL. */
+enum status error_set(struct error *err, enum status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 /* The same, naming the key at fault. */
-enum status error_set_key(struct error *err, enum status status, const char *key, const char *format, ...)
-    PRINTF_LIKE(4, 5);
-/* From errno: "<text>: <strerror>"; ENOSPC and EDQUOT give DISK_FULL, ENOENT NOT_FOUND, ENOMEM NO_MEMORY, else IO. */
-enum status error_set_errno(struct error *err, int errnum, const char *format, ...) PRINTF_LIKE(3, 4);
+enum status error_set_key(struct error *err, enum status status, const char *key,
+                          const char *format, ...) PRINTF_LIKE(4, 5);
+/* From errno: "<text>: <strerror>"; ENOSPC and EDQUOT give DISK_FULL, ENOENT NOT_FOUND, ENOMEM
+ * NO_MEMORY, else IO. */
+enum status error_set_errno(struct error *err, int errnum, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 /* Forgets what err holds, so that it can be used again. */
 void error_clear(struct error *err);
 const char *status_name(enum status status);

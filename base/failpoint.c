@@ -19,27 +19,24 @@ struct failpoint {
     atomic_int hits;
 };
 
-/* The one piece of process-wide state in vecmill, in test builds only: a failure must reach code that knows nothing of
- * the test, and the point of it is that no interface shows it. */
+/* The one piece of process-wide state in vecmill, in test builds only: a failure must reach code
+ * that knows nothing of the test, and the point of it is that no interface shows it. */
 static struct failpoint failpoints[FAILPOINTS_MOST];
 static size_t n_failpoints;
 
 static bool failpoint_parse(struct failpoint *point, const char *text, size_t length) {
     char copy[128];
-    if (length >= sizeof copy) {
+    if (length >= sizeof copy)
         return false;
-    }
     memcpy(copy, text, length);
     copy[length] = '\0';
     char *action = strchr(copy, ':');
-    if (!action || (size_t)(action - copy) >= sizeof point->name) {
+    if (!action || (size_t)(action - copy) >= sizeof point->name)
         return false;
-    }
     *action++ = '\0';
     char *at = strchr(action, '@');
-    if (at) {
+    if (at)
         *at++ = '\0';
-    }
     char *rest = NULL;
     point->at = at ? (int)strtol(at, &rest, 10) : 1;
     point->onwards = rest && *rest == '+';
@@ -53,9 +50,8 @@ void failpoint_configure(const char *spec) {
     n_failpoints = 0;
     while (spec && *spec && n_failpoints < FAILPOINTS_MOST) {
         size_t length = strcspn(spec, ",");
-        if (failpoint_parse(&failpoints[n_failpoints], spec, length)) {
+        if (failpoint_parse(&failpoints[n_failpoints], spec, length))
             n_failpoints++;
-        }
         spec += length + (spec[length] == ',');
     }
 }
@@ -63,16 +59,13 @@ void failpoint_configure(const char *spec) {
 enum status failpoint_hit(const char *name, struct error *err) {
     for (size_t i = 0; i < n_failpoints; i++) {
         struct failpoint *point = &failpoints[i];
-        if (strcmp(point->name, name) != 0) {
+        if (strcmp(point->name, name) != 0)
             continue;
-        }
         int hit = atomic_fetch_add(&point->hits, 1) + 1;
-        if (hit != point->at && !(point->onwards && hit > point->at)) {
+        if (hit != point->at && !(point->onwards && hit > point->at))
             continue;
-        }
-        if (!point->errnum) {
+        if (!point->errnum)
             raise(SIGKILL);
-        }
         return error_set_errno(err, point->errnum, "failure point '%s'", name);
     }
     return STATUS_OK;

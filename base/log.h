@@ -13,6 +13,7 @@ struct logger {
     enum log_level least; /* lines below are not formatted */
 };
 
-void log_line(const struct logger *logger, enum log_level level, const char *format, ...) PRINTF_LIKE(3, 4);
+void log_line(const struct logger *logger, enum log_level level, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 #endif

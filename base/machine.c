@@ -20,17 +20,15 @@ struct machine_cpus {
 enum status machine_cpus_create(struct machine_cpus **out, struct error *err) {
     *out = NULL;
     struct machine_cpus *cpus = calloc(1, sizeof *cpus);
-    if (!cpus) {
+    if (!cpus)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a set of CPUs");
-    }
     /* The kernel refuses a set smaller than its own, which may hold more CPUs than a cpu_set_t. */
     int reason = ENOMEM;
     for (int most = CPU_SETSIZE; most <= 1 << 20; most *= 4) {
         cpus->size = CPU_ALLOC_SIZE((size_t)most);
         cpus->set = CPU_ALLOC((size_t)most);
-        if (!cpus->set) {
+        if (!cpus->set)
             break;
-        }
         if (sched_getaffinity(0, cpus->size, cpus->set) == 0) {
             cpus->count = CPU_COUNT_S(cpus->size, cpus->set);
             *out = cpus;
@@ -57,18 +55,17 @@ int machine_cpus_count(const struct machine_cpus *cpus) {
 enum status machine_pin_thread(const struct machine_cpus *cpus, int n, struct error *err) {
     assert(n >= 0);
     size_t cpu = 0;
-    for (int left = n % cpus->count; left > 0 || !CPU_ISSET_S(cpu, cpus->size, cpus->set); cpu++) {
+    for (int left = n % cpus->count; left > 0 || !CPU_ISSET_S(cpu, cpus->size, cpus->set); cpu++)
         left -= CPU_ISSET_S(cpu, cpus->size, cpus->set) != 0;
-    }
     cpu_set_t *one = CPU_ALLOC(8 * cpus->size);
-    if (!one) {
+    if (!one)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a set of CPUs");
-    }
     CPU_ZERO_S(cpus->size, one);
     CPU_SET_S(cpu, cpus->size, one);
     int failed = sched_setaffinity(0, cpus->size, one) != 0 ? errno : 0;
     CPU_FREE(one);
-    return failed ? error_set_errno(err, failed, "cannot bind a thread to CPU %zu", cpu) : STATUS_OK;
+    return failed ? error_set_errno(err, failed, "cannot bind a thread to CPU %zu", cpu)
+                  : STATUS_OK;
 }
 
 enum status machine_unpin_thread(const struct machine_cpus *cpus, struct error *err) {

@@ -33,9 +33,8 @@ uint64_t random_below(struct random *random, uint64_t bound) {
     wide product = (wide)random_next(random) * bound;
     if ((uint64_t)product < bound) {
         uint64_t least = (0 - bound) % bound;
-        while ((uint64_t)product < least) {
+        while ((uint64_t)product < least)
             product = (wide)random_next(random) * bound;
-        }
     }
     return (uint64_t)(product >> 64);
 }
@@ -46,13 +45,11 @@ double random_truncated_normal(struct random *random) {
         double radius = sqrt(-2 * log(1 - random_unit(random))); /* 1 - u is in (0, 1] */
         double angle = tau * random_unit(random);
         double t = radius * cos(angle);
-        if (fabs(t) < 2) {
+        if (fabs(t) < 2)
             return t;
-        }
         t = radius * sin(angle);
-        if (fabs(t) < 2) {
+        if (fabs(t) < 2)
             return t;
-        }
     }
 }
 
@@ -63,14 +60,12 @@ enum status random_token(char *text, size_t n, struct error *err) {
         size_t want = n - done < sizeof bytes ? n - done : sizeof bytes;
         ssize_t got = getrandom(bytes, want, 0);
         if (got < 0) {
-            if (errno == EINTR) {
+            if (errno == EINTR)
                 continue;
-            }
             return error_set_errno(err, errno, "cannot get random bytes");
         }
-        for (ssize_t i = 0; i < got; i++) {
+        for (ssize_t i = 0; i < got; i++)
             text[done++] = digits[bytes[i] & 15];
-        }
     }
     text[n] = '\0';
     return STATUS_OK;

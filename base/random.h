@@ -1,5 +1,5 @@
-/* Per-thread generator: xoshiro256++ seeded by splitmix64 (Blackman and Vigna, 2019). Not for secrets: random_token is.
- */
+/* Per-thread generator: xoshiro256++ seeded by splitmix64 (Blackman and Vigna, 2019). Not for
+ * secrets: random_token is. */
 #ifndef VECMILL_BASE_RANDOM_H
 #define VECMILL_BASE_RANDOM_H
 
@@ -14,8 +14,9 @@ struct random {
 
 /* Streams with different (seed, stream) are independent for all practical purposes. */
 void random_init(struct random *random, uint64_t seed, uint64_t stream);
-double random_unit(struct random *random);                    /* uniform in [0, 1), 53 bits */
-uint64_t random_below(struct random *random, uint64_t bound); /* uniform in [0, bound), no bias (Lemire) */
+double random_unit(struct random *random); /* uniform in [0, 1), 53 bits */
+/* uniform in [0, bound), no bias (Lemire) */
+uint64_t random_below(struct random *random, uint64_t bound);
 /* Standard normal redrawn until |t| < 2 (truncated_normal of TensorFlow): Box-Muller. */
 double random_truncated_normal(struct random *random);
 uint64_t random_mix(uint64_t x); /* splitmix64's finaliser: a good 64-bit hash */

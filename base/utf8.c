@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* Bounds of the second byte, which alone decides about overlong forms, surrogates and the end at U+10FFFF. */
+/* Bounds of the second byte, which alone decides about overlong forms, surrogates and the end at
+ * U+10FFFF. */
 static void second_byte_bounds(unsigned char first, unsigned char *least, unsigned char *most) {
     *least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
     *most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
@@ -17,9 +18,8 @@ size_t utf8_decode(const char *text, const char *end, uint32_t *code_point, size
         *code_point = first;
         return 1;
     }
-    if (first < 0xc2 || first > 0xf4) {
+    if (first < 0xc2 || first > 0xf4)
         return 0;
-    }
     size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     unsigned char least, most;
     second_byte_bounds(first, &least, &most);
@@ -42,14 +42,12 @@ static const char *ascii_end(const char *text, const char *end) {
     while (end - text >= 8) {
         uint64_t word;
         memcpy(&word, text, 8);
-        if (word & 0x8080808080808080u) {
+        if (word & 0x8080808080808080u)
             break;
-        }
         text += 8;
     }
-    while (text < end && !(*text & 0x80)) {
+    while (text < end && !(*text & 0x80))
         text++;
-    }
     return text;
 }
 
@@ -58,9 +56,8 @@ bool utf8_valid(const char *text, size_t length) {
     while ((text = ascii_end(text, end)) < end) {
         uint32_t code_point;
         size_t skip, n = utf8_decode(text, end, &code_point, &skip);
-        if (n == 0) {
+        if (n == 0)
             return false;
-        }
         text += n;
     }
     return true;

@@ -8,11 +8,13 @@
 
 #include "base/buffer.h"
 
-/* Decodes one code point at text < end; returns its length 1..4, or 0 for an invalid sequence, in which case *skip
- * says how many bytes form the maximal invalid part (W3C / Unicode recommended practice: one U+FFFD for each). */
+/* Decodes one code point at text < end; returns its length 1..4, or 0 for an invalid sequence, in
+ * which case *skip says how many bytes form the maximal invalid part (W3C / Unicode recommended
+ * practice: one U+FFFD for each). */
 size_t utf8_decode(const char *text, const char *end, uint32_t *code_point, size_t *skip);
 bool utf8_valid(const char *text, size_t length);
-size_t utf8_count_invalid(const char *text, size_t length); /* number of maximal invalid parts; fast for ASCII */
+/* number of maximal invalid parts; fast for ASCII */
+size_t utf8_count_invalid(const char *text, size_t length);
 size_t utf8_encode(uint32_t code_point, char bytes[4]);
 /* Appends text with every invalid part replaced by U+FFFD. */
 void utf8_append_valid(struct buffer *buffer, const char *text, size_t length);

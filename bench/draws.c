@@ -1,5 +1,5 @@
-/* Nanoseconds a draw of each sampler: RANGE ids, fills of 4096 as the trainer asks for them, the best of 9 rounds.
- * Prints one JSON object. bench/bench.py builds and runs it. */
+/* Nanoseconds a draw of each sampler: RANGE ids, fills of 4096 as the trainer asks for them, the
+ * best of 9 rounds. Prints one JSON object. bench/bench.py builds and runs it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -25,7 +25,9 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         enum sampler_kind kind;
-    } rows[] = {{"log_uniform", SAMPLER_LOG_UNIFORM}, {"unigram", SAMPLER_UNIGRAM}, {"uniform", SAMPLER_UNIFORM}};
+    } rows[] = {{"log_uniform", SAMPLER_LOG_UNIFORM},
+                {"unigram", SAMPLER_UNIGRAM},
+                {"uniform", SAMPLER_UNIFORM}};
     uint32_t range = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 71000, ids[FILL];
     uint64_t *counts = calloc(range, sizeof *counts);
     if (!counts)

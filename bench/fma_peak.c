@@ -1,5 +1,6 @@
-/* Fused multiply-adds a second that the machine reaches on THREADS threads at once, per instruction set: the ceiling
- * against which bench/run holds the training loop. Prints one JSON object, GFLOP/s (2 a multiply-add). */
+/* Fused multiply-adds a second that the machine reaches on THREADS threads at once, per instruction
+ * set: the ceiling against which bench/run holds the training loop. Prints one JSON object, GFLOP/s
+ * (2 a multiply-add). */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* SUMS independent chains hide the latency of each; they must fit the registers with the two operands. */
+/* SUMS independent chains hide the latency of each; they must fit the registers with the two
+ * operands. */
 #define FMA_LOOP(NAME, TARGET, FLOATS, SUMS)                              \
     typedef float NAME##_vector __attribute__((vector_size(4 * FLOATS))); \
     TARGET __attribute__((noinline)) static float NAME(void) {            \
@@ -49,7 +51,8 @@ struct loop {
 static bool loop_runs(const struct loop *loop) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    return loop->run == fma_avx512 ? __builtin_cpu_supports("avx512f") : __builtin_cpu_supports("avx2");
+    return loop->run == fma_avx512 ? __builtin_cpu_supports("avx512f")
+                                   : __builtin_cpu_supports("avx2");
 #else
     return loop->run;
 #endif

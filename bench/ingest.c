@@ -1,4 +1,5 @@
-/* How fast a corpus is read: the best of several readings, from the path to the ids. bench/run reading builds and runs it.
+/* How fast a corpus is read: the best of several readings, from the path to the ids. bench/run
+ * reading builds and runs it.
  *   ingest FILE [THREADS [TIMES [SCANNER]]] */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,8 @@ int main(int count, char **arguments) {
         corpus_free(corpus);
     }
     rmdir(work);
-    printf("{\"scanner\": \"%s\", \"threads\": %d, \"seconds\": %.4f, \"cpu\": %.4f, \"bytes\": %llu, \"words\": %llu}\n",
+    printf("{\"scanner\": \"%s\", \"threads\": %d, \"seconds\": %.4f, \"cpu\": %.4f, \"bytes\": "
+           "%llu, \"words\": %llu}\n",
            options.scanner->name, threads, best, best_cpu, (unsigned long long)report.bytes,
            (unsigned long long)report.words);
     return 0;

@@ -28,19 +28,17 @@ static bool takes_settings(const struct command *command) {
 }
 
 static bool takes_setting(const struct command *command, const char *name) {
-    for (const char *const *only = command->settings; only && *only; only++) {
-        if (strcmp(*only, name) == 0) {
+    for (const char *const *only = command->settings; only && *only; only++)
+        if (strcmp(*only, name) == 0)
             return true;
-        }
-    }
     return command->scopes != 0;
 }
 
 static size_t option_index(const struct command *command, const char *name) {
     size_t index = 0;
-    while (command->options && command->options[index].name && edit_distance(command->options[index].name, name) != 0) {
+    while (command->options && command->options[index].name &&
+           edit_distance(command->options[index].name, name) != 0)
         index++;
-    }
     return index;
 }
 
@@ -55,7 +53,8 @@ const char *option_value(const struct invocation *invocation, const char *name) 
     return invocation->values[index];
 }
 
-static enum status refuse_option(struct invocation *invocation, const char *name, struct error *err) {
+static enum status refuse_option(struct invocation *invocation, const char *name,
+                                 struct error *err) {
     const struct command *command = invocation->command;
     const char *nearest = "help";
     size_t least = edit_distance(name, nearest);
@@ -76,13 +75,13 @@ static enum status refuse_option(struct invocation *invocation, const char *name
         }
     }
     if (!distance_is_near(least, name)) {
-        return misuse(invocation, err, "unknown option '--%.64s'; see 'vecmill help %s'", name, command->name);
+        return misuse(invocation, err, "unknown option '--%.64s'; see 'vecmill help %s'", name,
+                      command->name);
     }
     char dashed[64];
     snprintf(dashed, sizeof dashed, "%s", nearest);
-    for (char *c = dashed; *c; c++) {
+    for (char *c = dashed; *c; c++)
         *c = *c == '_' ? '-' : *c;
-    }
     return misuse(invocation, err, "unknown option '--%.64s'; did you mean '--%s'?", name, dashed);
 }
 
@@ -96,9 +95,8 @@ static bool given_read(struct given *given, const char *argument) {
     const char *name = argument + 2, *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     given->value = equals ? equals + 1 : NULL;
-    if (length == 0 || length >= sizeof given->name) {
+    if (length == 0 || length >= sizeof given->name)
         return false;
-    }
     memcpy(given->name, name, length);
     given->name[length] = '\0';
     return true;
@@ -106,16 +104,14 @@ static bool given_read(struct given *given, const char *argument) {
 
 static bool is_flag_word(const char *text) {
     static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "1", "0"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(text, words[i]) == 0) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(text, words[i]) == 0)
             return true;
-        }
-    }
     return false;
 }
 
-/* What is being read, and whether this is the first walk, which takes options and operands, or the second, which takes
- * settings: they must wait until the file and the environment are in. */
+/* What is being read, and whether this is the first walk, which takes options and operands, or the
+ * second, which takes settings: they must wait until the file and the environment are in. */
 struct walk {
     struct invocation *invocation;
     char **arguments;
@@ -126,23 +122,23 @@ struct walk {
 
 static enum status take_value(struct walk *walk, struct given *given, struct error *err) {
     if (!given->value) {
-        if (walk->at == walk->n) {
+        if (walk->at == walk->n)
             return misuse(walk->invocation, err, "option '--%s' needs a value", given->name);
-        }
         given->value = walk->arguments[walk->at++];
     }
     return STATUS_OK;
 }
 
-static enum status take_setting(struct walk *walk, struct given *given, const struct setting *row, struct error *err) {
+static enum status take_setting(struct walk *walk, struct given *given, const struct setting *row,
+                                struct error *err) {
     const struct command *command = walk->invocation->command;
     if (!takes_setting(command, row->name)) {
-        return misuse(walk->invocation, err, "'%s' takes no option '--%s'", command->name, given->name);
+        return misuse(walk->invocation, err, "'%s' takes no option '--%s'", command->name,
+                      given->name);
     }
     if (row->type == SETTING_IS_FLAG && !given->value &&
-        (walk->at == walk->n || !is_flag_word(walk->arguments[walk->at]))) {
+        (walk->at == walk->n || !is_flag_word(walk->arguments[walk->at])))
         given->value = "true";
-    }
     enum status status = take_value(walk, given, err);
     if (status == STATUS_OK && walk->settings) {
         status = settings_set(&walk->invocation->settings, row->name, given->value,
@@ -161,9 +157,8 @@ static enum status take_option(struct walk *walk, const char *argument, struct e
     }
     const struct option_row *row = option_find(invocation->command, given.name);
     if (row) {
-        if (!row->value && given.value) {
+        if (!row->value && given.value)
             return misuse(invocation, err, "option '--%s' takes no value", given.name);
-        }
         enum status status = row->value ? take_value(walk, &given, err) : STATUS_OK;
         invocation->values[row - invocation->command->options] = row->value ? given.value : "";
         return status;
@@ -173,8 +168,10 @@ static enum status take_option(struct walk *walk, const char *argument, struct e
         walk->config = given.value;
         return status;
     }
-    const struct setting *setting = takes_settings(invocation->command) ? settings_find(given.name) : NULL;
-    return setting ? take_setting(walk, &given, setting, err) : refuse_option(invocation, given.name, err);
+    const struct setting *setting =
+        takes_settings(invocation->command) ? settings_find(given.name) : NULL;
+    return setting ? take_setting(walk, &given, setting, err)
+                   : refuse_option(invocation, given.name, err);
 }
 
 static enum status walk_arguments(struct walk *walk, struct error *err) {
@@ -191,14 +188,13 @@ static enum status walk_arguments(struct walk *walk, struct error *err) {
         } else if (options && strncmp(argument, "--", 2) == 0) {
             status = take_option(walk, argument, err);
         } else if (options && argument[0] == '-' && argument[1]) {
-            status = misuse(invocation, err, "unknown option '%.64s'; see 'vecmill help %s'", argument,
-                            invocation->command->name);
+            status = misuse(invocation, err, "unknown option '%.64s'; see 'vecmill help %s'",
+                            argument, invocation->command->name);
         } else {
             invocation->operands[invocation->n_operands++] = argument;
         }
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
     return STATUS_OK;
 }
@@ -210,48 +206,45 @@ static enum status check_operands(struct invocation *invocation, struct error *e
                       invocation->operands[command->most], command->name, command->synopsis);
     }
     if (invocation->n_operands < command->least) {
-        return misuse(invocation, err, "too few arguments; usage: vecmill %s %s", command->name, command->synopsis);
+        return misuse(invocation, err, "too few arguments; usage: vecmill %s %s", command->name,
+                      command->synopsis);
     }
     return STATUS_OK;
 }
 
 /* Defaults, then the file, then the environment. */
-static enum status read_settings(struct invocation *invocation, const char *config, struct error *err) {
+static enum status read_settings(struct invocation *invocation, const char *config,
+                                 struct error *err) {
     settings_init(&invocation->settings);
-    for (char **variable = invocation->environment; !config && *variable; variable++) {
-        if (strncmp(*variable, CONFIG_VARIABLE, strlen(CONFIG_VARIABLE)) == 0) {
+    for (char **variable = invocation->environment; !config && *variable; variable++)
+        if (strncmp(*variable, CONFIG_VARIABLE, strlen(CONFIG_VARIABLE)) == 0)
             config = *variable + strlen(CONFIG_VARIABLE);
-        }
-    }
     enum status status = STATUS_OK;
-    if (config && *config) {
+    if (config && *config)
         status = settings_read_file(&invocation->settings, config, SETTING_OF_ALL, err);
-    }
     if (status == STATUS_OK) {
-        status = settings_read_environment(&invocation->settings, invocation->environment, SETTING_OF_ALL, err);
+        status = settings_read_environment(&invocation->settings, invocation->environment,
+                                           SETTING_OF_ALL, err);
     }
     invocation->misused |= status != STATUS_OK;
     return status;
 }
 
-enum status arguments_read(struct invocation *invocation, int n, char **arguments, struct error *err) {
+enum status arguments_read(struct invocation *invocation, int n, char **arguments,
+                           struct error *err) {
     invocation->operands = calloc((size_t)n + 1, sizeof *invocation->operands);
-    if (!invocation->operands) {
+    if (!invocation->operands)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     struct walk walk = {.invocation = invocation, .arguments = arguments, .n = n};
     enum status status = walk_arguments(&walk, err);
-    if (status != STATUS_OK || invocation->help) {
+    if (status != STATUS_OK || invocation->help)
         return status;
-    }
     status = check_operands(invocation, err);
-    if (status != STATUS_OK || !takes_settings(invocation->command)) {
+    if (status != STATUS_OK || !takes_settings(invocation->command))
         return status;
-    }
     status = read_settings(invocation, walk.config, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     walk.at = 0;
     walk.settings = true;
     status = walk_arguments(&walk, err);
@@ -262,46 +255,44 @@ enum status arguments_read(struct invocation *invocation, int n, char **argument
     return status;
 }
 
-enum status option_number(struct invocation *invocation, const char *name, int64_t least, int64_t most, int64_t initial,
-                          int64_t *value, struct error *err) {
+enum status option_number(struct invocation *invocation, const char *name, int64_t least,
+                          int64_t most, int64_t initial, int64_t *value, struct error *err) {
     const char *text = option_value(invocation, name);
     *value = initial;
     if (text && (!number_parse_int(text, value) || *value < least || *value > most)) {
-        return misuse(invocation, err, "--%s must be between %lld and %lld, not '%.64s'", name, (long long)least,
-                      (long long)most, text);
+        return misuse(invocation, err, "--%s must be between %lld and %lld, not '%.64s'", name,
+                      (long long)least, (long long)most, text);
     }
     return STATUS_OK;
 }
 
-enum status option_choice(struct invocation *invocation, const char *name, const char *list, size_t *index,
-                          struct error *err) {
+enum status option_choice(struct invocation *invocation, const char *name, const char *list,
+                          size_t *index, struct error *err) {
     const char *text = option_value(invocation, name);
     *index = 0;
-    if (!text) {
+    if (!text)
         return STATUS_OK;
-    }
     for (const char *choice = list;; (*index)++) {
         size_t length = strcspn(choice, "|");
-        if (strlen(text) == length && memcmp(text, choice, length) == 0) {
+        if (strlen(text) == length && memcmp(text, choice, length) == 0)
             return STATUS_OK;
-        }
-        if (!choice[length]) {
+        if (!choice[length])
             return misuse(invocation, err, "--%s must be one of %s, not '%.64s'", name, list, text);
-        }
         choice += length + 1;
     }
 }
 
-enum status kernel_of_settings(const struct settings *settings, const struct kernel **kernel, struct error *err) {
+enum status kernel_of_settings(const struct settings *settings, const struct kernel **kernel,
+                               struct error *err) {
     struct buffer name = {0};
     settings_print(settings, settings_find("kernel"), &name);
-    if (name.failed) {
+    if (name.failed)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     *kernel = kernel_choose(name.data);
     enum status status = STATUS_OK;
     if (!*kernel) {
-        status = error_set_key(err, STATUS_REFUSED, "kernel", "kernel %s does not run on this machine", name.data);
+        status = error_set_key(err, STATUS_REFUSED, "kernel",
+                               "kernel %s does not run on this machine", name.data);
     }
     buffer_clear(&name);
     return status;

@@ -28,9 +28,9 @@ static enum status child_subside(int progress, struct error *err) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* The parent may be gone since before the call: then nobody holds the other end of the pipe. */
     struct pollfd pipe_end = {.fd = progress, .events = 0};
-    if (getppid() != parent || (poll(&pipe_end, 1, 0) > 0 && pipe_end.revents & (POLLERR | POLLNVAL))) {
+    if (getppid() != parent ||
+        (poll(&pipe_end, 1, 0) > 0 && pipe_end.revents & (POLLERR | POLLNVAL)))
         return error_set(err, STATUS_CANCELLED, "the server that wanted this job is gone");
-    }
     const struct sched_param none = {0};
     sched_setscheduler(0, SCHED_IDLE, &none); /* threads made later inherit it */
     int fd;
@@ -46,13 +46,12 @@ static enum status child_subside(int progress, struct error *err) {
 static char *line_read(const char *folder, const char *file, struct error *err) {
     char *path = path_join(folder, file), *text = NULL;
     size_t length;
-    if (!path) {
+    if (!path)
         error_set(err, STATUS_NO_MEMORY, "out of memory");
-    } else if (file_read(path, LINE_MOST, &text, &length, err) == STATUS_OK) {
+    else if (file_read(path, LINE_MOST, &text, &length, err) == STATUS_OK)
         text[strcspn(text, "\n")] = '\0';
-    } else {
+    else
         text = NULL;
-    }
     free(path);
     return text;
 }
@@ -62,13 +61,11 @@ static enum status child_open(struct child *child, const char *folder, struct er
     child->work = path_join(folder, "work");
     child->output = path_join(folder, "model");
     child->settings_path = path_join(folder, "settings.conf");
-    if (!child->corpus || !child->work || !child->output || !child->settings_path) {
+    if (!child->corpus || !child->work || !child->output || !child->settings_path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     child->name = line_read(folder, "name", err);
-    if (!child->name) {
+    if (!child->name)
         return err->status;
-    }
     struct error absent = {0};
     child->digest = line_read(folder, "digest", &absent);
     settings_init(&child->settings);
@@ -93,17 +90,15 @@ static void child_report(void *context, const struct train_progress *progress) {
     do {
         written = write(child->progress, progress, sizeof *progress);
     } while (written < 0 && errno == EINTR);
-    if (written < 0 && errno == EPIPE) {
+    if (written < 0 && errno == EPIPE)
         atomic_store(&child->watch.request, REQUEST_STOP); /* nobody listens any more */
-    }
 }
 
 static enum status child_train(struct child *child, struct error *err) {
     const struct kernel *kernel;
     enum status status = kernel_of_settings(&child->settings, &kernel, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     struct output output = {.json = false};
     struct logger logger = output_logger(&output, LOG_INFO);
     struct train_result result;
@@ -126,7 +121,8 @@ static void error_leave(const char *path, const struct error *reason) {
     struct buffer text = {0};
     struct error err = {0};
     buffer_print(&text, "%s %s\n%s\n", status_name(reason->status), reason->key, reason->text);
-    enum status ignored = text.failed ? STATUS_NO_MEMORY : file_replace(path, text.data, text.length, &err);
+    enum status ignored =
+        text.failed ? STATUS_NO_MEMORY : file_replace(path, text.data, text.length, &err);
     (void)ignored; /* the exit code and standard error still tell */
     buffer_clear(&text);
 }
@@ -135,19 +131,17 @@ enum status job_run(const char *folder, int progress, struct error *err) {
     struct child child = {.progress = progress, .watch = {.patient = true}};
     child.error_path = path_join(folder, "error");
     enum status status = child_subside(progress, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = watch_start(&child.watch, err);
-    }
     if (status == STATUS_OK) {
         status = child_open(&child, folder, err);
-        if (status == STATUS_OK) {
+        if (status == STATUS_OK)
             status = child_train(&child, err);
-        }
         watch_stop(&child.watch);
     }
-    if (status != STATUS_OK && status != STATUS_PAUSED && status != STATUS_CANCELLED && child.error_path) {
+    if (status != STATUS_OK && status != STATUS_PAUSED && status != STATUS_CANCELLED &&
+        child.error_path)
         error_leave(child.error_path, err);
-    }
     child_clear(&child);
     return status;
 }

@@ -1,5 +1,6 @@
-/* The command line: a table of subcommands, each a function over what the arguments, the environment and the settings
- * file say. Private to cli/, the only folder that prints, exits, and reads argv or the environment. */
+/* The command line: a table of subcommands, each a function over what the arguments, the
+ * environment and the settings file say. Private to cli/, the only folder that prints, exits, and
+ * reads argv or the environment. */
 #ifndef VECMILL_CLI_CLI_H
 #define VECMILL_CLI_CLI_H
 
@@ -43,9 +44,10 @@ struct command {
     const char *name, *synopsis, *summary;
     const char *details;              /* further lines for --help, or NULL */
     const struct option_row *options; /* or NULL */
-    unsigned scopes;                  /* settings that --name may set; 0: only those in `settings` */
-    const char *const *settings;      /* NULL-terminated names, or NULL */
-    size_t least, most;               /* operands */
+    /* settings that --name may set; 0: only those in `settings` */
+    unsigned scopes;
+    const char *const *settings; /* NULL-terminated names, or NULL */
+    size_t least, most;          /* operands */
     enum status (*run)(struct invocation *invocation, struct error *err);
 };
 
@@ -53,7 +55,8 @@ struct invocation {
     const struct command *command;
     const struct command *commands; /* the whole table, for help */
     struct settings settings;
-    const char *values[OPTIONS_MOST]; /* of command->options; "" for one without a value; NULL when not given */
+    /* of command->options; "" for one without a value; NULL when not given */
+    const char *values[OPTIONS_MOST];
     char **operands;
     size_t n_operands;
     char **environment;
@@ -62,19 +65,23 @@ struct invocation {
 };
 
 /* ---- arguments.c ---- */
-/* Reads everything behind the command's name; settings from default, file, environment and arguments, in this order.
- * Owns: caller frees invocation->operands. Errors set invocation->misused. */
-enum status arguments_read(struct invocation *invocation, int n, char **arguments, struct error *err) MUST_CHECK;
+/* Reads everything behind the command's name; settings from default, file, environment and
+ * arguments, in this order. Owns: caller frees invocation->operands. Errors set
+ * invocation->misused. */
+enum status arguments_read(struct invocation *invocation, int n, char **arguments,
+                           struct error *err) MUST_CHECK;
 /* What an option of the command was given: NULL when it was not. The name must be in the table. */
 const char *option_value(const struct invocation *invocation, const char *name);
 /* A whole number between bounds; `initial` when the option was not given. */
-enum status option_number(struct invocation *invocation, const char *name, int64_t least, int64_t most, int64_t initial,
-                          int64_t *value, struct error *err) MUST_CHECK;
-/* Index of the option's value in a list "a|b|c"; 0 when it was not given. */
-enum status option_choice(struct invocation *invocation, const char *name, const char *list, size_t *index,
+enum status option_number(struct invocation *invocation, const char *name, int64_t least,
+                          int64_t most, int64_t initial, int64_t *value,
                           struct error *err) MUST_CHECK;
+/* Index of the option's value in a list "a|b|c"; 0 when it was not given. */
+enum status option_choice(struct invocation *invocation, const char *name, const char *list,
+                          size_t *index, struct error *err) MUST_CHECK;
 /* An error that is the user's. */
-enum status misuse(struct invocation *invocation, struct error *err, const char *format, ...) PRINTF_LIKE(3, 4);
+enum status misuse(struct invocation *invocation, struct error *err, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 /* The kernel that the settings name; REFUSED when it does not run here. */
 enum status kernel_of_settings(const struct settings *settings, const struct kernel **kernel,
                                struct error *err) MUST_CHECK;
@@ -88,15 +95,18 @@ enum status command_help(struct invocation *invocation, struct error *err) MUST_
 enum status command_version(struct invocation *invocation, struct error *err) MUST_CHECK;
 
 /* ---- output.c ---- */
-/* Log lines to standard error: text, or JSON lines. `context` must be a struct output that outlives the logger. */
+/* Log lines to standard error: text, or JSON lines. `context` must be a struct output that outlives
+ * the logger. */
 struct output {
     bool json;
     atomic_bool bar; /* a progress bar stands in the terminal's last line */
 };
 struct logger output_logger(struct output *output, enum log_level least);
 bool output_is_terminal(int fd);
-void json_put_string(struct buffer *buffer, const char *text, size_t length); /* with quotes; any bytes */
-void json_put_number(struct buffer *buffer, const char *name, double value);  /* `,"name":value`; null if not finite */
+/* with quotes; any bytes */
+void json_put_string(struct buffer *buffer, const char *text, size_t length);
+/* `,"name":value`; null if not finite */
+void json_put_number(struct buffer *buffer, const char *name, double value);
 void json_put_count(struct buffer *buffer, const char *name, uint64_t value);
 /* Appends 1234567 as "1,234,567". */
 void put_grouped(struct buffer *buffer, uint64_t value);
@@ -104,8 +114,8 @@ void put_grouped(struct buffer *buffer, uint64_t value);
 enum status output_flush(struct buffer *buffer, struct error *err) MUST_CHECK;
 
 /* ---- the commands ---- */
-extern const struct option_row train_options_rows[], nearest_options[], analogy_options[], eval_options[],
-    export_options_rows[], import_options[], serve_options[];
+extern const struct option_row train_options_rows[], nearest_options[], analogy_options[],
+    eval_options[], export_options_rows[], import_options[], serve_options[];
 enum status command_train(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_serve(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_nearest(struct invocation *invocation, struct error *err) MUST_CHECK;

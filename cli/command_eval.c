@@ -23,14 +23,16 @@ struct evaluation {
     bool json;
 };
 
-static enum status evaluation_read(struct evaluation *evaluation, struct invocation *invocation, struct error *err) {
-    enum status status = option_choice(invocation, "set", "auto|analogies|similarity", &evaluation->set, err);
-    if (status == STATUS_OK) {
+static enum status evaluation_read(struct evaluation *evaluation, struct invocation *invocation,
+                                   struct error *err) {
+    enum status status =
+        option_choice(invocation, "set", "auto|analogies|similarity", &evaluation->set, err);
+    if (status == STATUS_OK)
         status = option_choice(invocation, "method", "add|mul", &evaluation->method, err);
-    }
     evaluation->json = option_value(invocation, "json") != NULL;
-    return status == STATUS_OK ? option_number(invocation, "among", 0, UINT32_MAX, 30000, &evaluation->among, err)
-                               : status;
+    return status == STATUS_OK
+               ? option_number(invocation, "among", 0, UINT32_MAX, 30000, &evaluation->among, err)
+               : status;
 }
 
 static bool looks_like_analogies(const char *text) {
@@ -74,35 +76,38 @@ static void put_analogies_json(struct buffer *text, const struct analogy_report 
 
 static void put_analogies(struct buffer *text, const struct analogy_report *report) {
     for (size_t i = 0; i < report->n_sections; i++) {
-        put_line(text, report->sections[i].name, report->sections[i].correct, report->sections[i].answered);
+        put_line(text, report->sections[i].name, report->sections[i].correct,
+                 report->sections[i].answered);
     }
     put_line(text, "semantic", report->semantic_correct, report->semantic_answered);
     put_line(text, "syntactic", report->syntactic_correct, report->syntactic_answered);
     put_line(text, "all", report->correct, report->answered);
-    buffer_print(text, "%llu questions hold a word that is not in the vocabulary, or not among the most frequent\n",
+    buffer_print(text,
+                 "%llu questions hold a word that is not in the vocabulary, or not among the most "
+                 "frequent\n",
                  (unsigned long long)report->skipped);
 }
 
 static enum status score_analogies(const struct evaluation *evaluation, const struct model *model,
-                                   const char *questions, size_t length, int threads, struct buffer *text,
-                                   struct error *err) {
+                                   const char *questions, size_t length, int threads,
+                                   struct buffer *text, struct error *err) {
     struct analogy_report report = {0};
-    enum status status = evaluate_analogies(model, questions, length, (uint32_t)evaluation->among,
-                                            (enum analogy_method)evaluation->method, threads, &report, err);
-    if (status == STATUS_OK) {
+    enum status status =
+        evaluate_analogies(model, questions, length, (uint32_t)evaluation->among,
+                           (enum analogy_method)evaluation->method, threads, &report, err);
+    if (status == STATUS_OK)
         (evaluation->json ? put_analogies_json : put_analogies)(text, &report);
-    }
     analogy_report_clear(&report);
     return status;
 }
 
-static enum status score_similarity(const struct evaluation *evaluation, const struct model *model, const char *pairs,
-                                    size_t length, struct buffer *text, struct error *err) {
+static enum status score_similarity(const struct evaluation *evaluation, const struct model *model,
+                                    const char *pairs, size_t length, struct buffer *text,
+                                    struct error *err) {
     struct similarity_report report = {0};
     enum status status = evaluate_similarity(model, pairs, length, &report, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     if (evaluation->json) {
         buffer_append_text(text, "{\"set\":\"similarity\"");
         json_put_number(text, "spearman", report.spearman);
@@ -111,8 +116,10 @@ static enum status score_similarity(const struct evaluation *evaluation, const s
         json_put_count(text, "found", report.found);
         buffer_append_text(text, "}\n");
     } else {
-        buffer_print(text, "spearman %.4f\npearson  %.4f\n%llu of %llu pairs are in the vocabulary\n", report.spearman,
-                     report.pearson, (unsigned long long)report.found, (unsigned long long)report.pairs);
+        buffer_print(text,
+                     "spearman %.4f\npearson  %.4f\n%llu of %llu pairs are in the vocabulary\n",
+                     report.spearman, report.pearson, (unsigned long long)report.found,
+                     (unsigned long long)report.pairs);
     }
     return STATUS_OK;
 }
@@ -124,16 +131,14 @@ enum status command_eval(struct invocation *invocation, struct error *err) {
     char *questions;
     size_t length;
     enum status status = evaluation_read(&evaluation, invocation, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = file_read(invocation->operands[1], QUESTIONS_MOST, &questions, &length, err);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     status = model_open(invocation, &model, err);
     if (status == STATUS_OK) {
-        bool analogies =
-            evaluation.set == SET_ANALOGIES || (evaluation.set == SET_AUTO && looks_like_analogies(questions));
+        bool analogies = evaluation.set == SET_ANALOGIES ||
+                         (evaluation.set == SET_AUTO && looks_like_analogies(questions));
         status = analogies ? score_analogies(&evaluation, model, questions, length,
                                              threads_of_settings(&invocation->settings), &text, err)
                            : score_similarity(&evaluation, model, questions, length, &text, err);

@@ -23,26 +23,28 @@ static enum status address_read(struct address *address, const char *listen, str
         host++;
         length -= 2;
     }
-    if (!colon || !colon[1] || strlen(colon + 1) >= sizeof address->port || length >= sizeof address->host) {
+    if (!colon || !colon[1] || strlen(colon + 1) >= sizeof address->port ||
+        length >= sizeof address->host) {
         return error_set_key(err, STATUS_REFUSED, "listen",
                              "listen must be HOST:PORT, [IPV6]:PORT or :PORT, not '%.64s'", listen);
     }
     snprintf(address->host, sizeof address->host, "%.*s", (int)length, host);
     snprintf(address->port, sizeof address->port, "%s", colon + 1);
-    if (length == 0 || strcmp(address->host, "0.0.0.0") == 0) {
+    if (length == 0 || strcmp(address->host, "0.0.0.0") == 0)
         snprintf(address->host, sizeof address->host, "127.0.0.1");
-    } else if (strcmp(address->host, "::") == 0) {
+    else if (strcmp(address->host, "::") == 0)
         snprintf(address->host, sizeof address->host, "::1");
-    }
     return STATUS_OK;
 }
 
-static enum status address_connect(const struct address *address, int *connected, struct error *err) {
+static enum status address_connect(const struct address *address, int *connected,
+                                   struct error *err) {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list;
     int result = getaddrinfo(address->host, address->port, &hints, &list), errnum = ECONNREFUSED;
     if (result != 0) {
-        return error_set(err, STATUS_IO, "cannot find '%s': %s", address->host, gai_strerror(result));
+        return error_set(err, STATUS_IO, "cannot find '%s': %s", address->host,
+                         gai_strerror(result));
     }
     const struct timeval patience = {.tv_sec = PATIENCE};
     *connected = -1;
@@ -63,28 +65,29 @@ static enum status address_connect(const struct address *address, int *connected
     }
     freeaddrinfo(list);
     if (*connected < 0) {
-        return error_set_errno(err, errnum, "cannot connect to '%s' port %s", address->host, address->port);
+        return error_set_errno(err, errnum, "cannot connect to '%s' port %s", address->host,
+                               address->port);
     }
     return STATUS_OK;
 }
 
 /* Asks, and reads as much of the answer as holds the status. */
-static enum status ask(int fd, const struct address *address, char *answer, size_t room, struct error *err) {
+static enum status ask(int fd, const struct address *address, char *answer, size_t room,
+                       struct error *err) {
     char request[512];
-    int length = snprintf(request, sizeof request, "GET /healthz HTTP/1.1\r\nHost: %s:%s\r\nConnection: close\r\n\r\n",
+    int length = snprintf(request, sizeof request,
+                          "GET /healthz HTTP/1.1\r\nHost: %s:%s\r\nConnection: close\r\n\r\n",
                           address->host, address->port);
-    if (send(fd, request, (size_t)length, MSG_NOSIGNAL) != length) {
+    if (send(fd, request, (size_t)length, MSG_NOSIGNAL) != length)
         return error_set_errno(err, errno, "cannot ask '%s' port %s", address->host, address->port);
-    }
     size_t used = 0;
     while (used < room - 1 && !memchr(answer, '\n', used)) {
         ssize_t n = recv(fd, answer + used, room - 1 - used, 0);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR)
             continue;
-        }
         if (n <= 0) {
-            return error_set_errno(err, n < 0 ? errno : ECONNRESET, "no answer from '%s' port %s", address->host,
-                                   address->port);
+            return error_set_errno(err, n < 0 ? errno : ECONNRESET, "no answer from '%s' port %s",
+                                   address->host, address->port);
         }
         used += (size_t)n;
     }
@@ -98,16 +101,13 @@ enum status command_healthcheck(struct invocation *invocation, struct error *err
     char answer[256];
     int fd;
     enum status status = address_read(&address, invocation->settings.listen, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = address_connect(&address, &fd, err);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     status = ask(fd, &address, answer, sizeof answer, err);
     close(fd);
-    if (status == STATUS_OK && strncmp(answer, "HTTP/1.1 200", 12) != 0) {
+    if (status == STATUS_OK && strncmp(answer, "HTTP/1.1 200", 12) != 0)
         status = error_set(err, STATUS_IO, "the service answered '%.100s'", answer);
-    }
     return status;
 }

@@ -12,19 +12,20 @@ const struct option_row serve_options[] = {
     {0},
 };
 
-/* The program that runs, whatever stands under its name by now: jobs must speak this version's language. */
+/* The program that runs, whatever stands under its name by now: jobs must speak this version's
+ * language. */
 #define THIS_PROGRAM "/proc/self/exe"
 
-static enum status serve(struct invocation *invocation, const struct logger *logger, struct error *err) {
+static enum status serve(struct invocation *invocation, const struct logger *logger,
+                         struct error *err) {
     const struct kernel *kernel;
     struct server *server;
     struct watch watch = {.code = EXIT_FAILED};
     sigset_t signals;
     int number;
     enum status status = kernel_of_settings(&invocation->settings, &kernel, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     log_line(logger, LOG_INFO, "vecmill " VECMILL_VERSION ", kernel %s", kernel->name);
     watch_block(&signals);
     struct server_options options = {.settings = &invocation->settings,
@@ -33,19 +34,18 @@ static enum status serve(struct invocation *invocation, const struct logger *log
                                      .program = THIS_PROGRAM,
                                      .environment = invocation->environment};
     status = server_start(&server, &options, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     while (sigwait(&signals, &number) != 0) {
     }
     log_line(logger, LOG_INFO, "signal %d: stopping", number);
-    /* From here on one more signal ends the process at once; without a watcher the stop is bounded all the same. */
+    /* From here on one more signal ends the process at once; without a watcher the stop is bounded
+     * all the same. */
     atomic_store(&watch.request, REQUEST_STOP);
     bool watched = watch_start(&watch, NULL) == STATUS_OK;
     server_stop(server);
-    if (watched) {
+    if (watched)
         watch_stop(&watch);
-    }
     return STATUS_OK;
 }
 
@@ -56,12 +56,12 @@ enum status command_serve(struct invocation *invocation, struct error *err) {
         settings_write_text(settings, SETTING_OF_ALL, false, &text);
         return output_flush(&text, err);
     }
-    struct output output = {.json = settings->log_format == LOG_FORMAT_JSON ||
-                                    (settings->log_format == LOG_FORMAT_AUTO && !output_is_terminal(STDERR_FILENO))};
+    struct output output = {
+        .json = settings->log_format == LOG_FORMAT_JSON ||
+                (settings->log_format == LOG_FORMAT_AUTO && !output_is_terminal(STDERR_FILENO))};
     struct logger logger = output_logger(&output, (enum log_level)settings->log_level);
     enum status status = serve(invocation, &logger, err);
-    if (status != STATUS_OK && output.json) {
+    if (status != STATUS_OK && output.json)
         log_line(&logger, LOG_ERROR, "cannot serve: %s", err->text);
-    }
     return status;
 }

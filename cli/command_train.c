@@ -37,33 +37,32 @@ struct training {
 /* The last part of a path: "b" of "/a/b/". "model" when there is none. */
 static char *last_part(const char *path) {
     size_t end = strlen(path);
-    while (end > 0 && path[end - 1] == '/') {
+    while (end > 0 && path[end - 1] == '/')
         end--;
-    }
     size_t start = end;
-    while (start > 0 && path[start - 1] != '/') {
+    while (start > 0 && path[start - 1] != '/')
         start--;
-    }
     bool none =
-        start == end || (path[start] == '.' && (end - start == 1 || (end - start == 2 && path[start + 1] == '.')));
+        start == end ||
+        (path[start] == '.' && (end - start == 1 || (end - start == 2 && path[start + 1] == '.')));
     return none ? strdup("model") : strndup(path + start, end - start);
 }
 
-static enum status training_open(struct training *training, struct invocation *invocation, struct error *err) {
+static enum status training_open(struct training *training, struct invocation *invocation,
+                                 struct error *err) {
     const char *work = option_value(invocation, "work"), *name = option_value(invocation, "name");
     size_t mode;
     if (invocation->n_operands == 0) {
-        return misuse(invocation, err, "no corpus; usage: vecmill train %s", invocation->command->synopsis);
+        return misuse(invocation, err, "no corpus; usage: vecmill train %s",
+                      invocation->command->synopsis);
     }
     training->corpus = invocation->operands[0];
     training->output = option_value(invocation, "output");
-    if (!training->output || !*training->output) {
+    if (!training->output || !*training->output)
         return misuse(invocation, err, "--output is needed: the folder to write the model to");
-    }
     enum status status = option_choice(invocation, "progress", "auto|bar|json|none", &mode, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     training->view.mode = mode != PROGRESS_AUTO               ? (enum progress_mode)mode
                           : output_is_terminal(STDERR_FILENO) ? PROGRESS_BAR
                                                               : PROGRESS_JSON;
@@ -72,9 +71,8 @@ static enum status training_open(struct training *training, struct invocation *i
     training->work = work ? path_join(work, "vecmill-work") : path_join(training->output, ".work");
     training->name = name ? strdup(name) : last_part(training->output);
     training->converted = training->work ? path_join(training->work, "corpus-converted") : NULL;
-    if (!training->converted || !training->name) {
+    if (!training->converted || !training->name)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     return kernel_of_settings(&training->settings, &training->kernel, err);
 }
 
@@ -86,19 +84,19 @@ static void training_clear(struct training *training) {
 
 /* Settles the format; NDJSON becomes tokens in the work folder. */
 static enum status training_prepare(struct training *training, struct error *err) {
-    if (training->settings.format == FORMAT_AUTO) {
+    if (training->settings.format == FORMAT_AUTO)
         training->settings.format = corpus_format_of(training->corpus);
-    }
-    if (training->settings.format != FORMAT_NDJSON) {
+    if (training->settings.format != FORMAT_NDJSON)
         return STATUS_OK;
-    }
     uint64_t altered = 0;
     enum status status = folder_create(training->work, err);
     if (status == STATUS_OK) {
-        status = corpus_convert(training->corpus, training->converted, &training->watch.request, &altered, err);
+        status = corpus_convert(training->corpus, training->converted, &training->watch.request,
+                                &altered, err);
     }
     if (altered > 0) {
-        log_line(&training->logger, LOG_WARNING, "%llu tokens held a line break or U+001F, which became a space",
+        log_line(&training->logger, LOG_WARNING,
+                 "%llu tokens held a line break or U+001F, which became a space",
                  (unsigned long long)altered);
     }
     training->corpus = training->converted;
@@ -108,9 +106,8 @@ static enum status training_prepare(struct training *training, struct error *err
 
 static enum status training_run(struct training *training, bool resume, struct error *err) {
     enum status status = training_prepare(training, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     struct train_result result;
     struct train_options options = {.settings = &training->settings,
                                     .corpus = training->corpus,
@@ -125,7 +122,8 @@ static enum status training_run(struct training *training, bool resume, struct e
                                     .resume = resume};
     status = train_run(&options, &result, err);
     progress_end(&training->view);
-    return status == STATUS_OK ? progress_summary(&training->view, &result, training->output, err) : status;
+    return status == STATUS_OK ? progress_summary(&training->view, &result, training->output, err)
+                               : status;
 }
 
 static enum status train_corpus_file(struct invocation *invocation, struct error *err) {
@@ -134,16 +132,16 @@ static enum status train_corpus_file(struct invocation *invocation, struct error
     training.lines.json = false;
     training.logger = output_logger(&training.lines, LOG_WARNING);
     enum status status = training_open(&training, invocation, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = watch_start(&training.watch, err);
-    }
     if (status == STATUS_OK) {
         status = training_run(&training, option_value(invocation, "resume") != NULL, err);
         watch_stop(&training.watch);
     }
     if (status == STATUS_PAUSED) {
         error_clear(err);
-        error_set(err, status, "stopped at a checkpoint; the same command with --resume goes on from it");
+        error_set(err, status,
+                  "stopped at a checkpoint; the same command with --resume goes on from it");
     }
     training_clear(&training);
     return status;
@@ -152,12 +150,10 @@ static enum status train_corpus_file(struct invocation *invocation, struct error
 enum status command_train(struct invocation *invocation, struct error *err) {
     const char *folder = option_value(invocation, "job");
     int64_t descriptor;
-    if (!folder) {
+    if (!folder)
         return train_corpus_file(invocation, err);
-    }
     enum status status = option_number(invocation, "progress-fd", 0, 1 << 20, -1, &descriptor, err);
-    if (status == STATUS_OK && (descriptor < 0 || invocation->n_operands > 0)) {
+    if (status == STATUS_OK && (descriptor < 0 || invocation->n_operands > 0))
         return misuse(invocation, err, "--job needs --progress-fd and takes no corpus");
-    }
     return status == STATUS_OK ? job_run(folder, (int)descriptor, err) : status;
 }

@@ -23,9 +23,12 @@ struct wanted {
     int64_t k, among;
 };
 
-static enum status wanted_read(struct wanted *wanted, struct invocation *invocation, struct error *err) {
+static enum status wanted_read(struct wanted *wanted, struct invocation *invocation,
+                               struct error *err) {
     enum status status = option_number(invocation, "k", 1, NEIGHBORS_MOST, 10, &wanted->k, err);
-    return status == STATUS_OK ? option_number(invocation, "among", 0, UINT32_MAX, 0, &wanted->among, err) : status;
+    return status == STATUS_OK
+               ? option_number(invocation, "among", 0, UINT32_MAX, 0, &wanted->among, err)
+               : status;
 }
 
 static void put_word(struct buffer *text, const struct model *model, uint32_t id) {
@@ -34,37 +37,37 @@ static void put_word(struct buffer *text, const struct model *model, uint32_t id
     buffer_append(text, word, length);
 }
 
-static void put_neighbors(struct buffer *text, const struct model *model, const struct neighbor *neighbors, size_t n) {
+static void put_neighbors(struct buffer *text, const struct model *model,
+                          const struct neighbor *neighbors, size_t n) {
     for (size_t i = 0; i < n; i++) {
         put_word(text, model, neighbors[i].id);
         buffer_print(text, "\t%.4f\n", (double)neighbors[i].score);
     }
 }
 
-static enum status nearest_to_word(const struct invocation *invocation, const struct model *model, const char *word,
-                                   const struct wanted *wanted, struct buffer *text, struct error *err) {
+static enum status nearest_to_word(const struct invocation *invocation, const struct model *model,
+                                   const char *word, const struct wanted *wanted,
+                                   struct buffer *text, struct error *err) {
     uint32_t id;
     enum status status = word_find(model, word, &id, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     uint32_t dim = model->input->columns;
     size_t k = (size_t)wanted->k, found = 0, starts[2] = {0, 1};
-    if (k > vocabulary_size(model->vocabulary)) {
+    if (k > vocabulary_size(model->vocabulary))
         k = vocabulary_size(model->vocabulary);
-    }
     float *query = malloc(dim * sizeof *query);
     struct neighbor *neighbors = malloc(k * sizeof *neighbors);
     if (!query || !neighbors) {
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
     } else {
         memcpy(query, table_row(model->input, id), dim * sizeof *query);
-        status = search_neighbors(model, query, 1, &id, starts, (uint32_t)wanted->among, k,
-                                  threads_of_settings(&invocation->settings), neighbors, &found, err);
+        status =
+            search_neighbors(model, query, 1, &id, starts, (uint32_t)wanted->among, k,
+                             threads_of_settings(&invocation->settings), neighbors, &found, err);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         put_neighbors(text, model, neighbors, found);
-    }
     free(query);
     free(neighbors);
     return status;
@@ -75,16 +78,13 @@ enum status command_nearest(struct invocation *invocation, struct error *err) {
     struct model *model;
     struct buffer text = {0};
     enum status status = wanted_read(&wanted, invocation, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = model_open(invocation, &model, err);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     for (size_t i = 1; i < invocation->n_operands && status == STATUS_OK; i++) {
-        if (invocation->n_operands > 2) {
+        if (invocation->n_operands > 2)
             buffer_print(&text, "%s%s:\n", i > 1 ? "\n" : "", invocation->operands[i]);
-        }
         status = nearest_to_word(invocation, model, invocation->operands[i], &wanted, &text, err);
     }
     model_drop(model);
@@ -96,28 +96,26 @@ enum status command_nearest(struct invocation *invocation, struct error *err) {
 }
 
 /* Answers A : B = C : ? */
-static enum status analogy_of(struct invocation *invocation, const struct model *model, const struct wanted *wanted,
-                              enum analogy_method method, struct buffer *text, struct error *err) {
+static enum status analogy_of(struct invocation *invocation, const struct model *model,
+                              const struct wanted *wanted, enum analogy_method method,
+                              struct buffer *text, struct error *err) {
     uint32_t ids[3]; /* a, b, c */
     for (size_t i = 0; i < 3; i++) {
         enum status status = word_find(model, invocation->operands[i + 1], &ids[i], err);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
     size_t k = (size_t)wanted->k, found = 0;
-    if (k > vocabulary_size(model->vocabulary)) {
+    if (k > vocabulary_size(model->vocabulary))
         k = vocabulary_size(model->vocabulary);
-    }
     struct neighbor *neighbors = malloc(k * sizeof *neighbors);
-    if (!neighbors) {
+    if (!neighbors)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
-    enum status status = search_analogy(model, ids + 1, 2, ids, 1, method, (uint32_t)wanted->among, k,
-                                        threads_of_settings(&invocation->settings), neighbors, &found, err);
-    if (status == STATUS_OK) {
+    enum status status =
+        search_analogy(model, ids + 1, 2, ids, 1, method, (uint32_t)wanted->among, k,
+                       threads_of_settings(&invocation->settings), neighbors, &found, err);
+    if (status == STATUS_OK)
         put_neighbors(text, model, neighbors, found);
-    }
     free(neighbors);
     return status;
 }
@@ -128,15 +126,12 @@ enum status command_analogy(struct invocation *invocation, struct error *err) {
     struct model *model;
     struct buffer text = {0};
     enum status status = wanted_read(&wanted, invocation, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = option_choice(invocation, "method", "add|mul", &method, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = model_open(invocation, &model, err);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     status = analogy_of(invocation, model, &wanted, (enum analogy_method)method, &text, err);
     model_drop(model);
     if (status != STATUS_OK) {
@@ -147,16 +142,15 @@ enum status command_analogy(struct invocation *invocation, struct error *err) {
 }
 
 /* "word 0.1 0.2 ...": a line of word2vec's text format, with the vector that a lookup returns. */
-static enum status put_vector(const struct model *model, const char *word, struct buffer *text, struct error *err) {
+static enum status put_vector(const struct model *model, const char *word, struct buffer *text,
+                              struct error *err) {
     uint32_t id, dim = model->input->columns;
     enum status status = word_find(model, word, &id, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     float *vector = malloc(dim * sizeof *vector);
-    if (!vector) {
+    if (!vector)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     status = lookup_rows(model->input, dim, &id, 1, model->info.default_max_norm, vector, err);
     if (status == STATUS_OK) {
         buffer_append_text(text, word);
@@ -176,12 +170,10 @@ enum status command_lookup(struct invocation *invocation, struct error *err) {
     struct model *model;
     struct buffer text = {0};
     enum status status = model_open(invocation, &model, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
-    for (size_t i = 1; i < invocation->n_operands && status == STATUS_OK; i++) {
+    for (size_t i = 1; i < invocation->n_operands && status == STATUS_OK; i++)
         status = put_vector(model, invocation->operands[i], &text, err);
-    }
     model_drop(model);
     if (status != STATUS_OK) {
         buffer_clear(&text);

@@ -19,14 +19,12 @@ static bool ends_in(const char *name, size_t length, const char *end) {
 
 int corpus_format_of(const char *path) {
     size_t length = strlen(path);
-    if (ends_in(path, length, ".gz")) {
+    if (ends_in(path, length, ".gz"))
         length -= 3;
-    } else if (ends_in(path, length, ".zst")) {
+    else if (ends_in(path, length, ".zst"))
         length -= 4;
-    }
-    if (ends_in(path, length, ".ndjson") || ends_in(path, length, ".jsonl")) {
+    if (ends_in(path, length, ".ndjson") || ends_in(path, length, ".jsonl"))
         return FORMAT_NDJSON;
-    }
     return ends_in(path, length, ".tokens") ? FORMAT_TOKENS : FORMAT_TEXT;
 }
 
@@ -38,44 +36,44 @@ struct scratch {
 };
 
 static enum status scratch_flush(struct scratch *scratch, struct error *err) {
-    if (scratch->held.failed) {
+    if (scratch->held.failed)
         return error_set(err, STATUS_NO_MEMORY, "out of memory converting the corpus");
-    }
-    enum status status = file_write_at(scratch->fd, scratch->held.data, scratch->held.length, scratch->offset, err);
+    enum status status =
+        file_write_at(scratch->fd, scratch->held.data, scratch->held.length, scratch->offset, err);
     scratch->offset += scratch->held.length;
     scratch->held.length = 0;
     return status;
 }
 
-static enum status scratch_take(void *context, const char *bytes, size_t length, struct error *err) {
+static enum status scratch_take(void *context, const char *bytes, size_t length,
+                                struct error *err) {
     struct scratch *scratch = context;
     buffer_append(&scratch->held, bytes, length);
-    return scratch->held.failed || scratch->held.length >= PIECE ? scratch_flush(scratch, err) : STATUS_OK;
+    return scratch->held.failed || scratch->held.length >= PIECE ? scratch_flush(scratch, err)
+                                                                 : STATUS_OK;
 }
 
 static enum status ndjson_take(void *context, const char *bytes, size_t length, struct error *err) {
     return ndjson_push(context, bytes, length, err);
 }
 
-static enum status convert_map(const struct file_map *map, struct ndjson *ndjson, atomic_int *request,
-                               struct error *err) {
+static enum status convert_map(const struct file_map *map, struct ndjson *ndjson,
+                               atomic_int *request, struct error *err) {
     struct decoder *decoder;
-    enum status status = decoder_create(&decoder, encoding_detect(map->data, map->length), 0, ndjson_take, ndjson, err);
-    if (status != STATUS_OK) {
+    enum status status = decoder_create(&decoder, encoding_detect(map->data, map->length), 0,
+                                        ndjson_take, ndjson, err);
+    if (status != STATUS_OK)
         return status;
-    }
     for (size_t at = 0; at < map->length && status == STATUS_OK; at += PIECE) {
-        status = decoder_push(decoder, map->data + at, map->length - at < PIECE ? map->length - at : PIECE, err);
-        if (status == STATUS_OK && atomic_load(request) != REQUEST_NONE) {
+        status = decoder_push(decoder, map->data + at,
+                              map->length - at < PIECE ? map->length - at : PIECE, err);
+        if (status == STATUS_OK && atomic_load(request) != REQUEST_NONE)
             status = error_set(err, STATUS_PAUSED, "stopped while converting the corpus");
-        }
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = decoder_finish(decoder, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = ndjson_finish(ndjson, err);
-    }
     decoder_free(decoder);
     return status;
 }
@@ -86,25 +84,21 @@ enum status corpus_convert(const char *from, const char *to, atomic_int *request
     struct scratch scratch = {.fd = -1};
     struct ndjson *ndjson = NULL;
     enum status status = file_map_open(&map, from, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     status = file_scratch_open(to, &scratch.fd, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = ndjson_create(&ndjson, scratch_take, &scratch, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = convert_map(&map, ndjson, request, err);
-    }
     if (status == STATUS_OK) {
         status = scratch_flush(&scratch, err);
         *altered = ndjson_altered(ndjson);
     }
     ndjson_free(ndjson);
     buffer_clear(&scratch.held);
-    if (scratch.fd >= 0) {
+    if (scratch.fd >= 0)
         close(scratch.fd);
-    }
     file_map_close(&map);
     return status;
 }

@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 
-/* What the name says of a corpus: FORMAT_NDJSON for .ndjson and .jsonl, FORMAT_TOKENS for .tokens, also with .gz or
- * .zst behind; else FORMAT_TEXT. */
+/* What the name says of a corpus: FORMAT_NDJSON for .ndjson and .jsonl, FORMAT_TOKENS for .tokens,
+ * also with .gz or .zst behind; else FORMAT_TEXT. */
 int corpus_format_of(const char *path);
-/* Decodes (gzip, zstd by their magic) and converts `from` into the scratch file `to`. *altered: tokens in which a
- * separator became a space. PAUSED when *request is set on the way. */
+/* Decodes (gzip, zstd by their magic) and converts `from` into the scratch file `to`. *altered:
+ * tokens in which a separator became a space. PAUSED when *request is set on the way. */
 enum status corpus_convert(const char *from, const char *to, atomic_int *request, uint64_t *altered,
                            struct error *err) MUST_CHECK;
 

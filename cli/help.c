@@ -9,16 +9,19 @@ void help_print(const struct command *commands) {
     fputs("vecmill - train word embeddings from a corpus, search them, and serve them over HTTP\n\n"
           "usage: vecmill COMMAND [ARGUMENT]...\n\ncommands:\n",
           stdout);
-    for (const struct command *command = commands; command->name; command++) {
+    for (const struct command *command = commands; command->name; command++)
         fprintf(stdout, "  %-13s %s\n", command->name, command->summary);
-    }
-    fputs("\nA setting is given as --name VALUE or --name=VALUE, as the variable VECMILL_NAME, or as a line 'name = "
-          "value'\n"
-          "in the file that --config FILE or VECMILL_CONF names. The command line beats the environment, the\n"
-          "environment the file. '-' and '_' mean the same in names. '--' ends the options.\n\n"
-          "'vecmill help COMMAND' or 'vecmill COMMAND --help' explains a command and its settings;\n"
-          "'vecmill help conf' prints a settings file with every setting explained.\n\nexit status:\n",
-          stdout);
+    fputs(
+        "\nA setting is given as --name VALUE or --name=VALUE, as the variable VECMILL_NAME, or as "
+        "a line 'name = "
+        "value'\n"
+        "in the file that --config FILE or VECMILL_CONF names. The command line beats the "
+        "environment, the\n"
+        "environment the file. '-' and '_' mean the same in names. '--' ends the options.\n\n"
+        "'vecmill help COMMAND' or 'vecmill COMMAND --help' explains a command and its settings;\n"
+        "'vecmill help conf' prints a settings file with every setting explained.\n\nexit "
+        "status:\n",
+        stdout);
 #define EXIT_LINE(name, code, meaning) fprintf(stdout, "  %d  %s\n", code, meaning);
     EXIT_ROWS(EXIT_LINE)
 #undef EXIT_LINE
@@ -31,18 +34,15 @@ static void print_options(const struct command *command) {
         snprintf(left, sizeof left, "  --%s %s", row->name, row->value ? row->value : "");
         fprintf(stdout, "%-*s%s\n", COLUMN, left, row->meaning);
     }
-    if (command->scopes != 0 || command->settings) {
+    if (command->scopes != 0 || command->settings)
         fprintf(stdout, "%-*s%s\n", COLUMN, "  --config FILE", "read settings from this file");
-    }
     fprintf(stdout, "%-*s%s\n", COLUMN, "  --help", "print this help");
 }
 
 static bool is_listed(const struct command *command, const struct setting *row) {
-    for (const char *const *name = command->settings; name && *name; name++) {
-        if (strcmp(*name, row->name) == 0) {
+    for (const char *const *name = command->settings; name && *name; name++)
+        if (strcmp(*name, row->name) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -52,34 +52,29 @@ static void print_named_settings(const struct command *command, const struct buf
     bool wanted = false;
     for (const char *line = all->data; line && *line;) {
         size_t length = strcspn(line, "\n") + 1;
-        if (strncmp(line, "  --", 4) == 0) {
+        if (strncmp(line, "  --", 4) == 0)
             wanted = is_listed(command, settings_row(index++));
-        }
-        if (wanted) {
+        if (wanted)
             fwrite(line, 1, length, stdout);
-        }
         line += length;
     }
 }
 
 void help_print_command(const struct command *command) {
-    fprintf(stdout, "vecmill %s - %s\n\nusage: vecmill %s %s\n", command->name, command->summary, command->name,
-            command->synopsis);
-    if (command->details) {
+    fprintf(stdout, "vecmill %s - %s\n\nusage: vecmill %s %s\n", command->name, command->summary,
+            command->name, command->synopsis);
+    if (command->details)
         fprintf(stdout, "\n%s", command->details);
-    }
     print_options(command);
-    if (command->scopes == 0 && !command->settings) {
+    if (command->scopes == 0 && !command->settings)
         return;
-    }
     struct buffer text = {0};
     fputs("\nsettings:\n", stdout);
     settings_write_help(command->scopes ? command->scopes : SETTING_OF_ALL, &text);
-    if (command->scopes) {
+    if (command->scopes)
         fwrite(text.data, 1, text.length, stdout);
-    } else {
+    else
         print_named_settings(command, &text);
-    }
     buffer_clear(&text);
 }
 

@@ -15,47 +15,48 @@ static const char *const health_settings[] = {"listen", NULL};
 
 static const struct command commands[] = {
     {"serve", "[--SETTING VALUE]...", "run the HTTP service",
-     "Stops on SIGTERM or SIGINT: requests are finished, running jobs checkpointed; they go on at the next start.\n"
+     "Stops on SIGTERM or SIGINT: requests are finished, running jobs checkpointed; they go on at "
+     "the next start.\n"
      "Settings of a job given here are where jobs start from.\n",
      serve_options, SETTING_OF_ALL, NULL, 0, 0, command_serve},
-    {"train", "CORPUS --output DIR [OPTION]... [--SETTING VALUE]...", "train a model from a corpus file",
-     "CORPUS is text, one sentence a line, or NDJSON (.ndjson, .jsonl), also compressed by gzip or zstd.\n"
+    {"train", "CORPUS --output DIR [OPTION]... [--SETTING VALUE]...",
+     "train a model from a corpus file",
+     "CORPUS is text, one sentence a line, or NDJSON (.ndjson, .jsonl), also compressed by gzip or "
+     "zstd.\n"
      "SIGINT or SIGTERM stops at a checkpoint; a second one stops at once.\n",
      train_options_rows, SETTING_OF_JOB, NULL, 0, 1, command_train},
-    {"nearest", "MODEL WORD...", "print the words nearest to each word, by cosine", NULL, nearest_options, 0,
-     model_settings, 2, SIZE_MAX, command_nearest},
-    {"analogy", "MODEL A B C", "answer: A is to B as C is to ...", NULL, analogy_options, 0, model_settings, 4, 4,
-     command_analogy},
-    {"lookup", "MODEL WORD...", "print the vectors of words", NULL, NULL, 0, model_settings, 2, SIZE_MAX,
-     command_lookup},
+    {"nearest", "MODEL WORD...", "print the words nearest to each word, by cosine", NULL,
+     nearest_options, 0, model_settings, 2, SIZE_MAX, command_nearest},
+    {"analogy", "MODEL A B C", "answer: A is to B as C is to ...", NULL, analogy_options, 0,
+     model_settings, 4, 4, command_analogy},
+    {"lookup", "MODEL WORD...", "print the vectors of words", NULL, NULL, 0, model_settings, 2,
+     SIZE_MAX, command_lookup},
     {"eval", "MODEL FILE", "score a model on analogy questions or word similarities",
-     "FILE holds word2vec's questions (\": section\" lines, four words a line) or lines of two words and a score.\n",
+     "FILE holds word2vec's questions (\": section\" lines, four words a line) or lines of two "
+     "words and a score.\n",
      eval_options, 0, model_settings, 2, 2, command_eval},
     {"export", "MODEL --output FILE [--format NAME]", "write a model in a format of the field",
-     "The format is told by the name of FILE where --format is not given.\n", export_options_rows, 0, model_settings, 1,
-     1, command_export},
+     "The format is told by the name of FILE where --format is not given.\n", export_options_rows,
+     0, model_settings, 1, 1, command_export},
     {"import", "FILE --output DIR", "read vectors of word2vec or GloVe into a model",
-     "FILE holds vectors as text or word2vec's binary, also compressed by gzip or zstd.\n", import_options, 0,
-     import_settings, 1, 1, command_import},
-    {"healthcheck", "[--listen HOST:PORT]", "ask the running service whether it is well", NULL, NULL, 0,
-     health_settings, 0, 0, command_healthcheck},
+     "FILE holds vectors as text or word2vec's binary, also compressed by gzip or zstd.\n",
+     import_options, 0, import_settings, 1, 1, command_import},
+    {"healthcheck", "[--listen HOST:PORT]", "ask the running service whether it is well", NULL,
+     NULL, 0, health_settings, 0, 0, command_healthcheck},
     {"version", "", "print the version", NULL, NULL, 0, NULL, 0, 0, command_version},
-    {"help", "[COMMAND|conf]", "explain a command; conf prints a commented settings file", NULL, NULL, 0, NULL, 0, 1,
-     command_help},
+    {"help", "[COMMAND|conf]", "explain a command; conf prints a commented settings file", NULL,
+     NULL, 0, NULL, 0, 1, command_help},
     {0},
 };
 
 static const struct command *command_find(const char *name) {
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
-    } else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = "version";
-    }
-    for (const struct command *command = commands; command->name; command++) {
-        if (strcmp(command->name, name) == 0) {
+    for (const struct command *command = commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
             return command;
-        }
-    }
     return NULL;
 }
 
@@ -70,8 +71,9 @@ static int refuse_command(const char *name) {
         }
     }
     bool near = distance_is_near(least, name);
-    fprintf(stderr, "vecmill: unknown command '%.64s'%s%s%s\n", name, near ? "; did you mean '" : "",
-            near ? nearest : "", near ? "'?" : "; see 'vecmill help'");
+    fprintf(stderr, "vecmill: unknown command '%.64s'%s%s%s\n", name,
+            near ? "; did you mean '" : "", near ? nearest : "",
+            near ? "'?" : "; see 'vecmill help'");
     return EXIT_USAGE;
 }
 
@@ -93,14 +95,14 @@ static int exit_code_of(const struct invocation *invocation, enum status status)
 }
 
 static int run(const struct command *command, int n, char **arguments) {
-    struct invocation invocation = {.command = command, .commands = commands, .environment = environ};
+    struct invocation invocation = {
+        .command = command, .commands = commands, .environment = environ};
     struct error err = {0};
     enum status status = arguments_read(&invocation, n, arguments, &err);
-    if (status == STATUS_OK && invocation.help) {
+    if (status == STATUS_OK && invocation.help)
         help_print_command(command);
-    } else if (status == STATUS_OK) {
+    else if (status == STATUS_OK)
         status = command->run(&invocation, &err);
-    }
     free(invocation.operands);
     if (status != STATUS_OK) {
         fprintf(stderr, "vecmill %s: %s\n", command->name, err.text);

@@ -33,11 +33,10 @@ void json_put_string(struct buffer *buffer, const char *text, size_t length) {
 
 void json_put_number(struct buffer *buffer, const char *name, double value) {
     buffer_print(buffer, ",\"%s\":", name);
-    if (isfinite(value)) {
+    if (isfinite(value))
         buffer_print(buffer, "%.9g", value);
-    } else {
+    else
         buffer_append_text(buffer, "null");
-    }
 }
 
 void json_put_count(struct buffer *buffer, const char *name, uint64_t value) {
@@ -48,9 +47,8 @@ void put_grouped(struct buffer *buffer, uint64_t value) {
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
     for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
+        if (i > 0 && (length - i) % 3 == 0)
             buffer_append_char(buffer, ',');
-        }
         buffer_append_char(buffer, digits[i]);
     }
 }
@@ -60,13 +58,14 @@ enum status output_flush(struct buffer *buffer, struct error *err) {
         buffer_clear(buffer);
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     }
-    bool whole = fwrite(buffer->data ? buffer->data : "", 1, buffer->length, stdout) == buffer->length;
+    bool whole =
+        fwrite(buffer->data ? buffer->data : "", 1, buffer->length, stdout) == buffer->length;
     buffer_clear(buffer);
     return whole ? STATUS_OK : error_set(err, STATUS_IO, "cannot write standard output");
 }
 
-/* One fwrite for each line: lines of several threads do not mix, and where standard error is a pipe each arrives whole.
- */
+/* One fwrite for each line: lines of several threads do not mix, and where standard error is a pipe
+ * each arrives whole. */
 static void output_write(void *context, enum log_level level, const char *line) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     const struct output *output = context;
@@ -78,11 +77,11 @@ static void output_write(void *context, enum log_level level, const char *line) 
         json_put_string(&text, line, strlen(line));
         buffer_append_text(&text, "}\n");
     } else {
-        buffer_print(&text, "%s%s %s: %s\n", output->bar ? "\r\x1b[K" : "", time, names[level], line);
+        buffer_print(&text, "%s%s %s: %s\n", output->bar ? "\r\x1b[K" : "", time, names[level],
+                     line);
     }
-    if (!text.failed) {
+    if (!text.failed)
         fwrite(text.data, 1, text.length, stderr);
-    }
     buffer_clear(&text);
 }
 

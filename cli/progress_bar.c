@@ -17,7 +17,8 @@ static const char *phase_of(const struct train_progress *progress) {
 
 static size_t terminal_columns(void) {
     struct winsize size;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_UNKNOWN;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                           : COLUMNS_UNKNOWN;
 }
 
 /* "1:02:03", "2:03" */
@@ -26,20 +27,19 @@ static void put_duration(struct buffer *text, double seconds) {
         buffer_append_text(text, "-:--");
         return;
     }
-    unsigned long whole = (unsigned long)(seconds + 0.5), hours = whole / 3600, minutes = whole / 60 % 60;
-    if (hours > 0) {
+    unsigned long whole = (unsigned long)(seconds + 0.5), hours = whole / 3600,
+                  minutes = whole / 60 % 60;
+    if (hours > 0)
         buffer_print(text, "%lu:%02lu:%02lu", hours, minutes, whole % 60);
-    } else {
+    else
         buffer_print(text, "%lu:%02lu", minutes, whole % 60);
-    }
 }
 
 static void put_rate(struct buffer *text, double rate) {
-    if (rate >= 1e6) {
+    if (rate >= 1e6)
         buffer_print(text, "%.2fM words/s", rate / 1e6);
-    } else {
+    else
         buffer_print(text, "%.0fk words/s", rate / 1e3);
-    }
 }
 
 static void draw_bar(struct progress_view *view, const struct train_progress *progress) {
@@ -47,23 +47,22 @@ static void draw_bar(struct progress_view *view, const struct train_progress *pr
     double share = progress->progress > 0 ? progress->progress < 1 ? progress->progress : 1 : 0;
     int filled = (int)(share * BAR_CELLS);
     buffer_print(&text, "%-10s [", phase_of(progress));
-    for (int i = 0; i < BAR_CELLS; i++) {
+    for (int i = 0; i < BAR_CELLS; i++)
         buffer_append_char(&text, i < filled ? '#' : '.');
-    }
     buffer_print(&text, "] %5.1f%%", 100 * share);
     if (progress->phase == PHASE_TRAINING) {
         buffer_print(&text, "  epoch %llu/%llu  ", (unsigned long long)progress->epoch,
                      (unsigned long long)progress->epochs);
         put_rate(&text, progress->words_per_second);
-        if (isfinite(progress->loss)) {
+        if (isfinite(progress->loss))
             buffer_print(&text, "  loss %.4f", progress->loss);
-        }
         buffer_append_text(&text, "  eta ");
         put_duration(&text, progress->eta_seconds);
     }
     size_t columns = terminal_columns() - 1;
     if (!text.failed) {
-        fprintf(stderr, "\r\x1b[K%.*s", (int)(text.length < columns ? text.length : columns), text.data);
+        fprintf(stderr, "\r\x1b[K%.*s", (int)(text.length < columns ? text.length : columns),
+                text.data);
         view->output->bar = true;
     }
     buffer_clear(&text);
@@ -88,13 +87,11 @@ static void put_report(struct buffer *text, const struct corpus_report *report) 
                   {"longest_word", report->longest_word}};
     buffer_append_text(text, ",\"corpus\":{");
     size_t start = text->length;
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         json_put_count(text, counts[i].name, counts[i].value);
-    }
     json_put_number(text, "seconds", report->seconds);
-    if (!text->failed) {
+    if (!text->failed)
         text->data[start] = ' '; /* the comma before the first member */
-    }
     buffer_append_char(text, '}');
 }
 
@@ -116,25 +113,24 @@ static void print_line(const struct train_progress *progress) {
     struct buffer text = {0};
     buffer_print(&text, "{\"event\":\"progress\",\"phase\":\"%s\"", phase_of(progress));
     put_progress(&text, progress);
-    buffer_print(&text, ",\"epoch_ended\":%s,\"checkpointed\":%s", progress->epoch_ended ? "true" : "false",
+    buffer_print(&text, ",\"epoch_ended\":%s,\"checkpointed\":%s",
+                 progress->epoch_ended ? "true" : "false",
                  progress->checkpointed ? "true" : "false");
     if (progress->note[0]) {
         buffer_append_text(&text, ",\"note\":");
         json_put_string(&text, progress->note, strnlen(progress->note, sizeof progress->note));
     }
     buffer_append_text(&text, "}\n");
-    if (output_flush(&text, NULL) == STATUS_OK) {
+    if (output_flush(&text, NULL) == STATUS_OK)
         fflush(stdout); /* a reader follows; a failure stays in ferror and is told at the end */
-    }
 }
 
 void progress_show(void *context, const struct train_progress *progress) {
     struct progress_view *view = context;
-    if (view->mode == PROGRESS_JSON) {
+    if (view->mode == PROGRESS_JSON)
         print_line(progress);
-    } else if (view->mode == PROGRESS_BAR) {
+    else if (view->mode == PROGRESS_BAR)
         draw_bar(view, progress);
-    }
 }
 
 void progress_end(struct progress_view *view) {
@@ -149,7 +145,8 @@ static void put_share(struct buffer *text, uint64_t part, uint64_t whole) {
     buffer_print(text, " (%.2f%%)", whole > 0 ? 100 * (double)part / (double)whole : 0.0);
 }
 
-static void put_summary(struct buffer *text, const struct train_result *result, const char *output) {
+static void put_summary(struct buffer *text, const struct train_result *result,
+                        const char *output) {
     const struct corpus_report *corpus = &result->corpus;
     buffer_append_text(text, "corpus: ");
     put_grouped(text, corpus->words);
@@ -175,18 +172,18 @@ static void put_summary(struct buffer *text, const struct train_result *result, 
     buffer_append_text(text, "trained: ");
     put_grouped(text, result->last.words);
     buffer_append_text(text, " words in ");
-    if (result->seconds < 60) {
+    if (result->seconds < 60)
         buffer_print(text, "%.1f s", result->seconds);
-    } else {
+    else
         put_duration(text, result->seconds);
-    }
     buffer_append_text(text, ", ");
     put_rate(text, result->last.words_per_second);
-    buffer_print(text, ", loss %.4f\nmodel: %s, %s\n", result->last.loss, output, result->model_digest);
+    buffer_print(text, ", loss %.4f\nmodel: %s, %s\n", result->last.loss, output,
+                 result->model_digest);
 }
 
-enum status progress_summary(const struct progress_view *view, const struct train_result *result, const char *output,
-                             struct error *err) {
+enum status progress_summary(const struct progress_view *view, const struct train_result *result,
+                             const char *output, struct error *err) {
     struct buffer text = {0};
     if (view->mode == PROGRESS_JSON) {
         buffer_append_text(&text, "{\"event\":\"done\",\"model\":");

@@ -17,7 +17,7 @@ void progress_show(void *context, const struct train_progress *progress);
 /* Takes the bar off the terminal. */
 void progress_end(struct progress_view *view);
 /* What came of it: lines for people, or one JSON line. Errors: output_flush's. */
-enum status progress_summary(const struct progress_view *view, const struct train_result *result, const char *output,
-                             struct error *err) MUST_CHECK;
+enum status progress_summary(const struct progress_view *view, const struct train_result *result,
+                             const char *output, struct error *err) MUST_CHECK;
 
 #endif

@@ -18,12 +18,10 @@ static void *watch_run(void *argument) {
     int number;
     watch_block(&signals);
     for (;;) {
-        if (sigwait(&signals, &number) != 0) {
+        if (sigwait(&signals, &number) != 0)
             continue;
-        }
-        if (atomic_exchange(&watch->request, REQUEST_STOP) == REQUEST_STOP && !watch->patient) {
+        if (atomic_exchange(&watch->request, REQUEST_STOP) == REQUEST_STOP && !watch->patient)
             _exit(watch->code);
-        }
     }
     return NULL;
 }

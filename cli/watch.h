@@ -1,4 +1,5 @@
-/* SIGINT and SIGTERM taken by a thread of their own, so that no handler and no global is needed. Private to cli/. */
+/* SIGINT and SIGTERM taken by a thread of their own, so that no handler and no global is needed.
+ * Private to cli/. */
 #ifndef VECMILL_CLI_WATCH_H
 #define VECMILL_CLI_WATCH_H
 

@@ -6,8 +6,10 @@
 #include "embedding/embedding.h"
 
 /* Loads the model that the first operand names. */
-enum status model_open(struct invocation *invocation, struct model **model, struct error *err) MUST_CHECK;
+enum status model_open(struct invocation *invocation, struct model **model,
+                       struct error *err) MUST_CHECK;
 /* NOT_FOUND "no word 'kign' in the model; did you mean 'king'?" */
-enum status word_find(const struct model *model, const char *word, uint32_t *id, struct error *err) MUST_CHECK;
+enum status word_find(const struct model *model, const char *word, uint32_t *id,
+                      struct error *err) MUST_CHECK;
 
 #endif

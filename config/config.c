@@ -9,18 +9,21 @@
 
 #define AT(name) offsetof(struct settings, name)
 
-#define SETTING_INT(name, def, least, most, scope, meaning) \
-    {#name, meaning, SETTING_IS_INT, SETTING_OF_##scope, #def, NULL, (double)(least), (double)(most), AT(name)},
-#define SETTING_REAL(name, def, least, most, scope, meaning) \
-    {#name, meaning, SETTING_IS_REAL, SETTING_OF_##scope, #def, NULL, (double)(least), (double)(most), AT(name)},
+#define SETTING_INT(name, def, least, most, scope, meaning)                           \
+    {#name,           meaning,        SETTING_IS_INT, SETTING_OF_##scope, #def, NULL, \
+     (double)(least), (double)(most), AT(name)},
+#define SETTING_REAL(name, def, least, most, scope, meaning)                           \
+    {#name,           meaning,        SETTING_IS_REAL, SETTING_OF_##scope, #def, NULL, \
+     (double)(least), (double)(most), AT(name)},
 #define SETTING_FLAG(name, def, scope, meaning) \
     {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, #def, NULL, 0, 1, AT(name)},
 #define SETTING_CHOICE(name, def, list, scope, meaning) \
     {#name, meaning, SETTING_IS_CHOICE, SETTING_OF_##scope, def, list, 0, 0, AT(name)},
 #define SETTING_TEXT(name, def, size, scope, meaning) \
     {#name, meaning, SETTING_IS_TEXT, SETTING_OF_##scope, def, NULL, 1, (size)-1, AT(name)},
-#define SETTING_BYTES(name, def, least, most, scope, meaning) \
-    {#name, meaning, SETTING_IS_BYTES, SETTING_OF_##scope, #def, NULL, (double)(least), (double)(most), AT(name)},
+#define SETTING_BYTES(name, def, least, most, scope, meaning)                           \
+    {#name,           meaning,        SETTING_IS_BYTES, SETTING_OF_##scope, #def, NULL, \
+     (double)(least), (double)(most), AT(name)},
 
 static const struct setting rows[] = {
 #include "config/settings.def"
@@ -36,18 +39,17 @@ const struct setting *settings_row(size_t index) {
 }
 
 const struct setting *settings_find(const char *name) {
-    for (size_t i = 0; i < settings_count(); i++) {
-        if (strlen(name) == strlen(rows[i].name) && edit_distance(name, rows[i].name) == 0) {
+    for (size_t i = 0; i < settings_count(); i++)
+        if (strlen(name) == strlen(rows[i].name) && edit_distance(name, rows[i].name) == 0)
             return &rows[i];
-        }
-    }
     return NULL;
 }
 
 void settings_init(struct settings *settings) {
     memset(settings, 0, sizeof *settings);
     for (size_t i = 0; i < settings_count(); i++) {
-        enum status status = settings_set(settings, rows[i].name, rows[i].initial, SETTING_OF_ALL, NULL);
+        enum status status =
+            settings_set(settings, rows[i].name, rows[i].initial, SETTING_OF_ALL, NULL);
         assert(status == STATUS_OK);
         (void)status;
     }
@@ -77,9 +79,8 @@ size_t choice_length(const char *list, size_t index) {
 const char *choice_text(const char *list, size_t index) {
     for (; index > 0; index--) {
         list = strchr(list, '|');
-        if (!list) {
+        if (!list)
             return NULL;
-        }
         list++;
     }
     return list;
@@ -93,37 +94,39 @@ const void *setting_value(const struct settings *settings, const struct setting 
     return (const char *)settings + row->offset;
 }
 
-/* ---- one parser for each type: text to the place in the struct -------------------------------------------------- */
+/* ---- one parser for each type: text to the place in the struct ------------------------------- */
 
-static enum status refuse_number(const struct setting *row, const char *kind, const char *text, struct error *err) {
+static enum status refuse_number(const struct setting *row, const char *kind, const char *text,
+                                 struct error *err) {
     struct buffer bounds = {0};
     setting_print_bounds(row, " and ", &bounds);
-    enum status status =
-        error_set_key(err, STATUS_REFUSED, row->name, "%s must be %sbetween %s, not %s%.64s%s", row->name, kind,
-                      bounds.failed ? "its bounds" : bounds.data, *kind ? "'" : "", text, *kind ? "'" : "");
+    enum status status = error_set_key(
+        err, STATUS_REFUSED, row->name, "%s must be %sbetween %s, not %s%.64s%s", row->name, kind,
+        bounds.failed ? "its bounds" : bounds.data, *kind ? "'" : "", text, *kind ? "'" : "");
     buffer_clear(&bounds);
     return status;
 }
 
-/* The bounds as doubles are exact but for INT64_MAX, which becomes 2^63: no value is above it, as is right. */
-static enum status store_whole(void *place, const struct setting *row, int64_t value, const char *text,
-                               struct error *err) {
-    if ((double)value < row->least || (double)value > row->most) {
+/* The bounds as doubles are exact but for INT64_MAX, which becomes 2^63: no value is above it, as
+ * is right. */
+static enum status store_whole(void *place, const struct setting *row, int64_t value,
+                               const char *text, struct error *err) {
+    if ((double)value < row->least || (double)value > row->most)
         return refuse_number(row, "", text, err);
-    }
     memcpy(place, &value, sizeof value);
     return STATUS_OK;
 }
 
-static enum status parse_int(void *place, const struct setting *row, const char *text, struct error *err) {
+static enum status parse_int(void *place, const struct setting *row, const char *text,
+                             struct error *err) {
     int64_t value;
-    if (!number_parse_int(text, &value)) {
+    if (!number_parse_int(text, &value))
         return refuse_number(row, "a whole number ", text, err);
-    }
     return store_whole(place, row, value, text, err);
 }
 
-static enum status parse_bytes(void *place, const struct setting *row, const char *text, struct error *err) {
+static enum status parse_bytes(void *place, const struct setting *row, const char *text,
+                               struct error *err) {
     static const char suffixes[] = "KMGT";
     char digits[32];
     size_t length = strlen(text);
@@ -141,29 +144,30 @@ static enum status parse_bytes(void *place, const struct setting *row, const cha
         digits[length] = '\0';
     }
     if (length >= sizeof digits || !number_parse_int(digits, &value)) {
-        return error_set_key(err, STATUS_REFUSED, row->name,
-                             "%s must be a number of bytes, such as 1048576, 64M or 2G, not '%.64s'", row->name, text);
+        return error_set_key(
+            err, STATUS_REFUSED, row->name,
+            "%s must be a number of bytes, such as 1048576, 64M or 2G, not '%.64s'", row->name,
+            text);
     }
-    if (value > INT64_MAX >> shift || value < 0) {
+    if (value > INT64_MAX >> shift || value < 0)
         return refuse_number(row, "", text, err);
-    }
     return store_whole(place, row, value << shift, text, err);
 }
 
-static enum status parse_real(void *place, const struct setting *row, const char *text, struct error *err) {
+static enum status parse_real(void *place, const struct setting *row, const char *text,
+                              struct error *err) {
     double value;
-    if (!number_parse_real(text, &value)) {
+    if (!number_parse_real(text, &value))
         return refuse_number(row, "a number ", text, err);
-    }
-    if (value < row->least || value > row->most) {
+    if (value < row->least || value > row->most)
         return refuse_number(row, "", text, err);
-    }
     value += 0.0; /* -0 passes the bounds of [0, ...); nobody wants to meet it later */
     memcpy(place, &value, sizeof value);
     return STATUS_OK;
 }
 
-static enum status parse_flag(void *place, const struct setting *row, const char *text, struct error *err) {
+static enum status parse_flag(void *place, const struct setting *row, const char *text,
+                              struct error *err) {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(text, words[i]) == 0) {
@@ -172,10 +176,12 @@ static enum status parse_flag(void *place, const struct setting *row, const char
             return STATUS_OK;
         }
     }
-    return error_set_key(err, STATUS_REFUSED, row->name, "%s must be true or false, not '%.64s'", row->name, text);
+    return error_set_key(err, STATUS_REFUSED, row->name, "%s must be true or false, not '%.64s'",
+                         row->name, text);
 }
 
-static enum status parse_choice(void *place, const struct setting *row, const char *text, struct error *err) {
+static enum status parse_choice(void *place, const struct setting *row, const char *text,
+                                struct error *err) {
     char name[64];
     int count = 0;
     for (const char *choice; (choice = choice_text(row->choices, (size_t)count)); count++) {
@@ -192,26 +198,28 @@ static enum status parse_choice(void *place, const struct setting *row, const ch
     struct buffer list = {0};
     for (int i = 0; i < count; i++) {
         buffer_append_text(&list, i == 0 ? "" : i == count - 1 ? " or " : ", ");
-        buffer_append(&list, choice_text(row->choices, (size_t)i), choice_length(row->choices, (size_t)i));
+        buffer_append(&list, choice_text(row->choices, (size_t)i),
+                      choice_length(row->choices, (size_t)i));
     }
-    enum status status = error_set_key(err, STATUS_REFUSED, row->name, "%s must be %s, not '%.64s'", row->name,
-                                       list.failed ? row->choices : list.data, text);
+    enum status status = error_set_key(err, STATUS_REFUSED, row->name, "%s must be %s, not '%.64s'",
+                                       row->name, list.failed ? row->choices : list.data, text);
     buffer_clear(&list);
     return status;
 }
 
-static enum status parse_text(void *place, const struct setting *row, const char *text, struct error *err) {
+static enum status parse_text(void *place, const struct setting *row, const char *text,
+                              struct error *err) {
     size_t length = strlen(text), most = (size_t)row->most;
-    if (length == 0) {
+    if (length == 0)
         return error_set_key(err, STATUS_REFUSED, row->name, "%s must not be empty", row->name);
-    }
     if (length > most) {
-        return error_set_key(err, STATUS_REFUSED, row->name, "%s must be at most %zu bytes long, not %zu", row->name,
-                             most, length);
+        return error_set_key(err, STATUS_REFUSED, row->name,
+                             "%s must be at most %zu bytes long, not %zu", row->name, most, length);
     }
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-            return error_set_key(err, STATUS_REFUSED, row->name, "%s must not hold control characters", row->name);
+            return error_set_key(err, STATUS_REFUSED, row->name,
+                                 "%s must not hold control characters", row->name);
         }
     }
     memset(place, 0, most + 1); /* so that equal settings are equal bytes */
@@ -220,34 +228,39 @@ static enum status parse_text(void *place, const struct setting *row, const char
 }
 
 static const char *scope_name(unsigned scopes) {
-    return scopes & SETTING_OF_JOB ? "a job" : scopes & SETTING_OF_SERVER ? "the server" : "the command line";
+    return scopes & SETTING_OF_JOB      ? "a job"
+           : scopes & SETTING_OF_SERVER ? "the server"
+                                        : "the command line";
 }
 
-enum status settings_set(struct settings *settings, const char *name, const char *text, unsigned scopes,
-                         struct error *err) {
-    static enum status (*const parsers[])(void *, const struct setting *, const char *, struct error *) = {
-        [SETTING_IS_INT] = parse_int,       [SETTING_IS_REAL] = parse_real, [SETTING_IS_FLAG] = parse_flag,
-        [SETTING_IS_CHOICE] = parse_choice, [SETTING_IS_TEXT] = parse_text, [SETTING_IS_BYTES] = parse_bytes};
+enum status settings_set(struct settings *settings, const char *name, const char *text,
+                         unsigned scopes, struct error *err) {
+    static enum status (*const parsers[])(void *, const struct setting *, const char *,
+                                          struct error *) = {
+        [SETTING_IS_INT] = parse_int,   [SETTING_IS_REAL] = parse_real,
+        [SETTING_IS_FLAG] = parse_flag, [SETTING_IS_CHOICE] = parse_choice,
+        [SETTING_IS_TEXT] = parse_text, [SETTING_IS_BYTES] = parse_bytes};
     const struct setting *row = settings_find(name);
     if (!row) {
         const char *nearest = setting_nearest(name);
         return error_set_key(err, STATUS_REFUSED, name, "unknown setting '%.64s'%s%s%s", name,
-                             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                             nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                             nearest ? "'?" : "");
     }
     if (!(row->scope & scopes)) {
-        return error_set_key(err, STATUS_REFUSED, row->name, "%s is a setting of %s, not of %s", row->name,
-                             scope_name(row->scope), scope_name(scopes));
+        return error_set_key(err, STATUS_REFUSED, row->name, "%s is a setting of %s, not of %s",
+                             row->name, scope_name(row->scope), scope_name(scopes));
     }
     return parsers[row->type](setting_place(settings, row), row, text, err);
 }
 
-/* ---- between settings ------------------------------------------------------------------------------------------- */
+/* ---- between settings ------------------------------------------------------------------------ */
 
 enum status settings_check(const struct settings *settings, struct error *err) {
     if (settings->min_learning_rate > settings->learning_rate) {
         return error_set_key(err, STATUS_REFUSED, "min_learning_rate",
-                             "min_learning_rate must be at most learning_rate %g, not %g", settings->learning_rate,
-                             settings->min_learning_rate);
+                             "min_learning_rate must be at most learning_rate %g, not %g",
+                             settings->learning_rate, settings->min_learning_rate);
     }
     if (settings->num_true > 2 * settings->window) {
         return error_set_key(err, STATUS_REFUSED, "num_true",
@@ -255,14 +268,16 @@ enum status settings_check(const struct settings *settings, struct error *err) {
                              2 * (long long)settings->window, (long long)settings->num_true);
     }
     if (settings->architecture == ARCHITECTURE_CBOW && settings->num_true > 1) {
-        return error_set_key(err, STATUS_REFUSED, "num_true",
-                             "num_true must be 1 with the architecture cbow, which has one target, not %lld",
-                             (long long)settings->num_true);
+        return error_set_key(
+            err, STATUS_REFUSED, "num_true",
+            "num_true must be 1 with the architecture cbow, which has one target, not %lld",
+            (long long)settings->num_true);
     }
     if (settings->exact_negatives && settings->shared_negatives > 0) {
-        return error_set_key(err, STATUS_REFUSED, "shared_negatives",
-                             "shared_negatives must be 0 with exact_negatives, which shares none, not %lld",
-                             (long long)settings->shared_negatives);
+        return error_set_key(
+            err, STATUS_REFUSED, "shared_negatives",
+            "shared_negatives must be 0 with exact_negatives, which shares none, not %lld",
+            (long long)settings->shared_negatives);
     }
     return STATUS_OK;
 }

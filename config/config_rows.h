@@ -4,8 +4,9 @@
 
 #include "config/config.h"
 
-const char *setting_nearest(const char *name);           /* NULL when no name is near */
-const char *choice_text(const char *list, size_t index); /* start of the index-th choice, NULL past the last */
+const char *setting_nearest(const char *name); /* NULL when no name is near */
+/* start of the index-th choice, NULL past the last */
+const char *choice_text(const char *list, size_t index);
 size_t choice_length(const char *list, size_t index);
 void *setting_place(struct settings *settings, const struct setting *row);
 const void *setting_value(const struct settings *settings, const struct setting *row);

@@ -19,14 +19,14 @@ static void print_real(struct buffer *text, double value) {
     for (int precision = 15; precision <= 17; precision++) {
         double back;
         snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (number_parse_real(digits, &back) && back == value) {
+        if (number_parse_real(digits, &back) && back == value)
             break;
-        }
     }
     buffer_append_text(text, digits);
 }
 
-void settings_print(const struct settings *settings, const struct setting *row, struct buffer *text) {
+void settings_print(const struct settings *settings, const struct setting *row,
+                    struct buffer *text) {
     const void *value = setting_value(settings, row);
     int64_t whole;
     double real;
@@ -48,7 +48,8 @@ void settings_print(const struct settings *settings, const struct setting *row, 
         break;
     case SETTING_IS_CHOICE:
         memcpy(&choice, value, sizeof choice);
-        buffer_append(text, choice_text(row->choices, (size_t)choice), choice_length(row->choices, (size_t)choice));
+        buffer_append(text, choice_text(row->choices, (size_t)choice),
+                      choice_length(row->choices, (size_t)choice));
         break;
     case SETTING_IS_TEXT:
         buffer_append_text(text, value);
@@ -57,13 +58,12 @@ void settings_print(const struct settings *settings, const struct setting *row, 
 }
 
 static void print_bound(const struct setting *row, double bound, struct buffer *text) {
-    if (row->type == SETTING_IS_REAL) {
+    if (row->type == SETTING_IS_REAL)
         print_real(text, bound);
-    } else if (bound >= 0x1p63) {
+    else if (bound >= 0x1p63)
         buffer_print(text, "%lld", (long long)INT64_MAX); /* as a double it is one more */
-    } else {
+    else
         buffer_print(text, "%lld", (long long)bound);
-    }
 }
 
 void setting_print_bounds(const struct setting *row, const char *between, struct buffer *text) {
@@ -72,36 +72,32 @@ void setting_print_bounds(const struct setting *row, const char *between, struct
     print_bound(row, row->most, text);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
 static char *trim(char *text) {
-    while (is_blank(*text)) {
+    while (is_blank(*text))
         text++;
-    }
     size_t length = strlen(text);
-    while (length > 0 && is_blank(text[length - 1])) {
+    while (length > 0 && is_blank(text[length - 1]))
         text[--length] = '\0';
-    }
     return text;
 }
 
-/* Takes the quotes off in place; \" and \\ stand for themselves. False when the closing quote is missing or text
- * follows it that is no comment. */
+/* Takes the quotes off in place; \" and \\ stand for themselves. False when the closing quote is
+ * missing or text follows it that is no comment. */
 static bool unquote(char *text) {
     char *from = text + 1, *to = text;
     while (*from && *from != '"') {
-        if (*from == '\\' && (from[1] == '"' || from[1] == '\\')) {
+        if (*from == '\\' && (from[1] == '"' || from[1] == '\\'))
             from++;
-        }
         *to++ = *from++;
     }
-    if (*from != '"') {
+    if (*from != '"')
         return false;
-    }
     const char *rest = trim(from + 1);
     *to = '\0';
     return *rest == '\0' || *rest == '#';
@@ -117,24 +113,22 @@ static void cut_comment(char *text) {
     }
 }
 
-static enum status read_line(struct settings *settings, char *line, unsigned scopes, struct error *err) {
+static enum status read_line(struct settings *settings, char *line, unsigned scopes,
+                             struct error *err) {
     line = trim(line);
-    if (*line == '\0' || *line == '#') {
+    if (*line == '\0' || *line == '#')
         return STATUS_OK;
-    }
     char *equals = strchr(line, '=');
-    if (!equals) {
+    if (!equals)
         return error_set(err, STATUS_MALFORMED, "expected 'name = value', not '%.64s'", line);
-    }
     *equals = '\0';
     char *name = trim(line), *value = equals + 1;
-    while (is_blank(*value)) {
+    while (is_blank(*value))
         value++;
-    }
     if (*value == '"') {
         if (!unquote(value)) {
-            return error_set_key(err, STATUS_MALFORMED, name, "value of %.64s has no closing quote, or text behind it",
-                                 name);
+            return error_set_key(err, STATUS_MALFORMED, name,
+                                 "value of %.64s has no closing quote, or text behind it", name);
         }
     } else {
         /* The blank before "name = #..." makes that a comment, hence equals + 1. */
@@ -144,125 +138,117 @@ static enum status read_line(struct settings *settings, char *line, unsigned sco
     return settings_set(settings, name, value, scopes, err);
 }
 
-enum status settings_read_text(struct settings *settings, const char *text, const char *source, unsigned scopes,
-                               struct error *err) {
+enum status settings_read_text(struct settings *settings, const char *text, const char *source,
+                               unsigned scopes, struct error *err) {
     char *copy = strdup(text);
-    if (!copy) {
+    if (!copy)
         return error_set(err, STATUS_NO_MEMORY, "out of memory reading %s", source);
-    }
     enum status status = STATUS_OK;
     size_t number = 0;
     char *line = strncmp(copy, "\xef\xbb\xbf", 3) == 0 ? copy + 3 : copy;
     while (line && status == STATUS_OK) {
         char *next = strchr(line, '\n');
-        if (next) {
+        if (next)
             *next++ = '\0';
-        }
         struct error inner = {0};
         number++;
         status = read_line(settings, line, scopes, &inner);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             error_set_key(err, status, inner.key, "%s:%zu: %s", source, number, inner.text);
-        }
         line = next;
     }
     free(copy);
     return status;
 }
 
-enum status settings_read_file(struct settings *settings, const char *path, unsigned scopes, struct error *err) {
+enum status settings_read_file(struct settings *settings, const char *path, unsigned scopes,
+                               struct error *err) {
     char *text = NULL;
     size_t length;
     enum status status = file_read(path, FILE_MOST, &text, &length, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
-    if (strlen(text) != length) {
+    if (strlen(text) != length)
         status = error_set(err, STATUS_MALFORMED, "'%s' holds a NUL byte", path);
-    } else {
+    else
         status = settings_read_text(settings, text, path, scopes, err);
-    }
     free(text);
     return status;
 }
 
-/* What is ours but no setting, and what Kubernetes puts into the environment of a pod beside a Service called vecmill.
- */
+/* What is ours but no setting, and what Kubernetes puts into the environment of a pod beside a
+ * Service called vecmill. */
 static bool is_no_setting(const char *name) {
 #ifdef VECMILL_FAILPOINTS
-    if (strncmp(name, "FAILPOINTS=", 11) == 0) {
+    if (strncmp(name, "FAILPOINTS=", 11) == 0)
         return true;
-    }
 #endif
-    if (strncmp(name, "CONF=", 5) == 0) {
+    if (strncmp(name, "CONF=", 5) == 0)
         return true;
-    }
-    return strncmp(name, "SERVICE_", 8) == 0 || strncmp(name, "PORT_", 5) == 0 || strncmp(name, "PORT=", 5) == 0;
+    return strncmp(name, "SERVICE_", 8) == 0 || strncmp(name, "PORT_", 5) == 0 ||
+           strncmp(name, "PORT=", 5) == 0;
 }
 
 static enum status refuse_variable(const char *name, struct error *err) {
     char upper[64];
     const char *nearest = setting_nearest(name);
     size_t i = 0;
-    for (; nearest && nearest[i] && i < sizeof upper - 1; i++) {
+    for (; nearest && nearest[i] && i < sizeof upper - 1; i++)
         upper[i] = (char)toupper((unsigned char)nearest[i]);
-    }
     upper[i] = '\0';
     char given[64];
-    for (i = 0; name[i] && i < sizeof given - 1; i++) {
+    for (i = 0; name[i] && i < sizeof given - 1; i++)
         given[i] = (char)toupper((unsigned char)name[i]);
-    }
     given[i] = '\0';
-    return error_set_key(err, STATUS_REFUSED, name, "unknown setting 'VECMILL_%s' in the environment%s%s%s", given,
+    return error_set_key(err, STATUS_REFUSED, name,
+                         "unknown setting 'VECMILL_%s' in the environment%s%s%s", given,
                          nearest ? "; did you mean 'VECMILL_" : "", upper, nearest ? "'?" : "");
 }
 
-static enum status read_variable(struct settings *settings, const char *variable, unsigned scopes, struct error *err) {
+static enum status read_variable(struct settings *settings, const char *variable, unsigned scopes,
+                                 struct error *err) {
     const char *equals = strchr(variable, '=');
-    if (strncmp(variable, "VECMILL_", 8) != 0 || !equals) {
+    if (strncmp(variable, "VECMILL_", 8) != 0 || !equals)
         return STATUS_OK;
-    }
     const char *from = variable + 8;
     char name[64];
     size_t length = (size_t)(equals - from);
-    if (is_no_setting(from)) {
+    if (is_no_setting(from))
         return STATUS_OK;
-    }
-    for (size_t i = 0; i < length && i < sizeof name - 1; i++) {
+    for (size_t i = 0; i < length && i < sizeof name - 1; i++)
         name[i] = (char)tolower((unsigned char)from[i]);
-    }
     name[length < sizeof name - 1 ? length : sizeof name - 1] = '\0';
-    if (length >= sizeof name || !settings_find(name)) {
+    if (length >= sizeof name || !settings_find(name))
         return refuse_variable(name, err);
-    }
     struct error inner = {0};
     enum status status = settings_set(settings, name, equals + 1, scopes, &inner);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         error_set_key(err, status, inner.key, "VECMILL_%.*s: %s", (int)length, from, inner.text);
-    }
     return status;
 }
 
-enum status settings_read_environment(struct settings *settings, char *const *environment, unsigned scopes,
-                                      struct error *err) {
+enum status settings_read_environment(struct settings *settings, char *const *environment,
+                                      unsigned scopes, struct error *err) {
     for (; *environment; environment++) {
         enum status status = read_variable(settings, *environment, scopes, err);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
     }
     return STATUS_OK;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
-/* Text that stands without quotes: a comment sign, a quote or a blank at either end would be misread. */
+/* Text that stands without quotes: a comment sign, a quote or a blank at either end would be
+ * misread. */
 static bool is_plain(const char *value) {
     size_t length = strlen(value);
-    return length > 0 && !strpbrk(value, "#\"\\") && !is_blank(value[0]) && !is_blank(value[length - 1]);
+    return length > 0 && !strpbrk(value, "#\"\\") && !is_blank(value[0]) &&
+           !is_blank(value[length - 1]);
 }
 
-static void write_value(const struct settings *settings, const struct setting *row, struct buffer *text) {
+static void write_value(const struct settings *settings, const struct setting *row,
+                        struct buffer *text) {
     const char *value = setting_value(settings, row);
     if (row->type != SETTING_IS_TEXT || is_plain(value)) {
         settings_print(settings, row, text);
@@ -270,9 +256,8 @@ static void write_value(const struct settings *settings, const struct setting *r
     }
     buffer_append_char(text, '"');
     for (; *value; value++) {
-        if (*value == '"' || *value == '\\') {
+        if (*value == '"' || *value == '\\')
             buffer_append_char(text, '\\');
-        }
         buffer_append_char(text, *value);
     }
     buffer_append_char(text, '"');
@@ -285,9 +270,8 @@ static void describe(const struct setting *row, struct buffer *text) {
         buffer_append_text(text, "true or false");
         break;
     case SETTING_IS_CHOICE:
-        for (const char *c = row->choices; *c; c++) {
+        for (const char *c = row->choices; *c; c++)
             buffer_append(text, *c == '|' ? ", " : c, *c == '|' ? 2 : 1);
-        }
         break;
     case SETTING_IS_TEXT:
         buffer_print(text, "at most %d bytes", (int)row->most);
@@ -298,19 +282,21 @@ static void describe(const struct setting *row, struct buffer *text) {
     buffer_print(text, "; default %s", row->initial);
 }
 
-void settings_write_text(const struct settings *settings, unsigned scopes, bool commented, struct buffer *text) {
+void settings_write_text(const struct settings *settings, unsigned scopes, bool commented,
+                         struct buffer *text) {
     if (commented) {
-        buffer_append_text(text,
-                           "# Settings of vecmill, one `name = value` a line; what follows a '#' is a comment.\n"
-                           "# A variable VECMILL_NAME beats this file, and --name on the command line beats both.\n"
-                           "# K, M, G and T behind a number of bytes are powers of 1024.\n"
-                           "# `vecmill help conf` prints this file.\n");
+        buffer_append_text(
+            text,
+            "# Settings of vecmill, one `name = value` a line; what follows a '#' is a comment.\n"
+            "# A variable VECMILL_NAME beats this file, and --name on the command line beats "
+            "both.\n"
+            "# K, M, G and T behind a number of bytes are powers of 1024.\n"
+            "# `vecmill help conf` prints this file.\n");
     }
     for (size_t i = 0; i < settings_count(); i++) {
         const struct setting *row = settings_row(i);
-        if (!(row->scope & scopes)) {
+        if (!(row->scope & scopes))
             continue;
-        }
         if (commented) {
             buffer_print(text, "\n# %s\n# ", row->meaning);
             describe(row, text);
@@ -346,14 +332,12 @@ void settings_write_help(unsigned scopes, struct buffer *text) {
         [SETTING_IS_CHOICE] = "NAME", [SETTING_IS_TEXT] = "TEXT", [SETTING_IS_BYTES] = "BYTES"};
     for (size_t i = 0; i < settings_count(); i++) {
         const struct setting *row = settings_row(i);
-        if (!(row->scope & scopes)) {
+        if (!(row->scope & scopes))
             continue;
-        }
         size_t start = text->length;
         buffer_append_text(text, "  --");
-        for (const char *c = row->name; *c; c++) {
+        for (const char *c = row->name; *c; c++)
             buffer_append_char(text, *c == '_' ? '-' : *c);
-        }
         buffer_print(text, " %s", values[row->type]);
         size_t column = text->length - start;
         if (column + 2 > HELP_COLUMN) {
@@ -365,11 +349,10 @@ void settings_write_help(unsigned scopes, struct buffer *text) {
         buffer_print(&words, "%s (", row->meaning);
         describe(row, &words);
         buffer_append_char(&words, ')');
-        if (words.failed) {
+        if (words.failed)
             text->failed = true;
-        } else {
+        else
             write_words(text, words.data, HELP_COLUMN);
-        }
         buffer_clear(&words);
     }
 }

@@ -30,8 +30,8 @@ struct analogies {
 };
 
 static bool section_is_semantic(const char *name) {
-    static const char *const names[] = {"capital-common-countries", "capital-world", "currency", "city-in-state",
-                                        "family"};
+    static const char *const names[] = {"capital-common-countries", "capital-world", "currency",
+                                        "city-in-state", "family"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -54,7 +54,8 @@ static void question_count(struct analogy_report *report, size_t at, bool correc
 }
 
 /* b - a + c on unit vectors; false when nothing is left of it. */
-static bool question_target(const struct analogies *run, const struct question *question, double *sum, float *vector) {
+static bool question_target(const struct analogies *run, const struct question *question,
+                            double *sum, float *vector) {
     const struct table *table = run->model->input;
     double largest = 0;
     memset(sum, 0, table->columns * sizeof sum[0]);
@@ -70,11 +71,12 @@ static bool question_target(const struct analogies *run, const struct question *
 
 static bool question_has_direction(const struct analogies *run, const struct question *question) {
     const float *norms = run->model->norms;
-    return norms[question->words[0]] > 0 || norms[question->words[1]] > 0 || norms[question->words[2]] > 0;
+    return norms[question->words[0]] > 0 || norms[question->words[1]] > 0 ||
+           norms[question->words[2]] > 0;
 }
 
-/* Writes the vectors of the questions that have a direction, and moves those questions to the front; the others are
- * answered, wrongly. Returns how many are left to search. */
+/* Writes the vectors of the questions that have a direction, and moves those questions to the
+ * front; the others are answered, wrongly. Returns how many are left to search. */
 static size_t batch_prepare(struct analogies *run, double *sum) {
     const struct table *table = run->model->input;
     size_t dim = table->columns, kept = 0;
@@ -84,8 +86,8 @@ static size_t batch_prepare(struct analogies *run, double *sum) {
         if (run->method == ANALOGY_MUL) {
             static const int order[3] = {1, 2, 0}; /* b and c multiply, a divides */
             for (size_t v = 0; v < 3; v++)
-                memcpy(run->vectors + (kept * 3 + v) * dim, table_row(table, question.words[order[v]]),
-                       dim * sizeof run->vectors[0]);
+                memcpy(run->vectors + (kept * 3 + v) * dim,
+                       table_row(table, question.words[order[v]]), dim * sizeof run->vectors[0]);
             good = question_has_direction(run, &question);
         } else {
             good = question_target(run, &question, sum, run->vectors + kept * dim);
@@ -126,14 +128,17 @@ static enum status batch_run(struct analogies *run, struct error *err) {
     return status;
 }
 
-static enum status section_add(struct analogy_report *report, const char *name, size_t length, struct error *err) {
-    struct analogy_section *sections = realloc(report->sections, (report->n_sections + 1) * sizeof report->sections[0]);
+static enum status section_add(struct analogy_report *report, const char *name, size_t length,
+                               struct error *err) {
+    struct analogy_section *sections =
+        realloc(report->sections, (report->n_sections + 1) * sizeof report->sections[0]);
     char *copy = malloc(length + 1);
     if (sections != NULL)
         report->sections = sections;
     if (sections == NULL || copy == NULL) {
         free(copy);
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory for section %zu", report->n_sections + 1);
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for section %zu",
+                         report->n_sections + 1);
     }
     memcpy(copy, name, length);
     copy[length] = '\0';
@@ -141,7 +146,8 @@ static enum status section_add(struct analogy_report *report, const char *name, 
     return STATUS_OK;
 }
 
-static enum status line_read(struct analogies *run, struct text_part line, size_t number, struct error *err) {
+static enum status line_read(struct analogies *run, struct text_part line, size_t number,
+                             struct error *err) {
     struct text_part words[5];
     struct question *question = &run->questions[run->n];
     if (line.length == 0 || (line.length >= 2 && memcmp(line.text, "//", 2) == 0))
@@ -152,10 +158,11 @@ static enum status line_read(struct analogies *run, struct text_part line, size_
     }
     size_t n = text_split(line, TEXT_BLANKS, words, 5);
     if (n != 4)
-        return error_set(err, STATUS_MALFORMED, "line %zu: a question is 4 words, not %s%zu", number,
-                         n == 5 ? "at least " : "", n);
+        return error_set(err, STATUS_MALFORMED, "line %zu: a question is 4 words, not %s%zu",
+                         number, n == 5 ? "at least " : "", n);
     if (run->report->n_sections == 0)
-        return error_set(err, STATUS_MALFORMED, "line %zu: a question before the first section (': name')", number);
+        return error_set(err, STATUS_MALFORMED,
+                         "line %zu: a question before the first section (': name')", number);
     question->section = run->report->n_sections - 1;
     bool known = true;
     for (size_t i = 0; i < 4; i++) {
@@ -178,18 +185,20 @@ static enum status analogies_init(struct analogies *run, struct error *err) {
     run->starts = calloc(BATCH + 1, sizeof *run->starts);
     run->best = calloc(BATCH, sizeof *run->best);
     run->found = calloc(BATCH, sizeof *run->found);
-    if (run->questions == NULL || run->vectors == NULL || run->excluded == NULL || run->starts == NULL ||
-        run->best == NULL || run->found == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a batch of %d questions", BATCH);
+    if (run->questions == NULL || run->vectors == NULL || run->excluded == NULL ||
+        run->starts == NULL || run->best == NULL || run->found == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a batch of %d questions",
+                         BATCH);
     for (size_t i = 0; i <= BATCH; i++)
         run->starts[i] = 3 * i;
     return STATUS_OK;
 }
 
-enum status evaluate_analogies(const struct model *model, const char *text, size_t length, uint32_t among,
-                               enum analogy_method method, int threads, struct analogy_report *report,
-                               struct error *err) {
-    struct analogies run = {.model = model, .report = report, .among = among, .method = method, .threads = threads};
+enum status evaluate_analogies(const struct model *model, const char *text, size_t length,
+                               uint32_t among, enum analogy_method method, int threads,
+                               struct analogy_report *report, struct error *err) {
+    struct analogies run = {
+        .model = model, .report = report, .among = among, .method = method, .threads = threads};
     struct text_part rest = text_begin(text, length), line;
     *report = (struct analogy_report){0};
     enum status status = analogies_init(&run, err);

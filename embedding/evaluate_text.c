@@ -42,8 +42,8 @@ bool text_line(struct text_part *rest, struct text_part *line) {
 size_t text_split(struct text_part line, char separator, struct text_part *fields, size_t room) {
     size_t n = 0, begin = 0;
     for (size_t i = 0; i <= line.length && n < room; i++) {
-        bool ends =
-            i == line.length || line.text[i] == separator || (separator == TEXT_BLANKS && byte_is_blank(line.text[i]));
+        bool ends = i == line.length || line.text[i] == separator ||
+                    (separator == TEXT_BLANKS && byte_is_blank(line.text[i]));
         if (!ends)
             continue;
         if (separator != TEXT_BLANKS || i > begin)
@@ -58,7 +58,8 @@ static uint32_t letter_lower(uint32_t c) {
     return c == 0x3c2 ? c : letter_fold(c);
 }
 
-/* Writes the word in lower case; returns its length, 0 when it is too long or none of its letters change. */
+/* Writes the word in lower case; returns its length, 0 when it is too long or none of its letters
+ * change. */
 static size_t word_lower(struct text_part word, char lower[LONGEST_WORD]) {
     const char *at = word.text, *end = word.text + word.length;
     size_t n = 0;
@@ -79,7 +80,8 @@ static size_t word_lower(struct text_part word, char lower[LONGEST_WORD]) {
     return n == word.length && memcmp(lower, word.text, n) == 0 ? 0 : n;
 }
 
-uint32_t text_find_word(const struct vocabulary *vocabulary, struct text_part word, uint32_t among) {
+uint32_t text_find_word(const struct vocabulary *vocabulary, struct text_part word,
+                        uint32_t among) {
     char lower[LONGEST_WORD];
     uint32_t id = vocabulary_find(vocabulary, word.text, word.length);
     if (id != WORD_NONE && (among == 0 || id < among))

@@ -11,14 +11,17 @@ struct text_part {
 
 #define TEXT_BLANKS ' ' /* for text_split: fields are separated by runs of white space */
 
-struct text_part text_begin(const char *text, size_t length);   /* the text without a byte order mark */
-bool text_line(struct text_part *rest, struct text_part *line); /* takes the next line, trimmed; false at the end */
-struct text_part text_trim(struct text_part part);              /* without white space at both ends */
-/* Splits at `separator`; fields are trimmed and may be empty (not for TEXT_BLANKS). Returns how many there are, at most
- * `room`: what is behind them is not looked at. */
+/* the text without a byte order mark */
+struct text_part text_begin(const char *text, size_t length);
+/* takes the next line, trimmed; false at the end */
+bool text_line(struct text_part *rest, struct text_part *line);
+/* without white space at both ends */
+struct text_part text_trim(struct text_part part);
+/* Splits at `separator`; fields are trimmed and may be empty (not for TEXT_BLANKS). Returns how
+ * many there are, at most `room`: what is behind them is not looked at. */
 size_t text_split(struct text_part line, char separator, struct text_part *fields, size_t room);
-/* The id of a word as it stands, else lower-cased; only ids below `among` count (0 = all). WORD_NONE if there is none.
- */
+/* The id of a word as it stands, else lower-cased; only ids below `among` count (0 = all).
+ * WORD_NONE if there is none. */
 uint32_t text_find_word(const struct vocabulary *vocabulary, struct text_part word, uint32_t among);
 
 #endif

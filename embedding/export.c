@@ -79,14 +79,17 @@ static uint64_t name_sum(const struct buffer *name, size_t start) {
     return sum == 0 ? 1 : sum;
 }
 
-/* Whether what the text ends in is a word, or an altered one before. Two names of one checksum only cost a suffix. */
+/* Whether what the text ends in is a word, or an altered one before. Two names of one checksum only
+ * cost a suffix. */
 static bool name_taken(const struct export_job *job, size_t start) {
     const struct buffer *text = &job->text;
-    return vocabulary_find(job->model->vocabulary, text->data + start, text->length - start) != WORD_NONE ||
+    return vocabulary_find(job->model->vocabulary, text->data + start, text->length - start) !=
+               WORD_NONE ||
            job->taken[taken_place(job->taken, job->taken_size, name_sum(text, start))] != 0;
 }
 
-/* The id behind it, and not one '_' after the other, keeps many words that become equal from costing their square. */
+/* The id behind it, and not one '_' after the other, keeps many words that become equal from
+ * costing their square. */
 static void name_settle(struct export_job *job, uint32_t id, size_t start) {
     struct buffer *text = &job->text;
     if (2 * (job->n_taken + 1) > job->taken_size && !taken_grow(job))
@@ -134,7 +137,8 @@ static enum status job_init(struct export_job *job, struct error *err) {
     if (job->options.subtract_mean)
         job->mean = calloc(columns + 1, sizeof *job->mean);
     if (job->row == NULL || (job->options.subtract_mean && job->mean == NULL))
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a row of %zu values", columns);
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a row of %zu values",
+                         columns);
     for (uint32_t id = 0; job->mean != NULL && id < table->rows; id++) {
         const float *row = table_row(table, id);
         for (size_t i = 0; i < table->columns; i++)
@@ -143,8 +147,9 @@ static enum status job_init(struct export_job *job, struct error *err) {
     return STATUS_OK;
 }
 
-enum status export_write(const struct model *model, const char *format, const struct export_options *options,
-                         const char *path, uint64_t *altered, struct error *err) {
+enum status export_write(const struct model *model, const char *format,
+                         const struct export_options *options, const char *path, uint64_t *altered,
+                         struct error *err) {
     struct export_job job = {.model = model};
     size_t which = 0, n = sizeof formats / sizeof formats[0];
     if (options != NULL)

@@ -5,7 +5,8 @@
 #include "embedding/export_rows.h"
 
 /* The formats are little-endian, and so are the machines that vecmill runs on. */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are written as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "floats are written as they lie in memory");
 
 #define HEADER_SIZE 1024
 #define HEADER_ALIGN 64 /* so that a reader may map the numbers as they lie */
@@ -36,7 +37,8 @@ static enum status matrix_append(struct export_job *job, struct error *err) {
 }
 
 /* Columns [first, first + n) of all rows of the output table. */
-static enum status columns_append(struct export_job *job, uint32_t first, uint32_t n, struct error *err) {
+static enum status columns_append(struct export_job *job, uint32_t first, uint32_t n,
+                                  struct error *err) {
     const struct table *table = job->model->output;
     enum status status = STATUS_OK;
     for (uint32_t id = 0; status == STATUS_OK && id < table->rows; id++) {
@@ -50,7 +52,8 @@ static enum status columns_append(struct export_job *job, uint32_t first, uint32
 enum status export_npy(struct export_job *job, struct error *err) {
     const struct table *table = job->model->input;
     char header[HEADER_SIZE];
-    int length = snprintf(header, sizeof header, "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, %u), }",
+    int length = snprintf(header, sizeof header,
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%u, %u), }",
                           table->rows, table->columns);
     size_t all = 10 + (size_t)length + 1; /* magic and length, dictionary, newline */
     size_t padding = (HEADER_ALIGN - all % HEADER_ALIGN) % HEADER_ALIGN;
@@ -73,17 +76,18 @@ enum status export_safetensors(struct export_job *job, struct error *err) {
     buffer_append(text, "\0\0\0\0\0\0\0\0", 8);
     buffer_print(text, "{\"__metadata__\":{\"format\":\"pt\",\"vecmill\":\"%s\"}", VECMILL_VERSION);
     buffer_print(text,
-                 ",\"embeddings\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 ",%" PRIu64 "],\"data_offsets\":[0,%" PRIu64
-                 "]}",
+                 ",\"embeddings\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 ",%" PRIu64
+                 "],\"data_offsets\":[0,%" PRIu64 "]}",
                  rows, columns, at);
     if (output != NULL) {
         uint64_t end = at + rows * columns * sizeof(float);
         buffer_print(text,
-                     ",\"output\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 ",%" PRIu64 "],\"data_offsets\":[%" PRIu64
-                     ",%" PRIu64 "]}",
+                     ",\"output\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 ",%" PRIu64
+                     "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
                      rows, columns, at, end);
         buffer_print(text,
-                     ",\"bias\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
+                     ",\"bias\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64
+                     "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
                      rows, end, end + rows * sizeof(float));
     }
     buffer_append_char(text, '}');

@@ -15,14 +15,16 @@ struct export_job {
     float *row;         /* [dim] scratch */
     struct buffer text; /* written out when it is full */
     uint64_t altered;   /* words that could not be written as they are */
-    uint64_t *taken;    /* [taken_size] open hash table of the checksums of what altered words became; 0: free */
+    /* [taken_size] open hash table of the checksums of what altered words became; 0: free */
+    uint64_t *taken;
     size_t taken_size, n_taken;
 };
 
-/* The row as the options want it, [dim]; without options the very bits of the table. Valid until the next call. */
+/* The row as the options want it, [dim]; without options the very bits of the table. Valid until
+ * the next call. */
 const float *export_row(struct export_job *job, uint32_t id);
-/* Appends a word, with white space as '_', and with '_' and its id behind where that alone would make it equal to
- * another. Call it for rising ids. */
+/* Appends a word, with white space as '_', and with '_' and its id behind where that alone would
+ * make it equal to another. Call it for rising ids. */
 void export_word(struct export_job *job, uint32_t id);
 /* Hands the text to the sink when there is enough of it. */
 enum status export_text_flow(struct export_job *job, bool all, struct error *err) MUST_CHECK;

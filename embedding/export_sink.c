@@ -7,7 +7,9 @@
 #include "base/file.h"
 
 #define PACKED_SIZE (1U << 16)
-#define GZIP_WINDOW (15 + 16) /* largest window; 16 asks for a gzip header, which zlib leaves without time and name */
+#define GZIP_WINDOW \
+    (15 +           \
+     16) /* largest window; 16 asks for a gzip header, which zlib leaves without time and name */
 /* Float digits hardly shrink further at higher levels. */
 #define GZIP_LEVEL 3
 #define GZIP_MEMORY 8
@@ -19,7 +21,8 @@ struct export_sink {
     unsigned char packed[PACKED_SIZE];
 };
 
-enum status export_sink_create(struct export_sink **out, const char *path, bool gzip, struct error *err) {
+enum status export_sink_create(struct export_sink **out, const char *path, bool gzip,
+                               struct error *err) {
     struct export_sink *sink = calloc(1, sizeof *sink);
     *out = NULL;
     if (sink == NULL)
@@ -29,8 +32,8 @@ enum status export_sink_create(struct export_sink **out, const char *path, bool 
         free(sink);
         return status;
     }
-    if (gzip &&
-        deflateInit2(&sink->stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (gzip && deflateInit2(&sink->stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
+                             Z_DEFAULT_STRATEGY) != Z_OK) {
         export_sink_abort(sink);
         return error_set(err, STATUS_NO_MEMORY, "not enough memory to compress '%s'", path);
     }
@@ -49,19 +52,22 @@ static enum status sink_deflate(struct export_sink *sink, int flush, struct erro
         if (result == Z_STREAM_ERROR)
             return error_set(err, STATUS_INTERNAL, "gzip failed with %d", result);
         size_t length = PACKED_SIZE - sink->stream.avail_out;
-        enum status status = length == 0 ? STATUS_OK : file_writer_append(sink->writer, sink->packed, length, err);
+        enum status status =
+            length == 0 ? STATUS_OK : file_writer_append(sink->writer, sink->packed, length, err);
         if (status != STATUS_OK)
             return status;
     } while (flush == Z_FINISH ? result != Z_STREAM_END : sink->stream.avail_out == 0);
     return STATUS_OK;
 }
 
-enum status export_sink_append(struct export_sink *sink, const void *bytes, size_t length, struct error *err) {
+enum status export_sink_append(struct export_sink *sink, const void *bytes, size_t length,
+                               struct error *err) {
     const unsigned char *at = bytes;
     if (!sink->gzip)
         return file_writer_append(sink->writer, bytes, length, err);
     while (length > 0) {
-        uInt part = length > PACKED_SIZE ? PACKED_SIZE : (uInt)length; /* zlib counts in unsigned int */
+        /* zlib counts in unsigned int */
+        uInt part = length > PACKED_SIZE ? PACKED_SIZE : (uInt)length;
         sink->stream.next_in = at;
         sink->stream.avail_in = part;
         enum status status = sink_deflate(sink, Z_NO_FLUSH, err);

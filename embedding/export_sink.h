@@ -1,4 +1,5 @@
-/* Where exported bytes go: a file that is whole or absent, perhaps through gzip. Private to embedding/. */
+/* Where exported bytes go: a file that is whole or absent, perhaps through gzip. Private to
+ * embedding/. */
 #ifndef VECMILL_EMBEDDING_EXPORT_SINK_H
 #define VECMILL_EMBEDDING_EXPORT_SINK_H
 
@@ -9,7 +10,8 @@
 
 struct export_sink;
 /* gzip: the stream carries neither time nor name, so that the same bytes give the same file. */
-enum status export_sink_create(struct export_sink **sink, const char *path, bool gzip, struct error *err) MUST_CHECK;
+enum status export_sink_create(struct export_sink **sink, const char *path, bool gzip,
+                               struct error *err) MUST_CHECK;
 enum status export_sink_append(struct export_sink *sink, const void *bytes, size_t length,
                                struct error *err) MUST_CHECK;
 /* Makes the file visible. Frees the sink, also on failure; then nothing is left behind. */

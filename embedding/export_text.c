@@ -48,8 +48,9 @@ enum status export_tensors(struct export_job *job, struct error *err) {
 
 /* White space as JavaScript's trim() knows it. */
 static bool letter_is_blank(uint32_t c) {
-    return c == ' ' || (c >= 9 && c <= 13) || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff;
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0xa0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+           c == 0x205f || c == 0x3000 || c == 0xfeff;
 }
 
 /* The projector skips labels that are blank, and would shift all that follow. */
@@ -82,8 +83,10 @@ enum status export_metadata(struct export_job *job, struct error *err) {
             raw.length = 0;
             utf8_append_valid(&raw, word, length);
             for (size_t i = 0; i < raw.length; i++)
-                buffer_append_char(
-                    &job->text, raw.data[i] == ' ' || (raw.data[i] >= '\t' && raw.data[i] <= '\r') ? '_' : raw.data[i]);
+                buffer_append_char(&job->text, raw.data[i] == ' ' ||
+                                                       (raw.data[i] >= '\t' && raw.data[i] <= '\r')
+                                                   ? '_'
+                                                   : raw.data[i]);
             job->text.failed = job->text.failed || raw.failed;
             job->altered++;
         }
@@ -107,8 +110,9 @@ enum status export_projector(struct export_job *job, struct error *err) {
         else
             buffer_append_char(&job->text, *at);
     }
-    buffer_print(&job->text, "\"\n  tensor_shape: %u\n  tensor_shape: %u\n", job->model->input->rows,
-                 job->model->input->columns);
-    buffer_append_text(&job->text, "  tensor_path: \"tensors.tsv\"\n  metadata_path: \"metadata.tsv\"\n}\n");
+    buffer_print(&job->text, "\"\n  tensor_shape: %u\n  tensor_shape: %u\n",
+                 job->model->input->rows, job->model->input->columns);
+    buffer_append_text(&job->text,
+                       "  tensor_path: \"tensors.tsv\"\n  metadata_path: \"metadata.tsv\"\n}\n");
     return export_text_flow(job, true, err);
 }

@@ -83,16 +83,20 @@ static bool header_parse(struct import *import, const char *line, size_t length)
 static enum status header_check(const struct import *import, struct error *err) {
     if (import->promised == 0 || import->promised >= WORD_NONE)
         return error_set(err, STATUS_REFUSED,
-                         "line 1: the number of words must be between 1 and %" PRIu32 ", not %" PRIu64, WORD_NONE - 1,
-                         import->promised);
+                         "line 1: the number of words must be between 1 and %" PRIu32
+                         ", not %" PRIu64,
+                         WORD_NONE - 1, import->promised);
     if (import->dim == 0 || import->dim > MOST_DIM)
-        return error_set(err, STATUS_REFUSED, "line 1: the length of the vectors must be between 1 and %d, not %zu",
+        return error_set(err, STATUS_REFUSED,
+                         "line 1: the length of the vectors must be between 1 and %d, not %zu",
                          MOST_DIM, import->dim);
     return STATUS_OK;
 }
 
-/* Reads `dim` numbers that fill [at, end); returns how many there are (dim + 1: more), and the first bad field. */
-static size_t values_parse(const char *at, const char *end, float *vector, size_t dim, const char **bad) {
+/* Reads `dim` numbers that fill [at, end); returns how many there are (dim + 1: more), and the
+ * first bad field. */
+static size_t values_parse(const char *at, const char *end, float *vector, size_t dim,
+                           const char **bad) {
     *bad = NULL;
     for (size_t n = 0;; n++) {
         size_t length;
@@ -110,30 +114,34 @@ static size_t values_parse(const char *at, const char *end, float *vector, size_
 }
 
 /* Every vector passes here: its values are checked and its word is kept. */
-static enum status row_keep(struct import *import, const char *word, size_t length, const float *vector,
-                            const char *unit, uint64_t number, struct error *err) {
+static enum status row_keep(struct import *import, const char *word, size_t length,
+                            const float *vector, const char *unit, uint64_t number,
+                            struct error *err) {
     size_t bad = import->kernel->first_nonfinite(vector, import->dim);
     if (bad < import->dim) {
         char quoted[WORD_QUOTE_SIZE];
         word_quote(word, length, quoted);
-        return error_set(err, STATUS_REFUSED, "%s %" PRIu64 ": value %zu of word '%s' is not finite", unit, number,
+        return error_set(err, STATUS_REFUSED,
+                         "%s %" PRIu64 ": value %zu of word '%s' is not finite", unit, number,
                          bad + 1, quoted);
     }
     return import_rows_add(&import->rows, word, length, err);
 }
 
-static enum status row_text(struct import *import, const char *line, const char *end, struct error *err) {
+static enum status row_text(struct import *import, const char *line, const char *end,
+                            struct error *err) {
     size_t length;
     const char *bad;
     float *vector;
     char quoted[WORD_QUOTE_SIZE];
     const char *word = next_field(line, end, &length);
     if (word != line)
-        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 " begins with white space: the word is missing",
+        return error_set(err, STATUS_MALFORMED,
+                         "line %" PRIu64 " begins with white space: the word is missing",
                          import->line);
     if (length > LONGEST_WORD)
-        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": a word of more than %d bytes", import->line,
-                         LONGEST_WORD);
+        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": a word of more than %d bytes",
+                         import->line, LONGEST_WORD);
     enum status status = import_rows_reserve(&import->rows, &vector, err);
     if (status != STATUS_OK)
         return status;
@@ -142,17 +150,19 @@ static enum status row_text(struct import *import, const char *line, const char 
         size_t field;
         bad = next_field(bad, end, &field);
         word_quote(bad, field, quoted);
-        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": value %zu, '%s', is not a number", import->line,
-                         n + 1, quoted);
+        return error_set(err, STATUS_MALFORMED,
+                         "line %" PRIu64 ": value %zu, '%s', is not a number", import->line, n + 1,
+                         quoted);
     }
     if (n != import->dim)
-        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": %s%zu values, not %zu", import->line,
-                         n > import->dim ? "at least " : "", n, import->dim);
+        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": %s%zu values, not %zu",
+                         import->line, n > import->dim ? "at least " : "", n, import->dim);
     return row_keep(import, word, length, vector, "line", import->line, err);
 }
 
 /* One line without its end. */
-static enum status line_take(struct import *import, const char *line, size_t length, struct error *err) {
+static enum status line_take(struct import *import, const char *line, size_t length,
+                             struct error *err) {
     import->line++;
     while (length > 0 && byte_is_blank(line[length - 1]))
         length--;
@@ -163,7 +173,8 @@ static enum status line_take(struct import *import, const char *line, size_t len
     if (import->empty_line != 0)
         return error_set(err, STATUS_MALFORMED, "line %" PRIu64 " is empty", import->empty_line);
     if (import->header && import->rows.n == import->promised)
-        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": more words than the %" PRIu64 " of the header",
+        return error_set(err, STATUS_MALFORMED,
+                         "line %" PRIu64 ": more words than the %" PRIu64 " of the header",
                          import->line, import->promised);
     return row_text(import, line, line + length, err);
 }
@@ -183,8 +194,8 @@ static enum status text_advance(struct import *import, bool last, struct error *
         const char *end = memchr(data + from, '\n', length - from);
         size_t stop = end == NULL ? length : (size_t)(end - data);
         if (stop - at > LONGEST_LINE)
-            return error_set(err, STATUS_MALFORMED, "line %" PRIu64 " is longer than %zu bytes", import->line + 1,
-                             LONGEST_LINE);
+            return error_set(err, STATUS_MALFORMED, "line %" PRIu64 " is longer than %zu bytes",
+                             import->line + 1, LONGEST_LINE);
         if (end == NULL && !last) {
             pending_drop(import, at);
             import->scanned = length - at;
@@ -211,21 +222,22 @@ static enum status binary_advance(struct import *import, bool last, struct error
         if (at == length)
             break;
         if (number > import->promised)
-            return error_set(err, STATUS_MALFORMED, "bytes behind the %" PRIu64 " words of the header",
-                             import->promised);
+            return error_set(err, STATUS_MALFORMED,
+                             "bytes behind the %" PRIu64 " words of the header", import->promised);
         size_t word = 0;
         while (at + word < length && word <= LONGEST_WORD && !byte_is_blank(data[at + word]))
             word++;
         if (word > LONGEST_WORD)
-            return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " is longer than %d bytes", number, LONGEST_WORD);
+            return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " is longer than %d bytes",
+                             number, LONGEST_WORD);
         if (at + word < length && (data[at + word] != ' ' || word == 0))
             return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " %s", number,
                              word == 0 ? "is missing" : "holds white space");
         if (length - at < word + 1 + row) {
             if (!last)
                 break;
-            return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " of %" PRIu64 " is cut short", number,
-                             import->promised);
+            return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " of %" PRIu64 " is cut short",
+                             number, import->promised);
         }
         float *vector;
         status = import_rows_reserve(&import->rows, &vector, err);
@@ -240,22 +252,24 @@ static enum status binary_advance(struct import *import, bool last, struct error
     return status;
 }
 
-/* Whether [at, end) could stand in a text file: no control characters, and UTF-8. A float may hold the byte of a line
- * break, so what follows the break tells, too. */
+/* Whether [at, end) could stand in a text file: no control characters, and UTF-8. A float may hold
+ * the byte of a line break, so what follows the break tells, too. */
 static bool bytes_are_text(const char *at, const char *end) {
     while (at < end) {
         uint32_t code_point;
         size_t skip, length = utf8_decode(at, end, &code_point, &skip);
         if (length == 0 && end - at >= 4)
             return false;
-        if (length == 1 && code_point < ' ' && code_point != '\t' && code_point != '\r' && code_point != '\n')
+        if (length == 1 && code_point < ' ' && code_point != '\t' && code_point != '\r' &&
+            code_point != '\n')
             return false;
         at += length ? length : 1;
     }
     return true;
 }
 
-/* Whether the row at [data, end) behind a header is text. *sure is false when more bytes are needed to tell. */
+/* Whether the row at [data, end) behind a header is text. *sure is false when more bytes are needed
+ * to tell. */
 static bool row_is_text(size_t dim, const char *data, const char *end, bool *sure) {
     const char *values = memchr(data, ' ', (size_t)(end - data));
     const char *stop = memchr(data, '\n', (size_t)(end - data));
@@ -289,7 +303,8 @@ static bool row_is_text(size_t dim, const char *data, const char *end, bool *sur
     return (bad == NULL && found == dim) || n < row || values + n == end || values[n] != '\n';
 }
 
-/* Looks at the first line, and behind a header at the row that follows, until it is clear what the file is. */
+/* Looks at the first line, and behind a header at the row that follows, until it is clear what the
+ * file is. */
 static enum status start_advance(struct import *import, bool last, struct error *err) {
     if (import->pending.length >= 3 && memcmp(import->pending.data, "\xef\xbb\xbf", 3) == 0)
         pending_drop(import, 3); /* a byte order mark */
@@ -320,7 +335,8 @@ static enum status start_advance(struct import *import, bool last, struct error 
         for (const char *at = next_field(data, data + length, &field); field > 0; fields++)
             at = next_field(at + field, data + length, &field);
         if (fields < 2 || fields - 1 > MOST_DIM)
-            return error_set(err, STATUS_MALFORMED, "line 1 is neither 'rows dim' nor a word and its values");
+            return error_set(err, STATUS_MALFORMED,
+                             "line 1 is neither 'rows dim' nor a word and its values");
         import->dim = fields - 1;
         import->state = IMPORT_TEXT;
     }
@@ -334,26 +350,31 @@ static enum status import_advance(struct import *import, bool last, struct error
         status = start_advance(import, last, err);
     if (status != STATUS_OK || import->state == IMPORT_START)
         return status;
-    return import->state == IMPORT_TEXT ? text_advance(import, last, err) : binary_advance(import, last, err);
+    return import->state == IMPORT_TEXT ? text_advance(import, last, err)
+                                        : binary_advance(import, last, err);
 }
 
 static enum status import_push(void *context, const char *bytes, size_t length, struct error *err) {
     struct import *import = context;
     buffer_append(&import->pending, bytes, length);
     if (import->pending.failed)
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a line of %zu bytes", import->pending.length);
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a line of %zu bytes",
+                         import->pending.length);
     return import_advance(import, false, err);
 }
 
-static enum status import_stream(struct import *import, const char *path, uint64_t limit, struct error *err) {
+static enum status import_stream(struct import *import, const char *path, uint64_t limit,
+                                 struct error *err) {
     struct file_map map;
     struct decoder *decoder = NULL;
     enum status status = file_map_open(&map, path, err);
     if (status != STATUS_OK)
         return status;
-    status = decoder_create(&decoder, encoding_detect(map.data, map.length), limit, import_push, import, err);
+    status = decoder_create(&decoder, encoding_detect(map.data, map.length), limit, import_push,
+                            import, err);
     for (size_t at = 0; status == STATUS_OK && at < map.length; at += PART)
-        status = decoder_push(decoder, map.data + at, map.length - at < PART ? map.length - at : PART, err);
+        status = decoder_push(decoder, map.data + at,
+                              map.length - at < PART ? map.length - at : PART, err);
     if (status == STATUS_OK)
         status = decoder_finish(decoder, err);
     if (status == STATUS_OK)
@@ -361,7 +382,8 @@ static enum status import_stream(struct import *import, const char *path, uint64
     decoder_free(decoder);
     file_map_close(&map);
     if (status == STATUS_OK && import->header && import->rows.n != import->promised)
-        status = error_set(err, STATUS_MALFORMED, "the header promises %" PRIu64 " words, the file holds %" PRIu32,
+        status = error_set(err, STATUS_MALFORMED,
+                           "the header promises %" PRIu64 " words, the file holds %" PRIu32,
                            import->promised, import->rows.n);
     return status;
 }

@@ -21,8 +21,8 @@ static bool array_grow(void **array, size_t *room, size_t size) {
 }
 
 static enum status rows_no_memory(const struct import_rows *rows, struct error *err) {
-    return error_set(err, STATUS_NO_MEMORY, "not enough memory after %" PRIu32 " words of %zu values", rows->n,
-                     rows->dim);
+    return error_set(err, STATUS_NO_MEMORY,
+                     "not enough memory after %" PRIu32 " words of %zu values", rows->n, rows->dim);
 }
 
 enum status import_rows_reserve(struct import_rows *rows, float **vector, struct error *err) {
@@ -45,7 +45,8 @@ enum status import_rows_reserve(struct import_rows *rows, float **vector, struct
     return STATUS_OK;
 }
 
-enum status import_rows_add(struct import_rows *rows, const char *word, size_t length, struct error *err) {
+enum status import_rows_add(struct import_rows *rows, const char *word, size_t length,
+                            struct error *err) {
     if (rows->n == WORD_NONE - 1)
         return error_set(err, STATUS_REFUSED, "more than %" PRIu32 " words", rows->n);
     if (rows->offsets_room < rows->n + (size_t)2) {
@@ -62,7 +63,8 @@ enum status import_rows_add(struct import_rows *rows, const char *word, size_t l
     return STATUS_OK;
 }
 
-enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first, struct error *err) {
+enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first,
+                              struct error *err) {
     size_t size = 16;
     enum status status = STATUS_OK;
     while (size < (size_t)rows->n * 2)
@@ -81,8 +83,8 @@ enum status import_rows_check(const struct import_rows *rows, const char *unit, 
                 memcmp(rows->text.data + rows->offsets[other], word, length) != 0)
                 continue;
             word_quote(word, length, quoted);
-            status = error_set(err, STATUS_REFUSED, "%s %zu: word '%s' stands already at %s %zu", unit, first + id,
-                               quoted, unit, first + other);
+            status = error_set(err, STATUS_REFUSED, "%s %zu: word '%s' stands already at %s %zu",
+                               unit, first + id, quoted, unit, first + other);
             break;
         }
         slots[at] = id + 1;
@@ -91,10 +93,11 @@ enum status import_rows_check(const struct import_rows *rows, const char *unit, 
     return status;
 }
 
-enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary, struct table **table,
-                               struct error *err) {
+enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary,
+                               struct table **table, struct error *err) {
     *table = NULL;
-    enum status status = vocabulary_create(vocabulary, rows->n, rows->text.data, rows->offsets, NULL, err);
+    enum status status =
+        vocabulary_create(vocabulary, rows->n, rows->text.data, rows->offsets, NULL, err);
     if (status == STATUS_OK)
         status = table_create(table, rows->n, (uint32_t)rows->dim, 1, PARTITION_MOD, err);
     for (uint32_t id = 0; status == STATUS_OK && id < rows->n; id++) {

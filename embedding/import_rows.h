@@ -5,7 +5,8 @@
 #include "base/buffer.h"
 #include "embedding/embedding.h"
 
-/* Rows lie in blocks, so that nothing is moved while they grow and each block can be let go once it is in the table. */
+/* Rows lie in blocks, so that nothing is moved while they grow and each block can be let go once it
+ * is in the table. */
 struct import_rows {
     uint32_t n;
     size_t dim;         /* set before the first row */
@@ -17,14 +18,17 @@ struct import_rows {
 };
 
 /* Room for the vector of one more row; the caller fills it and then calls import_rows_add. */
-enum status import_rows_reserve(struct import_rows *rows, float **vector, struct error *err) MUST_CHECK;
-enum status import_rows_add(struct import_rows *rows, const char *word, size_t length, struct error *err) MUST_CHECK;
-/* REFUSED when a word stands twice. `unit` and `first` name places in the message: "line 5", "word 4". */
+enum status import_rows_reserve(struct import_rows *rows, float **vector,
+                                struct error *err) MUST_CHECK;
+enum status import_rows_add(struct import_rows *rows, const char *word, size_t length,
+                            struct error *err) MUST_CHECK;
+/* REFUSED when a word stands twice. `unit` and `first` name places in the message: "line 5", "word
+ * 4". */
 enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first,
                               struct error *err) MUST_CHECK;
 /* Moves the rows into a vocabulary and a table; the caller's to free, also on failure. */
-enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary, struct table **table,
-                               struct error *err) MUST_CHECK;
+enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary,
+                               struct table **table, struct error *err) MUST_CHECK;
 void import_rows_clear(struct import_rows *rows);
 
 #endif

@@ -6,14 +6,17 @@
 
 #include "embedding/embedding.h"
 
-static enum status ids_check(const struct table *table, const uint32_t *ids, size_t n, struct error *err) {
+static enum status ids_check(const struct table *table, const uint32_t *ids, size_t n,
+                             struct error *err) {
     for (size_t i = 0; i < n; i++)
         if (ids[i] >= table->rows)
-            return error_set(err, STATUS_REFUSED, "id %" PRIu32 " is not in [0, %" PRIu32 ")", ids[i], table->rows);
+            return error_set(err, STATUS_REFUSED, "id %" PRIu32 " is not in [0, %" PRIu32 ")",
+                             ids[i], table->rows);
     return STATUS_OK;
 }
 
-/* What a row is multiplied by so that its norm is at most max_norm; exactly 1 when it needs nothing. */
+/* What a row is multiplied by so that its norm is at most max_norm; exactly 1 when it needs
+ * nothing. */
 static double clip_factor(const float *row, uint32_t dim, double max_norm) {
     double squares = 0, norm;
 
@@ -25,8 +28,8 @@ static double clip_factor(const float *row, uint32_t dim, double max_norm) {
     return norm > max_norm ? max_norm / norm : 1;
 }
 
-enum status lookup_rows(const struct table *table, uint32_t dim, const uint32_t *ids, size_t n, double max_norm,
-                        float *out, struct error *err) {
+enum status lookup_rows(const struct table *table, uint32_t dim, const uint32_t *ids, size_t n,
+                        double max_norm, float *out, struct error *err) {
     enum status status;
 
     assert(dim <= table->columns);
@@ -42,15 +45,18 @@ enum status lookup_rows(const struct table *table, uint32_t dim, const uint32_t 
             for (uint32_t j = 0; j < dim; j++)
                 copy[j] = (float)(row[j] * factor);
         } else {
-            memcpy(copy, row, dim * sizeof(*copy)); /* no multiplication by 1: every bit stays, payloads too */
+            /* no multiplication by 1: every bit stays, payloads too */
+            memcpy(copy, row, dim * sizeof(*copy));
         }
     }
     return STATUS_OK;
 }
 
-/* sum becomes the weighted sum of one list; returns what it is to be divided by, 0 when the result is all zeros. */
-static double list_add(const struct table *table, uint32_t dim, const uint32_t *ids, const float *weights, size_t n,
-                       enum combiner combiner, double max_norm, double *sum) {
+/* sum becomes the weighted sum of one list; returns what it is to be divided by, 0 when the result
+ * is all zeros. */
+static double list_add(const struct table *table, uint32_t dim, const uint32_t *ids,
+                       const float *weights, size_t n, enum combiner combiner, double max_norm,
+                       double *sum) {
     double weight_sum = 0, weight_squares = 0;
 
     memset(sum, 0, dim * sizeof(*sum));
@@ -62,7 +68,8 @@ static double list_add(const struct table *table, uint32_t dim, const uint32_t *
         weight_sum += weight;
         weight_squares += weight * weight;
         for (uint32_t j = 0; j < dim; j++) {
-            /* Rounded like the row that lookup_rows gives, so that a list of one word equals that row. */
+            /* Rounded like the row that lookup_rows gives, so that a list of one word equals that
+             * row. */
             double value = factor < 1 ? (double)(float)(row[j] * factor) : (double)row[j];
 
             sum[j] += weight * value;
@@ -79,8 +86,9 @@ static double list_add(const struct table *table, uint32_t dim, const uint32_t *
     return sqrt(weight_squares);
 }
 
-enum status lookup_combined(const struct table *table, uint32_t dim, const uint32_t *ids, const float *weights,
-                            const size_t *starts, size_t lists, enum combiner combiner, double max_norm, float *out,
+enum status lookup_combined(const struct table *table, uint32_t dim, const uint32_t *ids,
+                            const float *weights, const size_t *starts, size_t lists,
+                            enum combiner combiner, double max_norm, float *out,
                             struct error *err) {
     enum status status;
     double *sum;
@@ -98,11 +106,12 @@ enum status lookup_combined(const struct table *table, uint32_t dim, const uint3
             return error_set(err, STATUS_REFUSED, "weight %zu is not finite", i);
     sum = malloc((dim > 0 ? dim : 1) * sizeof(*sum));
     if (!sum)
-        return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vector", dim * sizeof(*sum));
+        return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vector",
+                         dim * sizeof(*sum));
     for (size_t list = 0; list < lists; list++) {
         size_t first = starts[list], n = starts[list + 1] - first;
-        double divisor =
-            list_add(table, dim, ids + first, weights ? weights + first : NULL, n, combiner, max_norm, sum);
+        double divisor = list_add(table, dim, ids + first, weights ? weights + first : NULL, n,
+                                  combiner, max_norm, sum);
         float *vector = out + list * dim;
 
         for (uint32_t j = 0; j < dim; j++)

@@ -15,17 +15,20 @@ static enum status shapes_check(const struct vocabulary *vocabulary, const struc
     if (size == 0)
         return error_set(err, STATUS_REFUSED, "a model needs at least one word");
     if (input->rows != size)
-        return error_set(err, STATUS_REFUSED, "input table has %" PRIu32 " rows for %" PRIu32 " words", input->rows,
+        return error_set(err, STATUS_REFUSED,
+                         "input table has %" PRIu32 " rows for %" PRIu32 " words", input->rows,
                          size);
     if (output && (output->rows != size || output->columns != input->columns + 1))
         return error_set(err, STATUS_REFUSED,
-                         "output table is %" PRIu32 " x %" PRIu32 ", but must be %" PRIu32 " x %" PRIu32, output->rows,
-                         output->columns, size, input->columns + 1);
+                         "output table is %" PRIu32 " x %" PRIu32 ", but must be %" PRIu32
+                         " x %" PRIu32,
+                         output->rows, output->columns, size, input->columns + 1);
     return STATUS_OK;
 }
 
-static enum status table_check(const struct table *table, const char *name, const struct vocabulary *vocabulary,
-                               const struct kernel *kernel, struct error *err) {
+static enum status table_check(const struct table *table, const char *name,
+                               const struct vocabulary *vocabulary, const struct kernel *kernel,
+                               struct error *err) {
     for (uint32_t shard = 0; shard < table->shards; shard++) {
         size_t rows = partition_rows(table->partition, table->rows, table->shards, shard);
         const float *data = table->shard_data[shard];
@@ -40,11 +43,13 @@ static enum status table_check(const struct table *table, const char *name, cons
             const char *word = vocabulary_word(vocabulary, id, &length);
 
             word_quote(word, length, quoted);
-            return error_set(err, STATUS_REFUSED, "%s table: the value of word '%s' in column %zu is not finite", name,
+            return error_set(err, STATUS_REFUSED,
+                             "%s table: the value of word '%s' in column %zu is not finite", name,
                              quoted, at % table->stride);
         }
         if (dirty < rows)
-            return error_set(err, STATUS_INTERNAL, "%s table: the padding of row %zu of shard %" PRIu32 " is not zero",
+            return error_set(err, STATUS_INTERNAL,
+                             "%s table: the padding of row %zu of shard %" PRIu32 " is not zero",
                              name, dirty, shard);
     }
     return STATUS_OK;
@@ -59,7 +64,8 @@ static void norms_fill(const struct table *table, const struct kernel *kernel, f
         for (uint32_t from = 0; from < rows; from += NORM_BLOCK) {
             uint32_t n = rows - from < NORM_BLOCK ? rows - from : NORM_BLOCK;
 
-            kernel->norms(table->shard_data[shard] + (size_t)from * table->stride, n, table->stride, block);
+            kernel->norms(table->shard_data[shard] + (size_t)from * table->stride, n, table->stride,
+                          block);
             for (uint32_t i = 0; i < n; i++) {
                 struct place place = {.shard = shard, .row = from + i};
 
@@ -80,7 +86,8 @@ static enum status norms_check(const struct model *model, struct error *err) {
         return STATUS_OK;
     word = vocabulary_word(model->vocabulary, (uint32_t)at, &length);
     word_quote(word, length, quoted);
-    return error_set(err, STATUS_REFUSED, "input table: the norm of word '%s' is too large for a float", quoted);
+    return error_set(err, STATUS_REFUSED,
+                     "input table: the norm of word '%s' is too large for a float", quoted);
 }
 
 static void model_free(struct model *model) {
@@ -92,8 +99,9 @@ static void model_free(struct model *model) {
     free(model);
 }
 
-enum status model_create(struct model **model, struct vocabulary *vocabulary, struct table *input, struct table *output,
-                         const struct model_info *info, const struct kernel *kernel, struct error *err) {
+enum status model_create(struct model **model, struct vocabulary *vocabulary, struct table *input,
+                         struct table *output, const struct model_info *info,
+                         const struct kernel *kernel, struct error *err) {
     struct model *made = calloc(1, sizeof(*made));
     atomic_size_t *references = malloc(sizeof(*references));
     enum status status;
@@ -127,8 +135,8 @@ enum status model_create(struct model **model, struct vocabulary *vocabulary, st
     }
     made->norms = calloc(vocabulary_size(vocabulary), sizeof(*made->norms));
     if (!made->norms) {
-        status =
-            error_set(err, STATUS_NO_MEMORY, "cannot get memory for %" PRIu32 " norms", vocabulary_size(vocabulary));
+        status = error_set(err, STATUS_NO_MEMORY, "cannot get memory for %" PRIu32 " norms",
+                           vocabulary_size(vocabulary));
         goto fail;
     }
     norms_fill(input, kernel, made->norms);

@@ -15,14 +15,16 @@
 #include "embedding/table.h"
 #include "embedding/vocabulary.h"
 
-#define CHUNK ((size_t)1 << 20) /* read and digested at a time: stays in the cache between the two */
+#define CHUNK \
+    ((size_t)1 << 20) /* read and digested at a time: stays in the cache between the two */
 
 _Static_assert(sizeof(float) == 4, "rows are written as they lie in memory");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are written as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "numbers are written as they lie in memory");
 
 static const unsigned char zeros[MODEL_ALIGNMENT];
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct saver {
     const struct model *model;
@@ -58,10 +60,12 @@ static const void *section_data(const struct saver *saver, const struct model_se
 static struct table_shape table_shape(const struct table *table) {
     if (!table)
         return (struct table_shape){0};
-    return (struct table_shape){.columns = table->columns, .shards = table->shards, .partition = table->partition};
+    return (struct table_shape){
+        .columns = table->columns, .shards = table->shards, .partition = table->partition};
 }
 
-/* Lays the file out and fills saver->front, every checksum included, so that the file is written from front to back. */
+/* Lays the file out and fills saver->front, every checksum included, so that the file is written
+ * from front to back. */
 static enum status saver_prepare(struct saver *saver, struct error *err) {
     struct model_layout *layout = &saver->layout;
     const struct model *model = saver->model;
@@ -93,12 +97,14 @@ static enum status saver_prepare(struct saver *saver, struct error *err) {
         buffer_append(&saver->front, table.data, table.length);
     }
     if (table.failed || saver->metadata.failed || saver->front.failed)
-        status = error_set(err, STATUS_NO_MEMORY, "cannot get memory for the header of a model file");
+        status =
+            error_set(err, STATUS_NO_MEMORY, "cannot get memory for the header of a model file");
     buffer_clear(&table);
     return status;
 }
 
-static enum status saver_put(struct saver *saver, const void *bytes, size_t length, struct error *err) {
+static enum status saver_put(struct saver *saver, const void *bytes, size_t length,
+                             struct error *err) {
     if (length == 0)
         return STATUS_OK;
     digest_add(saver->digest, bytes, length);
@@ -128,7 +134,8 @@ static enum status saver_write(struct saver *saver, struct error *err) {
     return status == STATUS_OK ? saver_put(saver, footer, sizeof(footer), err) : status;
 }
 
-static enum status saver_run(struct saver *saver, const char *path, char digest[80], struct error *err) {
+static enum status saver_run(struct saver *saver, const char *path, char digest[80],
+                             struct error *err) {
     char text[DIGEST_TEXT_SIZE];
     enum status status = saver_prepare(saver, err);
 
@@ -154,7 +161,8 @@ static enum status saver_run(struct saver *saver, const char *path, char digest[
     return status;
 }
 
-enum status model_save(const struct model *model, const char *folder, char digest[80], struct error *err) {
+enum status model_save(const struct model *model, const char *folder, char digest[80],
+                       struct error *err) {
     struct saver saver = {.model = model};
     bool made = !file_exists(folder);
     char *path = NULL;
@@ -165,7 +173,8 @@ enum status model_save(const struct model *model, const char *folder, char diges
         if (path)
             status = saver_run(&saver, path, digest, err);
         else
-            status = error_set(err, STATUS_NO_MEMORY, "cannot get memory for a path in '%s'", folder);
+            status =
+                error_set(err, STATUS_NO_MEMORY, "cannot get memory for a path in '%s'", folder);
         if (status != STATUS_OK && made)
             rmdir(folder); /* only an empty one goes, and only when it was not there before */
     }
@@ -177,12 +186,13 @@ enum status model_save(const struct model *model, const char *folder, char diges
     return status;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct loader {
     const char *path;
     int fd;
-    uint64_t position; /* the file is read from front to back, every byte of it, and digested on the way */
+    /* the file is read from front to back, every byte of it, and digested on the way */
+    uint64_t position;
     struct digest *digest;
     enum model_checks checks;
     struct model_layout layout;
@@ -192,30 +202,33 @@ struct loader {
     struct table *input, *output;
 };
 
-static enum status loader_corrupt(const struct loader *loader, const char *section, struct error *err,
-                                  const char *format, ...) PRINTF_LIKE(4, 5);
-static enum status loader_corrupt(const struct loader *loader, const char *section, struct error *err,
-                                  const char *format, ...) {
+static enum status loader_corrupt(const struct loader *loader, const char *section,
+                                  struct error *err, const char *format, ...) PRINTF_LIKE(4, 5);
+static enum status loader_corrupt(const struct loader *loader, const char *section,
+                                  struct error *err, const char *format, ...) {
     char text[200];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    return error_set(err, STATUS_CORRUPT, "model file '%s' is damaged: section '%s': %s", loader->path, section, text);
+    return error_set(err, STATUS_CORRUPT, "model file '%s' is damaged: section '%s': %s",
+                     loader->path, section, text);
 }
 
 /* A finding of a part that knows neither file nor section; memory and version are no damage. */
-static enum status loader_wrap(const struct loader *loader, const char *section, const struct error *inner,
-                               struct error *err) {
+static enum status loader_wrap(const struct loader *loader, const char *section,
+                               const struct error *inner, struct error *err) {
     if (inner->status == STATUS_NO_MEMORY)
         return error_set(err, inner->status, "model file '%s': %s", loader->path, inner->text);
     if (inner->status == STATUS_UNSUPPORTED)
-        return error_set(err, inner->status, "model file '%s': section '%s': %s", loader->path, section, inner->text);
+        return error_set(err, inner->status, "model file '%s': section '%s': %s", loader->path,
+                         section, inner->text);
     return loader_corrupt(loader, section, err, "%s", inner->text);
 }
 
-static enum status loader_read(struct loader *loader, void *bytes, uint64_t length, struct error *err) {
+static enum status loader_read(struct loader *loader, void *bytes, uint64_t length,
+                               struct error *err) {
     char *to = bytes;
 
     while (length > 0) {
@@ -234,7 +247,8 @@ static enum status loader_read(struct loader *loader, void *bytes, uint64_t leng
 }
 
 /* Reads the zeros up to `offset`; fewer than MODEL_ALIGNMENT by the layout. */
-static enum status loader_skip(struct loader *loader, uint64_t offset, const char *section, struct error *err) {
+static enum status loader_skip(struct loader *loader, uint64_t offset, const char *section,
+                               struct error *err) {
     unsigned char gap[MODEL_ALIGNMENT];
     size_t length = (size_t)(offset - loader->position);
     enum status status = loader_read(loader, gap, length, err);
@@ -244,8 +258,8 @@ static enum status loader_skip(struct loader *loader, uint64_t offset, const cha
     return status;
 }
 
-static enum status loader_section(struct loader *loader, const struct model_section *section, void *bytes,
-                                  struct error *err) {
+static enum status loader_section(struct loader *loader, const struct model_section *section,
+                                  void *bytes, struct error *err) {
     char name[SECTION_NAME_SIZE];
     enum status status;
 
@@ -256,12 +270,14 @@ static enum status loader_section(struct loader *loader, const struct model_sect
     status = loader_read(loader, bytes, section->length, err);
     if (status != STATUS_OK)
         return status;
-    if (loader->checks == MODEL_CHECKS_ALL && checksum(bytes, (size_t)section->length) != section->checksum)
+    if (loader->checks == MODEL_CHECKS_ALL &&
+        checksum(bytes, (size_t)section->length) != section->checksum)
         return loader_corrupt(loader, name, err, "its checksum does not match");
     return STATUS_OK;
 }
 
-/* Header, then the layout that follows from it. After this every length is known to lie inside the file. */
+/* Header, then the layout that follows from it. After this every length is known to lie inside the
+ * file. */
 static enum status loader_header(struct loader *loader, uint64_t size, struct error *err) {
     unsigned char header[MODEL_HEADER_SIZE];
     struct model_layout *layout = &loader->layout;
@@ -280,19 +296,22 @@ static enum status loader_header(struct loader *loader, uint64_t size, struct er
     claimed_length = layout->file_length;
     claimed_sections = layout->n_sections;
     if (claimed_length != size)
-        return loader_corrupt(loader, "header", err, "the file has %" PRIu64 " bytes instead of %" PRIu64, size,
+        return loader_corrupt(loader, "header", err,
+                              "the file has %" PRIu64 " bytes instead of %" PRIu64, size,
                               claimed_length);
     if (layout_arrange(layout, size, &inner) != STATUS_OK)
         return loader_wrap(loader, "header", &inner, err);
     if (layout->file_length != claimed_length || layout->n_sections != claimed_sections)
         return loader_corrupt(loader, "header", err,
-                              "it claims %" PRIu32 " sections in %" PRIu64 " bytes, but they are %" PRIu32
-                              " in %" PRIu64,
-                              claimed_sections, claimed_length, layout->n_sections, layout->file_length);
+                              "it claims %" PRIu32 " sections in %" PRIu64
+                              " bytes, but they are %" PRIu32 " in %" PRIu64,
+                              claimed_sections, claimed_length, layout->n_sections,
+                              layout->file_length);
     return STATUS_OK;
 }
 
-/* The section table repeats the layout for readers that know no more than it; here it only brings the checksums. */
+/* The section table repeats the layout for readers that know no more than it; here it only brings
+ * the checksums. */
 static enum status loader_table(struct loader *loader, struct error *err) {
     struct model_layout *layout = &loader->layout;
     size_t length = (size_t)layout->n_sections * MODEL_ENTRY_SIZE;
@@ -300,16 +319,18 @@ static enum status loader_table(struct loader *loader, struct error *err) {
     enum status status;
 
     if (!table)
-        return error_set(err, STATUS_NO_MEMORY, "model file '%s': cannot get %zu bytes", loader->path, length);
+        return error_set(err, STATUS_NO_MEMORY, "model file '%s': cannot get %zu bytes",
+                         loader->path, length);
     status = loader_read(loader, table, length, err);
-    if (status == STATUS_OK && loader->checks == MODEL_CHECKS_ALL && checksum(table, length) != layout->table_checksum)
+    if (status == STATUS_OK && loader->checks == MODEL_CHECKS_ALL &&
+        checksum(table, length) != layout->table_checksum)
         status = loader_corrupt(loader, "section table", err, "its checksum does not match");
     for (uint32_t i = 0; i < layout->n_sections && status == STATUS_OK; i++) {
         struct model_section *section = &layout->sections[i], stored;
 
         entry_read(&stored, table + (size_t)i * MODEL_ENTRY_SIZE);
-        if (stored.type != section->type || stored.shard != section->shard || stored.offset != section->offset ||
-            stored.length != section->length)
+        if (stored.type != section->type || stored.shard != section->shard ||
+            stored.offset != section->offset || stored.length != section->length)
             status = loader_corrupt(loader, "section table", err,
                                     "entry %" PRIu32 " is not what follows from the header", i);
         section->checksum = stored.checksum;
@@ -318,13 +339,15 @@ static enum status loader_table(struct loader *loader, struct error *err) {
     return status;
 }
 
-static enum status loader_metadata(struct loader *loader, const struct model_section *sections, struct error *err) {
+static enum status loader_metadata(struct loader *loader, const struct model_section *sections,
+                                   struct error *err) {
     struct error inner = {0};
     char *text = malloc((size_t)sections[0].length + 1);
     enum status status;
 
     if (!text)
-        return error_set(err, STATUS_NO_MEMORY, "model file '%s': cannot get memory for metadata", loader->path);
+        return error_set(err, STATUS_NO_MEMORY, "model file '%s': cannot get memory for metadata",
+                         loader->path);
     status = loader_section(loader, &sections[0], text, err);
     if (status == STATUS_OK) {
         text[sections[0].length] = '\0';
@@ -340,7 +363,8 @@ static enum status loader_metadata(struct loader *loader, const struct model_sec
     return status;
 }
 
-static enum status loader_words(struct loader *loader, const struct model_section *sections, struct error *err) {
+static enum status loader_words(struct loader *loader, const struct model_section *sections,
+                                struct error *err) {
     uint32_t size = loader->layout.rows;
     struct error inner = {0};
     uint64_t total;
@@ -350,8 +374,9 @@ static enum status loader_words(struct loader *loader, const struct model_sectio
     loader->offsets = malloc((size_t)sections[1].length);
     loader->counts = malloc((size_t)sections[2].length);
     if (!loader->text || !loader->offsets || !loader->counts)
-        return error_set(err, STATUS_NO_MEMORY, "model file '%s': cannot get memory for %" PRIu32 " words",
-                         loader->path, size);
+        return error_set(err, STATUS_NO_MEMORY,
+                         "model file '%s': cannot get memory for %" PRIu32 " words", loader->path,
+                         size);
     status = loader_section(loader, &sections[0], loader->text, err);
     if (status != STATUS_OK)
         return status;
@@ -361,8 +386,8 @@ static enum status loader_words(struct loader *loader, const struct model_sectio
         return status;
     if (loader->offsets[0] != 0 || loader->offsets[size] != sections[0].length)
         return loader_corrupt(loader, "offsets", err,
-                              "they run from %" PRIu64 " to %" PRIu64 " instead of 0 to %" PRIu64, loader->offsets[0],
-                              loader->offsets[size], sections[0].length);
+                              "they run from %" PRIu64 " to %" PRIu64 " instead of 0 to %" PRIu64,
+                              loader->offsets[0], loader->offsets[size], sections[0].length);
     if (offsets_check(loader->offsets, size, &inner) != STATUS_OK)
         return loader_wrap(loader, "offsets", &inner, err);
     status = loader_section(loader, &sections[2], loader->counts, err);
@@ -371,11 +396,13 @@ static enum status loader_words(struct loader *loader, const struct model_sectio
     return status;
 }
 
-static enum status loader_shards(struct loader *loader, struct table **table, const struct table_shape *shape,
-                                 const struct model_section *sections, const struct kernel *kernel, struct error *err) {
+static enum status loader_shards(struct loader *loader, struct table **table,
+                                 const struct table_shape *shape,
+                                 const struct model_section *sections, const struct kernel *kernel,
+                                 struct error *err) {
     struct error inner = {0};
-    enum status status =
-        table_create(table, loader->layout.rows, shape->columns, shape->shards, shape->partition, &inner);
+    enum status status = table_create(table, loader->layout.rows, shape->columns, shape->shards,
+                                      shape->partition, &inner);
 
     if (status != STATUS_OK)
         return loader_wrap(loader, "header", &inner, err);
@@ -390,7 +417,8 @@ static enum status loader_shards(struct loader *loader, struct table **table, co
             return status;
         at = kernel->first_nonfinite(data, n);
         if (at < n)
-            return loader_corrupt(loader, name, err, "row %zu column %zu is not finite", at / stride, at % stride);
+            return loader_corrupt(loader, name, err, "row %zu column %zu is not finite",
+                                  at / stride, at % stride);
         at = padding_first_nonzero(data, n / stride, shape->columns, stride);
         if (at < n / stride)
             return loader_corrupt(loader, name, err, "the padding of row %zu is not zero", at);
@@ -410,8 +438,8 @@ static enum status loader_footer(struct loader *loader, struct error *err) {
     return status;
 }
 
-static enum status loader_sections(struct loader *loader, uint64_t size, const struct kernel *kernel,
-                                   struct error *err) {
+static enum status loader_sections(struct loader *loader, uint64_t size,
+                                   const struct kernel *kernel, struct error *err) {
     const struct model_section *sections;
     enum status status = loader_header(loader, size, err);
 
@@ -425,21 +453,23 @@ static enum status loader_sections(struct loader *loader, uint64_t size, const s
         status = loader_words(loader, sections + SECTION_WORDS - SECTION_METADATA, err);
     sections += SECTION_SINGLE;
     if (status == STATUS_OK)
-        status = loader_shards(loader, &loader->input, &loader->layout.input, sections, kernel, err);
+        status =
+            loader_shards(loader, &loader->input, &loader->layout.input, sections, kernel, err);
     sections += loader->layout.input.shards;
     if (status == STATUS_OK && loader->layout.output.shards > 0)
-        status = loader_shards(loader, &loader->output, &loader->layout.output, sections, kernel, err);
+        status =
+            loader_shards(loader, &loader->output, &loader->layout.output, sections, kernel, err);
     return status == STATUS_OK ? loader_footer(loader, err) : status;
 }
 
 /* Puts the checked parts together; what the model takes is no longer the loader's. */
-static enum status loader_finish(struct loader *loader, struct model **model, const struct kernel *kernel,
-                                 struct error *err) {
+static enum status loader_finish(struct loader *loader, struct model **model,
+                                 const struct kernel *kernel, struct error *err) {
     struct table *input = loader->input, *output = loader->output;
     struct vocabulary *vocabulary;
     struct error inner = {0};
-    enum status status =
-        vocabulary_adopt(&vocabulary, loader->layout.rows, loader->text, loader->offsets, loader->counts, &inner);
+    enum status status = vocabulary_adopt(&vocabulary, loader->layout.rows, loader->text,
+                                          loader->offsets, loader->counts, &inner);
 
     loader->text = NULL;
     loader->offsets = loader->counts = NULL;
@@ -454,11 +484,12 @@ static enum status loader_finish(struct loader *loader, struct model **model, co
         return STATUS_OK;
     model_drop(*model);
     *model = NULL;
-    return error_set(err, STATUS_NO_MEMORY, "cannot get memory for the digest of '%s'", loader->path);
+    return error_set(err, STATUS_NO_MEMORY, "cannot get memory for the digest of '%s'",
+                     loader->path);
 }
 
-static enum status loader_run(struct loader *loader, struct model **model, const struct kernel *kernel,
-                              struct error *err) {
+static enum status loader_run(struct loader *loader, struct model **model,
+                              const struct kernel *kernel, struct error *err) {
     struct stat facts;
     enum status status;
 
@@ -467,7 +498,8 @@ static enum status loader_run(struct loader *loader, struct model **model, const
     if (loader->fd < 0 || fstat(loader->fd, &facts) != 0)
         return error_set_errno(err, errno, "cannot open model file '%s'", loader->path);
     if (!S_ISREG(facts.st_mode))
-        return error_set(err, STATUS_REFUSED, "model file '%s' is not a regular file", loader->path);
+        return error_set(err, STATUS_REFUSED, "model file '%s' is not a regular file",
+                         loader->path);
     status = digest_create(&loader->digest, err);
     if (status != STATUS_OK)
         return status;
@@ -503,6 +535,7 @@ enum status model_file_load(struct model **model, const char *path, const struct
     return status;
 }
 
-enum status model_load(struct model **model, const char *path, const struct kernel *kernel, struct error *err) {
+enum status model_load(struct model **model, const char *path, const struct kernel *kernel,
+                       struct error *err) {
     return model_file_load(model, path, kernel, MODEL_CHECKS_ALL, err);
 }

@@ -13,7 +13,8 @@
 #define MODEL_ENTRY_SIZE 32 /* one section in the section table */
 #define MODEL_FOOTER_SIZE 16
 #define MODEL_ALIGNMENT 64
-#define MODEL_METADATA_MOST 16384 /* bytes: several times what the fields of struct model_info can fill */
+#define MODEL_METADATA_MOST \
+    16384 /* bytes: several times what the fields of struct model_info can fill */
 
 /* Sections stand in the file in this order; the numbers are the format. */
 #define SECTION_ROWS(ROW)                             \
@@ -36,14 +37,16 @@ struct model_section {
 };
 
 #define SECTION_NAME_SIZE 24
-void section_name(const struct model_section *section, char name[SECTION_NAME_SIZE]); /* "words", "input 3" */
+/* "words", "input 3" */
+void section_name(const struct model_section *section, char name[SECTION_NAME_SIZE]);
 
 struct table_shape {
     uint32_t columns, shards; /* both 0: there is no such table */
     enum partition partition;
 };
 
-/* The facts that the header holds, and the sections that follow from them: where a section lies is never a choice. */
+/* The facts that the header holds, and the sections that follow from them: where a section lies is
+ * never a choice. */
 struct model_layout {
     uint32_t rows;
     struct table_shape input, output;
@@ -54,9 +57,10 @@ struct model_layout {
     uint64_t footer_offset, file_length;
 };
 
-/* Fills sections, footer_offset and file_length from the facts; checksums stay 0. REFUSED when a sum overflows or the
- * file would be longer than `limit`. Owns: layout_clear. */
-enum status layout_arrange(struct model_layout *layout, uint64_t limit, struct error *err) MUST_CHECK;
+/* Fills sections, footer_offset and file_length from the facts; checksums stay 0. REFUSED when a
+ * sum overflows or the file would be longer than `limit`. Owns: layout_clear. */
+enum status layout_arrange(struct model_layout *layout, uint64_t limit,
+                           struct error *err) MUST_CHECK;
 void layout_clear(struct model_layout *layout);
 
 void header_write(const struct model_layout *layout, unsigned char bytes[MODEL_HEADER_SIZE]);
@@ -64,11 +68,12 @@ void entry_write(const struct model_section *section, unsigned char bytes[MODEL_
 void entry_read(struct model_section *section, const unsigned char bytes[MODEL_ENTRY_SIZE]);
 void footer_write(const struct model_layout *layout, unsigned char bytes[MODEL_FOOTER_SIZE]);
 
-/* ALL for everyone. STRUCTURE is for tests that want damage to reach the parser: no checksum is compared. */
+/* ALL for everyone. STRUCTURE is for tests that want damage to reach the parser: no checksum is
+ * compared. */
 enum model_checks { MODEL_CHECKS_ALL, MODEL_CHECKS_STRUCTURE };
 
-/* The facts out of the header, and file_length and table_checksum as it claims them; sections stay unset. REFUSED says
- * what is wrong, UNSUPPORTED names another version. */
+/* The facts out of the header, and file_length and table_checksum as it claims them; sections stay
+ * unset. REFUSED says what is wrong, UNSUPPORTED names another version. */
 enum status header_read(struct model_layout *layout, const unsigned char bytes[MODEL_HEADER_SIZE],
                         enum model_checks checks, struct error *err) MUST_CHECK;
 
@@ -78,7 +83,9 @@ enum status model_file_load(struct model **model, const char *path, const struct
 
 /* Everything of info but the settings, one `name = value` line for each field, in a fixed order. */
 void metadata_write(const struct model_info *info, struct buffer *text);
-/* The inverse, exact: MALFORMED names the line. text is NUL-terminated behind length. Leaves info->settings alone. */
-enum status metadata_read(struct model_info *info, const char *text, size_t length, struct error *err) MUST_CHECK;
+/* The inverse, exact: MALFORMED names the line. text is NUL-terminated behind length. Leaves
+ * info->settings alone. */
+enum status metadata_read(struct model_info *info, const char *text, size_t length,
+                          struct error *err) MUST_CHECK;
 
 #endif

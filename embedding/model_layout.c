@@ -77,7 +77,8 @@ static bool align_up(uint64_t *offset) {
 }
 
 /* Appends a section behind *end. False on overflow. */
-static bool section_add(struct model_layout *layout, uint64_t *end, uint32_t type, uint32_t shard, uint64_t length) {
+static bool section_add(struct model_layout *layout, uint64_t *end, uint32_t type, uint32_t shard,
+                        uint64_t length) {
     if (!align_up(end))
         return false;
     layout->sections[layout->n_sections++] =
@@ -85,7 +86,8 @@ static bool section_add(struct model_layout *layout, uint64_t *end, uint32_t typ
     return !__builtin_add_overflow(*end, length, end);
 }
 
-static bool shards_add(struct model_layout *layout, uint64_t *end, uint32_t type, const struct table_shape *shape) {
+static bool shards_add(struct model_layout *layout, uint64_t *end, uint32_t type,
+                       const struct table_shape *shape) {
     for (uint32_t shard = 0; shard < shape->shards; shard++) {
         uint32_t rows = partition_rows(shape->partition, layout->rows, shape->shards, shard);
 
@@ -109,7 +111,8 @@ static bool sections_add(struct model_layout *layout, uint64_t end) {
            section_add(layout, &end, SECTION_OFFSETS, 0, (rows + 1) * sizeof(uint64_t)) &&
            section_add(layout, &end, SECTION_COUNTS, 0, rows * sizeof(uint64_t)) &&
            shards_add(layout, &end, SECTION_INPUT, &layout->input) &&
-           shards_add(layout, &end, SECTION_OUTPUT, &layout->output) && align_up(&end) && footer_add(layout, end);
+           shards_add(layout, &end, SECTION_OUTPUT, &layout->output) && align_up(&end) &&
+           footer_add(layout, end);
 }
 
 enum status layout_arrange(struct model_layout *layout, uint64_t limit, struct error *err) {
@@ -178,25 +181,31 @@ static void fields_read(struct model_layout *layout, const unsigned char bytes[M
 }
 
 /* What the facts must obey on their own, before anything is allocated by them. */
-static enum status facts_check(const struct model_layout *layout, uint64_t input_partition, uint64_t output_partition,
-                               struct error *err) {
+static enum status facts_check(const struct model_layout *layout, uint64_t input_partition,
+                               uint64_t output_partition, struct error *err) {
     bool has_output = layout->output.columns > 0;
 
     if (layout->rows == 0 || layout->rows == WORD_NONE)
         return error_set(err, STATUS_REFUSED, "%" PRIu32 " words", layout->rows);
-    if (layout->input.columns == 0 || layout->input.columns == UINT32_MAX || layout->input.shards == 0)
-        return error_set(err, STATUS_REFUSED, "an input table of %" PRIu32 " columns in %" PRIu32 " shards",
+    if (layout->input.columns == 0 || layout->input.columns == UINT32_MAX ||
+        layout->input.shards == 0)
+        return error_set(err, STATUS_REFUSED,
+                         "an input table of %" PRIu32 " columns in %" PRIu32 " shards",
                          layout->input.columns, layout->input.shards);
-    if (has_output ? layout->output.columns != layout->input.columns + 1 || layout->output.shards == 0
-                   : layout->output.shards != 0 || output_partition != 0)
-        return error_set(err, STATUS_REFUSED, "an output table of %" PRIu32 " columns in %" PRIu32 " shards",
+    if (has_output
+            ? layout->output.columns != layout->input.columns + 1 || layout->output.shards == 0
+            : layout->output.shards != 0 || output_partition != 0)
+        return error_set(err, STATUS_REFUSED,
+                         "an output table of %" PRIu32 " columns in %" PRIu32 " shards",
                          layout->output.columns, layout->output.shards);
     if (input_partition > PARTITION_DIV || output_partition > PARTITION_DIV)
         return error_set(err, STATUS_REFUSED, "a partition that is neither mod nor div");
     if (layout->metadata_length > MODEL_METADATA_MOST)
-        return error_set(err, STATUS_REFUSED, "%" PRIu64 " bytes of metadata", layout->metadata_length);
+        return error_set(err, STATUS_REFUSED, "%" PRIu64 " bytes of metadata",
+                         layout->metadata_length);
     if (layout->settings_length >= sizeof(((struct model_info *)0)->settings))
-        return error_set(err, STATUS_REFUSED, "%" PRIu64 " bytes of settings", layout->settings_length);
+        return error_set(err, STATUS_REFUSED, "%" PRIu64 " bytes of settings",
+                         layout->settings_length);
     return STATUS_OK;
 }
 
@@ -209,12 +218,15 @@ enum status header_read(struct model_layout *layout, const unsigned char bytes[M
     *layout = (struct model_layout){0};
     if (memcmp(bytes, magic_front, sizeof(magic_front)) != 0)
         return error_set(err, STATUS_REFUSED, "it does not begin like a vecmill model");
-    if (checks == MODEL_CHECKS_ALL && get_number(bytes + AT_HEADER_CHECKSUM, 8) != checksum(bytes, AT_HEADER_CHECKSUM))
+    if (checks == MODEL_CHECKS_ALL &&
+        get_number(bytes + AT_HEADER_CHECKSUM, 8) != checksum(bytes, AT_HEADER_CHECKSUM))
         return error_set(err, STATUS_REFUSED, "its checksum does not match");
     if (version != MODEL_VERSION)
-        return error_set(err, STATUS_UNSUPPORTED, "format version %" PRIu64 " is not %d", version, MODEL_VERSION);
-    if (get_number(bytes + 44, 4) != 0 || get_number(bytes + 80, 8) != 0 || get_number(bytes + 88, 8) != 0 ||
-        get_number(bytes + 96, 8) != 0 || get_number(bytes + 104, 8) != 0)
+        return error_set(err, STATUS_UNSUPPORTED, "format version %" PRIu64 " is not %d", version,
+                         MODEL_VERSION);
+    if (get_number(bytes + 44, 4) != 0 || get_number(bytes + 80, 8) != 0 ||
+        get_number(bytes + 88, 8) != 0 || get_number(bytes + 96, 8) != 0 ||
+        get_number(bytes + 104, 8) != 0)
         return error_set(err, STATUS_REFUSED, "a reserved byte is not zero");
     fields_read(layout, bytes);
     layout->input.partition = input_partition == PARTITION_DIV ? PARTITION_DIV : PARTITION_MOD;

@@ -1,4 +1,5 @@
-/* The metadata section: lines that a person can read with `strings`, and that a program reads strictly. */
+/* The metadata section: lines that a person can read with `strings`, and that a program reads
+ * strictly. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,8 +18,11 @@ struct field {
     size_t offset, size;
 };
 
-#define FIELD(type, name) \
-    { #name, FIELD_##type, offsetof(struct model_info, name), sizeof(((struct model_info *)0)->name) }
+#define FIELD(type, name)                                       \
+    {                                                           \
+#name, FIELD_##type, offsetof(struct model_info, name), \
+            sizeof(((struct model_info *)0)->name)              \
+    }
 static const struct field fields[] = {
     FIELD(TEXT, name),
     FIELD(TEXT, corpus_digest),
@@ -37,16 +41,16 @@ static const struct field fields[] = {
 #undef FIELD
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-/* A value is one line: line ends and the escape itself are escaped, every other byte stands as it is. */
+/* A value is one line: line ends and the escape itself are escaped, every other byte stands as it
+ * is. */
 static void text_write(struct buffer *out, const char *value, size_t most) {
-    for (size_t i = 0; i < most && value[i]; i++) {
+    for (size_t i = 0; i < most && value[i]; i++)
         if (value[i] == '\\')
             buffer_append_text(out, "\\\\");
         else if (value[i] == '\n')
             buffer_append_text(out, "\\n");
         else
             buffer_append_char(out, value[i]);
-    }
 }
 
 void metadata_write(const struct model_info *info, struct buffer *text) {
@@ -97,11 +101,10 @@ static bool text_read(char *value, size_t size, const char *text, size_t length)
 
 static bool count_read(uint64_t *count, const char *text, size_t length) {
     *count = 0;
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(*count, UINT64_C(10), count) ||
             __builtin_add_overflow(*count, (uint64_t)(text[i] - '0'), count))
             return false;
-    }
     return length > 0;
 }
 
@@ -119,7 +122,8 @@ static bool real_read(double *real, const char *text, size_t length) {
     return number_parse_real(number, real);
 }
 
-static bool field_read(const struct field *field, struct model_info *info, const char *text, size_t length) {
+static bool field_read(const struct field *field, struct model_info *info, const char *text,
+                       size_t length) {
     char *value = (char *)info + field->offset;
     double real;
     uint64_t count;
@@ -141,7 +145,8 @@ static bool field_read(const struct field *field, struct model_info *info, const
     return true;
 }
 
-enum status metadata_read(struct model_info *info, const char *text, size_t length, struct error *err) {
+enum status metadata_read(struct model_info *info, const char *text, size_t length,
+                          struct error *err) {
     const char *end = text + length;
 
     for (size_t i = 0; i < N_FIELDS; i++) {
@@ -149,18 +154,22 @@ enum status metadata_read(struct model_info *info, const char *text, size_t leng
         size_t name_length = strlen(fields[i].name);
 
         if (!line_end)
-            return error_set(err, STATUS_MALFORMED, "line %zu ('%s') is missing", i + 1, fields[i].name);
-        if ((size_t)(line_end - text) < name_length + 3 || memcmp(text, fields[i].name, name_length) != 0 ||
+            return error_set(err, STATUS_MALFORMED, "line %zu ('%s') is missing", i + 1,
+                             fields[i].name);
+        if ((size_t)(line_end - text) < name_length + 3 ||
+            memcmp(text, fields[i].name, name_length) != 0 ||
             memcmp(text + name_length, " = ", 3) != 0)
-            return error_set(err, STATUS_MALFORMED, "line %zu is not '%s = ...'", i + 1, fields[i].name);
+            return error_set(err, STATUS_MALFORMED, "line %zu is not '%s = ...'", i + 1,
+                             fields[i].name);
         text += name_length + 3;
         if (!field_read(&fields[i], info, text, (size_t)(line_end - text)))
-            return error_set(err, STATUS_MALFORMED, "line %zu: the value of '%s' cannot be read", i + 1,
-                             fields[i].name);
+            return error_set(err, STATUS_MALFORMED, "line %zu: the value of '%s' cannot be read",
+                             i + 1, fields[i].name);
         text = line_end + 1;
     }
     if (text != end)
-        return error_set(err, STATUS_MALFORMED, "%zu bytes stand behind the last line", (size_t)(end - text));
+        return error_set(err, STATUS_MALFORMED, "%zu bytes stand behind the last line",
+                         (size_t)(end - text));
     if (!(info->default_max_norm >= 0))
         return error_set(err, STATUS_MALFORMED, "'default_max_norm' must be at least 0");
     return STATUS_OK;

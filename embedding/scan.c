@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Vectors scored in one pass over the rows: enough that reading the rows costs little beside the arithmetic. */
+/* Vectors scored in one pass over the rows: enough that reading the rows costs little beside the
+ * arithmetic. */
 #define PASS_VECTORS 64
 /* A tile's rows and scores stay in the second-level cache together. */
 #define TILE_BYTES ((size_t)96 * 1024)
@@ -24,7 +25,9 @@ struct pass {
     const struct scan *scan;
     float *vectors; /* [vectors, stride] unit length, padded, aligned */
     size_t first, groups;
-    size_t *starts; /* [shards + 1] candidate rows before each shard: the rows of a shard are in order of their ids */
+    /* [shards + 1] candidate rows before each shard: the rows of a shard are in order of their
+     * ids */
+    size_t *starts;
     size_t k, tile;
 };
 
@@ -129,7 +132,8 @@ static void group_collect(struct slice *slice, size_t group, const float *scores
             if (!(scores[i] >= (*size < pass->k ? -INFINITY : heap[0].score)))
                 continue;
             if (!group_excludes(pass->scan, pass->first + group, slice->ids[i]))
-                heap_offer(heap, size, pass->k, (struct neighbor){.id = slice->ids[i], .score = scores[i]});
+                heap_offer(heap, size, pass->k,
+                           (struct neighbor){.id = slice->ids[i], .score = scores[i]});
         }
     }
 }
@@ -178,7 +182,8 @@ static void tile_normalise(struct slice *slice, const float *rows, size_t n, boo
 }
 
 /* 3CosMul of one group; scores: [width, n]. */
-static void group_multiply(const struct scan *scan, const float *scores, size_t n, float *combined) {
+static void group_multiply(const struct scan *scan, const float *scores, size_t n,
+                           float *combined) {
     for (size_t i = 0; i < n; i++) {
         double above = 1, below = 1;
         for (size_t v = 0; v < scan->width; v++) {
@@ -198,7 +203,8 @@ static void slice_tile(struct slice *slice, uint32_t shard, size_t row, size_t n
     const struct table *table = scan->model->input;
     const float *rows = table->shard_data[shard] + row * table->stride;
     bool care = tile_prepare(slice, shard, row, n);
-    scan->model->kernel->scores(pass->vectors, pass->groups * scan->width, rows, n, table->stride, slice->scores);
+    scan->model->kernel->scores(pass->vectors, pass->groups * scan->width, rows, n, table->stride,
+                                slice->scores);
     tile_normalise(slice, rows, n, care);
     for (size_t g = 0; g < pass->groups; g++) {
         const float *scores = slice->scores + g * scan->width * n;
@@ -216,7 +222,8 @@ static void *slice_run(void *context) {
     size_t at = slice->begin;
     memset(slice->sizes, 0, pass->groups * sizeof slice->sizes[0]);
     for (uint32_t shard = 0; at < slice->end; shard++) {
-        size_t shard_end = pass->starts[shard + 1] < slice->end ? pass->starts[shard + 1] : slice->end;
+        size_t shard_end =
+            pass->starts[shard + 1] < slice->end ? pass->starts[shard + 1] : slice->end;
         while (at < shard_end) {
             size_t n = shard_end - at < pass->tile ? shard_end - at : pass->tile;
             slice_tile(slice, shard, at - pass->starts[shard], n);
@@ -226,7 +233,8 @@ static void *slice_run(void *context) {
     return NULL;
 }
 
-static void pass_run(struct pass *pass, struct slice *slices, size_t n_slices, struct neighbor *out, size_t *found) {
+static void pass_run(struct pass *pass, struct slice *slices, size_t n_slices, struct neighbor *out,
+                     size_t *found) {
     const struct scan *scan = pass->scan;
     size_t dim = scan->model->input->columns, stride = scan->model->input->stride;
     for (size_t v = 0; v < pass->groups * scan->width; v++) {
@@ -238,12 +246,11 @@ static void pass_run(struct pass *pass, struct slice *slices, size_t n_slices, s
     for (size_t s = 1; s < n_slices; s++)
         slices[s].started = pthread_create(&slices[s].thread, NULL, slice_run, &slices[s]) == 0;
     slice_run(&slices[0]);
-    for (size_t s = 1; s < n_slices; s++) {
+    for (size_t s = 1; s < n_slices; s++)
         if (slices[s].started)
             pthread_join(slices[s].thread, NULL);
         else
             slice_run(&slices[s]); /* no thread to be had: the work is done here */
-    }
     for (size_t g = 0; g < pass->groups; g++) {
         struct neighbor *heap = slices[0].heaps + g * pass->k;
         for (size_t s = 1; s < n_slices; s++)
@@ -285,17 +292,22 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-static bool slice_init(struct slice *slice, const struct pass *pass, size_t groups, size_t begin, size_t end) {
+static bool slice_init(struct slice *slice, const struct pass *pass, size_t groups, size_t begin,
+                       size_t end) {
     size_t rows = groups * pass->scan->width;
     *slice = (struct slice){.pass = pass, .begin = begin, .end = end};
-    slice->heaps = groups <= SIZE_MAX / pass->k ? scratch_allocate(groups * pass->k, sizeof *slice->heaps) : NULL;
+    slice->heaps = groups <= SIZE_MAX / pass->k
+                       ? scratch_allocate(groups * pass->k, sizeof *slice->heaps)
+                       : NULL;
     slice->sizes = scratch_allocate(groups, sizeof *slice->sizes);
-    slice->scores = rows <= SIZE_MAX / pass->tile ? scratch_allocate(rows * pass->tile, sizeof *slice->scores) : NULL;
+    slice->scores = rows <= SIZE_MAX / pass->tile
+                        ? scratch_allocate(rows * pass->tile, sizeof *slice->scores)
+                        : NULL;
     slice->combined = scratch_allocate(pass->tile, sizeof *slice->combined);
     slice->reciprocals = scratch_allocate(pass->tile, sizeof *slice->reciprocals);
     slice->ids = scratch_allocate(pass->tile, sizeof *slice->ids);
-    return slice->heaps != NULL && slice->sizes != NULL && slice->scores != NULL && slice->combined != NULL &&
-           slice->reciprocals != NULL && slice->ids != NULL;
+    return slice->heaps != NULL && slice->sizes != NULL && slice->scores != NULL &&
+           slice->combined != NULL && slice->reciprocals != NULL && slice->ids != NULL;
 }
 
 static void slice_clear(struct slice *slice) {
@@ -324,7 +336,8 @@ static bool pass_init(struct pass *pass, const struct scan *scan) {
 }
 
 static enum status scan_no_memory(const struct scan *scan, struct error *err) {
-    return error_set(err, STATUS_NO_MEMORY, "not enough memory to search %zu vectors for %zu neighbours each",
+    return error_set(err, STATUS_NO_MEMORY,
+                     "not enough memory to search %zu vectors for %zu neighbours each",
                      scan->groups * scan->width, scan->k);
 }
 
@@ -332,7 +345,8 @@ static enum status scan_no_memory(const struct scan *scan, struct error *err) {
 static bool pass_allocate(struct pass *pass, size_t groups, struct slice *slices, size_t n_slices) {
     const struct table *table = pass->scan->model->input;
     size_t candidates = pass->starts[table->shards], vectors;
-    if (__builtin_mul_overflow(groups, pass->scan->width, &vectors) || vectors > SIZE_MAX / table->stride)
+    if (__builtin_mul_overflow(groups, pass->scan->width, &vectors) ||
+        vectors > SIZE_MAX / table->stride)
         return false;
     pass->vectors = scratch_allocate(vectors * table->stride, sizeof *pass->vectors);
     bool good = pass->vectors != NULL;
@@ -344,7 +358,8 @@ static bool pass_allocate(struct pass *pass, size_t groups, struct slice *slices
     return good;
 }
 
-enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found, struct error *err) {
+enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
+                     struct error *err) {
     const struct table *table = scan->model->input;
     struct slice *slices = NULL;
     size_t n_slices = 0;

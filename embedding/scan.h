@@ -1,17 +1,20 @@
-/* The pass over the rows that every search shares: cosines of a batch of vectors to all candidate rows, best k kept.
- * Private to embedding/. */
+/* The pass over the rows that every search shares: cosines of a batch of vectors to all candidate
+ * rows, best k kept. Private to embedding/. */
 #ifndef VECMILL_EMBEDDING_SCAN_H
 #define VECMILL_EMBEDDING_SCAN_H
 
 #include "embedding/embedding.h"
 
-/* A group is one question: `width` vectors that give one score per row. Without `multiply` the width is 1 and the score
- * the cosine; with it 3CosMul: the first `positives` cosines, moved to 0..1, multiply, the others divide. */
+/* A group is one question: `width` vectors that give one score per row. Without `multiply` the
+ * width is 1 and the score the cosine; with it 3CosMul: the first `positives` cosines, moved to
+ * 0..1, multiply, the others divide. */
 struct scan {
     const struct model *model;
-    const float *vectors; /* [groups * width, dim] packed, finite, of any length; a zero vector scores 0 */
+    /* [groups * width, dim] packed, finite, of any length; a zero vector scores 0 */
+    const float *vectors;
     size_t groups, width, positives;
-    const uint32_t *excluded; /* of group g: excluded[excluded_starts[g] .. excluded_starts[g + 1]); NULL: none */
+    /* of group g: excluded[excluded_starts[g] .. excluded_starts[g + 1]); NULL: none */
+    const uint32_t *excluded;
     const size_t *excluded_starts;
     bool multiply;
     uint32_t among; /* candidates are the ids below; 0 = all */
@@ -19,9 +22,11 @@ struct scan {
     int threads;
 };
 
-/* out: [groups, k], best first, ties by lower id; found: [groups]. The result depends on neither threads nor sharding:
- * a pair's cosine has the same bits wherever it stands, and the order of neighbours is total. Errors: NO_MEMORY. */
-enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found, struct error *err) MUST_CHECK;
+/* out: [groups, k], best first, ties by lower id; found: [groups]. The result depends on neither
+ * threads nor sharding: a pair's cosine has the same bits wherever it stands, and the order of
+ * neighbours is total. Errors: NO_MEMORY. */
+enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
+                     struct error *err) MUST_CHECK;
 /* Adds weight * vector / |vector| to sum; a zero vector adds nothing. */
 void scan_add_unit(const float *vector, size_t dim, double weight, double *sum);
 

@@ -4,8 +4,9 @@
 #include "embedding/scan.h"
 
 enum status search_neighbors(const struct model *model, const float *queries, size_t n_queries,
-                             const uint32_t *excluded, const size_t *excluded_starts, uint32_t among, size_t k,
-                             int threads, struct neighbor *out, size_t *found, struct error *err) {
+                             const uint32_t *excluded, const size_t *excluded_starts,
+                             uint32_t among, size_t k, int threads, struct neighbor *out,
+                             size_t *found, struct error *err) {
     size_t dim = model->input->columns;
     for (size_t q = 0; q < n_queries; q++) {
         bool zero = true;
@@ -16,7 +17,8 @@ enum status search_neighbors(const struct model *model, const float *queries, si
             zero = zero && value == 0;
         }
         if (zero)
-            return error_set(err, STATUS_REFUSED, "query %zu is a zero vector: it has no direction", q);
+            return error_set(err, STATUS_REFUSED, "query %zu is a zero vector: it has no direction",
+                             q);
     }
     struct scan scan = {.model = model,
                         .vectors = queries,
@@ -31,25 +33,29 @@ enum status search_neighbors(const struct model *model, const float *queries, si
 }
 
 /* The words of a question, positive ones first. */
-static enum status question_check(const struct model *model, const uint32_t *ids, size_t n, struct error *err) {
+static enum status question_check(const struct model *model, const uint32_t *ids, size_t n,
+                                  struct error *err) {
     bool any = false;
     for (size_t i = 0; i < n; i++) {
         if (ids[i] >= model->input->rows)
-            return error_set(err, STATUS_REFUSED, "id %u is outside 0..%u", ids[i], model->input->rows - 1);
+            return error_set(err, STATUS_REFUSED, "id %u is outside 0..%u", ids[i],
+                             model->input->rows - 1);
         any = any || model->norms[ids[i]] > 0;
     }
     if (n == 0)
         return error_set(err, STATUS_REFUSED, "the question holds no words");
-    return any ? STATUS_OK : error_set(err, STATUS_REFUSED, "every word of the question has a zero vector");
+    return any ? STATUS_OK
+               : error_set(err, STATUS_REFUSED, "every word of the question has a zero vector");
 }
 
 /* The one vector of 3CosAdd, at unit length. */
-static enum status question_add(const struct model *model, const uint32_t *ids, size_t n_positive, size_t n,
-                                float *vector, struct error *err) {
+static enum status question_add(const struct model *model, const uint32_t *ids, size_t n_positive,
+                                size_t n, float *vector, struct error *err) {
     size_t dim = model->input->columns;
     double *sum = calloc(dim, sizeof *sum), largest = 0;
     if (sum == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values", dim);
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values",
+                         dim);
     for (size_t i = 0; i < n; i++)
         scan_add_unit(table_row(model->input, ids[i]), dim, i < n_positive ? 1 : -1, sum);
     for (size_t i = 0; i < dim; i++)
@@ -59,13 +65,15 @@ static enum status question_add(const struct model *model, const uint32_t *ids, 
     for (size_t i = 0; i < dim; i++)
         vector[i] = (float)sum[i];
     free(sum);
-    return cancelled ? error_set(err, STATUS_REFUSED, "the words of the question cancel out: no direction is left")
+    return cancelled ? error_set(err, STATUS_REFUSED,
+                                 "the words of the question cancel out: no direction is left")
                      : STATUS_OK;
 }
 
 enum status search_analogy(const struct model *model, const uint32_t *positive, size_t n_positive,
-                           const uint32_t *negative, size_t n_negative, enum analogy_method method, uint32_t among,
-                           size_t k, int threads, struct neighbor *out, size_t *found, struct error *err) {
+                           const uint32_t *negative, size_t n_negative, enum analogy_method method,
+                           uint32_t among, size_t k, int threads, struct neighbor *out,
+                           size_t *found, struct error *err) {
     size_t dim = model->input->columns, n = n_positive + n_negative, starts[2] = {0, n};
     enum status status = STATUS_OK;
     struct scan scan = {.model = model,
@@ -80,7 +88,8 @@ enum status search_analogy(const struct model *model, const uint32_t *positive, 
     uint32_t *ids = calloc(n + 1, sizeof *ids);
     float *vectors = calloc(n + 1, dim * sizeof *vectors);
     if (ids == NULL || vectors == NULL) {
-        status = error_set(err, STATUS_NO_MEMORY, "not enough memory for a question of %zu words", n);
+        status =
+            error_set(err, STATUS_NO_MEMORY, "not enough memory for a question of %zu words", n);
         goto fail;
     }
     for (size_t i = 0; i < n; i++)
@@ -115,25 +124,28 @@ double search_similarity(const struct model *model, uint32_t a, uint32_t b) {
     return fmax(-1, fmin(1, dot / (sqrt(left_square) * sqrt(right_square))));
 }
 
-enum status search_odd_one_out(const struct model *model, const uint32_t *ids, size_t n, size_t *odd, float *scores,
-                               struct error *err) {
+enum status search_odd_one_out(const struct model *model, const uint32_t *ids, size_t n,
+                               size_t *odd, float *scores, struct error *err) {
     size_t dim = model->input->columns;
     double square = 0;
     if (n < 3)
-        return error_set(err, STATUS_REFUSED, "the odd one is sought among at least 3 words, not %zu", n);
+        return error_set(err, STATUS_REFUSED,
+                         "the odd one is sought among at least 3 words, not %zu", n);
     enum status status = question_check(model, ids, n, err);
     if (status != STATUS_OK)
         return status;
     double *mean = calloc(2 * dim, sizeof *mean);
     if (mean == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values", dim);
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values",
+                         dim);
     double *unit = mean + dim;
     for (size_t i = 0; i < n; i++)
         scan_add_unit(table_row(model->input, ids[i]), dim, 1.0 / (double)n, mean);
     for (size_t j = 0; j < dim; j++)
         square += mean[j] * mean[j];
     if (square < 1e-24) {
-        status = error_set(err, STATUS_REFUSED, "the words cancel out: their mean has no direction");
+        status =
+            error_set(err, STATUS_REFUSED, "the words cancel out: their mean has no direction");
         goto fail;
     }
     *odd = 0;

@@ -58,16 +58,19 @@ static bool header_read(struct pairs *pairs, const struct text_part *fields, siz
     if (field_number(fields[n - 1], &value))
         return false;
     for (size_t i = 2; i < n; i++)
-        if (fields[i].length == strlen("SimLex999") && memcmp(fields[i].text, "SimLex999", fields[i].length) == 0)
+        if (fields[i].length == strlen("SimLex999") &&
+            memcmp(fields[i].text, "SimLex999", fields[i].length) == 0)
             pairs->column = i;
     return true;
 }
 
-static enum status pair_read(struct pairs *pairs, const struct model *model, const struct text_part *fields, size_t n,
-                             size_t number, struct similarity_report *report, struct error *err) {
+static enum status pair_read(struct pairs *pairs, const struct model *model,
+                             const struct text_part *fields, size_t n, size_t number,
+                             struct similarity_report *report, struct error *err) {
     double human;
     if (n <= pairs->column)
-        return error_set(err, STATUS_MALFORMED, "line %zu: two words and a score are %zu fields, not %zu", number,
+        return error_set(err, STATUS_MALFORMED,
+                         "line %zu: two words and a score are %zu fields, not %zu", number,
                          pairs->column + 1, n);
     if (fields[0].length == 0 || fields[1].length == 0)
         return error_set(err, STATUS_MALFORMED, "line %zu: a word is missing", number);
@@ -75,10 +78,12 @@ static enum status pair_read(struct pairs *pairs, const struct model *model, con
     if (!field_number(score, &human)) {
         char quoted[WORD_QUOTE_SIZE];
         word_quote(score.text, score.length, quoted);
-        return error_set(err, STATUS_MALFORMED, "line %zu: the score '%s' is not a number", number, quoted);
+        return error_set(err, STATUS_MALFORMED, "line %zu: the score '%s' is not a number", number,
+                         quoted);
     }
     report->pairs++;
-    uint32_t a = text_find_word(model->vocabulary, fields[0], 0), b = text_find_word(model->vocabulary, fields[1], 0);
+    uint32_t a = text_find_word(model->vocabulary, fields[0], 0),
+             b = text_find_word(model->vocabulary, fields[1], 0);
     /* A zero vector has no cosine, so its word is as good as missing. */
     if (a == WORD_NONE || b == WORD_NONE || model->norms[a] <= 0 || model->norms[b] <= 0)
         return STATUS_OK;
@@ -129,7 +134,8 @@ static void ranks_take(double *values, size_t n, struct ranked *scratch) {
     }
 }
 
-static enum status pairs_correlate(struct pairs *pairs, struct similarity_report *report, struct error *err) {
+static enum status pairs_correlate(struct pairs *pairs, struct similarity_report *report,
+                                   struct error *err) {
     report->pearson = correlation(pairs->human, pairs->cosine, pairs->n);
     struct ranked *scratch = calloc(pairs->n + 1, sizeof *scratch);
     if (scratch == NULL)

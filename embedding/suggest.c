@@ -1,6 +1,6 @@
-/* "Did you mean": a scan over the most frequent words. Three cheap tests in rising order of cost throw nearly all of
- * them out before an edit distance is computed: bytes, number of code points, and a 64-bit set of the folded code
- * points. */
+/* "Did you mean": a scan over the most frequent words. Three cheap tests in rising order of cost
+ * throw nearly all of them out before an edit distance is computed: bytes, number of code points,
+ * and a 64-bit set of the folded code points. */
 #include <string.h>
 
 #include "base/utf8.h"
@@ -18,15 +18,16 @@ struct letters {
     uint64_t set; /* bit hash(folded letter) */
 };
 
-/* Lower case of the alphabets where upper and lower case stand at a fixed distance: Latin, Greek, Cyrillic, Armenian.
- */
+/* Lower case of the alphabets where upper and lower case stand at a fixed distance: Latin, Greek,
+ * Cyrillic, Armenian. */
 uint32_t letter_fold(uint32_t c) {
     if (c < 0x80)
         return c >= 'A' && c <= 'Z' ? c + 32 : c;
     if (c >= 0xc0 && c <= 0xde && c != 0xd7)
         return c + 32;
-    if ((c >= 0x100 && c <= 0x137 && c != 0x130) || (c >= 0x14a && c <= 0x177) || (c >= 0x1e00 && c <= 0x1e95) ||
-        (c >= 0x1ea0 && c <= 0x1eff) || (c >= 0x460 && c <= 0x481) || (c >= 0x48a && c <= 0x4bf))
+    if ((c >= 0x100 && c <= 0x137 && c != 0x130) || (c >= 0x14a && c <= 0x177) ||
+        (c >= 0x1e00 && c <= 0x1e95) || (c >= 0x1ea0 && c <= 0x1eff) ||
+        (c >= 0x460 && c <= 0x481) || (c >= 0x48a && c <= 0x4bf))
         return c | 1;
     if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e))
         return c + (c & 1);
@@ -43,7 +44,8 @@ uint32_t letter_fold(uint32_t c) {
     return c;
 }
 
-/* False when the word has more than `most` code points. A byte that is not UTF-8 is a letter of its own. */
+/* False when the word has more than `most` code points. A byte that is not UTF-8 is a letter of its
+ * own. */
 static bool letters_read(struct letters *letters, const char *word, size_t length, size_t most) {
     const char *end = word + length;
 
@@ -82,8 +84,8 @@ static unsigned least(unsigned a, unsigned b) {
     return a < b ? a : b;
 }
 
-/* Damerau-Levenshtein distance (optimal string alignment: no letter takes part in two edits), cut at MOST_EDITS + 1.
- * Only the diagonal band that can stay within MOST_EDITS is filled. */
+/* Damerau-Levenshtein distance (optimal string alignment: no letter takes part in two edits), cut
+ * at MOST_EDITS + 1. Only the diagonal band that can stay within MOST_EDITS is filled. */
 static unsigned edit_distance(const struct letters *a, const struct letters *b) {
     unsigned rows[3][MOST_LETTERS + MOST_EDITS + 1];
     unsigned *before = rows[0], *above = rows[1], *row = rows[2];
@@ -123,17 +125,20 @@ static unsigned edit_distance(const struct letters *a, const struct letters *b) 
 static unsigned letters_rank(const struct letters *wanted, const struct letters *other) {
     unsigned distance;
 
-    if (other->n == wanted->n && memcmp(other->folded, wanted->folded, wanted->n * sizeof(wanted->folded[0])) == 0)
+    if (other->n == wanted->n &&
+        memcmp(other->folded, wanted->folded, wanted->n * sizeof(wanted->folded[0])) == 0)
         return 0;
     distance = edit_distance(wanted, other);
     return distance <= MOST_EDITS ? distance : RANKS;
 }
 
-size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word, size_t length, uint32_t among,
-                          uint32_t *ids, size_t room) {
+size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word, size_t length,
+                          uint32_t among, uint32_t *ids, size_t room) {
     struct letters wanted, other;
     size_t ends[RANKS] = {
-        0}; /* ids[ends[r - 1] .. ends[r]) have rank r; words come by falling count, so ties are in order */
+        /* ids[ends[r - 1] .. ends[r]) have rank r; words come by falling count, so ties are in
+         * order */
+        0};
     uint32_t size = vocabulary_size(vocabulary);
 
     if (room == 0 || length == 0 || !letters_read(&wanted, word, length, MOST_LETTERS))
@@ -145,7 +150,8 @@ size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word,
 
         if (other_length + MOST_EDITS < wanted.n || other_length > 4 * (wanted.n + MOST_EDITS))
             continue;
-        if (!letters_read(&other, text, other_length, wanted.n + MOST_EDITS) || other.n + MOST_EDITS < wanted.n)
+        if (!letters_read(&other, text, other_length, wanted.n + MOST_EDITS) ||
+            other.n + MOST_EDITS < wanted.n)
             continue;
         if (bits_count(other.set ^ wanted.set) > 2 * MOST_EDITS)
             continue;
@@ -156,7 +162,8 @@ size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word,
             continue;
         if (ends[RANKS - 1] == room)
             ends[RANKS - 1]--;
-        memmove(ids + ends[rank] + 1, ids + ends[rank], (ends[RANKS - 1] - ends[rank]) * sizeof(*ids));
+        memmove(ids + ends[rank] + 1, ids + ends[rank],
+                (ends[RANKS - 1] - ends[rank]) * sizeof(*ids));
         ids[ends[rank]] = id;
         for (unsigned r = rank; r < RANKS; r++)
             ends[r] += ends[r] < room;

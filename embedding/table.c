@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 
 #define ROW_ALIGNMENT 64
-/* From this size on a table is mapped: zero pages come for free, are touched first by whoever works on them, and may be
- * huge pages. */
+/* From this size on a table is mapped: zero pages come for free, are touched first by whoever works
+ * on them, and may be huge pages. */
 #define HUGE_PAGE ((size_t)2 << 20)
 
 uint32_t partition_rows(enum partition partition, uint32_t rows, uint32_t shards, uint32_t shard) {
@@ -17,10 +17,12 @@ uint32_t partition_rows(enum partition partition, uint32_t rows, uint32_t shards
     return rows / shards + (shard < rows % shards ? 1 : 0);
 }
 
-struct place partition_place(enum partition partition, uint32_t rows, uint32_t shards, uint32_t id) {
+struct place partition_place(enum partition partition, uint32_t rows, uint32_t shards,
+                             uint32_t id) {
     uint32_t q = rows / shards, e = rows % shards;
     uint64_t long_blocks =
-        (uint64_t)e * ((uint64_t)q + 1); /* ids below lie in blocks of q + 1; all of them when q = 0 */
+        /* ids below lie in blocks of q + 1; all of them when q = 0 */
+        (uint64_t)e * ((uint64_t)q + 1);
 
     assert(id < rows);
     if (partition == PARTITION_MOD)
@@ -31,10 +33,12 @@ struct place partition_place(enum partition partition, uint32_t rows, uint32_t s
     return (struct place){.shard = e + id / q, .row = id % q};
 }
 
-uint32_t partition_id(enum partition partition, uint32_t rows, uint32_t shards, struct place place) {
+uint32_t partition_id(enum partition partition, uint32_t rows, uint32_t shards,
+                      struct place place) {
     uint32_t q = rows / shards, e = rows % shards;
 
-    assert(place.shard < shards && place.row < partition_rows(partition, rows, shards, place.shard));
+    assert(place.shard < shards &&
+           place.row < partition_rows(partition, rows, shards, place.shard));
     if (partition == PARTITION_MOD)
         return place.row * shards + place.shard;
     return place.shard * q + (place.shard < e ? place.shard : e) + place.row;
@@ -65,7 +69,8 @@ static float *memory_map(size_t size) {
     char *start, *aligned;
     size_t before, after;
 
-    start = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    start =
+        mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED)
         return NULL;
     before = (HUGE_PAGE - (uintptr_t)start % HUGE_PAGE) % HUGE_PAGE;
@@ -123,8 +128,9 @@ enum status table_create(struct table **table, uint32_t rows, uint32_t columns, 
 fail:
     table_free(made);
     return error_set(err, STATUS_NO_MEMORY,
-                     "cannot get %" PRIu64 " bytes for a table of %" PRIu32 " rows and %" PRIu32 " columns", bytes,
-                     rows, columns);
+                     "cannot get %" PRIu64 " bytes for a table of %" PRIu32 " rows and %" PRIu32
+                     " columns",
+                     bytes, rows, columns);
 }
 
 void table_free(struct table *table) {

@@ -7,7 +7,8 @@
 
 #include "embedding/embedding.h"
 
-/* Index of the first of n_rows rows whose floats behind `columns` are not all zero bits; n_rows when there is none. */
+/* Index of the first of n_rows rows whose floats behind `columns` are not all zero bits; n_rows
+ * when there is none. */
 size_t padding_first_nonzero(const float *rows, size_t n_rows, uint32_t columns, size_t stride);
 
 #endif

@@ -44,23 +44,27 @@ enum status offsets_check(const uint64_t *offsets, uint32_t size, struct error *
     return STATUS_OK;
 }
 
-enum status counts_check(const uint64_t *counts, uint32_t size, uint64_t *total, struct error *err) {
+enum status counts_check(const uint64_t *counts, uint32_t size, uint64_t *total,
+                         struct error *err) {
     *total = 0;
     for (uint32_t id = 0; id < size; id++) {
         if (id > 0 && counts[id] > counts[id - 1])
             return error_set(err, STATUS_REFUSED,
-                             "counts must fall, but word %" PRIu32 " has %" PRIu64 " after %" PRIu64, id, counts[id],
-                             counts[id - 1]);
+                             "counts must fall, but word %" PRIu32 " has %" PRIu64
+                             " after %" PRIu64,
+                             id, counts[id], counts[id - 1]);
         if (counts[id] > UINT64_MAX - *total)
-            return error_set(err, STATUS_REFUSED, "the sum of counts overflows at word %" PRIu32, id);
+            return error_set(err, STATUS_REFUSED, "the sum of counts overflows at word %" PRIu32,
+                             id);
         *total += counts[id];
     }
     return STATUS_OK;
 }
 
-/* The slot that holds the word, or the empty slot where it belongs. Ends because the index is never full. */
-static struct vocabulary_slot *slot_of(const struct vocabulary *vocabulary, const char *word, size_t length,
-                                       uint32_t *tag) {
+/* The slot that holds the word, or the empty slot where it belongs. Ends because the index is never
+ * full. */
+static struct vocabulary_slot *slot_of(const struct vocabulary *vocabulary, const char *word,
+                                       size_t length, uint32_t *tag) {
     uint64_t hash = checksum(word, length);
     size_t at = (size_t)hash & vocabulary->mask;
 
@@ -89,7 +93,8 @@ static enum status index_build(struct vocabulary *vocabulary, struct error *err)
     vocabulary->mask = (size_t)capacity - 1;
     vocabulary->slots = calloc((size_t)capacity, sizeof(*vocabulary->slots));
     if (!vocabulary->slots)
-        return error_set(err, STATUS_NO_MEMORY, "cannot get %" PRIu64 " bytes for the index of %" PRIu32 " words",
+        return error_set(err, STATUS_NO_MEMORY,
+                         "cannot get %" PRIu64 " bytes for the index of %" PRIu32 " words",
                          capacity * (uint64_t)sizeof(*vocabulary->slots), vocabulary->size);
     for (size_t i = 0; i <= vocabulary->mask; i++)
         vocabulary->slots[i].id = WORD_NONE;
@@ -103,7 +108,8 @@ static enum status index_build(struct vocabulary *vocabulary, struct error *err)
             char quoted[WORD_QUOTE_SIZE];
 
             word_quote(word, length, quoted);
-            return error_set(err, STATUS_REFUSED, "word '%s' stands twice, as %" PRIu32 " and as %" PRIu32, quoted,
+            return error_set(err, STATUS_REFUSED,
+                             "word '%s' stands twice, as %" PRIu32 " and as %" PRIu32, quoted,
                              slot->id, id);
         }
         *slot = (struct vocabulary_slot){.tag = tag, .id = id};
@@ -111,8 +117,8 @@ static enum status index_build(struct vocabulary *vocabulary, struct error *err)
     return STATUS_OK;
 }
 
-enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char *text, uint64_t *offsets,
-                             uint64_t *counts, struct error *err) {
+enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char *text,
+                             uint64_t *offsets, uint64_t *counts, struct error *err) {
     struct vocabulary *made = calloc(1, sizeof(*made));
     enum status status;
 
@@ -121,14 +127,16 @@ enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char
         free(text);
         free(offsets);
         free(counts);
-        return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vocabulary", sizeof(*made));
+        return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vocabulary",
+                         sizeof(*made));
     }
     made->size = size;
     made->text = text;
     made->offsets = offsets;
     made->counts = counts;
     if (size == WORD_NONE) {
-        status = error_set(err, STATUS_REFUSED, "a vocabulary holds at most %" PRIu32 " words", WORD_NONE - 1);
+        status = error_set(err, STATUS_REFUSED, "a vocabulary holds at most %" PRIu32 " words",
+                           WORD_NONE - 1);
         goto fail;
     }
     status = offsets_check(offsets, size, err);
@@ -147,8 +155,8 @@ fail:
     return status;
 }
 
-enum status vocabulary_create(struct vocabulary **vocabulary, uint32_t size, const char *text, const uint64_t *offsets,
-                              const uint64_t *counts, struct error *err) {
+enum status vocabulary_create(struct vocabulary **vocabulary, uint32_t size, const char *text,
+                              const uint64_t *offsets, const uint64_t *counts, struct error *err) {
     uint64_t first = size > 0 ? offsets[0] : 0;
     uint64_t last = size > 0 ? offsets[size] : 0;
     uint64_t length;
@@ -166,7 +174,8 @@ enum status vocabulary_create(struct vocabulary **vocabulary, uint32_t size, con
         free(own_text);
         free(own_offsets);
         free(own_counts);
-        return error_set(err, STATUS_NO_MEMORY, "cannot get memory for a vocabulary of %" PRIu32 " words", size);
+        return error_set(err, STATUS_NO_MEMORY,
+                         "cannot get memory for a vocabulary of %" PRIu32 " words", size);
     }
     if (length > 0)
         memcpy(own_text, text + first, (size_t)length);

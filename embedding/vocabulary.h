@@ -1,4 +1,5 @@
-/* Private to embedding/: the inside of a vocabulary, which the model file writes and reads as it stands. */
+/* Private to embedding/: the inside of a vocabulary, which the model file writes and reads as it
+ * stands. */
 #ifndef VECMILL_EMBEDDING_VOCABULARY_H
 #define VECMILL_EMBEDDING_VOCABULARY_H
 
@@ -7,8 +8,8 @@
 
 #include "embedding/embedding.h"
 
-/* One place of the open-addressing index; `tag` is the upper half of the word's hash, so that a probe rarely has to
- * look at another word's letters. */
+/* One place of the open-addressing index; `tag` is the upper half of the word's hash, so that a
+ * probe rarely has to look at another word's letters. */
 struct vocabulary_slot {
     uint32_t tag, id; /* id WORD_NONE: empty */
 };
@@ -23,16 +24,19 @@ struct vocabulary {
     size_t mask;
 };
 
-/* vocabulary_create without copying: takes text, offsets and counts (from malloc), also on failure. */
-enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char *text, uint64_t *offsets,
-                             uint64_t *counts, struct error *err) MUST_CHECK;
+/* vocabulary_create without copying: takes text, offsets and counts (from malloc), also on
+ * failure. */
+enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char *text,
+                             uint64_t *offsets, uint64_t *counts, struct error *err) MUST_CHECK;
 /* Rising strictly: no word is empty. REFUSED names the id. */
 enum status offsets_check(const uint64_t *offsets, uint32_t size, struct error *err) MUST_CHECK;
 /* Falling, and the sum fits 64 bits. REFUSED names the id. */
-enum status counts_check(const uint64_t *counts, uint32_t size, uint64_t *total, struct error *err) MUST_CHECK;
+enum status counts_check(const uint64_t *counts, uint32_t size, uint64_t *total,
+                         struct error *err) MUST_CHECK;
 
 #define WORD_QUOTE_SIZE 96
-/* A word of any bytes made fit for a message: valid UTF-8, no control characters, cut with "..." when long. */
+/* A word of any bytes made fit for a message: valid UTF-8, no control characters, cut with "..."
+ * when long. */
 void word_quote(const char *word, size_t length, char quoted[WORD_QUOTE_SIZE]);
 
 #endif

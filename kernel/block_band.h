@@ -1,10 +1,12 @@
-/* The positives as a product of matrices. The contexts of a block are a list of rows, those of each run from left to
- * right; a centre's partners are neighbours in it, so that its cells lie in a band: a vector of scores belongs to a few
- * centres, whose rows are a few quads. Cells that are worked on and lie outside of the band are zero. In a whole block
- * row r belongs to the centres r - 2 window to r, and steps leave out what lies beyond these edges. CBOW's list has one
- * row for each centre, its own: block_cbow.h scores it, the steps here go along its diagonal. Part of block_body.h. */
+/* The positives as a product of matrices. The contexts of a block are a list of rows, those of each
+ * run from left to right; a centre's partners are neighbours in it, so that its cells lie in a
+ * band: a vector of scores belongs to a few centres, whose rows are a few quads. Cells that are
+ * worked on and lie outside of the band are zero. In a whole block row r belongs to the centres r -
+ * 2 window to r, and steps leave out what lies beyond these edges. CBOW's list has one row for each
+ * centre, its own: block_cbow.h scores it, the steps here go along its diagonal. Part of
+ * block_body.h. */
 
-/* ---- where the band lies ---------------------------------------------------------------------------------------- */
+/* ---- where the band lies --------------------------------------------------------------------- */
 
 /* The list, the place of each centre in it, and which quads of rows its vectors of scores reach. */
 static void band_open(struct block *b) {
@@ -14,7 +16,8 @@ static void band_open(struct block *b) {
         uint32_t low = run_low(b, run), high = run_high(b, run), offset = n - low;
         for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
             uint32_t self = b->at[t] + offset;
-            b->band_low[t] = self - b->left[t], b->band_high[t] = self + b->right[t], b->band_self[t] = self;
+            b->band_low[t] = self - b->left[t], b->band_high[t] = self + b->right[t],
+            b->band_self[t] = self;
         }
         for (uint32_t p = low; p <= high && low < high; p++, n++) {
             ws->context[n] = b->chunk->output[p];
@@ -24,8 +27,8 @@ static void band_open(struct block *b) {
     b->contexts = n;
 }
 
-/* The same of a block that is one piece of a sentence, and what band_bound finds: by rule, for loops whose length
- * changes with the window take 2% of a training. */
+/* The same of a block that is one piece of a sentence, and what band_bound finds: by rule, for
+ * loops whose length changes with the window take 2% of a training. */
 static void band_open_whole(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     uint32_t reach = 2 * b->window, low = b->at[0] - b->window;
@@ -35,7 +38,8 @@ static void band_open_whole(struct block *b) {
         b->band[v] = (struct band_tile){v * TILE / 4, (v * TILE + TILE - 1 + reach) / 4};
     b->contexts = KERNEL_BLOCK + reach;
     for (uint32_t r = 0; r < b->contexts; r += 4)
-        ws->span[r / 4] = (struct band_span){r > reach ? (r - reach) / TILE : 0, least((r + 3) / TILE + 1, TILES)};
+        ws->span[r / 4] = (struct band_span){r > reach ? (r - reach) / TILE : 0,
+                                             least((r + 3) / TILE + 1, TILES)};
     memcpy(ws->context, b->chunk->output + low, b->contexts * sizeof *ws->context);
     memcpy(ws->context_shift, b->chunk->shift + low, b->contexts * sizeof *ws->context_shift);
 }
@@ -52,8 +56,8 @@ static struct band_span band_span(const struct block *b, uint32_t q) {
     return span;
 }
 
-/* Four centres have the same quads. A centre without positives reaches nothing; four of them lie where those before
- * them end, so that the vectors that reach a quad are neighbours. */
+/* Four centres have the same quads. A centre without positives reaches nothing; four of them lie
+ * where those before them end, so that the vectors that reach a quad are neighbours. */
 static void band_bound(struct block *b) {
     struct band_tile tile = {1, 0};
     bool found = false; /* in this tile */
@@ -84,9 +88,10 @@ static void band_close(struct block *b) {
     }
 }
 
-/* ---- scores ----------------------------------------------------------------------------------------------------- */
+/* ---- scores ---------------------------------------------------------------------------------- */
 
-/* Scores quad q of the list by the centres of n vectors from vector v on; DEPTH 2 makes its operands, too. */
+/* Scores quad q of the list by the centres of n vectors from vector v on; DEPTH 2 makes its
+ * operands, too. */
 INLINE void band_quad(struct block *b, uint32_t q, uint32_t v, const int n) {
     struct kernel_workspace *ws = b->ws;
     float *to = ws->pair_logit + (size_t)q * CELLS + (size_t)v * WIDTH;
@@ -96,7 +101,8 @@ INLINE void band_quad(struct block *b, uint32_t q, uint32_t v, const int n) {
 #if DEPTH == 1
     score_quad(b, row, v * TILE, s, n);
 #else
-    round_and_score(b, row, ws->context_steps + (size_t)q * OPERANDS * b->step->stride, NULL, v * TILE, s, n);
+    round_and_score(b, row, ws->context_steps + (size_t)q * OPERANDS * b->step->stride, NULL,
+                    v * TILE, s, n);
 #endif
     UNROLL
     for (int i = 0; i < n; i++)
@@ -119,8 +125,9 @@ static void band_score_quad(struct block *b, uint32_t q) {
 /* Numbers of the centres of a vector of scores, four times each. */
 INLINE ivec spread_each(const uint32_t *of) {
 #if WIDTH == 16
-    return (ivec)_mm512_permutexvar_epi32(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
-                                          _mm512_castsi128_si512(*(const __m128i *)(const void *)of));
+    return (ivec)_mm512_permutexvar_epi32(
+        _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
+        _mm512_castsi128_si512(*(const __m128i *)(const void *)of));
 #elif WIDTH == 8
     int32_t a = (int32_t)of[0], b = (int32_t)of[1];
     return (ivec){a, a, a, a, b, b, b, b};
@@ -129,12 +136,13 @@ INLINE ivec spread_each(const uint32_t *of) {
 #endif
 }
 
-/* Gradients of the scores, zero outside of the band. A loop of its own: a sigmoid waits for itself, and many at a time
- * hide that. */
+/* Gradients of the scores, zero outside of the band. A loop of its own: a sigmoid waits for itself,
+ * and many at a time hide that. */
 INLINE void band_gradients(struct block *b, bool logistic) {
     static const int32_t row_of_quad[16] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};
     struct kernel_workspace *ws = b->ws;
-    vec rate_b = vec_set(b->step->rate * b->step->positive_b); /* A - B sigmoid(s) = A - B + B sigmoid(-s) */
+    /* A - B sigmoid(s) = A - B + B sigmoid(-s) */
+    vec rate_b = vec_set(b->step->rate * b->step->positive_b);
     vec rest = vec_set(b->step->rate * (b->step->positive_a - b->step->positive_b));
     ivec row;
     memcpy(&row, row_of_quad, sizeof row);
@@ -173,8 +181,8 @@ static __attribute__((noinline)) void block_score_positives(struct block *b) {
     band_gradients(b, b->step->loss_kind == KERNEL_LOGISTIC);
 }
 
-/* A pair learns less when its centre, or its context word, stands often in the block. How often a word stands among the
- * centres tells how often its output row is a positive, too. */
+/* A pair learns less when its centre, or its context word, stands often in the block. How often a
+ * word stands among the centres tells how often its output row is a positive, too. */
 static __attribute__((noinline)) void block_discount_positives(struct block *b) {
     float *g = b->ws->pair_g;
     for (uint32_t t = 0; t < b->n; t++) {
@@ -204,11 +212,12 @@ static __attribute__((noinline)) void block_round_positives(struct block *b) {
     }
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
-/* Operands whose products are summed for four rows, or four centres: ADD(u, from, to) adds operand u to the sums from
- * `from` to `to` - 1. At a band's left edge (head) the first ones belong to the first sums only, behind [at, end) at
- * its right edge (tail) to the last ones. CBOW has none but a diagonal. */
+/* Operands whose products are summed for four rows, or four centres: ADD(u, from, to) adds operand
+ * u to the sums from `from` to `to` - 1. At a band's left edge (head) the first ones belong to the
+ * first sums only, behind [at, end) at its right edge (tail) to the last ones. CBOW has none but a
+ * diagonal. */
 struct band_part {
     uint32_t at, end;
     bool head, tail;
@@ -254,8 +263,8 @@ INLINE struct band_part inputs_part(const struct block *b, uint32_t t) {
     return (struct band_part){tile.low * OPERANDS, (tile.high + 1) * OPERANDS, false, false};
 }
 
-/* Of the centres that reach quad q. A head that is cut off on its left is none: its cells are zero where they are not
- * pairs. */
+/* Of the centres that reach quad q. A head that is cut off on its left is none: its cells are zero
+ * where they are not pairs. */
 INLINE struct band_part contexts_part(const struct block *b, uint32_t q) {
     uint32_t row = q * 4, reach = 2 * b->window;
     struct band_span span = b->ws->span[q];
@@ -264,17 +273,18 @@ INLINE struct band_part contexts_part(const struct block *b, uint32_t q) {
         uint32_t first = row > reach ? row - reach : 0, end = tail ? row + 1 : KERNEL_BLOCK;
         return (struct band_part){first / DEPTH, (end + DEPTH - 1) / DEPTH, head, tail};
     }
-    return (struct band_part){span.first * TILE / DEPTH, (least(span.end * TILE, b->n) + DEPTH - 1) / DEPTH, false,
-                              false};
+    return (struct band_part){span.first * TILE / DEPTH,
+                              (least(span.end * TILE, b->n) + DEPTH - 1) / DEPTH, false, false};
 }
 
 /* The steps of centres t + r by their positives. */
-INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32_t t, size_t j, const int n,
-                                const bool half) {
+INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32_t t, size_t j,
+                                const int n, const bool half) {
     const float *g = b->ws->pair_g_inputs;
     steps_clear(sum, n, half);
-#define ADD(u, from, to) \
-    steps_add(sum, context_operand(b, u) + j, input_gradients(g, u, t), OPERANDS, (int)(from), (int)(to), n, half)
+#define ADD(u, from, to)                                                                       \
+    steps_add(sum, context_operand(b, u) + j, input_gradients(g, u, t), OPERANDS, (int)(from), \
+              (int)(to), n, half)
     if (b->step->cbow)
         ADD_DIAGONAL(t, ADD);
     else
@@ -283,7 +293,8 @@ INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32
 }
 
 /* o_c += sum_t g_tc x_t for the rows of quad q. */
-INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const int n, const bool half) {
+INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const int n,
+                          const bool half) {
     uint32_t q = row / 4;
     const float *g = b->ws->pair_g_rows + (size_t)q * CELLS / DEPTH;
     size_t j = (size_t)from * WIDTH;
@@ -293,8 +304,9 @@ INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const in
     for (uint32_t r = 0; r < STEP_ROWS; r++)
         to.row[r] = b->ws->context[row + r] + j, to.scale[r] = 1.0f;
     steps_clear(&sum, n, half);
-#define ADD(u, first, last) \
-    steps_add(&sum, input_operand(b, u) + j, g + (size_t)(u)*4, 1, (int)(first), (int)(last), n, half)
+#define ADD(u, first, last)                                                                      \
+    steps_add(&sum, input_operand(b, u) + j, g + (size_t)(u)*4, 1, (int)(first), (int)(last), n, \
+              half)
     if (b->step->cbow)
         ADD_DIAGONAL(row, ADD);
     else

@@ -1,11 +1,12 @@
-/* One training block, stage by stage: see train_step.h for the mathematics. Included once by each kernel_*.c. */
+/* One training block, stage by stage: see train_step.h for the mathematics. Included once by each
+ * kernel_*.c. */
 #include "kernel/product.h"
 
 #include "kernel/block_layout.h"
 #include "kernel/block_quads.h"
 #include "kernel/block_rows.h"
 
-/* ---- what the block consists of -------------------------------------------------------------------------------- */
+/* ---- what the block consists of -------------------------------------------------------------- */
 
 /* Words from a centre to the nearest separator, at most `most`; step is 1 or -1. */
 INLINE uint32_t words_beside(const uint32_t *id, ptrdiff_t step, uint32_t most) {
@@ -74,8 +75,8 @@ static void block_open(struct block *b) {
         b->x[t] = t < b->n ? b->chunk->input[b->at[t]] : b->chunk->zero;
 }
 
-/* m_t, and the discount of a centre that stands often in its block: every copy would take a full step from the same
- * stale row, and the sum of them diverges ("if if if if switch if"). */
+/* m_t, and the discount of a centre that stands often in its block: every copy would take a full
+ * step from the same stale row, and the sum of them diverges ("if if if if switch if"). */
 static void block_count_repeats(struct block *b) {
     _Alignas(64) int32_t id[KERNEL_BLOCK];
     if (b->whole)
@@ -116,7 +117,8 @@ static void block_weigh(struct block *b) {
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         float positives = t < b->n ? (float)(b->start[t + 1] - b->start[t]) : 0.0f;
         b->weight[t] = unit * positives;
-        b->x_scale[t] = b->step->input_rate * (t < b->n && !b->step->cbow ? b->chunk->rate[b->at[t]] : 1.0f);
+        b->x_scale[t] =
+            b->step->input_rate * (t < b->n && !b->step->cbow ? b->chunk->rate[b->at[t]] : 1.0f);
     }
     if (b->step->guard && b->repeated)
         for (uint32_t t = 0; t < b->n; t++)
@@ -164,8 +166,9 @@ static void block_noise(struct block *b, struct kernel_loss *loss) {
         block_round_gradients(b);
 }
 
-static void block_step(const struct kernel_step *step, struct kernel_workspace *ws, const struct kernel_chunk *chunk,
-                       uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise,
+static void block_step(const struct kernel_step *step, struct kernel_workspace *ws,
+                       const struct kernel_chunk *chunk, uint32_t first, uint32_t n,
+                       uint32_t window, const struct kernel_noise *noise,
                        const struct kernel_noise *next, struct kernel_loss *loss) {
     if (!ws->ready)
         workspace_lay_out(step, (char *)ws, ws);

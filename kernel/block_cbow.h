@@ -1,10 +1,12 @@
 /* CBOW: what differs from skip-gram. Part of block_body.h. */
 
-/* The input vector is the mean of the window's input rows; n vectors of it from `from` on, which is even. */
+/* The input vector is the mean of the window's input rows; n vectors of it from `from` on, which is
+ * even. */
 INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
     float *const *input = b->chunk->input;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
-    vec all[ROW_TILE] = {{0}};                  /* of the window and its centre, moved on from centre to centre */
+    /* of the window and its centre, moved on from centre to centre */
+    vec all[ROW_TILE] = {{0}};
     uint32_t low = run_low(b, run), next = low; /* all holds [low, next) */
     for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
         uint32_t at = b->at[t], context = b->left[t] + b->right[t];
@@ -25,7 +27,8 @@ INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int 
 /* Every input row of a window takes its centre's whole step (word2vec's rule). */
 INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
-    uint32_t first = b->run[run], end = b->run[run + 1], centre = first - b->at[first], low = b->at[first], next = low;
+    uint32_t first = b->run[run], end = b->run[run + 1], centre = first - b->at[first],
+             low = b->at[first], next = low;
     const float *d = b->ws->d + j;
     vec all[ROW_TILE] = {{0}}; /* of the centres [low, next) that reach c, c itself included */
     for (uint32_t c = run_low(b, run); c <= run_high(b, run); c++) {
@@ -54,7 +57,7 @@ static void block_means(struct block *b) {
     memset(b->ws->x + b->n * stride, 0, (KERNEL_BLOCK - b->n) * stride * sizeof(float));
 }
 
-/* ---- the positive: the centre's own output row ------------------------------------------------------------------ */
+/* ---- the positive: the centre's own output row ----------------------------------------------- */
 
 /* Four rows as operands, and the products of each with its centre's mean, unsummed. */
 INLINE void centres_quad(struct block *b, uint32_t q, vec *sum) {
@@ -82,7 +85,8 @@ static __attribute__((noinline)) void block_score_centres(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     _Alignas(64) float score[KERNEL_BLOCK], g[KERNEL_BLOCK] = {0};
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
-        ws->context[t] = t < b->n ? b->chunk->output[b->at[t]] : (float *)(uintptr_t)b->chunk->zero; /* only read */
+        /* only read */
+        ws->context[t] = t < b->n ? b->chunk->output[b->at[t]] : (float *)(uintptr_t)b->chunk->zero;
         ws->context_shift[t] = t < b->n ? b->chunk->shift[b->at[t]] : 0.0f;
     }
     b->contexts = b->n;
@@ -101,10 +105,10 @@ static __attribute__((noinline)) void block_score_centres(struct block *b) {
     }
 }
 
-/* ---- guard ------------------------------------------------------------------------------------------------------ */
+/* ---- guard ----------------------------------------------------------------------------------- */
 
-/* An input row takes a step for each window of the block that holds its word. m_t: how many those are, the mean
- * over the words of window t. */
+/* An input row takes a step for each window of the block that holds its word. m_t: how many those
+ * are, the mean over the words of window t. */
 static __attribute__((noinline)) void block_count_windows(struct block *b) {
     float *windows = b->ws->windows, *sums = b->ws->window_sums;
     uint32_t *words = b->ws->window_words, n = 0;

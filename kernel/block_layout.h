@@ -1,4 +1,5 @@
-/* The scratch memory of one thread and what is known of the block under way. Included once by each kernel_*.c. */
+/* The scratch memory of one thread and what is known of the block under way. Included once by each
+ * kernel_*.c. */
 
 #define LANES (KERNEL_BLOCK / WIDTH) /* vectors that hold one float of each centre */
 #define TILE (WIDTH / 4)             /* centres in a vector of scores: see block_quads.h */
@@ -7,22 +8,24 @@
 #define STEP_ROWS 4                  /* rows whose steps are summed together */
 #define HALVES (WIDTH > 4)           /* steps know half vectors, for dims like 100 */
 
-/* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes. With DEPTH 1 output rows
- * are operands as they stand in the table, and of input rows there are copies, so that those can be written first; with
- * DEPTH 2 all operands are rounded copies. */
+/* Operands of products are in the lanes of product.h: `depth` is the length of a row in lanes. With
+ * DEPTH 1 output rows are operands as they stand in the table, and of input rows there are copies,
+ * so that those can be written first; with DEPTH 2 all operands are rounded copies. */
 struct kernel_workspace {
     bool ready;
-    uint32_t vectors; /* of WIDTH floats that hold the columns; the rest of the stride is zero anyway */
-    bool half_tail;   /* half of the last vector does */
+    /* of WIDTH floats that hold the columns; the rest of the stride is zero anyway */
+    uint32_t vectors;
+    bool half_tail; /* half of the last vector does */
     uint32_t depth;
     uint32_t quads; /* depth / 4, rounded up */
     float *mask;    /* [WIDTH] bits: what of the last vector of an input row may learn */
 #if DEPTH == 2
     float *operand_mask; /* [WIDTH] bits: the same of the last vector of an operand */
 #endif
-    float *x;        /* [stride] of a pair; CBOW: [16][stride] operand, means of windows */
-    float *d;        /* the same for steps of input vectors */
-    float *x_quads;  /* [quads][16][4] operand: the input vectors, four lanes of each centre side by side */
+    float *x; /* [stride] of a pair; CBOW: [16][stride] operand, means of windows */
+    float *d; /* the same for steps of input vectors */
+    /* [quads][16][4] operand: the input vectors, four lanes of each centre side by side */
+    float *x_quads;
     float *x_steps;  /* [16 / DEPTH][stride] operand: the same, lanes are columns */
     float *g;        /* [K / 4][16][4] G_tk */
     float *g_inputs; /* [K / 4][16][4 / DEPTH] operand */
@@ -38,7 +41,8 @@ struct kernel_workspace {
     float *o_steps;       /* [K / 2][stride] operand: the noise rows, summed over noise words */
     float *context_steps; /* [C / 2][stride] operand */
 #endif
-    float *square;                /* [K / 4][WIDTH] parts of |o_k|^2, bias left out: see four_sums */
+    /* [K / 4][WIDTH] parts of |o_k|^2, bias left out: see four_sums */
+    float *square;
     float *extra;                 /* [K] of one centre: see softmax_centre, block_remove_hits */
     float *scale;                 /* [K] guard of output rows */
     float *windows, *window_sums; /* [positions] CBOW's guard: see block_count_windows */
@@ -55,8 +59,9 @@ struct band_span {
     uint32_t first, end;
 };
 
-/* One block while it is worked on. Centre t has `left` + `right` context words around it; separators are none of them.
- * Its pairs are those words from left to right (CBOW: one pair, the centre itself). */
+/* One block while it is worked on. Centre t has `left` + `right` context words around it;
+ * separators are none of them. Its pairs are those words from left to right (CBOW: one pair, the
+ * centre itself). */
 struct block {
     const struct kernel_step *step;
     struct kernel_workspace *ws;
@@ -67,19 +72,24 @@ struct block {
     const uint32_t *at;           /* [n] positions */
     const float *x[KERNEL_BLOCK]; /* skip-gram's input vectors, rows of the table; zeros past n */
     uint32_t left[KERNEL_BLOCK], right[KERNEL_BLOCK];
-    uint32_t start[KERNEL_BLOCK + 1];     /* first pair */
-    uint32_t run[KERNEL_BLOCK + 1], runs; /* first centre of each run of neighbouring centres; run[runs] is n */
-    bool whole;                           /* see block_is_whole */
-    bool want_logits;                     /* for the loss, the softmax or the removal of hits */
-    bool repeated;                        /* a centre stands more than guard_repeat times in the block */
-    uint32_t contexts;                    /* C */
-    /* Rows of the list: the first and the last that a centre reaches, and its own, which is none of its positives. */
+    uint32_t start[KERNEL_BLOCK + 1]; /* first pair */
+    /* first centre of each run of neighbouring centres; run[runs] is n */
+    uint32_t run[KERNEL_BLOCK + 1], runs;
+    bool whole;       /* see block_is_whole */
+    bool want_logits; /* for the loss, the softmax or the removal of hits */
+    /* a centre stands more than guard_repeat times in the block */
+    bool repeated;
+    uint32_t contexts; /* C */
+    /* Rows of the list: the first and the last that a centre reaches, and its own, which is none of
+     * its positives. */
     _Alignas(16) uint32_t band_low[KERNEL_BLOCK], band_high[KERNEL_BLOCK], band_self[KERNEL_BLOCK];
     struct band_tile band[TILES];
-    float weight[KERNEL_BLOCK];                 /* -a w C_t, 0 past n */
-    _Alignas(64) float weight_each[CELLS];      /* the same, four times each */
-    _Alignas(64) float x_square[CELLS];         /* |x_t|^2 with the bias input's 1, four times each */
-    _Alignas(64) float curvature_each[CELLS];   /* of the centre's step: sum_k G_tk |o_k|^2, in four parts */
+    float weight[KERNEL_BLOCK];            /* -a w C_t, 0 past n */
+    _Alignas(64) float weight_each[CELLS]; /* the same, four times each */
+    /* |x_t|^2 with the bias input's 1, four times each */
+    _Alignas(64) float x_square[CELLS];
+    /* of the centre's step: sum_k G_tk |o_k|^2, in four parts */
+    _Alignas(64) float curvature_each[CELLS];
     _Alignas(64) float multiple[KERNEL_BLOCK];  /* m_t: centres of the block that are this word */
     _Alignas(64) float discount[KERNEL_BLOCK];  /* w_t */
     _Alignas(64) float curvature[KERNEL_BLOCK]; /* sums of these parts */
@@ -102,7 +112,8 @@ static void lay_out(struct layout *layout, float **field, size_t floats) {
 }
 
 /* Operands of products: copies where they are rounded, else the floats they are made of. */
-static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws, const struct kernel_step *step) {
+static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws,
+                             const struct kernel_step *step) {
     size_t stride = step->stride, noise = (step->noise + 3u) / 4 * 4;
     lay_out(layout, &ws->x, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(layout, &ws->x_steps, KERNEL_BLOCK / DEPTH * stride);
@@ -121,7 +132,8 @@ static void lay_out_operands(struct layout *layout, struct kernel_workspace *ws,
 }
 
 /* Of the positives. Contexts at most: every centre far from all others. */
-static void lay_out_positives(struct layout *layout, struct kernel_workspace *ws, const struct kernel_step *step) {
+static void lay_out_positives(struct layout *layout, struct kernel_workspace *ws,
+                              const struct kernel_step *step) {
     size_t contexts = (size_t)KERNEL_BLOCK * (step->cbow ? 1 : 2 * step->window + 1);
     float *pointers = NULL;
     lay_out(layout, &pointers, contexts * sizeof(float *) / sizeof(float));
@@ -184,7 +196,8 @@ static void mask_fill(const struct kernel_step *step, struct kernel_workspace *w
 }
 
 /* Lays the arrays out behind ws; with base NULL it only adds up. */
-static size_t workspace_lay_out(const struct kernel_step *step, char *base, struct kernel_workspace *ws) {
+static size_t workspace_lay_out(const struct kernel_step *step, char *base,
+                                struct kernel_workspace *ws) {
     size_t stride = step->stride, noise = (step->noise + 3u) / 4 * 4;
     size_t positions = step->cbow ? KERNEL_BLOCK * (2 * (size_t)step->window + 1) : 0;
     struct layout layout = {base, align_64(sizeof *ws)};
@@ -194,7 +207,8 @@ static size_t workspace_lay_out(const struct kernel_step *step, char *base, stru
     ws->quads = (ws->depth + 3) / 4;
     lay_out(&layout, &ws->mask, WIDTH);
     lay_out_operands(&layout, ws, step);
-    size_t lanes = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD; /* whole vectors are written */
+    /* whole vectors are written */
+    size_t lanes = (stride / DEPTH + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
     lay_out(&layout, &ws->x_quads, KERNEL_BLOCK * lanes);
     lay_out(&layout, &ws->d, (step->cbow ? KERNEL_BLOCK : 1) * stride);
     lay_out(&layout, &ws->logit, noise * KERNEL_BLOCK);
@@ -224,17 +238,19 @@ INLINE uint32_t next_piece(uint32_t left, uint32_t most) {
 }
 
 /* Cuts `total` into pieces of at most `most`; n of them from `first` on. */
-#define FOR_PIECES(total, most, n, first) \
-    for (uint32_t first = 0, n; first < (total) && (n = next_piece((total)-first, most), true); first += n)
+#define FOR_PIECES(total, most, n, first)                                                       \
+    for (uint32_t first = 0, n; first < (total) && (n = next_piece((total)-first, most), true); \
+         first += n)
 
-/* Calls function(b, at, from, n) with n, 1 to `most`, as a constant: the piece's vectors stay in registers. */
+/* Calls function(b, at, from, n) with n, 1 to `most`, as a constant: the piece's vectors stay in
+ * registers. */
 #define PIECE_CASE(i, most, function, b, at, from)      \
     case i:                                             \
         function(b, at, from, (i) <= (most) ? (i) : 1); \
         break;
-/* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one, for all rows of a piece
- * `at` = first, first + 4, ... Each shape is a loop of its own: a switch within the loop over rows has the compiler
- * keep what all shapes need, and move it between tiles. */
+/* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one, for
+ * all rows of a piece `at` = first, first + 4, ... Each shape is a loop of its own: a switch within
+ * the loop over rows has the compiler keep what all shapes need, and move it between tiles. */
 #define TILE_CASE(i, function, b, from, tail, first, end)                        \
     case i:                                                                      \
         if (HALVES && (tail))                                                    \

@@ -1,11 +1,13 @@
-/* Scores that are looked at one by one: sampled softmax, accidental hits, the loss. Part of block_body.h. */
+/* Scores that are looked at one by one: sampled softmax, accidental hits, the loss. Part of
+ * block_body.h. */
 
-/* ---- sampled softmax -------------------------------------------------------------------------------------------- */
+/* ---- sampled softmax ------------------------------------------------------------------------- */
 
-/* One pair whose positive was drawn as noise too: its softmax leaves those words out. It needs a maximum of its own,
- * for what is left may be tiny beside what was taken out. Adds the pair's shares of the noise words to `extra`; returns
- * the log of the positive's share. */
-static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t word, float positive, float *extra) {
+/* One pair whose positive was drawn as noise too: its softmax leaves those words out. It needs a
+ * maximum of its own, for what is left may be tiny beside what was taken out. Adds the pair's
+ * shares of the noise words to `extra`; returns the log of the positive's share. */
+static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t word, float positive,
+                                  float *extra) {
     const float *logit = b->ws->logit;
     const uint32_t *ids = b->noise->ids;
     uint32_t noise = b->step->noise;
@@ -66,7 +68,7 @@ static void block_softmax(struct block *b) {
             b->ws->g[cell_at(k, t)] = 0.0f;
 }
 
-/* ---- accidental hits, loss -------------------------------------------------------------------------------------- */
+/* ---- accidental hits, loss ------------------------------------------------------------------- */
 
 /* A cell counts C_t minus the positives of t that its noise word is. */
 static void block_remove_hits(struct block *b) {
@@ -93,7 +95,8 @@ INLINE double softplus(float x) {
 
 /* Weighted loss of the cell of centre t and noise word k, for one positive. */
 INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
-    return (double)b->step->negative_weight * (double)b->noise->weight[k] * softplus(b->ws->logit[cell_at(k, t)]);
+    return (double)b->step->negative_weight * (double)b->noise->weight[k] *
+           softplus(b->ws->logit[cell_at(k, t)]);
 }
 
 static void block_add_noise_loss(struct block *b, struct kernel_loss *loss) {

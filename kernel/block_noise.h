@@ -46,14 +46,16 @@ static void noise_gradients(struct block *b) {
         vec weight = four_spread_at(b->noise->weight + k);
         UNROLL
         for (uint32_t i = 0; i < CELLS; i += WIDTH)
-            vec_store(g + i, weight * vec_load(b->weight_each + i) * gradient_sigmoid(vec_load(g + i)));
+            vec_store(g + i,
+                      weight * vec_load(b->weight_each + i) * gradient_sigmoid(vec_load(g + i)));
     }
 }
 
 static __attribute__((noinline)) void block_score_noise(struct block *b) {
     for (uint32_t k = 0; k < b->step->noise; k += 4) {
         vec s[SCORE_TILES];
-        const float *row[4] = {noise_row(b, k), noise_row(b, k + 1), noise_row(b, k + 2), noise_row(b, k + 3)};
+        const float *row[4] = {noise_row(b, k), noise_row(b, k + 1), noise_row(b, k + 2),
+                               noise_row(b, k + 3)};
 #if DEPTH == 1
         const int rest = TILES % SCORE_TILES;
         uint32_t t = 0;
@@ -68,7 +70,8 @@ static __attribute__((noinline)) void block_score_noise(struct block *b) {
         }
 #else
         vec square;
-        round_and_score(b, row, b->ws->o_steps + (size_t)k / DEPTH * b->step->stride, &square, 0, s, TILES);
+        round_and_score(b, row, b->ws->o_steps + (size_t)k / DEPTH * b->step->stride, &square, 0, s,
+                        TILES);
         vec_store(b->ws->square + (size_t)k / 4 * WIDTH, square);
         noise_keep(b, k, 0, s, TILES);
 #endif
@@ -82,16 +85,18 @@ static __attribute__((noinline)) void block_round_gradients(struct block *b) {
         round_gradients(vec_load(ws->g + at), ws->g_inputs, ws->g_rows, at);
 }
 
-/* ---- guard ------------------------------------------------------------------------------------------------------ */
+/* ---- guard ----------------------------------------------------------------------------------- */
 
-/* A step on a row with gradient sum_c G_c x_c is stable while its curvature, about sum_c G_c |x_c|^2, stays below 2.
- * Rows over the bound are scaled back: output row k by its sum over the centres, times how often k stands in the draw;
- * centre t, in the end, by its sum over the noise. Gradients, which are final, are rounded on the way. */
+/* A step on a row with gradient sum_c G_c x_c is stable while its curvature, about sum_c G_c
+ * |x_c|^2, stays below 2. Rows over the bound are scaled back: output row k by its sum over the
+ * centres, times how often k stands in the draw; centre t, in the end, by its sum over the noise.
+ * Gradients, which are final, are rounded on the way. */
 static __attribute__((noinline)) void block_guard_noise(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     vec curvature[TILES] = {{0}};
     for (uint32_t k = 0; k < b->step->noise; k += 4) {
-        vec row = vec_set(0.0f), norm = four_spread(four_fold(vec_load(ws->square + (size_t)k / 4 * WIDTH)));
+        vec row = vec_set(0.0f),
+            norm = four_spread(four_fold(vec_load(ws->square + (size_t)k / 4 * WIDTH)));
         size_t at = (size_t)k / 4 * CELLS;
         UNROLL
         for (size_t i = 0; i < TILES; i++) {
@@ -130,7 +135,7 @@ static void block_guard_inputs(struct block *b) {
     }
 }
 
-/* ---- updates ---------------------------------------------------------------------------------------------------- */
+/* ---- updates --------------------------------------------------------------------------------- */
 
 /* What the steps of inputs sum over: noise row, or pair of them, u. */
 INLINE const float *noise_operand(const struct block *b, uint32_t u) {
@@ -142,7 +147,8 @@ INLINE const float *noise_operand(const struct block *b, uint32_t u) {
 }
 
 /* The input's constant 1 of the bias column, in the last vector, learns nothing. */
-INLINE void steps_mask(const struct block *b, struct steps *sum, int r, const int n, const bool half) {
+INLINE void steps_mask(const struct block *b, struct steps *sum, int r, const int n,
+                       const bool half) {
     ivec mask = last_vector_mask(b);
     if (half)
         sum->tail[r] = (halfvec)((half_ivec)sum->tail[r] & (half_ivec)vec_lower((vec)mask));
@@ -150,7 +156,8 @@ INLINE void steps_mask(const struct block *b, struct steps *sum, int r, const in
         sum->v[r][n - 1] = (vec)((ivec)sum->v[r][n - 1] & mask);
 }
 
-/* x_t += scale_t (positives' step + sum_k G_tk o_k) for STEP_ROWS centres; CBOW only keeps the step. */
+/* x_t += scale_t (positives' step + sum_k G_tk o_k) for STEP_ROWS centres; CBOW only keeps the
+ * step. */
 INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n, const bool half) {
     const struct kernel_workspace *ws = b->ws;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
@@ -164,7 +171,8 @@ INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n,
     }
     positives_of_inputs(b, &sum, t, j, n, half);
     ROLL for (uint32_t u = 0, end = (b->step->noise + DEPTH - 1) / DEPTH; u < end; u++)
-        steps_add(&sum, noise_operand(b, u) + j, input_gradients(ws->g_inputs, u, t), OPERANDS, 0, 4, n, half);
+        steps_add(&sum, noise_operand(b, u) + j, input_gradients(ws->g_inputs, u, t), OPERANDS, 0,
+                  4, n, half);
     if (from + (uint32_t)n + half == ws->vectors)
         UNROLL
     for (int r = 0; r < STEP_ROWS; r++)
@@ -180,7 +188,8 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n, 
     size_t j = (size_t)from * WIDTH;
     struct steps sum;
     struct targets to = {.count = b->step->noise - k};
-    for (uint32_t next = k; from == 0 && b->next && next < k + STEP_ROWS && next < b->step->noise; next++)
+    for (uint32_t next = k; from == 0 && b->next && next < k + STEP_ROWS && next < b->step->noise;
+         next++)
         PREFETCH_ROW(b->next->rows[next], b->step->stride);
     UNROLL
     for (uint32_t r = 0; r < STEP_ROWS; r++) {

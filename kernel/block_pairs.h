@@ -1,14 +1,17 @@
-/* word2vec's own semantics: each pair against its own noise words, rows changed pair by pair. Part of block_body.h. */
+/* word2vec's own semantics: each pair against its own noise words, rows changed pair by pair. Part
+ * of block_body.h. */
 
-/* <x, row> - shift, then row += g x and d += g row; returns the score. label: 1 for the positive. */
-INLINE float pair_cell(const struct block *b, const float *x, float *d, float *row, float shift, bool positive,
-                       float weight) {
+/* <x, row> - shift, then row += g x and d += g row; returns the score. label: 1 for the
+ * positive. */
+INLINE float pair_cell(const struct block *b, const float *x, float *d, float *row, float shift,
+                       bool positive, float weight) {
     uint32_t vectors = b->ws->vectors;
     vec sum = vec_set(0.0f);
     for (uint32_t v = 0; v < vectors; v++)
         sum += vec_load(x + v * WIDTH) * row_load(row + v * WIDTH);
     float s = vec_sum(sum) - shift, share = 1.0f / (1.0f + expf(-s));
-    float g = b->step->rate * (positive ? b->step->positive_a - b->step->positive_b * share : -weight * share);
+    float g = b->step->rate *
+              (positive ? b->step->positive_a - b->step->positive_b * share : -weight * share);
     vec step = vec_set(g);
     for (uint32_t v = 0; v < vectors; v++) {
         vec o = row_load(row + v * WIDTH);
@@ -19,8 +22,8 @@ INLINE float pair_cell(const struct block *b, const float *x, float *d, float *r
 }
 
 /* One positive and its noise words [k, k + n). */
-static void pair_train(const struct block *b, const float *x, float *d, uint32_t at, uint32_t word, uint32_t k,
-                       uint32_t n, struct kernel_loss *loss) {
+static void pair_train(const struct block *b, const float *x, float *d, uint32_t at, uint32_t word,
+                       uint32_t k, uint32_t n, struct kernel_loss *loss) {
     const struct kernel_chunk *chunk = b->chunk;
     float s = pair_cell(b, x, d, chunk->output[at], chunk->shift[at], true, 0.0f);
     double sum = loss ? (double)b->step->positive_a * softplus(-s) : 0;
@@ -51,7 +54,8 @@ static void pair_finish(const struct block *b, float *d, uint32_t at) {
     }
 }
 
-static void pairs_skipgram(struct block *b, uint32_t t, uint32_t per_pair, uint32_t *used, struct kernel_loss *loss) {
+static void pairs_skipgram(struct block *b, uint32_t t, uint32_t per_pair, uint32_t *used,
+                           struct kernel_loss *loss) {
     struct kernel_workspace *ws = b->ws;
     uint32_t at = b->at[t];
     float *row = b->chunk->input[at];
@@ -68,7 +72,8 @@ static void pairs_skipgram(struct block *b, uint32_t t, uint32_t per_pair, uint3
     }
 }
 
-static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t *used, struct kernel_loss *loss) {
+static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t *used,
+                       struct kernel_loss *loss) {
     struct kernel_workspace *ws = b->ws;
     uint32_t at = b->at[t], low = at - b->left[t], high = at + b->right[t];
     if (low == high)
@@ -88,9 +93,10 @@ static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t 
             pair_finish(b, ws->d, c);
 }
 
-static void block_pairs(const struct kernel_step *step, struct kernel_workspace *ws, const struct kernel_chunk *chunk,
-                        uint32_t first, uint32_t n, uint32_t window, const struct kernel_noise *noise,
-                        uint32_t per_pair, struct kernel_loss *loss) {
+static void block_pairs(const struct kernel_step *step, struct kernel_workspace *ws,
+                        const struct kernel_chunk *chunk, uint32_t first, uint32_t n,
+                        uint32_t window, const struct kernel_noise *noise, uint32_t per_pair,
+                        struct kernel_loss *loss) {
     if (!ws->ready)
         workspace_lay_out(step, (char *)ws, ws);
     struct block b;

@@ -1,8 +1,9 @@
-/* Products of matrices in quads. A vector is cut into fours of lanes, one for each of TILE centres; a score is summed
- * in the four of its centre, against four lanes of a row that are broadcast, and four rows' sums end in one vector:
- * lane r of four i belongs to row r and centre i. So a table of cells, a cell for each row and centre, is [rows / 4][16
- * centres][4 rows] at any WIDTH. Fewer shuffles than a transpose of the inputs, and a broadcast serves several vectors
- * where a broadcast of single numbers would take more loads than the products have cycles. Part of block_body.h. */
+/* Products of matrices in quads. A vector is cut into fours of lanes, one for each of TILE centres;
+ * a score is summed in the four of its centre, against four lanes of a row that are broadcast, and
+ * four rows' sums end in one vector: lane r of four i belongs to row r and centre i. So a table of
+ * cells, a cell for each row and centre, is [rows / 4][16 centres][4 rows] at any WIDTH. Fewer
+ * shuffles than a transpose of the inputs, and a broadcast serves several vectors where a broadcast
+ * of single numbers would take more loads than the products have cycles. Part of block_body.h. */
 
 #if WIDTH == 4
 #define LOW_SINGLES(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
@@ -50,7 +51,8 @@ INLINE vec four_spread(four v) {
 
 INLINE vec four_spread_at(const float *p) {
 #if WIDTH == 8
-    return (vec)_mm256_broadcast_ps((const __m128 *)(const void *)p); /* gcc 12 makes a shuffle of the other form */
+    /* gcc 12 makes a shuffle of the other form */
+    return (vec)_mm256_broadcast_ps((const __m128 *)(const void *)p);
 #else
     return four_spread(four_load(p));
 #endif
@@ -60,7 +62,8 @@ INLINE vec four_spread_at(const float *p) {
 INLINE four four_fold(vec v) {
 #if WIDTH == 16
     typedef float eight __attribute__((vector_size(32)));
-    eight half = SHUFFLE(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + SHUFFLE(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    eight half =
+        SHUFFLE(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + SHUFFLE(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
     return SHUFFLE(half, half, 0, 1, 2, 3) + SHUFFLE(half, half, 4, 5, 6, 7);
 #elif WIDTH == 8
     return SHUFFLE(v, v, 0, 1, 2, 3) + SHUFFLE(v, v, 4, 5, 6, 7);
@@ -76,7 +79,7 @@ INLINE vec four_sums(const vec v[4]) {
     return LOW_PAIRS(a, b) + HIGH_PAIRS(a, b);
 }
 
-/* ---- operands --------------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 /* Vector `v` of the operand that a row of floats becomes. */
 INLINE vec operand_row(const float *row, uint32_t v, uint32_t vectors) {
@@ -130,8 +133,8 @@ INLINE void exchange_fours(vec v[TILE]) {
 #endif
 }
 
-/* The input vectors as operands: in quads for scores, in rows for steps; and their squares. CBOW's are operands
- * already. */
+/* The input vectors as operands: in quads for scores, in rows for steps; and their squares. CBOW's
+ * are operands already. */
 INLINE void gather_inputs(struct block *b, const bool cbow) {
     struct kernel_workspace *ws = b->ws;
     for (uint32_t t = 0; t < KERNEL_BLOCK; t += TILE) {
@@ -178,8 +181,9 @@ static __attribute__((noinline)) void block_gather_inputs(struct block *b) {
         gather_inputs(b, false);
 }
 
-/* Gradients, a vector of cells, as operands: for the steps of the inputs, [16 centres][4 / DEPTH], and of the rows,
- * [16 / DEPTH][4]; `at` is where the tables of cells have them. With DEPTH 1 they are the cells themselves. */
+/* Gradients, a vector of cells, as operands: for the steps of the inputs, [16 centres][4 / DEPTH],
+ * and of the rows, [16 / DEPTH][4]; `at` is where the tables of cells have them. With DEPTH 1 they
+ * are the cells themselves. */
 INLINE void round_gradients(vec g, float *for_inputs, float *for_rows, size_t at) {
 #if DEPTH == 1
     (void)g, (void)for_inputs, (void)for_rows, (void)at;
@@ -187,15 +191,17 @@ INLINE void round_gradients(vec g, float *for_inputs, float *for_rows, size_t at
     typedef int16_t half __attribute__((vector_size(32), may_alias));
     half v = (half)_mm512_cvtneps_pbh((__m512)g);
     *(half *)(void *)(for_inputs + at / 2) = v;
-    *(half *)(void *)(for_rows + at / 2) = SHUFFLE(v, v, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
+    *(half *)(void *)(for_rows + at / 2) =
+        SHUFFLE(v, v, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
 #endif
 }
 
-/* ---- scores ----------------------------------------------------------------------------------------------------- */
+/* ---- scores ---------------------------------------------------------------------------------- */
 
 #if DEPTH == 1
 /* Four rows against the centres of n vectors from centre t on. */
-INLINE void score_quad(const struct block *b, const float *const *row, uint32_t t, vec *scores, const int n) {
+INLINE void score_quad(const struct block *b, const float *const *row, uint32_t t, vec *scores,
+                       const int n) {
     const float *x = b->ws->x_quads + (size_t)t * 4;
     vec sum[SCORE_TILES][4];
     UNROLL
@@ -207,7 +213,8 @@ INLINE void score_quad(const struct block *b, const float *const *row, uint32_t 
         vec column[SCORE_TILES];
         UNROLL
         for (int i = 0; i < n; i++)
-            column[i] = row_load(x + i * WIDTH); /* opaque: else it is loaded again for each product */
+            /* opaque: else it is loaded again for each product */
+            column[i] = row_load(x + i * WIDTH);
         UNROLL
         for (int r = 0; r < 4; r++) {
             vec value = row_spread_four(row[r] + (size_t)q * 4);
@@ -228,11 +235,11 @@ INLINE vec nth_four(vec v, int n) {
                     : (vec)_mm512_shuffle_f32x4((__m512)v, (__m512)v, 0xff);
 }
 
-/* Rounds four rows and scores them by the centres of n vectors from centre t on, in one pass. steps: [2][stride] pairs
- * of rows, for the inputs' steps. square: NULL, or lane r of all fours becomes a part of |row r|^2, the bias left out.
- */
-INLINE void round_and_score(const struct block *b, const float *const *row, float *steps, vec *square, uint32_t t,
-                            vec *scores, const int n) {
+/* Rounds four rows and scores them by the centres of n vectors from centre t on, in one pass.
+ * steps: [2][stride] pairs of rows, for the inputs' steps. square: NULL, or lane r of all fours
+ * becomes a part of |row r|^2, the bias left out. */
+INLINE void round_and_score(const struct block *b, const float *const *row, float *steps,
+                            vec *square, uint32_t t, vec *scores, const int n) {
     const struct kernel_workspace *ws = b->ws;
     const float *x = ws->x_quads + (size_t)t * 4;
     vec sum[SCORE_TILES][4], squares[4];
@@ -283,10 +290,10 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
 }
 #endif
 
-/* ---- steps ------------------------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
-/* Sums of the steps of STEP_ROWS rows. Functions take the n whole vectors and, when `half`, the half one behind them.
- */
+/* Sums of the steps of STEP_ROWS rows. Functions take the n whole vectors and, when `half`, the
+ * half one behind them. */
 struct steps {
     vec v[STEP_ROWS][STEP_VECTORS];
     halfvec tail[STEP_ROWS];
@@ -304,8 +311,8 @@ INLINE void steps_clear(struct steps *sum, const int n, const bool half) {
 }
 
 /* sum_r += g[r spread] row for r from `from` to `to` - 1, both operands */
-INLINE void steps_add(struct steps *sum, const float *row, const float *g, const int spread, const int from,
-                      const int to, const int n, const bool half) {
+INLINE void steps_add(struct steps *sum, const float *row, const float *g, const int spread,
+                      const int from, const int to, const int n, const bool half) {
     vec v[STEP_VECTORS];
     halfvec tail = vec_lower(vec_set(0.0f));
     UNROLL
@@ -325,16 +332,19 @@ INLINE void steps_add(struct steps *sum, const float *row, const float *g, const
 }
 
 /* row += scale sum_r */
-INLINE void steps_store(const struct steps *sum, int r, float *row, float scale, const int n, const bool half) {
+INLINE void steps_store(const struct steps *sum, int r, float *row, float scale, const int n,
+                        const bool half) {
     vec by = vec_set(scale);
     UNROLL
     for (int i = 0; i < n; i++)
         row_store(row + i * WIDTH, row_load(row + i * WIDTH) + by * sum->v[r][i]);
     if (half)
-        row_store_half(row + n * WIDTH, row_load_half(row + n * WIDTH) + vec_lower(by) * sum->tail[r]);
+        row_store_half(row + n * WIDTH,
+                       row_load_half(row + n * WIDTH) + vec_lower(by) * sum->tail[r]);
 }
 
-/* Where the steps of STEP_ROWS rows go, from a piece's first float on; rows from `count` on take none. */
+/* Where the steps of STEP_ROWS rows go, from a piece's first float on; rows from `count` on take
+ * none. */
 struct targets {
     float *row[STEP_ROWS];
     float scale[STEP_ROWS];
@@ -342,7 +352,8 @@ struct targets {
 };
 
 /* row_r += scale_r sum_r */
-INLINE void targets_add(const struct targets *to, const struct steps *sum, const int n, const bool half) {
+INLINE void targets_add(const struct targets *to, const struct steps *sum, const int n,
+                        const bool half) {
     UNROLL
     for (int r = 0; r < STEP_ROWS; r++)
         if ((uint32_t)r < to->count)
@@ -350,7 +361,8 @@ INLINE void targets_add(const struct targets *to, const struct steps *sum, const
 }
 
 /* row_r = scale_r sum_r */
-INLINE void targets_keep(const struct targets *to, const struct steps *sum, const int n, const bool half) {
+INLINE void targets_keep(const struct targets *to, const struct steps *sum, const int n,
+                         const bool half) {
     UNROLL
     for (int r = 0; r < STEP_ROWS; r++) {
         vec by = vec_set(to->scale[r]);
@@ -364,7 +376,8 @@ INLINE void targets_keep(const struct targets *to, const struct steps *sum, cons
     }
 }
 
-/* Operands are counted singly or, with DEPTH 2, by pairs of rows; a table of cells has them by fours of rows. */
+/* Operands are counted singly or, with DEPTH 2, by pairs of rows; a table of cells has them by
+ * fours of rows. */
 #define OPERANDS (4 / DEPTH)
 
 /* What the step of a row sums over: input vector, or pair of them, u. */
@@ -372,7 +385,8 @@ INLINE const float *input_operand(const struct block *b, uint32_t u) {
     return b->ws->x_steps + u * b->step->stride;
 }
 
-/* Gradients of operand row u for the centres from t on, OPERANDS apart, in cells as g_inputs has them. */
+/* Gradients of operand row u for the centres from t on, OPERANDS apart, in cells as g_inputs has
+ * them. */
 INLINE const float *input_gradients(const float *cells, uint32_t u, uint32_t t) {
     return cells + (size_t)(u / OPERANDS) * (CELLS / DEPTH) + (size_t)t * OPERANDS + u % OPERANDS;
 }

@@ -1,15 +1,14 @@
 /* Which words stand near which centres, and loops over their rows. Part of block_body.h. */
 
-/* ---- runs and their partners ------------------------------------------------------------------------------------- */
+/* ---- runs and their partners ----------------------------------------------------------------- */
 
 /* Positions from low to high. */
 struct partners {
     uint32_t low, high;
 };
 
-/* The centres of a run that have position c as a context word: a centre at i and a word at p are a pair when 0 < |i -
- * p|
- * <= window. */
+/* The centres of a run that have position c as a context word: a centre at i and a word at p are a
+ * pair when 0 < |i - p| <= window. */
 INLINE struct partners context_partners(const struct block *b, uint32_t run, uint32_t c) {
     uint32_t low = b->at[b->run[run]], high = b->at[b->run[run + 1] - 1], window = b->window;
     return (struct partners){most(low + window, c) - window, least(high, c + window)};
@@ -34,7 +33,7 @@ INLINE uint32_t run_high(const struct block *b, uint32_t run) {
                 PIECE_SWITCH(piece, b, run, from, least(ROW_TILE, b->ws->vectors - from)) \
     }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* sum += g row */
 INLINE void add_row(vec *sum, const float *row, float g, const int n) {
@@ -44,9 +43,10 @@ INLINE void add_row(vec *sum, const float *row, float g, const int n) {
         sum[i] += weight * row_load(row + i * WIDTH);
 }
 
-/* Rows of the block after this one, two for each centre: spread over the work, where a burst would wait. Its noise rows
- * are fetched by block_update_noise. */
-INLINE void prefetch_ahead(const struct block *b, float *const *centre, float *const *context, uint32_t t) {
+/* Rows of the block after this one, two for each centre: spread over the work, where a burst would
+ * wait. Its noise rows are fetched by block_update_noise. */
+INLINE void prefetch_ahead(const struct block *b, float *const *centre, float *const *context,
+                           uint32_t t) {
     uint32_t at = b->at[t] + KERNEL_BLOCK;
     if (at + b->step->window >= b->chunk->length)
         return;
@@ -54,7 +54,7 @@ INLINE void prefetch_ahead(const struct block *b, float *const *centre, float *c
     PREFETCH_ROW(context[at + b->step->window], b->step->stride);
 }
 
-/* ---- rows that other threads share ---------------------------------------------------------------------------- */
+/* ---- rows that other threads share ----------------------------------------------------------- */
 
 static void block_merge(float *row, float *own, float *base, float share, size_t stride) {
     for (size_t j = 0; j < stride; j += WIDTH) {

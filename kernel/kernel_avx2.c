@@ -16,11 +16,11 @@ static bool runs(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_merge,
-                                          block_row_is_finite};
+static const struct kernel_train train = {block_workspace_size, block_step, block_pairs,
+                                          block_merge, block_row_is_finite};
 
-const struct kernel kernel_avx2 = {"avx2", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite,
-                                   &train};
+const struct kernel kernel_avx2 = {
+    "avx2", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite, &train};
 #else
 typedef int kernel_avx2_needs_x86;
 #endif

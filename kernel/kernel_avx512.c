@@ -14,14 +14,15 @@
 
 static bool runs(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("fma");
 }
 
-static const struct kernel_train train = {block_workspace_size, block_step, block_pairs, block_merge,
-                                          block_row_is_finite};
+static const struct kernel_train train = {block_workspace_size, block_step, block_pairs,
+                                          block_merge, block_row_is_finite};
 
-const struct kernel kernel_avx512 = {"avx512", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite,
-                                     &train};
+const struct kernel kernel_avx512 = {
+    "avx512", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite, &train};
 #else
 typedef int kernel_avx512_needs_x86;
 #endif

@@ -1,7 +1,8 @@
-/* Products of matrices. An operand is a vector of 32-bit lanes; a lane holds one float (DEPTH 1) or, in kernels that
- * define BFLOAT16, two numbers of the inner dimension rounded to bfloat16 (DEPTH 2): AVX512_BF16 multiplies both and
- * adds the products in float, twice the work of a fused multiply-add. Only copies are rounded, never the tables: the
- * error, 2^-9 of each factor, is far below the noise of a stochastic gradient. */
+/* Products of matrices. An operand is a vector of 32-bit lanes; a lane holds one float (DEPTH 1)
+ * or, in kernels that define BFLOAT16, two numbers of the inner dimension rounded to bfloat16
+ * (DEPTH 2): AVX512_BF16 multiplies both and adds the products in float, twice the work of a fused
+ * multiply-add. Only copies are rounded, never the tables: the error, 2^-9 of each factor, is far
+ * below the noise of a stochastic gradient. */
 #ifndef VECMILL_KERNEL_PRODUCT_H
 #define VECMILL_KERNEL_PRODUCT_H
 
@@ -21,8 +22,9 @@ INLINE vec round_row(vec first, vec second) {
     return (vec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
 }
 
-/* For gradients that are rounded next: relative error 2^-12, half the instructions. 2^f on [0, 1] by its minimax
- * polynomial of degree 3, error 2^-13.7; VSCALEF takes the floor of the exponent by itself. */
+/* For gradients that are rounded next: relative error 2^-12, half the instructions. 2^f on [0, 1]
+ * by its minimax polynomial of degree 3, error 2^-13.7; VSCALEF takes the floor of the exponent by
+ * itself. */
 INLINE vec gradient_sigmoid(vec x) {
     vec t = x * vec_set(-1.44269504f);
     vec f = (vec)_mm512_reduce_ps((__m512)t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
@@ -36,14 +38,15 @@ INLINE vec gradient_sigmoid(vec x) {
 /* Of two rounded rows: lane i holds numbers i of both, or numbers WIDTH + i. */
 INLINE vec low_pairs(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
-    return (vec)SHUFFLE((half)first, (half)second, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41,
-                        10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47);
+    return (vec)SHUFFLE((half)first, (half)second, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38,
+                        7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47);
 }
 
 INLINE vec high_pairs(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
-    return (vec)SHUFFLE((half)first, (half)second, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55, 24,
-                        56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63);
+    return (vec)SHUFFLE((half)first, (half)second, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53,
+                        22, 54, 23, 55, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31,
+                        63);
 }
 #else
 #define DEPTH 1

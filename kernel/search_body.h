@@ -1,8 +1,10 @@
-/* Scores and norms for search, and the finite check: see kernel.h. Included once by each kernel_*.c. */
+/* Scores and norms for search, and the finite check: see kernel.h. Included once by each
+ * kernel_*.c. */
 
-/* WIDTH sums at a time, so that one vec_sum_each ends them all: SCORE_QUERIES queries against SCORE_ROWS rows, or one
- * query against WIDTH rows. Every sum runs over the columns in the same order and is ended in the same way, whatever
- * stands beside it; past the end the last one is repeated. */
+/* WIDTH sums at a time, so that one vec_sum_each ends them all: SCORE_QUERIES queries against
+ * SCORE_ROWS rows, or one query against WIDTH rows. Every sum runs over the columns in the same
+ * order and is ended in the same way, whatever stands beside it; past the end the last one is
+ * repeated. */
 #if WIDTH == 16
 #define SCORE_QUERIES 4
 #define SCORE_ROWS 4
@@ -14,8 +16,9 @@
 #define SCORE_ROWS 2
 #endif
 
-INLINE void scores_tile(const float *queries, size_t n_queries, const float *rows, size_t n_rows, size_t stride,
-                        float *scores, size_t pitch, const int tile_queries, const int tile_rows) {
+INLINE void scores_tile(const float *queries, size_t n_queries, const float *rows, size_t n_rows,
+                        size_t stride, float *scores, size_t pitch, const int tile_queries,
+                        const int tile_rows) {
     const float *query[WIDTH], *row[WIDTH];
     vec sum[WIDTH];
     UNROLL
@@ -43,8 +46,8 @@ INLINE void scores_tile(const float *queries, size_t n_queries, const float *row
             scores[q * pitch + r] = all[q * (size_t)tile_rows + r];
 }
 
-static void search_scores(const float *queries, size_t n_queries, const float *rows, size_t n_rows, size_t stride,
-                          float *scores) {
+static void search_scores(const float *queries, size_t n_queries, const float *rows, size_t n_rows,
+                          size_t stride, float *scores) {
     size_t q = 0;
     for (; q + 2 <= n_queries; q += SCORE_QUERIES)
         for (size_t r = 0; r < n_rows; r += SCORE_ROWS)
@@ -52,8 +55,8 @@ static void search_scores(const float *queries, size_t n_queries, const float *r
                         scores + q * n_rows + r, n_rows, SCORE_QUERIES, SCORE_ROWS);
     if (q < n_queries)
         for (size_t r = 0; r < n_rows; r += WIDTH)
-            scores_tile(queries + q * stride, 1, rows + r * stride, n_rows - r, stride, scores + q * n_rows + r, n_rows,
-                        1, WIDTH);
+            scores_tile(queries + q * stride, 1, rows + r * stride, n_rows - r, stride,
+                        scores + q * n_rows + r, n_rows, 1, WIDTH);
 }
 
 static void search_norms(const float *rows, size_t n_rows, size_t stride, float *norms) {

@@ -1,5 +1,5 @@
-/* A vector of WIDTH floats and the few operations the loops need, on GNU vectors. Included once by each kernel_*.c,
- * which defines WIDTH as 16, 8 or 4 before. */
+/* A vector of WIDTH floats and the few operations the loops need, on GNU vectors. Included once by
+ * each kernel_*.c, which defines WIDTH as 16, 8 or 4 before. */
 #ifndef VECMILL_KERNEL_VECTOR_H
 #define VECMILL_KERNEL_VECTOR_H
 
@@ -70,10 +70,10 @@ INLINE vec vec_max(vec a, vec b) {
 #endif
 }
 
-/* Rows of the tables are written by other threads while we read them (Hogwild, Recht et al. 2011): the one deliberate
- * race. The compiler never sees these accesses as C objects, so there is no undefined behaviour for it to exploit; a
- * float is read or written whole. Under ThreadSanitizer they are relaxed atomics instead: correct C11, several times
- * slower. */
+/* Rows of the tables are written by other threads while we read them (Hogwild, Recht et al. 2011):
+ * the one deliberate race. The compiler never sees these accesses as C objects, so there is no
+ * undefined behaviour for it to exploit; a float is read or written whole. Under ThreadSanitizer
+ * they are relaxed atomics instead: correct C11, several times slower. */
 #if defined(VECMILL_ATOMIC_ROWS)
 INLINE vec row_load(const float *p) {
     vec v;
@@ -177,7 +177,8 @@ INLINE vec row_spread_four(const float *p) {
 #elif defined(VECMILL_ATOMIC_ROWS)
     vec v;
     for (int i = 0; i < WIDTH; i++) {
-        uint32_t bits = __atomic_load_n((const uint32_t *)(const void *)p + i % 4, __ATOMIC_RELAXED);
+        uint32_t bits =
+            __atomic_load_n((const uint32_t *)(const void *)p + i % 4, __ATOMIC_RELAXED);
         memcpy((char *)&v + 4 * i, &bits, 4);
     }
     return v;
@@ -203,19 +204,24 @@ INLINE halfvec vec_lower(vec v) {
 #endif
 }
 
-/* Sums of WIDTH vectors at once, lane i of the result the sum of v[i]: WIDTH - 1 additions in place of WIDTH log2
- * WIDTH. The order of additions inside a lane does not depend on which vectors stand beside it. */
+/* Sums of WIDTH vectors at once, lane i of the result the sum of v[i]: WIDTH - 1 additions in place
+ * of WIDTH log2 WIDTH. The order of additions inside a lane does not depend on which vectors stand
+ * beside it. */
 #if WIDTH == 16
 INLINE vec vec_sum_each(const vec v[16]) {
     vec a[8], b[4];
     UNROLL
     for (int i = 0; i < 8; i++)
-        a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
-               SHUFFLE(v[2 * i], v[2 * i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+        a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13,
+                       29) +
+               SHUFFLE(v[2 * i], v[2 * i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30,
+                       15, 31);
     UNROLL
     for (int i = 0; i < 4; i++)
-        b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-               SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+        b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28,
+                       29) +
+               SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15,
+                       30, 31);
 #define HALVES(x, y)                                                           \
     (SHUFFLE(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) + \
      SHUFFLE(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31))
@@ -233,7 +239,8 @@ INLINE vec vec_sum_each(const vec v[8]) {
     for (int i = 0; i < 2; i++)
         b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
                SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
-    return SHUFFLE(b[0], b[1], 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(b[0], b[1], 4, 5, 6, 7, 12, 13, 14, 15);
+    return SHUFFLE(b[0], b[1], 0, 1, 2, 3, 8, 9, 10, 11) +
+           SHUFFLE(b[0], b[1], 4, 5, 6, 7, 12, 13, 14, 15);
 }
 #else
 INLINE vec vec_sum_each(const vec v[4]) {
@@ -271,14 +278,15 @@ INLINE vec vec_exp(vec x) {
     vec n = (vec)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return (vec)_mm512_scalef_ps((__m512)vec_exp2_fraction(t - n), (__m512)n);
 #else
-    vec n = t + vec_set(12582912.0f); /* 1.5 x 2^23: rounds to an integer that stands in the low bits */
+    /* 1.5 x 2^23: rounds to an integer that stands in the low bits */
+    vec n = t + vec_set(12582912.0f);
     vec p = vec_exp2_fraction(t - (n - vec_set(12582912.0f)));
     return (vec)((ivec)p + (((ivec)n - 0x4b400000) << 23));
 #endif
 }
 
-/* 1 / x. AVX-512's estimate, 2^-14, is the same on all processors; one step of Newton's brings it to 2^-23 in a third
- * of the time of a division. */
+/* 1 / x. AVX-512's estimate, 2^-14, is the same on all processors; one step of Newton's brings it
+ * to 2^-23 in a third of the time of a division. */
 INLINE vec vec_reciprocal(vec x) {
 #if WIDTH == 16
     vec r = (vec)_mm512_rcp14_ps((__m512)x);

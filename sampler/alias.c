@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-/* Weights in units of 2^-32 bucket, so that a full bucket is FULL units and all together are exactly n buckets. Then
- * the build below ends with full buckets only: no rounding can leave a bucket, of an id of weight zero for one, half
- * empty with nobody to fill it. */
+/* Weights in units of 2^-32 bucket, so that a full bucket is FULL units and all together are
+ * exactly n buckets. Then the build below ends with full buckets only: no rounding can leave a
+ * bucket, of an id of weight zero for one, half empty with nobody to fill it. */
 #define FULL ((uint64_t)1 << 32)
 
 static void units_scale(const double *weights, uint32_t n, uint64_t *units) {
@@ -22,12 +22,15 @@ static void units_scale(const double *weights, uint32_t n, uint64_t *units) {
         if (units[i] > units[largest])
             largest = i;
     }
-    units[largest] += (uint64_t)n * FULL - total; /* the remainder may be negative: modulo 2^64 that is right too */
+    /* the remainder may be negative: modulo 2^64 that is right too */
+    units[largest] += (uint64_t)n * FULL - total;
 }
 
-enum status alias_build(const double *weights, uint32_t n, struct alias_cell *cells, struct error *err) {
+enum status alias_build(const double *weights, uint32_t n, struct alias_cell *cells,
+                        struct error *err) {
     uint64_t *units = calloc(n, sizeof *units);
-    uint32_t *stack = calloc(n, sizeof *stack); /* low buckets grow from the front, high ones from the back */
+    /* low buckets grow from the front, high ones from the back */
+    uint32_t *stack = calloc(n, sizeof *stack);
     if (!units || !stack) {
         free(units);
         free(stack);

@@ -1,5 +1,5 @@
-/* Alias tables (Walker 1977, Vose 1991): one draw costs one random bucket, one coin and one look into memory, whatever
- * the distribution. Private to sampler/. */
+/* Alias tables (Walker 1977, Vose 1991): one draw costs one random bucket, one coin and one look
+ * into memory, whatever the distribution. Private to sampler/. */
 #ifndef VECMILL_SAMPLER_ALIAS_H
 #define VECMILL_SAMPLER_ALIAS_H
 
@@ -12,10 +12,11 @@ struct alias_cell {
     uint32_t threshold, alias;
 };
 
-/* cells: [n]; weights: [n], not negative, finite, sum above zero. Ids of weight zero are never drawn, ids above zero
- * always can be. Each probability is right to 2^-32 / n, save the largest, which takes up the rounding of all: 2^-32.
- * Integers after one scaling: the same weights give the same table on every machine. Cost: O(n) time, 12 bytes an id of
- * scratch memory. */
-enum status alias_build(const double *weights, uint32_t n, struct alias_cell *cells, struct error *err) MUST_CHECK;
+/* cells: [n]; weights: [n], not negative, finite, sum above zero. Ids of weight zero are never
+ * drawn, ids above zero always can be. Each probability is right to 2^-32 / n, save the largest,
+ * which takes up the rounding of all: 2^-32. Integers after one scaling: the same weights give the
+ * same table on every machine. Cost: O(n) time, 12 bytes an id of scratch memory. */
+enum status alias_build(const double *weights, uint32_t n, struct alias_cell *cells,
+                        struct error *err) MUST_CHECK;
 
 #endif

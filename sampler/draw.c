@@ -4,7 +4,8 @@
 #include "kernel/kernel.h"
 #include "sampler/draw_body.h"
 
-static void log_uniform(const uint64_t *words, double log2_range, uint32_t range, uint32_t *ids, size_t n) {
+static void log_uniform(const uint64_t *words, double log2_range, uint32_t range, uint32_t *ids,
+                        size_t n) {
     draw_log_uniform(words, log2_range, range, ids, n);
 }
 
@@ -16,13 +17,15 @@ const struct draw *draw_choose(void) {
     const char *name = kernel_choose(NULL)->name;
     static const struct draw *const draws[] = {&draw_avx512, &draw_avx2};
     for (size_t i = 0; i < sizeof draws / sizeof *draws; i++)
-        if (strncmp(draws[i]->kernel, name, strlen(draws[i]->kernel)) == 0) /* avx512bf16 has all of avx512 */
+        /* avx512bf16 has all of avx512 */
+        if (strncmp(draws[i]->kernel, name, strlen(draws[i]->kernel)) == 0)
             return draws[i];
 #endif
     return &draw_portable;
 }
 
-void draw_log_uniform_any(const uint64_t *words, double log2_range, uint32_t range, uint32_t *ids, size_t n) {
+void draw_log_uniform_any(const uint64_t *words, double log2_range, uint32_t range, uint32_t *ids,
+                          size_t n) {
     for (size_t i = 0; i < n; i++) {
         int64_t id = (int64_t)draw_power(words[i], log2_range) - 1;
         ids[i] = id < range ? (uint32_t)id : range - 1;

@@ -1,5 +1,5 @@
-/* The arithmetic of draw.h, for the compiler to put into vectors: no branch, no call, no conversion that a vector
- * instruction of x86-64's first generation lacks. Private to sampler/. */
+/* The arithmetic of draw.h, for the compiler to put into vectors: no branch, no call, no conversion
+ * that a vector instruction of x86-64's first generation lacks. Private to sampler/. */
 #ifndef VECMILL_SAMPLER_DRAW_BODY_H
 #define VECMILL_SAMPLER_DRAW_BODY_H
 
@@ -19,9 +19,10 @@ static inline uint64_t bits_of_double(double value) {
     return bits;
 }
 
-/* 2^(u log2_range) for u from a random word, in [1, range + 1] as rounding may reach the end. t = j + f with j the
- * nearest integer: it comes out at the low end of a number so large that its last bit counts ones, from where it is
- * moved to the exponent. 2^f on [-1/2, 1/2]: polynomial through the ten Chebyshev nodes, relative error 4e-14. */
+/* 2^(u log2_range) for u from a random word, in [1, range + 1] as rounding may reach the end. t = j
+ * + f with j the nearest integer: it comes out at the low end of a number so large that its last
+ * bit counts ones, from where it is moved to the exponent. 2^f on [-1/2, 1/2]: polynomial through
+ * the ten Chebyshev nodes, relative error 4e-14. */
 static inline double draw_power(uint64_t word, double log2_range) {
     const double large = 0x1.8p52;
     double t = (double_of_bits(word >> 12 | UINT64_C(0x3ff) << 52) - 1) * log2_range;
@@ -39,8 +40,8 @@ static inline double draw_power(uint64_t word, double log2_range) {
     return double_of_bits(bits_of_double(p) + (bits_of_double(sum) << 52));
 }
 
-static inline void draw_log_uniform(const uint64_t *restrict words, double log2_range, uint32_t range,
-                                    uint32_t *restrict ids, size_t n) {
+static inline void draw_log_uniform(const uint64_t *restrict words, double log2_range,
+                                    uint32_t range, uint32_t *restrict ids, size_t n) {
     const int32_t last = (int32_t)(range - 1);
     for (size_t i = 0; i < n; i++) {
         int32_t id = (int32_t)draw_power(words[i], log2_range) - 1;

@@ -15,15 +15,17 @@ __extension__ typedef unsigned __int128 wide;
 struct sampler {
     enum sampler_kind kind;
     uint32_t range, support;
-    double log_range;         /* log(range + 1) */
-    double log2_range;        /* LOG_UNIFORM only: its binary logarithm, the same on every machine */
+    double log_range; /* log(range + 1) */
+    /* LOG_UNIFORM only: its binary logarithm, the same on every machine */
+    double log2_range;
     const struct draw *draw;  /* LOG_UNIFORM only */
     double least;             /* smallest probability above zero */
     double *probability;      /* [range], UNIGRAM only */
     struct alias_cell *cells; /* [range], UNIGRAM only */
 };
 
-/* x^power by square roots, one for each binary digit of power: IEEE 754 fixes every bit of the result, unlike pow's. */
+/* x^power by square roots, one for each binary digit of power: IEEE 754 fixes every bit of the
+ * result, unlike pow's. */
 static double power_of(double x, double power) {
     double result = 1;
     for (; power >= 1; power -= 1)
@@ -41,8 +43,8 @@ static double power_of(double x, double power) {
 }
 
 /* Fills weights, the probabilities, the support and the least probability. */
-static enum status weights_fill(struct sampler *sampler, const uint64_t *counts, double power, double *weights,
-                                struct error *err) {
+static enum status weights_fill(struct sampler *sampler, const uint64_t *counts, double power,
+                                double *weights, struct error *err) {
     double sum = 0, least = INFINITY;
     sampler->support = 0;
     for (uint32_t k = 0; k < sampler->range; k++) {
@@ -54,7 +56,8 @@ static enum status weights_fill(struct sampler *sampler, const uint64_t *counts,
         }
     }
     if (sampler->support == 0)
-        return error_set(err, STATUS_REFUSED, "counts of all %u ids are zero: there is nothing to sample",
+        return error_set(err, STATUS_REFUSED,
+                         "counts of all %u ids are zero: there is nothing to sample",
                          sampler->range);
     sampler->least = least / sum;
     for (uint32_t k = 0; k < sampler->range; k++)
@@ -62,13 +65,15 @@ static enum status weights_fill(struct sampler *sampler, const uint64_t *counts,
     return STATUS_OK;
 }
 
-static enum status tables_build(struct sampler *sampler, const uint64_t *counts, double power, struct error *err) {
+static enum status tables_build(struct sampler *sampler, const uint64_t *counts, double power,
+                                struct error *err) {
     double *weights = calloc(sampler->range, sizeof *weights);
     sampler->cells = calloc(sampler->range, sizeof *sampler->cells);
     sampler->probability = calloc(sampler->range, sizeof *sampler->probability);
     enum status status;
     if (!weights || !sampler->cells || !sampler->probability)
-        status = error_set(err, STATUS_NO_MEMORY, "no memory for a sampler over %u ids", sampler->range);
+        status =
+            error_set(err, STATUS_NO_MEMORY, "no memory for a sampler over %u ids", sampler->range);
     else
         status = weights_fill(sampler, counts, power, weights, err);
     if (status == STATUS_OK)
@@ -77,13 +82,15 @@ static enum status tables_build(struct sampler *sampler, const uint64_t *counts,
     return status;
 }
 
-enum status sampler_create(struct sampler **out, enum sampler_kind kind, uint32_t range, const uint64_t *counts,
-                           double power, struct error *err) {
+enum status sampler_create(struct sampler **out, enum sampler_kind kind, uint32_t range,
+                           const uint64_t *counts, double power, struct error *err) {
     *out = NULL;
     if (range == 0)
-        return error_set_key(err, STATUS_REFUSED, "range", "range must be between 1 and %u, not 0", UINT32_MAX);
+        return error_set_key(err, STATUS_REFUSED, "range", "range must be between 1 and %u, not 0",
+                             UINT32_MAX);
     if (kind == SAMPLER_UNIGRAM && !(power >= 0 && power <= 2))
-        return error_set_key(err, STATUS_REFUSED, "power", "power must be between 0 and 2, not %g", power);
+        return error_set_key(err, STATUS_REFUSED, "power", "power must be between 0 and 2, not %g",
+                             power);
     assert(kind != SAMPLER_UNIGRAM || counts);
     struct sampler *sampler = calloc(1, sizeof *sampler);
     if (!sampler)
@@ -140,7 +147,8 @@ uint32_t sampler_invert(const struct sampler *sampler, double u) {
     assert(u >= 0 && u < 1);
     uint32_t last = sampler->range - 1;
     if (sampler->kind == SAMPLER_LOG_UNIFORM) {
-        /* Rounding may reach range itself; the last id it is then, not (by a modulo) the most frequent one. */
+        /* Rounding may reach range itself; the last id it is then, not (by a modulo) the most
+         * frequent one. */
         double value = exp(u * sampler->log_range) - 1;
         return value < last ? (uint32_t)value : last;
     }
@@ -152,21 +160,23 @@ uint32_t sampler_invert(const struct sampler *sampler, double u) {
     return (scaled - bucket) * 0x1p32 < cell.threshold ? bucket : cell.alias;
 }
 
-/* A counter under a random start, each value multiplied by itself under a key and folded (after wyrand, Wang Yi 2019),
- * and not one random_next for each id: no draw waits for the one before. */
+/* A counter under a random start, each value multiplied by itself under a key and folded (after
+ * wyrand, Wang Yi 2019), and not one random_next for each id: no draw waits for the one before. */
 static inline uint64_t counter_fold(uint64_t counter) {
     wide product = (wide)counter * (counter ^ UINT64_C(0xe7037ed1a0b428db));
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static void fill_log_uniform(const struct sampler *sampler, uint64_t counter, uint32_t *ids, size_t n) {
+static void fill_log_uniform(const struct sampler *sampler, uint64_t counter, uint32_t *ids,
+                             size_t n) {
     uint64_t words[512]; /* in the first-level cache, with their ids and the trainer's rows */
     for (size_t done = 0; done < n;) {
         size_t some = n - done < 512 ? n - done : 512;
         for (size_t i = 0; i < some; i++)
             words[i] = counter_fold(counter += COUNTER_STEP);
         if (sampler->range <= DRAW_RANGE_MOST)
-            sampler->draw->log_uniform(words, sampler->log2_range, sampler->range, ids + done, some);
+            sampler->draw->log_uniform(words, sampler->log2_range, sampler->range, ids + done,
+                                       some);
         else
             draw_log_uniform_any(words, sampler->log2_range, sampler->range, ids + done, some);
         done += some;
@@ -181,8 +191,8 @@ static void fill_unigram(const struct sampler *sampler, uint64_t counter, uint32
         uint64_t bits = counter_fold(counter += COUNTER_STEP);
         uint32_t bucket = (uint32_t)((wide)bits * range >> 64);
         struct alias_cell cell = cells[bucket];
-        /* All ones when coin < threshold. A mask, not a branch, as nobody can predict a coin; and by a borrow, as
-         * clang makes a branch of a comparison. */
+        /* All ones when coin < threshold. A mask, not a branch, as nobody can predict a coin; and
+         * by a borrow, as clang makes a branch of a comparison. */
         uint32_t stay = (uint32_t)(((bits & UINT32_MAX) - cell.threshold) >> 32);
         ids[i] = cell.alias ^ ((cell.alias ^ bucket) & stay);
     }
@@ -237,8 +247,9 @@ static bool id_set_add(struct id_set *set, uint32_t id) {
     return true;
 }
 
-/* After (64 + ln n) / least draws each single id has been seen, save with probability e^-64: more only means that the
- * generator is broken. The cap is that of the published op; what is too rare for it would take minutes. */
+/* After (64 + ln n) / least draws each single id has been seen, save with probability e^-64: more
+ * only means that the generator is broken. The cap is that of the published op; what is too rare
+ * for it would take minutes. */
 static uint64_t tries_most(const struct sampler *sampler, size_t n) {
     double most = (64 + log((double)n + 1)) / sampler->least + (double)n;
     return most < INT32_MAX ? (uint64_t)most : INT32_MAX;
@@ -248,10 +259,12 @@ static double draw_unit(void *random) {
     return random_unit(random);
 }
 
-static enum status sample_unique(const struct sampler *sampler, double (*draw)(void *context), void *context,
-                                 uint32_t *ids, size_t n, uint64_t *tries, struct error *err) {
+static enum status sample_unique(const struct sampler *sampler, double (*draw)(void *context),
+                                 void *context, uint32_t *ids, size_t n, uint64_t *tries,
+                                 struct error *err) {
     if (n > sampler->support)
-        return error_set(err, STATUS_REFUSED, "cannot draw %zu different ids: only %u have a probability above zero", n,
+        return error_set(err, STATUS_REFUSED,
+                         "cannot draw %zu different ids: only %u have a probability above zero", n,
                          sampler->support);
     struct id_set set;
     if (!id_set_init(&set, n))
@@ -266,13 +279,15 @@ static enum status sample_unique(const struct sampler *sampler, double (*draw)(v
     id_set_clear(&set);
     *tries = count;
     if (kept < n)
-        return error_set(err, STATUS_REFUSED, "gave up drawing %zu different ids after %llu draws: found %zu", n,
+        return error_set(err, STATUS_REFUSED,
+                         "gave up drawing %zu different ids after %llu draws: found %zu", n,
                          (unsigned long long)count, kept);
     return STATUS_OK;
 }
 
-enum status sampler_sample(const struct sampler *sampler, struct random *random, double (*draw)(void *context),
-                           void *context, bool unique, uint32_t *ids, size_t n, uint64_t *tries, struct error *err) {
+enum status sampler_sample(const struct sampler *sampler, struct random *random,
+                           double (*draw)(void *context), void *context, bool unique, uint32_t *ids,
+                           size_t n, uint64_t *tries, struct error *err) {
     if (!draw) {
         draw = draw_unit;
         context = random;
@@ -285,7 +300,8 @@ enum status sampler_sample(const struct sampler *sampler, struct random *random,
     return STATUS_OK;
 }
 
-double sampler_expected_count(const struct sampler *sampler, uint32_t id, size_t n, uint64_t tries) {
+double sampler_expected_count(const struct sampler *sampler, uint32_t id, size_t n,
+                              uint64_t tries) {
     double probability = sampler_probability(sampler, id);
     if (tries == n)
         return probability * (double)n;
@@ -299,8 +315,9 @@ static bool ids_contain(const uint32_t *ids, size_t n, uint32_t id) {
     return false;
 }
 
-size_t sampler_accidental_hits(const uint32_t *truth, size_t rows, size_t per_row, const uint32_t *sampled, size_t n,
-                               struct accidental_hit *hits, size_t room) {
+size_t sampler_accidental_hits(const uint32_t *truth, size_t rows, size_t per_row,
+                               const uint32_t *sampled, size_t n, struct accidental_hit *hits,
+                               size_t room) {
     size_t found = 0;
     for (size_t row = 0; row < rows; row++)
         for (size_t column = 0; column < n; column++)

@@ -29,7 +29,8 @@
 json_t *corpus_report_json(const struct corpus_report *report) {
     json_t *document = json_object();
     int failed = document == NULL;
-#define REPORT_PUT(name) failed |= json_object_set_new(document, #name, json_integer((json_int_t)report->name)) != 0;
+#define REPORT_PUT(name) \
+    failed |= json_object_set_new(document, #name, json_integer((json_int_t)report->name)) != 0;
     REPORT_COUNTS(REPORT_PUT)
 #undef REPORT_PUT
     failed |= json_object_set_new(document, "seconds", json_real(report->seconds)) != 0;
@@ -41,7 +42,8 @@ json_t *corpus_report_json(const struct corpus_report *report) {
 
 void corpus_report_read(const json_t *document, struct corpus_report *report) {
     *report = (struct corpus_report){0};
-#define REPORT_GET(name) report->name = (uint64_t)json_integer_value(json_object_get(document, #name));
+#define REPORT_GET(name) \
+    report->name = (uint64_t)json_integer_value(json_object_get(document, #name));
     REPORT_COUNTS(REPORT_GET)
 #undef REPORT_GET
     report->seconds = json_number_value(json_object_get(document, "seconds"));
@@ -51,9 +53,9 @@ json_t *corpus_document(const struct corpus_info *info) {
     char created[32];
     machine_format_time(info->created, created);
     json_t *report = info->scanned ? corpus_report_json(&info->report) : json_null();
-    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:o}", "name", info->name, "bytes", (json_int_t)info->bytes,
-                     "digest", info->digest, "created", created, "format", info->format, "altered",
-                     (json_int_t)info->altered, "report", report);
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:o}", "name", info->name, "bytes",
+                     (json_int_t)info->bytes, "digest", info->digest, "created", created, "format",
+                     info->format, "altered", (json_int_t)info->altered, "report", report);
 }
 
 /* data/corpora/<name>/<file>; NULL when out of memory. */
@@ -100,8 +102,10 @@ static void entry_free(struct corpus_entry *entry) {
     free(entry);
 }
 
-/* Puts the entry in place of the one with its name, which is freed. Owns: the catalogue, on success. */
-static enum status entry_put(struct corpora *corpora, struct corpus_entry *entry, struct error *err) {
+/* Puts the entry in place of the one with its name, which is freed. Owns: the catalogue, on
+ * success. */
+static enum status entry_put(struct corpora *corpora, struct corpus_entry *entry,
+                             struct error *err) {
     bool found;
     size_t index = entry_index(corpora, entry->info.name, &found);
     if (found) {
@@ -117,7 +121,8 @@ static enum status entry_put(struct corpora *corpora, struct corpus_entry *entry
         corpora->entries = entries;
         corpora->capacity = capacity;
     }
-    memmove(corpora->entries + index + 1, corpora->entries + index, (corpora->n - index) * sizeof(*corpora->entries));
+    memmove(corpora->entries + index + 1, corpora->entries + index,
+            (corpora->n - index) * sizeof(*corpora->entries));
     corpora->entries[index] = entry;
     corpora->n++;
     return STATUS_OK;
@@ -130,16 +135,19 @@ static void entry_remove(struct corpora *corpora, const char *name) {
         return;
     entry_free(corpora->entries[index]);
     corpora->n--;
-    memmove(corpora->entries + index, corpora->entries + index + 1, (corpora->n - index) * sizeof(*corpora->entries));
+    memmove(corpora->entries + index, corpora->entries + index + 1,
+            (corpora->n - index) * sizeof(*corpora->entries));
 }
 
 static json_t *info_record(const struct corpus_info *info) {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "id", info->id, "digest", info->digest, "format", info->format,
-                     "bytes", (json_int_t)info->bytes, "altered", (json_int_t)info->altered, "created", info->created);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "id", info->id, "digest", info->digest,
+                     "format", info->format, "bytes", (json_int_t)info->bytes, "altered",
+                     (json_int_t)info->altered, "created", info->created);
 }
 
 /* meta.json. */
-static enum status entry_store(const struct corpora *corpora, const struct corpus_entry *entry, struct error *err) {
+static enum status entry_store(const struct corpora *corpora, const struct corpus_entry *entry,
+                               struct error *err) {
     char *text = NULL, *path = NULL;
     json_t *keys = json_array(), *record = info_record(&entry->info);
     int failed = keys == NULL || record == NULL;
@@ -152,7 +160,8 @@ static enum status entry_store(const struct corpora *corpora, const struct corpu
     failed |= json_object_set_new(record, "name", json_string(entry->info.name)) != 0;
     failed |= json_object_set(record, "keys", keys) != 0;
     if (entry->info.scanned)
-        failed |= json_object_set_new(record, "report", corpus_report_json(&entry->info.report)) != 0;
+        failed |=
+            json_object_set_new(record, "report", corpus_report_json(&entry->info.report)) != 0;
     if (!failed)
         text = json_dumps(record, JSON_INDENT(1));
     path = corpus_path(corpora, entry->info.name, "meta.json");
@@ -199,8 +208,8 @@ static bool info_read(const json_t *record, struct corpus_info *info) {
 }
 
 /* The record of one folder; NULL with CORRUPT when it does not hold together. */
-static enum status entry_load(const struct corpora *corpora, const char *name, struct corpus_entry **loaded,
-                              struct error *err) {
+static enum status entry_load(const struct corpora *corpora, const char *name,
+                              struct corpus_entry **loaded, struct error *err) {
     char *path = corpus_path(corpora, name, "meta.json"), *text = NULL;
     struct corpus_entry *entry = calloc(1, sizeof(*entry));
     json_t *record = NULL;
@@ -254,22 +263,26 @@ static enum status orphan_remove(void *context, const char *file, struct error *
         return STATUS_OK;
     char *path = corpus_path(sweep->corpora, sweep->info->name, file);
     if (path == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory to sweep corpus '%s'", sweep->info->name);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory to sweep corpus '%s'",
+                         sweep->info->name);
     (void)!path_remove(path, err);
     free(path);
     return err->status;
 }
 
 /* Checks what the record says against the disk, and removes contents that nobody names. */
-static enum status entry_verify(const struct corpora *corpora, const struct corpus_entry *entry, struct error *err) {
+static enum status entry_verify(const struct corpora *corpora, const struct corpus_entry *entry,
+                                struct error *err) {
     uint64_t size = 0;
-    char *folder = corpus_path(corpora, entry->info.name, NULL), *path = content_path(corpora, &entry->info);
+    char *folder = corpus_path(corpora, entry->info.name, NULL),
+         *path = content_path(corpora, &entry->info);
     struct orphan_sweep sweep = {corpora, &entry->info};
     if (folder == NULL || path == NULL)
         error_set(err, STATUS_NO_MEMORY, "out of memory to check corpus '%s'", entry->info.name);
     else if (file_size(path, &size, err) == STATUS_OK && size != entry->info.bytes)
-        error_set(err, STATUS_CORRUPT, "corpus '%s' has %llu bytes, its record says %llu", entry->info.name,
-                  (unsigned long long)size, (unsigned long long)entry->info.bytes);
+        error_set(err, STATUS_CORRUPT, "corpus '%s' has %llu bytes, its record says %llu",
+                  entry->info.name, (unsigned long long)size,
+                  (unsigned long long)entry->info.bytes);
     else if (err->status == STATUS_OK)
         (void)!folder_visit(folder, orphan_remove, &sweep, err);
     free(folder);
@@ -278,11 +291,13 @@ static enum status entry_verify(const struct corpora *corpora, const struct corp
 }
 
 /* Moves what cannot be served out of the way, so that a person can look at it. */
-static void corpus_quarantine(const struct corpora *corpora, const char *name, const struct error *reason) {
+static void corpus_quarantine(const struct corpora *corpora, const char *name,
+                              const struct error *reason) {
     struct error err = {0};
     struct buffer to = {0};
     char token[9] = "";
-    char *from = corpus_path(corpora, name, NULL), *folder = path_join(corpora->server->settings.data, "quarantine");
+    char *from = corpus_path(corpora, name, NULL),
+         *folder = path_join(corpora->server->settings.data, "quarantine");
     (void)!random_token(token, 8, &err);
     if (folder != NULL)
         buffer_print(&to, "%s/corpus-%s-%s", folder, name, token);
@@ -290,9 +305,9 @@ static void corpus_quarantine(const struct corpora *corpora, const char *name, c
         error_set(&err, STATUS_NO_MEMORY, "out of memory");
     else if (folder_create(folder, &err) == STATUS_OK)
         (void)!path_rename(from, to.data, true, &err);
-    log_line(
-        &corpora->server->logger, LOG_ERROR, "corpus '%s' is damaged (%s): %s %s", name, reason->text,
-        err.status == STATUS_OK ? "moved to" : "cannot be moved away:", err.status == STATUS_OK ? to.data : err.text);
+    log_line(&corpora->server->logger, LOG_ERROR, "corpus '%s' is damaged (%s): %s %s", name,
+             reason->text, err.status == STATUS_OK ? "moved to" : "cannot be moved away:",
+             err.status == STATUS_OK ? to.data : err.text);
     free(from);
     free(folder);
     buffer_clear(&to);
@@ -302,7 +317,8 @@ static enum status corpus_open(void *context, const char *name, struct error *er
     struct corpora *corpora = context;
     struct corpus_entry *entry = NULL;
     struct error reason = {0}, ignored = {0};
-    char *meta = corpus_path(corpora, name, "meta.json"), *folder = corpus_path(corpora, name, NULL);
+    char *meta = corpus_path(corpora, name, "meta.json"),
+         *folder = corpus_path(corpora, name, NULL);
     if (meta == NULL || folder == NULL) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to load corpora");
     } else if (name_check("corpus", name, &ignored) != STATUS_OK) {
@@ -327,13 +343,15 @@ static enum status corpus_open(void *context, const char *name, struct error *er
 enum status corpora_open(struct corpora **opened, const struct server *server, struct error *err) {
     size_t swept = 0;
     struct corpora *corpora = calloc(1, sizeof(*corpora));
-    if (corpora == NULL || (corpora->folder = path_join(server->settings.data, "corpora")) == NULL) {
+    if (corpora == NULL ||
+        (corpora->folder = path_join(server->settings.data, "corpora")) == NULL) {
         free(corpora);
         return error_set(err, STATUS_NO_MEMORY, "out of memory to load corpora");
     }
     corpora->server = server;
     pthread_mutex_init(&corpora->mutex, NULL);
-    if (folder_create(corpora->folder, err) != STATUS_OK || folder_sweep(corpora->folder, &swept, err) != STATUS_OK ||
+    if (folder_create(corpora->folder, err) != STATUS_OK ||
+        folder_sweep(corpora->folder, &swept, err) != STATUS_OK ||
         folder_visit(corpora->folder, corpus_open, corpora, err) != STATUS_OK) {
         corpora_close(corpora);
         return err->status;
@@ -361,15 +379,16 @@ enum status corpora_admit(struct corpora *corpora, const char *name, struct erro
     int64_t most = corpora->server->settings.max_corpora;
     pthread_mutex_lock(&corpora->mutex);
     if (entry_find(corpora, name) == NULL && corpora->n >= (size_t)most)
-        error_set_key(err, STATUS_REFUSED, "max_corpora", "there are %zu corpora already: max_corpora is %lld",
-                      corpora->n, (long long)most);
+        error_set_key(err, STATUS_REFUSED, "max_corpora",
+                      "there are %zu corpora already: max_corpora is %lld", corpora->n,
+                      (long long)most);
     pthread_mutex_unlock(&corpora->mutex);
     return err->status;
 }
 
 /* A copy of `old` (or nothing) with `info` as the content and `key` remembered. */
-static struct corpus_entry *entry_next(const struct corpus_entry *old, const struct corpus_info *info,
-                                       const char *key) {
+static struct corpus_entry *entry_next(const struct corpus_entry *old,
+                                       const struct corpus_info *info, const char *key) {
     struct corpus_entry *entry = calloc(1, sizeof(*entry));
     size_t kept = old == NULL ? 0 : old->n_keys, skip = 0;
     if (entry == NULL)
@@ -410,14 +429,16 @@ static void path_discard(const struct corpora *corpora, char *path) {
 }
 
 /* Locked: content into the folder, record replaced, old content dropped. */
-static enum status content_switch(struct corpora *corpora, struct corpus_entry *entry, const char *staged,
-                                  struct error *err) {
+static enum status content_switch(struct corpora *corpora, struct corpus_entry *entry,
+                                  const char *staged, struct error *err) {
     const struct corpus_entry *old = entry_find(corpora, entry->info.name);
-    char *folder = corpus_path(corpora, entry->info.name, NULL), *path = content_path(corpora, &entry->info);
+    char *folder = corpus_path(corpora, entry->info.name, NULL),
+         *path = content_path(corpora, &entry->info);
     char *replaced = old == NULL ? NULL : content_path(corpora, &old->info);
     if (folder == NULL || path == NULL || (old != NULL && replaced == NULL)) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to store corpus '%s'", entry->info.name);
-    } else if (folder_create(folder, err) == STATUS_OK && path_rename(staged, path, true, err) == STATUS_OK &&
+    } else if (folder_create(folder, err) == STATUS_OK &&
+               path_rename(staged, path, true, err) == STATUS_OK &&
                entry_store(corpora, entry, err) == STATUS_OK) {
         if (entry_put(corpora, entry, err) == STATUS_OK) {
             path_discard(corpora, replaced);
@@ -433,8 +454,9 @@ static enum status content_switch(struct corpora *corpora, struct corpus_entry *
     return err->status;
 }
 
-enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key, const char *staged,
-                           struct corpus_info *answer, bool *replayed, struct error *err) {
+enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key,
+                           const char *staged, struct corpus_info *answer, bool *replayed,
+                           struct error *err) {
     struct corpus_entry *next = NULL;
     *replayed = false;
     pthread_mutex_lock(&corpora->mutex);
@@ -461,7 +483,8 @@ enum status corpora_switch(struct corpora *corpora, const struct corpus_info *in
     return err->status;
 }
 
-enum status corpora_find(struct corpora *corpora, const char *name, struct corpus_info *info, struct error *err) {
+enum status corpora_find(struct corpora *corpora, const char *name, struct corpus_info *info,
+                         struct error *err) {
     if (name_check("corpus", name, err) != STATUS_OK)
         return err->status;
     pthread_mutex_lock(&corpora->mutex);
@@ -474,8 +497,8 @@ enum status corpora_find(struct corpora *corpora, const char *name, struct corpu
     return err->status;
 }
 
-enum status corpora_link(struct corpora *corpora, const char *name, const char *path, struct corpus_info *info,
-                         struct error *err) {
+enum status corpora_link(struct corpora *corpora, const char *name, const char *path,
+                         struct corpus_info *info, struct error *err) {
     pthread_mutex_lock(&corpora->mutex);
     const struct corpus_entry *entry = entry_find(corpora, name);
     if (entry == NULL) {
@@ -502,12 +525,14 @@ void corpora_note_report(struct corpora *corpora, const char *name, const char *
         entry->info.scanned = true;
         entry->info.report = *report;
         if (entry_store(corpora, entry, &err) != STATUS_OK)
-            log_line(&corpora->server->logger, LOG_WARNING, "report of corpus '%s' is not stored: %s", name, err.text);
+            log_line(&corpora->server->logger, LOG_WARNING,
+                     "report of corpus '%s' is not stored: %s", name, err.text);
     }
     pthread_mutex_unlock(&corpora->mutex);
 }
 
-void corpora_list(struct server *server, const struct http_request *request, struct http_response *response) {
+void corpora_list(struct server *server, const struct http_request *request,
+                  struct http_response *response) {
     struct corpora *corpora = server->corpora;
     struct error err = {0};
     json_t *data = json_array();
@@ -526,7 +551,8 @@ void corpora_list(struct server *server, const struct http_request *request, str
     response_error(request, response, 0, &err);
 }
 
-void corpora_get(struct server *server, const struct http_request *request, struct http_response *response) {
+void corpora_get(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     struct error err = {0};
     struct corpus_info info = {0};
     json_t *document = NULL;
@@ -559,7 +585,8 @@ static enum status corpus_remove(struct corpora *corpora, const char *name, stru
     return err->status;
 }
 
-void corpora_delete(struct server *server, const struct http_request *request, struct http_response *response) {
+void corpora_delete(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
     struct error err = {0};
     struct corpora *corpora = server->corpora;
     const char *name = request->segments[0];
@@ -569,7 +596,8 @@ void corpora_delete(struct server *server, const struct http_request *request, s
         if (entry_find(corpora, name) == NULL)
             error_set_key(&err, STATUS_NOT_FOUND, "corpus", "no corpus '%s'", name);
         else if (needed)
-            error_set_key(&err, STATUS_CONFLICT, "corpus", "corpus '%s' is needed by a job that has not ended", name);
+            error_set_key(&err, STATUS_CONFLICT, "corpus",
+                          "corpus '%s' is needed by a job that has not ended", name);
         else
             (void)!corpus_remove(corpora, name, &err);
         pthread_mutex_unlock(&corpora->mutex);

@@ -1,5 +1,5 @@
-/* Between corpora.c (the catalogue) and corpora_upload.c (bodies on their way in). Private to these two and to their
- * tests. */
+/* Between corpora.c (the catalogue) and corpora_upload.c (bodies on their way in). Private to these
+ * two and to their tests. */
 #ifndef VECMILL_SERVER_CORPORA_PRIVATE_H
 #define VECMILL_SERVER_CORPORA_PRIVATE_H
 
@@ -9,7 +9,8 @@
 #include "server/internal.h"
 
 #define IDEMPOTENCY_KEY_SIZE 256
-#define CORPUS_KEYS 16 /* answered uploads remembered per corpus, so that a replay answers the same */
+#define CORPUS_KEYS \
+    16 /* answered uploads remembered per corpus, so that a replay answers the same */
 
 struct upload_key {
     char key[IDEMPOTENCY_KEY_SIZE];
@@ -32,17 +33,19 @@ struct corpora {
 
 /* Refuses a name that is bad, or that would be one corpus too many. */
 enum status corpora_admit(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
-/* The switch: moves the finished content at `staged` (inside corpora->folder, durable) to info->name and records it.
- * `key`: the Idempotency-Key or NULL. A key that was answered before: the same content gives the old answer and
- * *replayed, another content is REFUSED. *answer is what the client is told. On failure `staged` is still the caller's.
- */
-enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key, const char *staged,
-                           struct corpus_info *answer, bool *replayed, struct error *err) MUST_CHECK;
+/* The switch: moves the finished content at `staged` (inside corpora->folder, durable) to
+ * info->name and records it. `key`: the Idempotency-Key or NULL. A key that was answered before:
+ * the same content gives the old answer and *replayed, another content is REFUSED. *answer is what
+ * the client is told. On failure `staged` is still the caller's. */
+enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key,
+                           const char *staged, struct corpus_info *answer, bool *replayed,
+                           struct error *err) MUST_CHECK;
 /* The corpus as clients see it; NULL when out of memory. */
 json_t *corpus_document(const struct corpus_info *info);
 /* The inverse of corpus_report_json; missing members become 0. */
 void corpus_report_read(const json_t *document, struct corpus_report *report);
-/* The request's Idempotency-Key checked; "" when there is none. MALFORMED when it is too long or not printable. */
+/* The request's Idempotency-Key checked; "" when there is none. MALFORMED when it is too long or
+ * not printable. */
 enum status idempotency_key(const struct http_request *request, char key[IDEMPOTENCY_KEY_SIZE],
                             struct error *err) MUST_CHECK;
 

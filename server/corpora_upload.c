@@ -1,4 +1,5 @@
-/* Bodies on their way in: bytes -> decoder (gzip, zstd) -> NDJSON to tokens -> digest and file aside -> switch. */
+/* Bodies on their way in: bytes -> decoder (gzip, zstd) -> NDJSON to tokens -> digest and file
+ * aside -> switch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ struct upload {
     struct digest *digest;
     struct decoder *decoder; /* NULL while `head` is too short to tell */
     struct ndjson *ndjson;   /* NULL for text */
-    char head[MAGIC_BYTES];  /* first bytes of the body, when no Content-Encoding says what they are */
+    /* first bytes of the body, when no Content-Encoding says what they are */
+    char head[MAGIC_BYTES];
     size_t n_head;
     char stored_head[MAGIC_BYTES]; /* first bytes stored */
     uint64_t checked;              /* stored bytes at the last look at the free space */
@@ -49,7 +51,8 @@ static void upload_free(void *state) {
     free(upload);
 }
 
-enum status idempotency_key(const struct http_request *request, char key[IDEMPOTENCY_KEY_SIZE], struct error *err) {
+enum status idempotency_key(const struct http_request *request, char key[IDEMPOTENCY_KEY_SIZE],
+                            struct error *err) {
     const char *value = request_header(request, "Idempotency-Key");
     key[0] = '\0';
     if (value == NULL)
@@ -75,20 +78,23 @@ static bool media_is(const char *value, const char *type) {
     return length == strlen(type) && strncasecmp(value, type, length) == 0;
 }
 
-/* "text" or "tokens" by Content-Type. curl's --data-binary says x-www-form-urlencoded of anything. */
-static enum status format_find(const struct http_request *request, char format[16], struct error *err) {
+/* "text" or "tokens" by Content-Type. curl's --data-binary says x-www-form-urlencoded of
+ * anything. */
+static enum status format_find(const struct http_request *request, char format[16],
+                               struct error *err) {
     static const char *const texts[] = {"", "text/plain", "application/octet-stream",
                                         "application/x-www-form-urlencoded"};
-    static const char *const tokens[] = {"application/x-ndjson", "application/ndjson", "application/jsonl",
-                                         "application/x-jsonlines", "application/json-lines"};
+    static const char *const tokens[] = {"application/x-ndjson", "application/ndjson",
+                                         "application/jsonl", "application/x-jsonlines",
+                                         "application/json-lines"};
     const char *value = request_header(request, "Content-Type");
     const char *charset = value == NULL ? NULL : strcasestr(value, "charset=");
     if (charset != NULL) {
         charset += strlen("charset=");
         charset += *charset == '"';
         if (strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "us-ascii", 8) != 0)
-            return error_set_key(err, STATUS_UNSUPPORTED, "Content-Type", "a corpus must be UTF-8, not '%.40s'",
-                                 charset);
+            return error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
+                                 "a corpus must be UTF-8, not '%.40s'", charset);
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (value == NULL || media_is(value, texts[i])) {
@@ -110,9 +116,10 @@ static enum status disk_check(const struct upload *upload, uint64_t more, struct
         return err->status;
     if (available >= reserve && available - reserve >= more)
         return STATUS_OK;
-    return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
-                         "disk has %llu bytes free, reserve_disk keeps %llu of them, the corpus needs %llu",
-                         (unsigned long long)available, (unsigned long long)reserve, (unsigned long long)more);
+    return error_set_key(
+        err, STATUS_DISK_FULL, "reserve_disk",
+        "disk has %llu bytes free, reserve_disk keeps %llu of them, the corpus needs %llu",
+        (unsigned long long)available, (unsigned long long)reserve, (unsigned long long)more);
 }
 
 /* The last station: digest and file. */
@@ -131,7 +138,8 @@ static enum status store_bytes(void *context, const char *bytes, size_t length, 
     return disk_check(upload, 0, err);
 }
 
-static enum status decoded_bytes(void *context, const char *bytes, size_t length, struct error *err) {
+static enum status decoded_bytes(void *context, const char *bytes, size_t length,
+                                 struct error *err) {
     struct upload *upload = context;
     if (upload->ndjson != NULL)
         return ndjson_push(upload->ndjson, bytes, length, err);
@@ -139,8 +147,9 @@ static enum status decoded_bytes(void *context, const char *bytes, size_t length
 }
 
 static enum status decode_start(struct upload *upload, enum encoding encoding, struct error *err) {
-    return decoder_create(&upload->decoder, encoding, (uint64_t)upload->server->settings.max_corpus_bytes,
-                          decoded_bytes, upload, err);
+    return decoder_create(&upload->decoder, encoding,
+                          (uint64_t)upload->server->settings.max_corpus_bytes, decoded_bytes,
+                          upload, err);
 }
 
 /* What a handler of decoded bytes said, with the setting at fault named. */
@@ -150,8 +159,8 @@ static enum status blame_limit(struct error *err) {
     return err->status;
 }
 
-/* The compressed bytes of a file sent without Content-Encoding are known by their magic: training would decode them
- * too, but without max_corpus_bytes. */
+/* The compressed bytes of a file sent without Content-Encoding are known by their magic: training
+ * would decode them too, but without max_corpus_bytes. */
 static enum status head_decide(struct upload *upload, struct error *err) {
     if (decode_start(upload, encoding_detect(upload->head, upload->n_head), err) != STATUS_OK)
         return err->status;
@@ -163,7 +172,8 @@ static enum status head_decide(struct upload *upload, struct error *err) {
 static enum status upload_push(void *state, const char *bytes, size_t length, struct error *err) {
     struct upload *upload = state;
     if (upload->decoder == NULL) {
-        size_t taken = MAGIC_BYTES - upload->n_head < length ? MAGIC_BYTES - upload->n_head : length;
+        size_t taken =
+            MAGIC_BYTES - upload->n_head < length ? MAGIC_BYTES - upload->n_head : length;
         memcpy(upload->head + upload->n_head, bytes, taken);
         upload->n_head += taken;
         bytes += taken;
@@ -179,10 +189,11 @@ static enum status upload_push(void *state, const char *bytes, size_t length, st
 }
 
 /* Refusals that need no byte of the body. */
-static enum status upload_admit(struct upload *upload, const struct http_request *request, enum encoding *encoding,
-                                struct error *err) {
+static enum status upload_admit(struct upload *upload, const struct http_request *request,
+                                enum encoding *encoding, struct error *err) {
     const char *text = request_header(request, "Content-Encoding");
-    int64_t length = request_content_length(request), most = upload->server->settings.max_corpus_bytes;
+    int64_t length = request_content_length(request),
+            most = upload->server->settings.max_corpus_bytes;
     if (corpora_admit(upload->server->corpora, upload->info.name, err) != STATUS_OK ||
         encoding_parse(text == NULL ? "" : text, encoding, err) != STATUS_OK ||
         format_find(request, upload->info.format, err) != STATUS_OK ||
@@ -190,8 +201,8 @@ static enum status upload_admit(struct upload *upload, const struct http_request
         return err->status;
     if (*encoding == ENCODING_IDENTITY && length > most)
         return error_set_key(err, STATUS_TOO_LARGE, "max_corpus_bytes",
-                             "corpus of %lld bytes is larger than max_corpus_bytes, %lld", (long long)length,
-                             (long long)most);
+                             "corpus of %lld bytes is larger than max_corpus_bytes, %lld",
+                             (long long)length, (long long)most);
     return disk_check(upload, length > 0 ? (uint64_t)length : 0, err);
 }
 
@@ -213,8 +224,9 @@ static enum status upload_open(struct upload *upload, struct error *err) {
 }
 
 /* Takes `job` over, also on failure. */
-static enum status upload_begin_as(struct server *server, const struct http_request *request, const char *name,
-                                   struct job_request *job, void **state, struct error *err) {
+static enum status upload_begin_as(struct server *server, const struct http_request *request,
+                                   const char *name, struct job_request *job, void **state,
+                                   struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
     struct upload *upload = calloc(1, sizeof(*upload));
     if (upload == NULL) {
@@ -226,7 +238,8 @@ static enum status upload_begin_as(struct server *server, const struct http_requ
     if (name_check("corpus", name, err) != STATUS_OK)
         goto fail;
     snprintf(upload->info.name, sizeof upload->info.name, "%s", name);
-    if (upload_admit(upload, request, &encoding, err) != STATUS_OK || upload_open(upload, err) != STATUS_OK)
+    if (upload_admit(upload, request, &encoding, err) != STATUS_OK ||
+        upload_open(upload, err) != STATUS_OK)
         goto fail;
     if (encoding != ENCODING_IDENTITY && decode_start(upload, encoding, err) != STATUS_OK)
         goto fail;
@@ -237,14 +250,14 @@ fail:
     return err->status;
 }
 
-static enum status upload_begin(struct server *server, const struct http_request *request, void **state,
-                                struct error *err) {
+static enum status upload_begin(struct server *server, const struct http_request *request,
+                                void **state, struct error *err) {
     return upload_begin_as(server, request, request->segments[0], NULL, state, err);
 }
 
 /* The whole body is in: content checked, durable, switched to. */
-static enum status upload_complete(struct upload *upload, struct corpus_info *answer, bool *replayed,
-                                   struct error *err) {
+static enum status upload_complete(struct upload *upload, struct corpus_info *answer,
+                                   bool *replayed, struct error *err) {
     if (upload->decoder == NULL && head_decide(upload, err) != STATUS_OK)
         return blame_limit(err);
     if (decoder_finish(upload->decoder, err) != STATUS_OK)
@@ -258,17 +271,20 @@ static enum status upload_complete(struct upload *upload, struct corpus_info *an
         return error_set(err, STATUS_REFUSED, "corpus is empty");
     size_t n = upload->info.bytes < MAGIC_BYTES ? (size_t)upload->info.bytes : MAGIC_BYTES;
     if (encoding_detect(upload->stored_head, n) != ENCODING_IDENTITY)
-        return error_set_key(err, STATUS_UNSUPPORTED, "Content-Encoding", "corpus is compressed twice");
+        return error_set_key(err, STATUS_UNSUPPORTED, "Content-Encoding",
+                             "corpus is compressed twice");
     digest_text(upload->digest, upload->info.digest);
     if (disk_check(upload, 0, err) != STATUS_OK)
         return err->status;
     struct file_writer *writer = upload->writer;
     upload->writer = NULL;
     upload->info.created = machine_wall_seconds();
-    if (file_writer_commit(writer, true, err) != STATUS_OK || failpoint_hit("corpus.staged", err) != STATUS_OK)
+    if (file_writer_commit(writer, true, err) != STATUS_OK ||
+        failpoint_hit("corpus.staged", err) != STATUS_OK)
         return err->status;
-    return corpora_switch(upload->server->corpora, &upload->info, upload->key[0] != '\0' ? upload->key : NULL,
-                          upload->staged, answer, replayed, err);
+    return corpora_switch(upload->server->corpora, &upload->info,
+                          upload->key[0] != '\0' ? upload->key : NULL, upload->staged, answer,
+                          replayed, err);
 }
 
 static void upload_finish(struct server *server, const struct http_request *request, void *state,
@@ -278,7 +294,8 @@ static void upload_finish(struct server *server, const struct http_request *requ
     struct corpus_info answer = {0};
     bool replayed = false;
     json_t *document = NULL;
-    if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK && (document = corpus_document(&answer)) == NULL)
+    if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK &&
+        (document = corpus_document(&answer)) == NULL)
         error_set(&err, STATUS_NO_MEMORY, "out of memory to answer");
     if (err.status != STATUS_OK) {
         response_error(request, response, 0, &err);
@@ -311,8 +328,8 @@ static void query_setting(void *context, const char *key, const char *value) {
         snprintf(job->corpus, sizeof job->corpus, "%s", value);
 }
 
-static enum status train_begin(struct server *server, const struct http_request *request, void **state,
-                               struct error *err) {
+static enum status train_begin(struct server *server, const struct http_request *request,
+                               void **state, struct error *err) {
     struct job_request *job = calloc(1, sizeof(*job));
     struct query_reading reading = {job, err};
     const char *model = request->segments[0];
@@ -324,7 +341,8 @@ static enum status train_begin(struct server *server, const struct http_request 
         snprintf(job->corpus, sizeof job->corpus, "%s", model);
         request_query_visit(request, query_setting, &reading);
     }
-    bool replay = request_header(request, "Idempotency-Key") != NULL; /* may need no place in the queue */
+    /* may need no place in the queue */
+    bool replay = request_header(request, "Idempotency-Key") != NULL;
     if (err->status != STATUS_OK || settings_check(&job->settings, err) != STATUS_OK ||
         (!replay && (jobs_admit(server->jobs, err) != STATUS_OK ||
                      models_check_new(server->models, job->model, err) != STATUS_OK))) {
@@ -335,7 +353,8 @@ static enum status train_begin(struct server *server, const struct http_request 
 }
 
 /* What a replay must repeat: model, settings and content. */
-static enum status train_fingerprint(struct job_request *job, const char *content, struct error *err) {
+static enum status train_fingerprint(struct job_request *job, const char *content,
+                                     struct error *err) {
     struct buffer text = {0};
     buffer_print(&text, "train\n%s\n%s\n%s\n", job->model, job->corpus, content);
     settings_write_text(&job->settings, SETTING_OF_JOB, false, &text);
@@ -363,4 +382,5 @@ static void train_finish(struct server *server, const struct http_request *reque
     upload_free(upload);
 }
 
-const struct body_stream corpus_train_upload = {train_begin, upload_push, train_finish, upload_free};
+const struct body_stream corpus_train_upload = {train_begin, upload_push, train_finish,
+                                                upload_free};

@@ -29,28 +29,32 @@ const char *field_kind(const json_t *value) {
     }
 }
 
-static enum status refuse_kind(const char *name, const char *wanted, const json_t *value, struct error *err) {
+static enum status refuse_kind(const char *name, const char *wanted, const json_t *value,
+                               struct error *err) {
     char pointer[POINTER_SIZE];
     snprintf(pointer, sizeof pointer, "/%s", name);
-    return error_set_key(err, STATUS_REFUSED, pointer, "%s must be %s, not %s", name, wanted, field_kind(value));
+    return error_set_key(err, STATUS_REFUSED, pointer, "%s must be %s, not %s", name, wanted,
+                         field_kind(value));
 }
 
-static enum status check_int(const char *key, const char *name, int64_t least, int64_t most, int64_t value,
-                             struct error *err) {
+static enum status check_int(const char *key, const char *name, int64_t least, int64_t most,
+                             int64_t value, struct error *err) {
     if (value >= least && value <= most)
         return STATUS_OK;
     if (most == INT64_MAX)
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be at least %" PRId64 ", not %" PRId64, name, least,
-                             value);
-    return error_set_key(err, STATUS_REFUSED, key, "%s must be between %" PRId64 " and %" PRId64 ", not %" PRId64, name,
+        return error_set_key(err, STATUS_REFUSED, key,
+                             "%s must be at least %" PRId64 ", not %" PRId64, name, least, value);
+    return error_set_key(err, STATUS_REFUSED, key,
+                         "%s must be between %" PRId64 " and %" PRId64 ", not %" PRId64, name,
                          least, most, value);
 }
 
-static enum status check_real(const char *key, const char *name, double least, double most, double value,
-                              struct error *err) {
+static enum status check_real(const char *key, const char *name, double least, double most,
+                              double value, struct error *err) {
     if (value >= least && value <= most)
         return STATUS_OK;
-    return error_set_key(err, STATUS_REFUSED, key, "%s must be between %g and %g, not %g", name, least, most, value);
+    return error_set_key(err, STATUS_REFUSED, key, "%s must be between %g and %g, not %g", name,
+                         least, most, value);
 }
 
 /* Index of text among "a|b|c", -1 when it is none of them. */
@@ -66,18 +70,18 @@ static int choice_find(const char *choices, const char *text, size_t length) {
     }
 }
 
-static enum status check_choice(const char *key, const char *name, const char *choices, const char *text, size_t length,
-                                int *value, struct error *err) {
+static enum status check_choice(const char *key, const char *name, const char *choices,
+                                const char *text, size_t length, int *value, struct error *err) {
     int index = choice_find(choices, text, length);
     if (index < 0)
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be one of %s, not '%.*s'", name, choices,
-                             (int)(length < 80 ? length : 80), text);
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be one of %s, not '%.*s'", name,
+                             choices, (int)(length < 80 ? length : 80), text);
     *value = index;
     return STATUS_OK;
 }
 
-enum status field_int(const json_t *object, const char *name, int64_t least, int64_t most, int64_t *value,
-                      struct error *err) {
+enum status field_int(const json_t *object, const char *name, int64_t least, int64_t most,
+                      int64_t *value, struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
         return STATUS_OK;
@@ -91,8 +95,8 @@ enum status field_int(const json_t *object, const char *name, int64_t least, int
     return status;
 }
 
-enum status field_real(const json_t *object, const char *name, double least, double most, double *value,
-                       struct error *err) {
+enum status field_real(const json_t *object, const char *name, double least, double most,
+                       double *value, struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
         return STATUS_OK;
@@ -116,7 +120,8 @@ enum status field_flag(const json_t *object, const char *name, bool *value, stru
     return STATUS_OK;
 }
 
-enum status field_choice(const json_t *object, const char *name, const char *choices, int *index, struct error *err) {
+enum status field_choice(const json_t *object, const char *name, const char *choices, int *index,
+                         struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
         return STATUS_OK;
@@ -124,10 +129,12 @@ enum status field_choice(const json_t *object, const char *name, const char *cho
         return refuse_kind(name, "a string", member, err);
     char pointer[POINTER_SIZE];
     snprintf(pointer, sizeof pointer, "/%s", name);
-    return check_choice(pointer, name, choices, json_string_value(member), json_string_length(member), index, err);
+    return check_choice(pointer, name, choices, json_string_value(member),
+                        json_string_length(member), index, err);
 }
 
-enum status field_text(const json_t *object, const char *name, const char **text, size_t *length, struct error *err) {
+enum status field_text(const json_t *object, const char *name, const char **text, size_t *length,
+                       struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
         return STATUS_OK;
@@ -138,8 +145,8 @@ enum status field_text(const json_t *object, const char *name, const char **text
     return STATUS_OK;
 }
 
-enum status field_list(const json_t *object, const char *name, size_t least, size_t most, const json_t **list,
-                       struct error *err) {
+enum status field_list(const json_t *object, const char *name, size_t least, size_t most,
+                       const json_t **list, struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
         return STATUS_OK;
@@ -149,8 +156,9 @@ enum status field_list(const json_t *object, const char *name, size_t least, siz
     if (n < least || n > most) {
         char pointer[POINTER_SIZE];
         snprintf(pointer, sizeof pointer, "/%s", name);
-        return error_set_key(err, STATUS_REFUSED, pointer, "%s must hold between %zu and %zu entries, not %zu", name,
-                             least, most, n);
+        return error_set_key(err, STATUS_REFUSED, pointer,
+                             "%s must hold between %zu and %zu entries, not %zu", name, least, most,
+                             n);
     }
     *list = member;
     return STATUS_OK;
@@ -170,7 +178,8 @@ static void visit_key(void *context, const char *key, const char *value) {
     error_set_key(check->err, STATUS_REFUSED, key, "unknown query key '%.80s'", key);
 }
 
-enum status query_check(const struct http_request *request, const char *const *allowed, struct error *err) {
+enum status query_check(const struct http_request *request, const char *const *allowed,
+                        struct error *err) {
     /* Not the caller's err: it may be NULL, and the outcome is read back from here. */
     struct error first = {0};
     struct key_check check = {allowed, &first};
@@ -181,42 +190,46 @@ enum status query_check(const struct http_request *request, const char *const *a
     for (const char *const *name = allowed; *name != NULL; name++)
         buffer_print(&list, "%s%s", name == allowed ? "" : ", ", *name);
     if (list.length > 0 && !list.failed)
-        error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes %s", first.text, list.data);
+        error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes %s", first.text,
+                      list.data);
     else
         error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes none", first.text);
     buffer_clear(&list);
     return STATUS_REFUSED;
 }
 
-enum status query_int(const struct http_request *request, const char *key, int64_t least, int64_t most, int64_t *value,
-                      struct error *err) {
+enum status query_int(const struct http_request *request, const char *key, int64_t least,
+                      int64_t most, int64_t *value, struct error *err) {
     const char *text = request_query(request, key, 0);
     int64_t number;
     if (text == NULL)
         return STATUS_OK;
     if (!number_parse_int(text, &number))
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.80s'", key, text);
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.80s'",
+                             key, text);
     enum status status = check_int(key, key, least, most, number, err);
     if (status == STATUS_OK)
         *value = number;
     return status;
 }
 
-enum status query_real(const struct http_request *request, const char *key, double least, double most, double *value,
-                       struct error *err) {
+enum status query_real(const struct http_request *request, const char *key, double least,
+                       double most, double *value, struct error *err) {
     const char *text = request_query(request, key, 0);
     double number;
     if (text == NULL)
         return STATUS_OK;
     if (!number_parse_real(text, &number))
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.80s'", key, text);
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.80s'", key,
+                             text);
     enum status status = check_real(key, key, least, most, number, err);
     if (status == STATUS_OK)
         *value = number;
     return status;
 }
 
-enum status query_flag(const struct http_request *request, const char *key, bool *value, struct error *err) {
+enum status query_flag(const struct http_request *request, const char *key, bool *value,
+                       struct error *err) {
     static const struct {
         const char *text;
         bool value;
@@ -230,11 +243,12 @@ enum status query_flag(const struct http_request *request, const char *key, bool
             *value = spellings[i].value;
             return STATUS_OK;
         }
-    return error_set_key(err, STATUS_REFUSED, key, "%s must be true or false, not '%.80s'", key, text);
+    return error_set_key(err, STATUS_REFUSED, key, "%s must be true or false, not '%.80s'", key,
+                         text);
 }
 
-enum status query_choice(const struct http_request *request, const char *key, const char *choices, int *index,
-                         struct error *err) {
+enum status query_choice(const struct http_request *request, const char *key, const char *choices,
+                         int *index, struct error *err) {
     const char *text = request_query(request, key, 0);
     if (text == NULL)
         return STATUS_OK;

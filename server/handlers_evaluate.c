@@ -20,15 +20,17 @@ static void append_share(struct buffer *answer, const char *name, uint64_t part,
     json_append_float(answer, n == 0 ? NAN : (float)((double)part / (double)n));
 }
 
-static void append_part(struct buffer *answer, const char *name, uint64_t correct, uint64_t answered) {
-    buffer_print(answer, ",\"%s\":{\"correct\":%" PRIu64 ",\"answered\":%" PRIu64, name, correct, answered);
+static void append_part(struct buffer *answer, const char *name, uint64_t correct,
+                        uint64_t answered) {
+    buffer_print(answer, ",\"%s\":{\"correct\":%" PRIu64 ",\"answered\":%" PRIu64, name, correct,
+                 answered);
     append_share(answer, "accuracy", correct, answered);
     buffer_append_char(answer, '}');
 }
 
 static void write_analogies(const struct analogy_report *report, struct buffer *answer) {
-    buffer_print(answer, ",\"correct\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"skipped\":%" PRIu64, report->correct,
-                 report->answered, report->skipped);
+    buffer_print(answer, ",\"correct\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"skipped\":%" PRIu64,
+                 report->correct, report->answered, report->skipped);
     append_share(answer, "accuracy", report->correct, report->answered);
     append_share(answer, "coverage", report->answered, report->answered + report->skipped);
     append_part(answer, "semantic", report->semantic_correct, report->semantic_answered);
@@ -38,8 +40,9 @@ static void write_analogies(const struct analogy_report *report, struct buffer *
         const struct analogy_section *section = &report->sections[i];
         buffer_append_text(answer, i == 0 ? "{\"name\":" : ",{\"name\":");
         json_append_string(answer, section->name, strlen(section->name));
-        buffer_print(answer, ",\"correct\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"skipped\":%" PRIu64, section->correct,
-                     section->answered, section->skipped);
+        buffer_print(answer,
+                     ",\"correct\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"skipped\":%" PRIu64,
+                     section->correct, section->answered, section->skipped);
         append_share(answer, "accuracy", section->correct, section->answered);
         buffer_append_char(answer, '}');
     }
@@ -55,12 +58,13 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
         status = query_choice(inquiry->request, "method", "add|mul", &method, err);
     if (status != STATUS_OK)
         return status;
-    status = evaluate_analogies(inquiry->model, inquiry->request->body, inquiry->request->body_length, (uint32_t)among,
+    status = evaluate_analogies(inquiry->model, inquiry->request->body,
+                                inquiry->request->body_length, (uint32_t)among,
                                 (enum analogy_method)method, machine_threads(), &report, err);
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);
-        buffer_print(answer, ",\"set\":\"analogies\",\"among\":%" PRId64 ",\"method\":\"%s\"", among,
-                     method == ANALOGY_MUL ? "mul" : "add");
+        buffer_print(answer, ",\"set\":\"analogies\",\"among\":%" PRId64 ",\"method\":\"%s\"",
+                     among, method == ANALOGY_MUL ? "mul" : "add");
         write_analogies(&report, answer);
         buffer_append_char(answer, '}');
     }
@@ -70,15 +74,17 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
 
 static enum status similarity(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     struct similarity_report report = {0};
-    if (request_query(inquiry->request, "among", 0) != NULL || request_query(inquiry->request, "method", 0) != NULL)
-        return error_set_key(err, STATUS_REFUSED, "among", "among and method are for set=analogies");
-    enum status status =
-        evaluate_similarity(inquiry->model, inquiry->request->body, inquiry->request->body_length, &report, err);
+    if (request_query(inquiry->request, "among", 0) != NULL ||
+        request_query(inquiry->request, "method", 0) != NULL)
+        return error_set_key(err, STATUS_REFUSED, "among",
+                             "among and method are for set=analogies");
+    enum status status = evaluate_similarity(inquiry->model, inquiry->request->body,
+                                             inquiry->request->body_length, &report, err);
     if (status != STATUS_OK)
         return status;
     inquiry_head(inquiry, answer);
-    buffer_print(answer, ",\"set\":\"similarity\",\"pairs\":%" PRIu64 ",\"found\":%" PRIu64, report.pairs,
-                 report.found);
+    buffer_print(answer, ",\"set\":\"similarity\",\"pairs\":%" PRIu64 ",\"found\":%" PRIu64,
+                 report.pairs, report.found);
     append_share(answer, "coverage", report.found, report.pairs);
     buffer_append_text(answer, ",\"pearson\":");
     json_append_float(answer, (float)report.pearson);
@@ -97,16 +103,18 @@ static enum status evaluate(struct inquiry *inquiry, struct buffer *answer, stru
         return error_set_key(err, STATUS_REFUSED, "set", "set is missing: analogies or similarity");
     if (inquiry->request->body == NULL || inquiry->request->body_length == 0)
         return error_set(err, STATUS_REFUSED, "the question file is empty: send it as the body");
-    return set == SET_ANALOGIES ? analogies(inquiry, answer, err) : similarity(inquiry, answer, err);
+    return set == SET_ANALOGIES ? analogies(inquiry, answer, err)
+                                : similarity(inquiry, answer, err);
 }
 
-void evaluate_post(struct server *server, const struct http_request *request, struct http_response *response) {
+void evaluate_post(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
     static const char *const keys[] = {"set", "among", "method", NULL};
     static const struct inquiry_route route = {NULL, keys, evaluate};
     inquiry_run(server, request, response, &route);
 }
 
-/* ---- candidates -------------------------------------------------------------------------------------------------- */
+/* ---- candidates ------------------------------------------------------------------------------ */
 
 struct draw {
     struct sampler *sampler;
@@ -117,35 +125,41 @@ struct draw {
     uint64_t tries;
 };
 
-/* A unique batch redraws what it has; where few ids hold nearly all the probability that would go on for hours. */
+/* A unique batch redraws what it has; where few ids hold nearly all the probability that would go
+ * on for hours. */
 static enum status check_unique(const struct draw *draw, struct error *err) {
     double distinct = 0;
     for (uint32_t id = 0; id < sampler_range(draw->sampler) && distinct < (double)draw->n; id++)
         distinct += sampler_expected_count(draw->sampler, id, (size_t)draw->n, MOST_TRIES);
     if (distinct < (double)draw->n)
-        return error_set_key(err, STATUS_REFUSED, "/num_sampled",
-                             "%" PRId64 " different ids would take over %u draws: %.0f can be expected by then",
-                             draw->n, MOST_TRIES, floor(distinct));
+        return error_set_key(
+            err, STATUS_REFUSED, "/num_sampled",
+            "%" PRId64 " different ids would take over %u draws: %.0f can be expected by then",
+            draw->n, MOST_TRIES, floor(distinct));
     return STATUS_OK;
 }
 
-static void write_hits(const struct draw *draw, const struct accidental_hit *hits, size_t n, struct buffer *answer) {
+static void write_hits(const struct draw *draw, const struct accidental_hit *hits, size_t n,
+                       struct buffer *answer) {
     buffer_append_text(answer, ",\"accidental_hits\":[");
     for (size_t i = 0; i < n; i++)
-        buffer_print(answer, "%s{\"row\":%" PRIu32 ",\"column\":%" PRIu32 ",\"id\":%" PRIu32 "}", i == 0 ? "" : ",",
-                     hits[i].row, hits[i].column, draw->ids[hits[i].column]);
+        buffer_print(answer, "%s{\"row\":%" PRIu32 ",\"column\":%" PRIu32 ",\"id\":%" PRIu32 "}",
+                     i == 0 ? "" : ",", hits[i].row, hits[i].column, draw->ids[hits[i].column]);
     buffer_append_char(answer, ']');
 }
 
 /* Expected counts are double: 17 digits, so that a client can check them to the last bit. */
 static void append_expected(const struct draw *draw, uint32_t id, struct buffer *answer) {
-    buffer_print(answer, "%.17g", sampler_expected_count(draw->sampler, id, (size_t)draw->n, draw->tries));
+    buffer_print(answer, "%.17g",
+                 sampler_expected_count(draw->sampler, id, (size_t)draw->n, draw->tries));
 }
 
-static enum status write_draw(const struct inquiry *inquiry, const struct draw *draw, struct buffer *answer,
-                              struct error *err) {
+static enum status write_draw(const struct inquiry *inquiry, const struct draw *draw,
+                              struct buffer *answer, struct error *err) {
     inquiry_head(inquiry, answer);
-    buffer_print(answer, ",\"num_sampled\":%" PRId64 ",\"unique\":%s,\"seed\":%" PRId64 ",\"num_tries\":%" PRIu64,
+    buffer_print(answer,
+                 ",\"num_sampled\":%" PRId64 ",\"unique\":%s,\"seed\":%" PRId64
+                 ",\"num_tries\":%" PRIu64,
                  draw->n, draw->unique ? "true" : "false", draw->seed, draw->tries);
     buffer_append_text(answer, ",\"sampled\":[");
     for (int64_t i = 0; i < draw->n; i++)
@@ -158,12 +172,14 @@ static enum status write_draw(const struct inquiry *inquiry, const struct draw *
     }
     buffer_append_text(answer, "],\"true\":[");
     for (size_t i = 0; i < draw->n_truth; i++) {
-        buffer_print(answer, "%s{\"id\":%" PRIu32 ",\"expected\":", i == 0 ? "" : ",", draw->truth[i]);
+        buffer_print(answer, "%s{\"id\":%" PRIu32 ",\"expected\":", i == 0 ? "" : ",",
+                     draw->truth[i]);
         append_expected(draw, draw->truth[i], answer);
         buffer_append_char(answer, '}');
     }
     buffer_append_char(answer, ']');
-    size_t n = sampler_accidental_hits(draw->truth, draw->n_truth, 1, draw->ids, (size_t)draw->n, NULL, 0);
+    size_t n =
+        sampler_accidental_hits(draw->truth, draw->n_truth, 1, draw->ids, (size_t)draw->n, NULL, 0);
     struct accidental_hit *hits = calloc(n + 1, sizeof *hits);
     if (hits == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu accidental hits", n);
@@ -174,7 +190,8 @@ static enum status write_draw(const struct inquiry *inquiry, const struct draw *
     return STATUS_OK;
 }
 
-static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
+static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *answer,
+                                      struct error *err) {
     struct settings settings;
     struct random random;
     struct draw draw = {.n = 0};
@@ -182,7 +199,8 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     if (status != STATUS_OK)
         return status;
     draw.seed = settings.seed;
-    status = field_int(inquiry->body, "num_sampled", 1, inquiry->server->settings.max_batch, &draw.n, err);
+    status = field_int(inquiry->body, "num_sampled", 1, inquiry->server->settings.max_batch,
+                       &draw.n, err);
     if (status == STATUS_OK && draw.n == 0)
         status = error_set_key(err, STATUS_REFUSED, "/num_sampled", "num_sampled is missing");
     if (status == STATUS_OK)
@@ -190,7 +208,8 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     if (status == STATUS_OK)
         status = field_int(inquiry->body, "seed", 0, INT64_MAX, &draw.seed, err);
     if (status == STATUS_OK)
-        status = inquiry_items(inquiry, inquiry->body, "", "true", 0, &draw.truth, &draw.n_truth, err);
+        status =
+            inquiry_items(inquiry, inquiry->body, "", "true", 0, &draw.truth, &draw.n_truth, err);
     if (status == STATUS_OK)
         status = train_sampler_create(&settings, inquiry->model->vocabulary, &draw.sampler, err);
     if (status == STATUS_OK && draw.unique && draw.n <= sampler_support(draw.sampler))
@@ -198,9 +217,10 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     if (status == STATUS_OK) {
         draw.ids = calloc((size_t)draw.n, sizeof *draw.ids);
         random_init(&random, (uint64_t)draw.seed, 0);
-        status = draw.ids == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for %" PRId64 " ids", draw.n)
-                                  : sampler_sample(draw.sampler, &random, NULL, NULL, draw.unique, draw.ids,
-                                                   (size_t)draw.n, &draw.tries, err);
+        status = draw.ids == NULL
+                     ? error_set(err, STATUS_NO_MEMORY, "out of memory for %" PRId64 " ids", draw.n)
+                     : sampler_sample(draw.sampler, &random, NULL, NULL, draw.unique, draw.ids,
+                                      (size_t)draw.n, &draw.tries, err);
     }
     if (status == STATUS_OK)
         status = write_draw(inquiry, &draw, answer, err);
@@ -210,7 +230,8 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     return status;
 }
 
-void candidates_post(struct server *server, const struct http_request *request, struct http_response *response) {
+void candidates_post(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
     static const char *const members[] = {"num_sampled", "unique", "true", "seed", NULL};
     static const char *const keys[] = {NULL};
     static const struct inquiry_route route = {members, keys, candidates_of_body};

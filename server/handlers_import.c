@@ -1,4 +1,5 @@
-/* PUT of a vector file made elsewhere: stored aside as it streams, read, and published as a model. */
+/* PUT of a vector file made elsewhere: stored aside as it streams, read, and published as a
+ * model. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,11 @@ struct import {
     struct server *server;
     char name[MODEL_NAME_SIZE];
     char *folder; /* everything in progress lies here */
-    char *path;   /* the vector file; import_read tells text, binary and compression by the content */
+    /* the vector file; import_read tells text, binary and compression by the content */
+    char *path;
     struct file_writer *writer;
-    struct decoder *decoder; /* undoes Content-Encoding; the file's own compression is import_read's business */
+    /* undoes Content-Encoding; the file's own compression is import_read's business */
+    struct decoder *decoder;
     uint64_t bytes, checked;
 };
 
@@ -29,7 +32,8 @@ static void import_free(void *state) {
     file_writer_abort(import->writer);
     decoder_free(import->decoder);
     if (import->folder != NULL && path_remove(import->folder, &leftovers) != STATUS_OK)
-        log_line(&import->server->logger, LOG_WARNING, "cannot remove '%s': %s", import->folder, leftovers.text);
+        log_line(&import->server->logger, LOG_WARNING, "cannot remove '%s': %s", import->folder,
+                 leftovers.text);
     free(import->folder);
     free(import->path);
     free(import);
@@ -40,8 +44,9 @@ static enum status check_disk(const struct import *import, uint64_t more, struct
     enum status status = disk_available(import->folder, &bytes, err);
     if (status == STATUS_OK && (bytes < reserve || bytes - reserve < more))
         return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
-                             "%" PRIu64 " bytes are free on disk and reserve_disk keeps %" PRIu64 " of them", bytes,
-                             reserve);
+                             "%" PRIu64 " bytes are free on disk and reserve_disk keeps %" PRIu64
+                             " of them",
+                             bytes, reserve);
     return status;
 }
 
@@ -57,9 +62,10 @@ static enum status store(void *context, const char *bytes, size_t length, struct
     return file_writer_append(import->writer, bytes, length, err);
 }
 
-static enum status check_request(struct server *server, const struct http_request *request, enum encoding *encoding,
-                                 struct error *err) {
-    static const char *const files[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz", "vectors.bin.gz"};
+static enum status check_request(struct server *server, const struct http_request *request,
+                                 enum encoding *encoding, struct error *err) {
+    static const char *const files[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz",
+                                        "vectors.bin.gz"};
     static const char *const no_keys[] = {NULL};
     const char *header = request_header(request, "Content-Encoding");
     int64_t length = request_content_length(request), most = server->settings.max_import_bytes;
@@ -68,24 +74,27 @@ static enum status check_request(struct server *server, const struct http_reques
         known = known || strcmp(files[i], request->segments[1]) == 0;
     if (!known)
         return error_set_key(err, STATUS_REFUSED, "file",
-                             "cannot import '%.80s': vectors.txt, vectors.bin, vectors.txt.gz or vectors.bin.gz can be",
+                             "cannot import '%.80s': vectors.txt, vectors.bin, vectors.txt.gz or "
+                             "vectors.bin.gz can be",
                              request->segments[1]);
     enum status status = query_check(request, no_keys, err);
     if (status == STATUS_OK && request_header(request, "Idempotency-Key") != NULL)
-        status = error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
-                               "an import takes no Idempotency-Key: repeating it makes a version more");
+        status =
+            error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
+                          "an import takes no Idempotency-Key: repeating it makes a version more");
     if (status == STATUS_OK)
         status = models_check_new(server->models, request->segments[0], err);
     if (status == STATUS_OK)
         status = encoding_parse(header == NULL ? "" : header, encoding, err);
     if (status == STATUS_OK && length > most)
         status = error_set_key(err, STATUS_TOO_LARGE, "max_import_bytes",
-                               "the file has %" PRId64 " bytes; max_import_bytes is %" PRId64, length, most);
+                               "the file has %" PRId64 " bytes; max_import_bytes is %" PRId64,
+                               length, most);
     return status;
 }
 
-static enum status import_begin(struct server *server, const struct http_request *request, void **state,
-                                struct error *err) {
+static enum status import_begin(struct server *server, const struct http_request *request,
+                                void **state, struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
     enum status status = check_request(server, request, &encoding, err);
     if (status != STATUS_OK)
@@ -101,12 +110,13 @@ static enum status import_begin(struct server *server, const struct http_request
         status = check_disk(import, length > 0 ? (uint64_t)length : 0, err);
     if (status == STATUS_OK) {
         import->path = path_join(import->folder, "vectors");
-        status = import->path == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
-                                      : file_writer_create(&import->writer, import->path, err);
+        status = import->path == NULL
+                     ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
+                     : file_writer_create(&import->writer, import->path, err);
     }
     if (status == STATUS_OK)
-        status =
-            decoder_create(&import->decoder, encoding, (uint64_t)server->settings.max_import_bytes, store, import, err);
+        status = decoder_create(&import->decoder, encoding,
+                                (uint64_t)server->settings.max_import_bytes, store, import, err);
     if (status != STATUS_OK)
         import_free(import);
     else
@@ -134,8 +144,8 @@ static enum status import_publish(struct import *import, struct error *err) {
     if (status == STATUS_OK)
         status = random_token(token, 16, err);
     if (status == STATUS_OK)
-        status = import_read(&model, import->path, import->name, (uint64_t)server->settings.max_import_bytes,
-                             server->kernel, err);
+        status = import_read(&model, import->path, import->name,
+                             (uint64_t)server->settings.max_import_bytes, server->kernel, err);
     if (status == STATUS_OK && folder == NULL)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     if (status == STATUS_OK)

@@ -35,7 +35,8 @@ static json_t *entry_json(const char *name, const char *version, const struct mo
 static json_t *settings_json(const struct inquiry *inquiry) {
     struct settings settings;
     struct error ignored = {0};
-    if (inquiry->model->info.settings[0] == '\0' || inquiry_settings(inquiry, &settings, &ignored) != STATUS_OK)
+    if (inquiry->model->info.settings[0] == '\0' ||
+        inquiry_settings(inquiry, &settings, &ignored) != STATUS_OK)
         return json_object(); /* an import was not trained here */
     return job_settings_json(&settings);
 }
@@ -76,7 +77,8 @@ static json_t *card_json(const struct inquiry *inquiry) {
     return card;
 }
 
-void models_list(struct server *server, const struct http_request *request, struct http_response *response) {
+void models_list(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     struct served_model *list = NULL;
     struct error err = {0};
     size_t n = 0;
@@ -97,9 +99,12 @@ void models_list(struct server *server, const struct http_request *request, stru
 }
 
 /* Runs a route of the catalogue that answers with a tree. */
-static void answer_tree(struct server *server, const struct http_request *request, struct http_response *response,
-                        enum status (*make)(struct inquiry *inquiry, json_t **document, struct error *err)) {
-    struct inquiry inquiry = {.server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
+static void answer_tree(struct server *server, const struct http_request *request,
+                        struct http_response *response,
+                        enum status (*make)(struct inquiry *inquiry, json_t **document,
+                                            struct error *err)) {
+    struct inquiry inquiry = {
+        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
     struct buffer none = {0};
     struct error err = {0};
     json_t *document = NULL;
@@ -119,12 +124,15 @@ static enum status make_card(struct inquiry *inquiry, json_t **document, struct 
     return STATUS_OK;
 }
 
-void models_get(struct server *server, const struct http_request *request, struct http_response *response) {
+void models_get(struct server *server, const struct http_request *request,
+                struct http_response *response) {
     answer_tree(server, request, response, make_card);
 }
 
-/* Holds nothing: a model of which no version loads is not served, and must be deletable all the same. */
-void models_delete(struct server *server, const struct http_request *request, struct http_response *response) {
+/* Holds nothing: a model of which no version loads is not served, and must be deletable all the
+ * same. */
+void models_delete(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
     const char *name = request->segments[0];
     struct buffer members = {0};
     struct error err = {0};
@@ -164,8 +172,9 @@ static enum status make_versions(struct inquiry *inquiry, json_t **document, str
     struct model_version *versions = NULL;
     size_t n = 0;
     char *home = models_home(inquiry->server->models, inquiry->name);
-    enum status status = home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for the list of versions")
-                                      : store_versions(home, &versions, &n, err);
+    enum status status =
+        home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for the list of versions")
+                     : store_versions(home, &versions, &n, err);
     if (status == STATUS_OK) {
         json_t *object = json_object(), *data = json_array();
         for (size_t i = 0; i < n; i++)
@@ -181,12 +190,14 @@ static enum status make_versions(struct inquiry *inquiry, json_t **document, str
     return status;
 }
 
-void models_versions(struct server *server, const struct http_request *request, struct http_response *response) {
+void models_versions(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
     answer_tree(server, request, response, make_versions);
 }
 
 static enum status make_activated(struct inquiry *inquiry, json_t **document, struct error *err) {
-    enum status status = models_switch(inquiry->server->models, inquiry->name, inquiry->request->segments[1], err);
+    enum status status =
+        models_switch(inquiry->server->models, inquiry->name, inquiry->request->segments[1], err);
     if (status != STATUS_OK)
         return status;
     /* The card of what is served now, not of what was held when the request came. */
@@ -198,11 +209,12 @@ static enum status make_activated(struct inquiry *inquiry, json_t **document, st
     return status;
 }
 
-void models_activate(struct server *server, const struct http_request *request, struct http_response *response) {
+void models_activate(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
     answer_tree(server, request, response, make_activated);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* By ending; the first that fits. */
 static const char *file_type(const char *file) {
@@ -240,16 +252,20 @@ static enum status find_format(struct inquiry *inquiry, const char *file, struct
 }
 
 /* `digest-file` with the options in it: what is behind one tag never changes. */
-static void file_tag(const struct model *model, const char *file, const struct export_options *options, char tag[160]) {
-    const char *digest = strncmp(model->digest, "sha256:", 7) == 0 ? model->digest + 7 : model->digest;
+static void file_tag(const struct model *model, const char *file,
+                     const struct export_options *options, char tag[160]) {
+    const char *digest =
+        strncmp(model->digest, "sha256:", 7) == 0 ? model->digest + 7 : model->digest;
     snprintf(tag, 160, "\"%.32s-%s%s%.60s\"", digest, options->subtract_mean ? "m" : "",
              options->normalize ? "n-" : "-", file);
 }
 
-void models_file(struct server *server, const struct http_request *request, struct http_response *response) {
+void models_file(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     static const char *const keys[] = {"subtract_mean", "normalize", NULL};
     const char *file = request->segments[1];
-    struct inquiry inquiry = {.server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
+    struct inquiry inquiry = {
+        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
     struct export_options options = {0};
     struct buffer none = {0};
     struct error err = {0};
@@ -264,13 +280,14 @@ void models_file(struct server *server, const struct http_request *request, stru
     if (status == STATUS_OK)
         status = query_flag(request, "normalize", &options.normalize, &err);
     if (status == STATUS_OK)
-        status =
-            models_export(server->models, inquiry.name, inquiry.version, inquiry.model, file, &options, &path, &err);
+        status = models_export(server->models, inquiry.name, inquiry.version, inquiry.model, file,
+                               &options, &path, &err);
     if (status == STATUS_OK) {
         char tag[160];
         file_tag(inquiry.model, file, &options, tag);
         response_header(response, "X-Version", "%s", inquiry.version);
-        response_header(response, "Content-Disposition", "attachment; filename=\"%s-%s\"", inquiry.name, file);
+        response_header(response, "Content-Disposition", "attachment; filename=\"%s-%s\"",
+                        inquiry.name, file);
         response_file(request, response, path, file_type(file), tag);
         /* inquiry_end would put its own body in place of the file's. */
         model_drop(inquiry.model);

@@ -1,4 +1,5 @@
-/* POST /v1/embeddings as OpenAI's clients speak it: a text is answered with the mean of its tokens' rows. */
+/* POST /v1/embeddings as OpenAI's clients speak it: a text is answered with the mean of its tokens'
+ * rows. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -42,20 +43,22 @@ static enum status visit_token(void *context, const char *token, size_t length, 
     return id == WORD_NONE ? STATUS_OK : add_id(texts, id, err);
 }
 
-static enum status add_token_ids(struct texts *texts, const json_t *list, const char *pointer, struct error *err) {
+static enum status add_token_ids(struct texts *texts, const json_t *list, const char *pointer,
+                                 struct error *err) {
     uint32_t size = vocabulary_size(texts->inquiry->model->vocabulary);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         json_int_t number = json_integer_value(item);
         if (!json_is_integer(item))
-            return error_set_key(err, STATUS_REFUSED, pointer, "a token list must hold whole numbers, not %s",
-                                 field_kind(item));
-        if (number < 0 || number >= size)
             return error_set_key(err, STATUS_REFUSED, pointer,
-                                 "token id %" JSON_INTEGER_FORMAT " is out of range: token lists hold ids of the "
-                                 "vocabulary of model '%s', 0 to %" PRIu32
-                                 "; send text instead (LangChain: check_embedding_ctx_length=False)",
-                                 number, texts->inquiry->name, size - 1);
+                                 "a token list must hold whole numbers, not %s", field_kind(item));
+        if (number < 0 || number >= size)
+            return error_set_key(
+                err, STATUS_REFUSED, pointer,
+                "token id %" JSON_INTEGER_FORMAT " is out of range: token lists hold ids of the "
+                "vocabulary of model '%s', 0 to %" PRIu32
+                "; send text instead (LangChain: check_embedding_ctx_length=False)",
+                number, texts->inquiry->name, size - 1);
         enum status status = add_id(texts, (uint32_t)number, err);
         if (status != STATUS_OK)
             return status;
@@ -65,22 +68,24 @@ static enum status add_token_ids(struct texts *texts, const json_t *list, const 
 }
 
 /* One input: a text or a list of token ids. */
-static enum status add_input(struct texts *texts, const json_t *item, const char *pointer, struct error *err) {
+static enum status add_input(struct texts *texts, const json_t *item, const char *pointer,
+                             struct error *err) {
     enum status status;
     size_t before = texts->n_ids;
     if (json_is_string(item))
-        status = train_tokenize(&texts->settings, json_string_value(item), json_string_length(item), visit_token, texts,
-                                err);
+        status = train_tokenize(&texts->settings, json_string_value(item), json_string_length(item),
+                                visit_token, texts, err);
     else if (json_is_array(item))
         status = add_token_ids(texts, item, pointer, err);
     else
-        status = error_set_key(err, STATUS_REFUSED, pointer, "input must hold strings or lists of token ids, not %s",
+        status = error_set_key(err, STATUS_REFUSED, pointer,
+                               "input must hold strings or lists of token ids, not %s",
                                field_kind(item));
     if (status == STATUS_OK && texts->n_ids == before && texts->oov == OOV_ERROR)
-        status =
-            error_set_key(err, STATUS_REFUSED, pointer,
-                          "input %zu holds no token that model '%s' knows; \"oov\": \"zero\" answers zeros instead",
-                          texts->n, texts->inquiry->name);
+        status = error_set_key(err, STATUS_REFUSED, pointer,
+                               "input %zu holds no token that model '%s' knows; \"oov\": \"zero\" "
+                               "answers zeros instead",
+                               texts->n, texts->inquiry->name);
     if (status == STATUS_OK)
         texts->starts[++texts->n] = texts->n_ids;
     return status;
@@ -93,8 +98,8 @@ static enum status read_inputs(struct texts *texts, const json_t *input, struct 
     if (input == NULL)
         return error_set_key(err, STATUS_REFUSED, "/input", "input is missing");
     if (n == 0 || n > most)
-        return error_set_key(err, STATUS_REFUSED, "/input", "input must hold between 1 and %zu texts, not %zu", most,
-                             n);
+        return error_set_key(err, STATUS_REFUSED, "/input",
+                             "input must hold between 1 and %zu texts, not %zu", most, n);
     texts->starts = calloc(n + 1, sizeof *texts->starts);
     texts->capacity = 256;
     texts->ids = calloc(texts->capacity, sizeof *texts->ids);
@@ -119,7 +124,8 @@ static void append_base64(struct buffer *answer, const unsigned char *bytes, siz
             group |= (uint32_t)bytes[i + 1] << 8;
         if (left > 2)
             group |= bytes[i + 2];
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
+        char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
+                        left > 1 ? digits[group >> 6 & 63] : '=',
                         left > 2 ? digits[group & 63] : '='};
         buffer_append(answer, text, sizeof text);
     }
@@ -145,7 +151,9 @@ static void write_embeddings(const struct texts *texts, float *rows, size_t dime
         float *row = rows + i * dim;
         if (dimensions < dim)
             normalise(row, dimensions);
-        buffer_print(answer, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", i == 0 ? "" : ",", i);
+        buffer_print(answer,
+                     "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", i == 0 ? "" : ",",
+                     i);
         if (format == ENCODING_FORMAT_BASE64) {
             buffer_append_char(answer, '"');
             append_base64(answer, (const unsigned char *)row, dimensions * sizeof *row);
@@ -157,8 +165,8 @@ static void write_embeddings(const struct texts *texts, float *rows, size_t dime
     }
     buffer_append_text(answer, "],\"model\":");
     json_append_string(answer, texts->inquiry->name, strlen(texts->inquiry->name));
-    buffer_print(answer, ",\"usage\":{\"prompt_tokens\":%" PRIu64 ",\"total_tokens\":%" PRIu64 "}}", texts->tokens,
-                 texts->tokens);
+    buffer_print(answer, ",\"usage\":{\"prompt_tokens\":%" PRIu64 ",\"total_tokens\":%" PRIu64 "}}",
+                 texts->tokens, texts->tokens);
 }
 
 static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
@@ -169,7 +177,8 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
     const char *user;
     size_t length;
     float *rows = NULL;
-    enum status status = field_choice(inquiry->body, "encoding_format", "float|base64", &format, err);
+    enum status status =
+        field_choice(inquiry->body, "encoding_format", "float|base64", &format, err);
     if (status == STATUS_OK)
         status = field_int(inquiry->body, "dimensions", 1, table->columns, &dimensions, err);
     if (status == STATUS_OK)
@@ -183,8 +192,9 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
         if (rows == NULL)
             status = error_set(err, STATUS_NO_MEMORY, "out of memory for %zu vectors", texts.n);
         else
-            status = lookup_combined(table, table->columns, texts.ids, NULL, texts.starts, texts.n, COMBINER_MEAN,
-                                     inquiry->model->info.default_max_norm, rows, err);
+            status =
+                lookup_combined(table, table->columns, texts.ids, NULL, texts.starts, texts.n,
+                                COMBINER_MEAN, inquiry->model->info.default_max_norm, rows, err);
     }
     if (status == STATUS_OK)
         write_embeddings(&texts, rows, (size_t)dimensions, format, answer);
@@ -194,8 +204,10 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
     return status;
 }
 
-void vectors_openai(struct server *server, const struct http_request *request, struct http_response *response) {
-    static const char *const members[] = {"model", "input", "encoding_format", "dimensions", "user", "oov", NULL};
+void vectors_openai(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
+    static const char *const members[] = {"model", "input", "encoding_format", "dimensions", "user",
+                                          "oov",   NULL};
     struct inquiry inquiry = {.server = server,
                               .request = request,
                               .response = response,

@@ -10,26 +10,34 @@
 static const char home_page[] =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>vecmill</title>"
     "<meta name=\"viewport\" content=\"width=device-width\">"
-    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem}"
+    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 "
+    "1rem}"
     "code{background:#eee;padding:.1em .3em}</style>"
     "<h1>vecmill</h1><p>Turns a corpus into word vectors and serves them.</p>"
-    "<p>Put a corpus: <code>PUT /v1/corpora/{corpus}</code>. Train: <code>POST /v1/jobs</code>. Watch: "
-    "<code>GET /v1/jobs/{job}/events</code>. Ask: <code>GET /v1/models/{model}/neighbors?word=king</code>.</p>"
-    "<ul><li><a href=\"/openapi.json\">every call, as OpenAPI 3.1</a><li><a href=\"/v1/settings\">every setting</a>"
-    "<li><a href=\"/v1/models\">models</a><li><a href=\"/v1/jobs\">jobs</a><li><a href=\"/v1/corpora\">corpora</a>"
+    "<p>Put a corpus: <code>PUT /v1/corpora/{corpus}</code>. Train: <code>POST /v1/jobs</code>. "
+    "Watch: "
+    "<code>GET /v1/jobs/{job}/events</code>. Ask: <code>GET "
+    "/v1/models/{model}/neighbors?word=king</code>.</p>"
+    "<ul><li><a href=\"/openapi.json\">every call, as OpenAPI 3.1</a><li><a "
+    "href=\"/v1/settings\">every setting</a>"
+    "<li><a href=\"/v1/models\">models</a><li><a href=\"/v1/jobs\">jobs</a><li><a "
+    "href=\"/v1/corpora\">corpora</a>"
     "<li><a href=\"/metrics\">metrics</a></ul>";
 
-void system_home(struct server *server, const struct http_request *request, struct http_response *response) {
+void system_home(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     (void)server;
     (void)request;
     struct buffer body = {0};
     buffer_append_text(&body, home_page);
     response_bytes(response, 200, "text/html; charset=utf-8", &body);
-    response_header(response, "Content-Security-Policy",
-                    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'");
+    response_header(
+        response, "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'");
 }
 
-void system_healthz(struct server *server, const struct http_request *request, struct http_response *response) {
+void system_healthz(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
     (void)server;
     (void)request;
     struct buffer body = {0};
@@ -37,47 +45,51 @@ void system_healthz(struct server *server, const struct http_request *request, s
     response_bytes(response, 200, "application/json", &body);
 }
 
-void system_readyz(struct server *server, const struct http_request *request, struct http_response *response) {
+void system_readyz(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
     (void)request;
     struct buffer body = {0};
     struct error ignored = {0};
     uint64_t free_bytes = UINT64_MAX;
-    bool draining = atomic_load(&server->draining), ready = atomic_load(&server->ready) && !draining;
-    if (disk_available(server->settings.data, &free_bytes, &ignored) != STATUS_OK) {
+    bool draining = atomic_load(&server->draining),
+         ready = atomic_load(&server->ready) && !draining;
+    if (disk_available(server->settings.data, &free_bytes, &ignored) != STATUS_OK)
         free_bytes = UINT64_MAX;
-    }
-    /* A full disk stops uploads, not lookups: a warning, no reason to take the service out of rotation. */
+    /* A full disk stops uploads, not lookups: a warning, no reason to take the service out of
+     * rotation. */
     bool full = free_bytes <= (uint64_t)server->settings.reserve_disk;
-    buffer_print(&body, "{\"status\":\"%s\",\"reasons\":[%s],\"warnings\":[%s]}", ready ? "ready" : "unavailable",
-                 ready ? "" : (draining ? "\"the service is shutting down\"" : "\"the service is starting\""),
-                 full ? "\"free disk space is below reserve_disk: uploads are refused\"" : "");
+    buffer_print(
+        &body, "{\"status\":\"%s\",\"reasons\":[%s],\"warnings\":[%s]}",
+        ready ? "ready" : "unavailable",
+        ready ? ""
+              : (draining ? "\"the service is shutting down\"" : "\"the service is starting\""),
+        full ? "\"free disk space is below reserve_disk: uploads are refused\"" : "");
     response_bytes(response, ready ? 200 : 503, "application/json", &body);
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------------ */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static bool is_number(const struct setting *row) {
-    return row->type == SETTING_IS_INT || row->type == SETTING_IS_REAL || row->type == SETTING_IS_BYTES;
+    return row->type == SETTING_IS_INT || row->type == SETTING_IS_REAL ||
+           row->type == SETTING_IS_BYTES;
 }
 
 void setting_append_value(struct buffer *text, const struct setting *row, const char *value) {
-    if (is_number(row) || row->type == SETTING_IS_FLAG) {
+    if (is_number(row) || row->type == SETTING_IS_FLAG)
         buffer_append_text(text, value);
-    } else {
+    else
         json_append_string(text, value, strlen(value));
-    }
 }
 
-/* Bounds are doubles; whole ones up to 2^53 print without an exponent. The largest int64 is no double: it gets its own
- * digits. */
+/* Bounds are doubles; whole ones up to 2^53 print without an exponent. The largest int64 is no
+ * double: it gets its own digits. */
 static void append_bound(struct buffer *text, const struct setting *row, double bound) {
-    if (row->type != SETTING_IS_REAL && bound >= 9223372036854775807.0) {
+    if (row->type != SETTING_IS_REAL && bound >= 9223372036854775807.0)
         buffer_append_text(text, "9223372036854775807");
-    } else if (row->type != SETTING_IS_REAL) {
+    else if (row->type != SETTING_IS_REAL)
         buffer_print(text, "%lld", (long long)bound);
-    } else {
+    else
         buffer_print(text, "%.15g", bound);
-    }
 }
 
 static void append_choices(struct buffer *text, const char *choices) {
@@ -113,8 +125,9 @@ static void append_default(struct buffer *text, const struct setting *row) {
 
 void setting_append_schema(struct buffer *text, const struct setting *row) {
     static const char *const types[] = {
-        [SETTING_IS_INT] = "integer",   [SETTING_IS_REAL] = "number", [SETTING_IS_FLAG] = "boolean",
-        [SETTING_IS_CHOICE] = "string", [SETTING_IS_TEXT] = "string", [SETTING_IS_BYTES] = "integer",
+        [SETTING_IS_INT] = "integer",  [SETTING_IS_REAL] = "number",
+        [SETTING_IS_FLAG] = "boolean", [SETTING_IS_CHOICE] = "string",
+        [SETTING_IS_TEXT] = "string",  [SETTING_IS_BYTES] = "integer",
     };
     buffer_print(text, "\"type\":\"%s\"", types[row->type]);
     append_default(text, row);
@@ -124,9 +137,8 @@ void setting_append_schema(struct buffer *text, const struct setting *row) {
         buffer_append_text(text, ",\"maximum\":");
         append_bound(text, row, row->most);
     }
-    if (row->choices != NULL) {
+    if (row->choices != NULL)
         append_choices(text, row->choices);
-    }
     if (row->type == SETTING_IS_TEXT) {
         buffer_append_text(text, ",\"maxLength\":");
         append_bound(text, row, row->most);
@@ -135,7 +147,8 @@ void setting_append_schema(struct buffer *text, const struct setting *row) {
     json_append_string(text, row->meaning, strlen(row->meaning));
 }
 
-static void append_setting(struct buffer *text, const struct server *server, const struct setting *row) {
+static void append_setting(struct buffer *text, const struct server *server,
+                           const struct setting *row) {
     bool of_job = (row->scope & SETTING_OF_JOB) != 0;
     buffer_append_text(text, "{\"name\":");
     json_append_string(text, row->name, strlen(row->name));
@@ -152,16 +165,16 @@ static void append_setting(struct buffer *text, const struct server *server, con
     buffer_append_char(text, '}');
 }
 
-void system_settings(struct server *server, const struct http_request *request, struct http_response *response) {
+void system_settings(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
     (void)request;
     struct buffer body = {0};
     const char *separator = "";
     buffer_append_text(&body, "{\"settings\":[");
     for (size_t i = 0; i < settings_count(); i++) {
         const struct setting *row = settings_row(i);
-        if ((row->scope & (SETTING_OF_JOB | SETTING_OF_SERVER)) == 0) {
+        if ((row->scope & (SETTING_OF_JOB | SETTING_OF_SERVER)) == 0)
             continue;
-        }
         buffer_append_text(&body, separator);
         append_setting(&body, server, row);
         separator = ",";
@@ -170,7 +183,7 @@ void system_settings(struct server *server, const struct http_request *request, 
     response_bytes(response, 200, "application/json", &body);
 }
 
-/* ---- problems ------------------------------------------------------------------------------------------------ */
+/* ---- problems -------------------------------------------------------------------------------- */
 
 static const char *const meanings[STATUS_COUNT] = {
     [STATUS_MALFORMED] = "The request is not what it claims to be.",
@@ -190,15 +203,18 @@ static const char *const meanings[STATUS_COUNT] = {
     [STATUS_INTERNAL] = "The service made a mistake.",
 };
 
-void system_problem(struct server *server, const struct http_request *request, struct http_response *response) {
+void system_problem(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
     (void)server;
     struct error err = {0};
     for (int status = STATUS_OK + 1; status < STATUS_COUNT; status++) {
         if (strcmp(status_name((enum status)status), request->segments[0]) == 0) {
             int code = status_to_http((enum status)status);
             struct buffer body = {0};
-            buffer_print(&body, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
-                         request->segments[0], reason_phrase(code), code, meanings[status]);
+            buffer_print(
+                &body,
+                "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
+                request->segments[0], reason_phrase(code), code, meanings[status]);
             response_bytes(response, 200, "application/json", &body);
             return;
         }

@@ -1,6 +1,6 @@
-/* HTTP without libmicrohttpd in sight: requests, responses, routes. http.c is the one file that includes
- * <microhttpd.h>. A thread per connection: handlers are plain blocking code, a slow one costs nobody else anything.
- * Private to server/. */
+/* HTTP without libmicrohttpd in sight: requests, responses, routes. http.c is the one file that
+ * includes <microhttpd.h>. A thread per connection: handlers are plain blocking code, a slow one
+ * costs nobody else anything. Private to server/. */
 #ifndef VECMILL_SERVER_HTTP_H
 #define VECMILL_SERVER_HTTP_H
 
@@ -16,7 +16,8 @@
 #define REQUEST_SEGMENTS 8
 
 struct http_request {
-    const char *method;                     /* "GET", ... ; HEAD arrives as GET, the body is left out by http.c */
+    /* "GET", ... ; HEAD arrives as GET, the body is left out by http.c */
+    const char *method;
     const char *path;                       /* decoded, without query */
     const char *segments[REQUEST_SEGMENTS]; /* values of the pattern's {holes}, decoded, in order */
     size_t n_segments;
@@ -26,12 +27,15 @@ struct http_request {
     const struct route *route;
     void *connection; /* private to http.c */
 };
-/* index-th value (from 0) of a query key, decoded; NULL when there are fewer. "" for a key without a value. */
+/* index-th value (from 0) of a query key, decoded; NULL when there are fewer. "" for a key without
+ * a value. */
 const char *request_query(const struct http_request *request, const char *key, size_t index);
 /* Calls visit for each query key and value, in order. */
 void request_query_visit(const struct http_request *request,
-                         void (*visit)(void *context, const char *key, const char *value), void *context);
-const char *request_header(const struct http_request *request, const char *name); /* NULL when absent */
+                         void (*visit)(void *context, const char *key, const char *value),
+                         void *context);
+/* NULL when absent */
+const char *request_header(const struct http_request *request, const char *name);
 /* Content-Length, or -1 when chunked. */
 int64_t request_content_length(const struct http_request *request);
 
@@ -43,54 +47,60 @@ struct http_response {
     char content_type[128];
     int file;                        /* descriptor to send instead of body, or -1 */
     uint64_t file_offset, file_size; /* the part of it to send */
-    /* Stream: called again and again on the connection's own thread; may block (at most heartbeat_interval). Returns
-     * bytes put, 0 to end the stream. */
+    /* Stream: called again and again on the connection's own thread; may block (at most
+     * heartbeat_interval). Returns bytes put, 0 to end the stream. */
     ssize_t (*produce)(void *context, char *bytes, size_t room);
     void (*produce_free)(void *context);
     void *produce_context;
 };
-void response_header(struct http_response *response, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
+void response_header(struct http_response *response, const char *name, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 void response_bytes(struct http_response *response, int status, const char *content_type,
                     struct buffer *body); /* takes */
-/* Sends a file from disk with a strong ETag, honouring If-None-Match, Range, If-Range; 304, 206, 416. Never re-encoded.
- */
-void response_file(const struct http_request *request, struct http_response *response, const char *path,
-                   const char *content_type, const char *etag);
+/* Sends a file from disk with a strong ETag, honouring If-None-Match, Range, If-Range; 304, 206,
+ * 416. Never re-encoded. */
+void response_file(const struct http_request *request, struct http_response *response,
+                   const char *path, const char *content_type, const char *etag);
 void response_stream(struct http_response *response, const char *content_type,
-                     ssize_t (*produce)(void *context, char *bytes, size_t room), void (*release)(void *context),
-                     void *context);
+                     ssize_t (*produce)(void *context, char *bytes, size_t room),
+                     void (*release)(void *context), void *context);
 /* The error as the route wants it: application/problem+json
- * {type,title,status,detail,instance,errors:[{pointer,detail}]} or OpenAI's {error:{message,type,param,code}}. status
- * 0: by err->status (MALFORMED 400, REFUSED 422, NOT_FOUND 404, CONFLICT 409, TOO_LARGE 413, UNSUPPORTED 415, NO_MEMORY
- * 503, DISK_FULL 507, BUSY 429 + Retry-After, IO 503, CORRUPT/INTERNAL 500, ...). */
+ * {type,title,status,detail,instance,errors:[{pointer,detail}]} or OpenAI's
+ * {error:{message,type,param,code}}. status 0: by err->status (MALFORMED 400, REFUSED 422,
+ * NOT_FOUND 404, CONFLICT 409, TOO_LARGE 413, UNSUPPORTED 415, NO_MEMORY 503, DISK_FULL 507, BUSY
+ * 429 + Retry-After, IO 503, CORRUPT/INTERNAL 500, ...). */
 void response_error(const struct http_request *request, struct http_response *response, int status,
                     const struct error *err);
-/* The same with further members put into the top object (problem) or the error object (OpenAI); `members` is JSON text
- * such as
- * "\"suggestions\":[\"king\"]" or NULL. */
-void response_error_with(const struct http_request *request, struct http_response *response, int status,
-                         const struct error *err, const char *members);
+/* The same with further members put into the top object (problem) or the error object (OpenAI);
+ * `members` is JSON text such as "\"suggestions\":[\"king\"]" or NULL. */
+void response_error_with(const struct http_request *request, struct http_response *response,
+                         int status, const struct error *err, const char *members);
 
 enum body_kind { BODY_NONE, BODY_BUFFERED, BODY_STREAMED };
 
 /* An upload that is taken piece by piece. */
 struct body_stream {
-    /* Before any body byte; headers are known. A refusal here (error set) is answered at once, after draining. */
-    enum status (*begin)(struct server *server, const struct http_request *request, void **state, struct error *err);
+    /* Before any body byte; headers are known. A refusal here (error set) is answered at once,
+     * after draining. */
+    enum status (*begin)(struct server *server, const struct http_request *request, void **state,
+                         struct error *err);
     enum status (*push)(void *state, const char *bytes, size_t length, struct error *err);
     void (*finish)(struct server *server, const struct http_request *request, void *state,
                    struct http_response *response); /* whole body arrived; frees state */
-    void (*abort)(void *state);                     /* client vanished or push failed; frees state */
+    /* client vanished or push failed; frees state */
+    void (*abort)(void *state);
 };
 
 struct route {
     const char *method;  /* "GET" */
     const char *pattern; /* "/v1/jobs/{job}/events" */
     enum body_kind body;
-    const char *limit; /* BODY_BUFFERED: name of the SETTING_BYTES that bounds it, e.g. "max_json_bytes" */
+    /* BODY_BUFFERED: name of the SETTING_BYTES that bounds it, e.g. "max_json_bytes" */
+    const char *limit;
     bool openai_errors;
     bool polled; /* asked over and over: logged at debug while it answers below 400 */
-    void (*handle)(struct server *server, const struct http_request *request, struct http_response *response);
+    void (*handle)(struct server *server, const struct http_request *request,
+                   struct http_response *response);
     const struct body_stream *stream;
     const char *summary; /* one line for the OpenAPI document */
 };
@@ -98,13 +108,15 @@ struct route {
 extern const struct route server_routes[];
 
 struct http;
-/* Listens on settings->listen. Keeps pointers to settings, logger and routes: they must outlive it. `server` is handed
- * to the handlers as it stands. */
+/* Listens on settings->listen. Keeps pointers to settings, logger and routes: they must outlive it.
+ * `server` is handed to the handlers as it stands. */
 enum status http_start(struct http **http, struct server *server, const struct route *routes,
-                       const struct settings *settings, const struct logger *logger, struct error *err) MUST_CHECK;
+                       const struct settings *settings, const struct logger *logger,
+                       struct error *err) MUST_CHECK;
 uint16_t http_port(const struct http *http);       /* what was bound */
 const char *http_address(const struct http *http); /* "127.0.0.1:8080", "[::]:8080" */
-void http_drain(struct http *http);                /* stop accepting; streams must have been told to end */
+/* stop accepting; streams must have been told to end */
+void http_drain(struct http *http);
 /* Waits for requests in flight, at most `seconds`, then closes what is left and frees. */
 void http_stop(struct http *http, double seconds);
 /* Requests answered, by class; open connections: for /metrics. */

@@ -58,12 +58,10 @@ void response_init(struct http_response *response) {
 void response_clear(struct http_response *response) {
     buffer_clear(&response->headers);
     buffer_clear(&response->body);
-    if (response->file >= 0) {
+    if (response->file >= 0)
         close(response->file);
-    }
-    if (response->produce_free != NULL) {
+    if (response->produce_free != NULL)
         response->produce_free(response->produce_context);
-    }
     response_init(response);
 }
 
@@ -81,15 +79,15 @@ void response_header(struct http_response *response, const char *name, const cha
     va_start(arguments, format);
     vsnprintf(value, sizeof value, format, arguments);
     va_end(arguments);
-    for (char *c = value; *c != '\0'; c++) { /* nothing that comes from a client may begin a line of its own */
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+    /* nothing that comes from a client may begin a line of its own */
+    for (char *c = value; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';
-        }
-    }
     buffer_print(&response->headers, "%s: %s\n", name, value);
 }
 
-void response_bytes(struct http_response *response, int status, const char *content_type, struct buffer *body) {
+void response_bytes(struct http_response *response, int status, const char *content_type,
+                    struct buffer *body) {
     response_reset_body(response);
     response->status = status;
     snprintf(response->content_type, sizeof response->content_type, "%s", content_type);
@@ -98,8 +96,8 @@ void response_bytes(struct http_response *response, int status, const char *cont
 }
 
 void response_stream(struct http_response *response, const char *content_type,
-                     ssize_t (*produce)(void *context, char *bytes, size_t room), void (*release)(void *context),
-                     void *context) {
+                     ssize_t (*produce)(void *context, char *bytes, size_t room),
+                     void (*release)(void *context), void *context) {
     response_reset_body(response);
     response->status = 200;
     snprintf(response->content_type, sizeof response->content_type, "%s", content_type);
@@ -112,9 +110,8 @@ void response_stream(struct http_response *response, const char *content_type,
 static bool has_header(const struct http_response *response, const char *name) {
     size_t length = strlen(name);
     for (const char *line = response->headers.data; line != NULL && *line != '\0';) {
-        if (strncmp(line, name, length) == 0 && line[length] == ':') {
+        if (strncmp(line, name, length) == 0 && line[length] == ':')
             return true;
-        }
         line = strchr(line, '\n');
         line = line != NULL ? line + 1 : NULL;
     }
@@ -122,19 +119,17 @@ static bool has_header(const struct http_response *response, const char *name) {
 }
 
 void response_visit_headers(const struct exchange *exchange,
-                            void (*visit)(void *context, const char *name, const char *value), void *context) {
+                            void (*visit)(void *context, const char *name, const char *value),
+                            void *context) {
     const struct http_response *response = &exchange->response;
-    if (response->content_type[0] != '\0') {
+    if (response->content_type[0] != '\0')
         visit(context, "Content-Type", response->content_type);
-    }
-    if (!has_header(response, "Cache-Control")) {
+    if (!has_header(response, "Cache-Control"))
         visit(context, "Cache-Control", "no-store");
-    }
     visit(context, "X-Request-Id", exchange->request.id);
     visit(context, "X-Content-Type-Options", "nosniff");
-    if (exchange->must_close) {
+    if (exchange->must_close)
         visit(context, "Connection", "close");
-    }
     for (const char *line = response->headers.data; line != NULL && *line != '\0';) {
         const char *colon = strchr(line, ':'), *end = strchr(line, '\n');
         char name[64], value[1024];
@@ -154,13 +149,12 @@ void response_serialize(const struct exchange *exchange, struct buffer *text) {
     time_t now = (time_t)machine_wall_seconds();
     struct tm parts;
     char date[64] = "";
-    if (gmtime_r(&now, &parts) != NULL) {
+    if (gmtime_r(&now, &parts) != NULL)
         (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    }
-    buffer_print(text, "HTTP/1.1 %d %s\r\nDate: %s\r\n", response->status, reason_phrase(response->status), date);
+    buffer_print(text, "HTTP/1.1 %d %s\r\nDate: %s\r\n", response->status,
+                 reason_phrase(response->status), date);
     response_visit_headers(exchange, put_header, text);
     buffer_print(text, "Content-Length: %zu\r\n\r\n", response->body.length);
-    if (response->body.length > 0) {
+    if (response->body.length > 0)
         buffer_append(text, response->body.data, response->body.length);
-    }
 }

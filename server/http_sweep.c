@@ -1,7 +1,8 @@
-/* Deadlines of connections. libmicrohttpd only knows an idle time-out, which a client that sends one byte a second
- * outlives; so one thread looks at every open connection a few times a second and shuts those that broke a rule.
- * libmicrohttpd then sees the end of the connection and cleans up; it closes a descriptor only after it told us, so
- * that a descriptor in the list is always the right one. */
+/* Deadlines of connections. libmicrohttpd only knows an idle time-out, which a client that sends
+ * one byte a second outlives; so one thread looks at every open connection a few times a second and
+ * shuts those that broke a rule. libmicrohttpd then sees the end of the connection and cleans up;
+ * it closes a descriptor only after it told us, so that a descriptor in the list is always the
+ * right one. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -16,7 +17,8 @@
 #include "server/http_private.h"
 
 #define SWEEP_INTERVAL_MS 100
-#define DRAIN_HEADER_SECONDS 0.5 /* what a client gets to finish its header once the service stops */
+#define DRAIN_HEADER_SECONDS \
+    0.5 /* what a client gets to finish its header once the service stops */
 #define LINGER_SECONDS 5.0
 #define LINGER_SILENCE_MS 1000
 
@@ -24,12 +26,12 @@ static void address_of(int fd, unsigned char address[16]) {
     struct sockaddr_storage peer = {0};
     socklen_t length = sizeof peer;
     memset(address, 0, 16);
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
         return;
-    }
     if (peer.ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const void *)&peer;
-        address[10] = address[11] = 0xff; /* as a mapped IPv6 address, so that both spellings are one client */
+        /* as a mapped IPv6 address, so that both spellings are one client */
+        address[10] = address[11] = 0xff;
         memcpy(address + 12, &v4->sin_addr, 4);
     } else if (peer.ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)&peer;
@@ -38,21 +40,18 @@ static void address_of(int fd, unsigned char address[16]) {
 }
 
 static int link_refusal(const struct http *http, const struct http_link *link) {
-    if (http->n_links > (size_t)http->settings->max_connections) {
+    if (http->n_links > (size_t)http->settings->max_connections)
         return 503;
-    }
     int64_t most = http->settings->max_connections_per_address, n = 0;
-    for (const struct http_link *at = http->links; most > 0 && at != NULL; at = at->next) {
+    for (const struct http_link *at = http->links; most > 0 && at != NULL; at = at->next)
         n += memcmp(at->address, link->address, sizeof at->address) == 0;
-    }
     return most > 0 && n > most ? 429 : 0;
 }
 
 struct http_link *link_create(struct http *http, int fd) {
     struct http_link *link = calloc(1, sizeof *link);
-    if (link == NULL) {
+    if (link == NULL)
         return NULL;
-    }
     link->http = http;
     link->fd = fd;
     link->state = LINK_HEADER;
@@ -60,9 +59,8 @@ struct http_link *link_create(struct http *http, int fd) {
     address_of(fd, link->address);
     pthread_mutex_lock(&http->mutex);
     link->next = http->links;
-    if (link->next != NULL) {
+    if (link->next != NULL)
         link->next->previous = link;
-    }
     http->links = link;
     http->n_links++;
     link->refusal = link_refusal(http, link);
@@ -71,19 +69,16 @@ struct http_link *link_create(struct http *http, int fd) {
 }
 
 void link_free(struct http_link *link) {
-    if (link == NULL) {
+    if (link == NULL)
         return;
-    }
     struct http *http = link->http;
     pthread_mutex_lock(&http->mutex);
-    if (link->previous != NULL) {
+    if (link->previous != NULL)
         link->previous->next = link->next;
-    } else {
+    else
         http->links = link->next;
-    }
-    if (link->next != NULL) {
+    if (link->next != NULL)
         link->next->previous = link->previous;
-    }
     http->n_links--;
     pthread_mutex_unlock(&http->mutex);
     free(link);
@@ -108,7 +103,8 @@ void link_enter(struct http_link *link, enum link_state state) {
     link->state = state;
     if (state == LINK_BUSY && was == LINK_BODY) {
         link->paused = now;
-    } else if (state == LINK_BODY && link->paused > 0) { /* our own time is not held against the client */
+    } else if (state == LINK_BODY &&
+               link->paused > 0) { /* our own time is not held against the client */
         link->window += now - link->paused;
         link->since = now;
         link->paused = 0;
@@ -118,7 +114,8 @@ void link_enter(struct http_link *link, enum link_state state) {
         link->moved = state == LINK_SEND ? bytes_acknowledged(link->fd, &waiting) : 0;
         link->window_moved = link->moved;
         link->paused = 0;
-    } else if (!(state == LINK_HEADER && was == LINK_HEADER)) { /* a header's time runs from its connection's start */
+    } else if (!(state == LINK_HEADER &&
+                 was == LINK_HEADER)) { /* a header's time runs from its connection's start */
         link->since = now;
         link->paused = 0;
     }
@@ -133,9 +130,8 @@ void link_moved(struct http_link *link, uint64_t bytes) {
 
 /* Has the current window ended with too few bytes? Begins the next one. */
 static bool too_slow(struct http_link *link, double now) {
-    if (now - link->window < HTTP_RATE_SECONDS) {
+    if (now - link->window < HTTP_RATE_SECONDS)
         return false;
-    }
     uint64_t least = (uint64_t)link->http->settings->min_body_rate * HTTP_RATE_SECONDS;
     bool slow = link->moved - link->window_moved < least;
     link->window = now;
@@ -143,7 +139,8 @@ static bool too_slow(struct http_link *link, double now) {
     return slow;
 }
 
-/* The answer's side: only a client that lets our bytes wait is slow; a stream that has nothing to say is not. */
+/* The answer's side: only a client that lets our bytes wait is slow; a stream that has nothing to
+ * say is not. */
 static bool send_overdue(struct http_link *link, double now) {
     bool waiting;
     uint64_t acknowledged = bytes_acknowledged(link->fd, &waiting);
@@ -179,10 +176,11 @@ static bool link_overdue(struct http_link *link, double now) {
 }
 
 static void link_shut(struct http_link *link) {
-    static const char late[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    static const char late[] =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     if (link->state == LINK_HEADER || link->state == LINK_BODY) {
-        /* Nothing of an answer has been sent in these states, so the line stands alone; it may be lost, and that is
-         * fine. */
+        /* Nothing of an answer has been sent in these states, so the line stands alone; it may be
+         * lost, and that is fine. */
         (void)!send(link->fd, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     (void)shutdown(link->fd, SHUT_RDWR);
@@ -195,11 +193,9 @@ static void *sweep_run(void *argument) {
         (void)poll(NULL, 0, SWEEP_INTERVAL_MS);
         double now = machine_monotonic_seconds();
         pthread_mutex_lock(&http->mutex);
-        for (struct http_link *link = http->links; link != NULL; link = link->next) {
-            if (!link->shut && link_overdue(link, now)) {
+        for (struct http_link *link = http->links; link != NULL; link = link->next)
+            if (!link->shut && link_overdue(link, now))
                 link_shut(link);
-            }
-        }
         pthread_mutex_unlock(&http->mutex);
     }
     return NULL;
@@ -207,9 +203,8 @@ static void *sweep_run(void *argument) {
 
 enum status sweep_start(struct http *http, struct error *err) {
     int failed = pthread_create(&http->sweeper, NULL, sweep_run, http);
-    if (failed != 0) {
+    if (failed != 0)
         return error_set_errno(err, failed, "cannot start the thread that watches connections");
-    }
     http->sweeping = true;
     return STATUS_OK;
 }
@@ -230,13 +225,11 @@ void link_linger(struct http_link *link) {
     (void)shutdown(link->fd, SHUT_WR);
     while (left > 0 && !atomic_load(&http->draining) && machine_monotonic_seconds() < until) {
         struct pollfd wait = {.fd = link->fd, .events = POLLIN};
-        if (poll(&wait, 1, LINGER_SILENCE_MS) <= 0) {
+        if (poll(&wait, 1, LINGER_SILENCE_MS) <= 0)
             break;
-        }
         ssize_t n = recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
             break;
-        }
         left -= n > 0 ? n : 0;
     }
 }

@@ -11,13 +11,15 @@
 
 enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) {
     inquiry->name = name;
-    enum status status = models_hold(inquiry->server->models, name, &inquiry->model, inquiry->version, err);
+    enum status status =
+        models_hold(inquiry->server->models, name, &inquiry->model, inquiry->version, err);
     if (status == STATUS_NOT_FOUND)
         models_suggest(inquiry->server->models, name, &inquiry->members);
     return status;
 }
 
-void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer, const struct error *err) {
+void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,
+                 const struct error *err) {
     struct error full = {0};
     if (status == STATUS_OK && answer->failed) {
         status = error_set(&full, STATUS_NO_MEMORY, "out of memory for the answer");
@@ -27,8 +29,8 @@ void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *ans
         response_bytes(inquiry->response, 200, inquiry->content_type, answer);
     } else {
         const char *members = inquiry->members.failed ? NULL : inquiry->members.data;
-        response_error_with(inquiry->request, inquiry->response, status == STATUS_REFUSED ? inquiry->refusal : 0, err,
-                            members);
+        response_error_with(inquiry->request, inquiry->response,
+                            status == STATUS_REFUSED ? inquiry->refusal : 0, err, members);
     }
     buffer_clear(answer);
     buffer_clear(&inquiry->members);
@@ -36,9 +38,10 @@ void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *ans
     model_drop(inquiry->model);
 }
 
-void inquiry_run(struct server *server, const struct http_request *request, struct http_response *response,
-                 const struct inquiry_route *route) {
-    struct inquiry inquiry = {.server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
+void inquiry_run(struct server *server, const struct http_request *request,
+                 struct http_response *response, const struct inquiry_route *route) {
+    struct inquiry inquiry = {
+        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
     struct buffer answer = {0};
     struct error err = {0};
     enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
@@ -76,8 +79,8 @@ static int shown_length(const char *word, size_t length) {
     return (int)cut;
 }
 
-enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t length, const char *pointer, uint32_t *id,
-                         struct error *err) {
+enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t length,
+                         const char *pointer, uint32_t *id, struct error *err) {
     const struct vocabulary *vocabulary = inquiry->model->vocabulary;
     *id = vocabulary_find(vocabulary, word, length);
     if (*id != WORD_NONE)
@@ -97,35 +100,41 @@ enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t lengt
     }
     buffer_append_char(members, ']');
     if (n == 0)
-        return error_set_key(err, STATUS_NOT_FOUND, pointer, "no word '%.*s' in model '%s'", shown_length(word, length),
-                             word, inquiry->name);
+        return error_set_key(err, STATUS_NOT_FOUND, pointer, "no word '%.*s' in model '%s'",
+                             shown_length(word, length), word, inquiry->name);
     size_t near_length;
     const char *nearest = vocabulary_word(vocabulary, near[0], &near_length);
-    return error_set_key(err, STATUS_NOT_FOUND, pointer, "no word '%.*s' in model '%s'; did you mean '%.*s'?",
-                         shown_length(word, length), word, inquiry->name, shown_length(nearest, near_length), nearest);
+    return error_set_key(err, STATUS_NOT_FOUND, pointer,
+                         "no word '%.*s' in model '%s'; did you mean '%.*s'?",
+                         shown_length(word, length), word, inquiry->name,
+                         shown_length(nearest, near_length), nearest);
 }
 
-enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *pointer, uint32_t *id, struct error *err) {
+enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *pointer, uint32_t *id,
+                       struct error *err) {
     uint32_t size = vocabulary_size(inquiry->model->vocabulary);
     if (number < 0 || number >= size)
         return error_set_key(err, STATUS_REFUSED, pointer,
-                             "id %" PRId64 " is out of range: model '%s' has ids 0 to %" PRIu32, number, inquiry->name,
-                             size - 1);
+                             "id %" PRId64 " is out of range: model '%s' has ids 0 to %" PRIu32,
+                             number, inquiry->name, size - 1);
     *id = (uint32_t)number;
     return STATUS_OK;
 }
 
-enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer, uint32_t *id,
-                         struct error *err) {
+enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
+                         uint32_t *id, struct error *err) {
     if (json_is_string(item))
-        return inquiry_word(inquiry, json_string_value(item), json_string_length(item), pointer, id, err);
+        return inquiry_word(inquiry, json_string_value(item), json_string_length(item), pointer, id,
+                            err);
     if (json_is_integer(item))
         return inquiry_id(inquiry, json_integer_value(item), pointer, id, err);
-    return error_set_key(err, STATUS_REFUSED, pointer, "%s must be a word or an id, not %s", pointer, field_kind(item));
+    return error_set_key(err, STATUS_REFUSED, pointer, "%s must be a word or an id, not %s",
+                         pointer, field_kind(item));
 }
 
-enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix, const char *name,
-                          size_t least, uint32_t **ids, size_t *n, struct error *err) {
+enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
+                          const char *name, size_t least, uint32_t **ids, size_t *n,
+                          struct error *err) {
     char pointer[POINTER_SIZE];
     size_t most = (size_t)inquiry->server->settings.max_batch;
     const json_t *list = NULL;
@@ -154,7 +163,9 @@ enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const c
     return STATUS_OK;
 }
 
-enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings, struct error *err) {
+enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings,
+                             struct error *err) {
     settings_init(settings);
-    return settings_read_text(settings, inquiry->model->info.settings, "settings of the model", SETTING_OF_JOB, err);
+    return settings_read_text(settings, inquiry->model->info.settings, "settings of the model",
+                              SETTING_OF_JOB, err);
 }

@@ -24,7 +24,8 @@ struct server {
     atomic_bool ready, draining;
 };
 
-/* Names of corpora and models: ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$ without ".."; REFUSED with key and the rule. */
+/* Names of corpora and models: ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$ without ".."; REFUSED with key
+ * and the rule. */
 enum status name_check(const char *key, const char *name, struct error *err) MUST_CHECK;
 
 #endif

@@ -55,7 +55,8 @@ void job_drop(struct jobs *jobs, struct job *job) {
         job_free(job);
 }
 
-static enum status record_write(const struct jobs *jobs, const struct job *job, json_t *record, struct error *err) {
+static enum status record_write(const struct jobs *jobs, const struct job *job, json_t *record,
+                                struct error *err) {
     char *text = record == NULL ? NULL : json_dumps(record, JSON_INDENT(1));
     char *path = job_path(jobs, job->id, "job.json");
     if (text == NULL || path == NULL)
@@ -82,7 +83,8 @@ enum status job_persist(struct jobs *jobs, struct job *job, bool with_events, st
     }
     pthread_mutex_lock(&jobs->mutex);
     if (log != NULL)
-        job->reserved = job_log_next(log) + (job_ended(job->state) || job->orderly ? 0 : RESERVED_IDS);
+        job->reserved =
+            job_log_next(log) + (job_ended(job->state) || job->orderly ? 0 : RESERVED_IDS);
     json_t *record = job_record(job);
     pthread_mutex_unlock(&jobs->mutex);
     if (err->status == STATUS_OK)
@@ -115,12 +117,14 @@ static void job_remove_file(const struct jobs *jobs, const struct job *job, cons
 
 /* What an ended job no longer needs. */
 static void job_tidy(const struct jobs *jobs, const struct job *job) {
-    static const char *const files[] = {"work", "corpus", "model", "settings.conf", "name", "digest", "error"};
+    static const char *const files[] = {"work", "corpus", "model", "settings.conf",
+                                        "name", "digest", "error"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         job_remove_file(jobs, job, files[i]);
 }
 
-/* Under the mutex: takes the oldest ended job out of the table when too many are kept; the caller drops it. */
+/* Under the mutex: takes the oldest ended job out of the table when too many are kept; the caller
+ * drops it. */
 static struct job *job_forget(struct jobs *jobs) {
     size_t ended = 0, oldest = jobs->n;
     for (size_t i = 0; i < jobs->n; i++) {
@@ -155,7 +159,8 @@ static void jobs_forget(struct jobs *jobs) {
 enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
     struct job_log *log = NULL;
     if (job_persist(jobs, job, true, err) != STATUS_OK)
-        log_line(&jobs->server->logger, LOG_ERROR, "end of job %s is not stored: %s", job->id, err->text);
+        log_line(&jobs->server->logger, LOG_ERROR, "end of job %s is not stored: %s", job->id,
+                 err->text);
     else
         job_tidy(jobs, job);
     pthread_mutex_lock(&jobs->mutex);
@@ -166,8 +171,9 @@ enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
             job->log = NULL;
         }
     }
-    log_line(&jobs->server->logger, job->state == JOB_FAILED ? LOG_WARNING : LOG_INFO, "job %s: %s%s%s", job->id,
-             job_state_name(job->state), job->error.status != STATUS_OK ? ": " : "", job->error.text);
+    log_line(&jobs->server->logger, job->state == JOB_FAILED ? LOG_WARNING : LOG_INFO,
+             "job %s: %s%s%s", job->id, job_state_name(job->state),
+             job->error.status != STATUS_OK ? ": " : "", job->error.text);
     pthread_mutex_unlock(&jobs->mutex);
     if (log != NULL)
         job_log_end(log);
@@ -176,16 +182,19 @@ enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
     return err->status;
 }
 
-enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **opened, struct error *err) {
+enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **opened,
+                         struct error *err) {
     const struct settings *settings = &jobs->server->settings;
     struct error damage = {0};
     struct job_log *log = NULL;
     char *path = job_path(jobs, job->id, "events");
     if (path == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the events of a job");
-    if (job_log_create(&log, (size_t)settings->max_events, settings->heartbeat_interval, err) == STATUS_OK) {
+    if (job_log_create(&log, (size_t)settings->max_events, settings->heartbeat_interval, err) ==
+        STATUS_OK) {
         if (file_exists(path) && job_log_load(log, path, &damage) != STATUS_OK)
-            log_line(&jobs->server->logger, LOG_WARNING, "events of job %s are lost: %s", job->id, damage.text);
+            log_line(&jobs->server->logger, LOG_WARNING, "events of job %s are lost: %s", job->id,
+                     damage.text);
         job_log_skip(log, job->reserved);
         *opened = log;
     }
@@ -198,23 +207,24 @@ enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **op
 static void job_quarantine(const struct jobs *jobs, const char *id, const struct error *reason) {
     struct error err = {0};
     struct buffer to = {0};
-    char *from = job_path(jobs, id, NULL), *folder = path_join(jobs->server->settings.data, "quarantine");
+    char *from = job_path(jobs, id, NULL),
+         *folder = path_join(jobs->server->settings.data, "quarantine");
     if (folder != NULL)
         buffer_print(&to, "%s/job-%s-%" PRIu64, folder, id, (uint64_t)machine_wall_seconds());
     if (from == NULL || folder == NULL || to.failed)
         error_set(&err, STATUS_NO_MEMORY, "out of memory");
     else if (folder_create(folder, &err) == STATUS_OK)
         (void)!path_rename(from, to.data, true, &err);
-    log_line(
-        &jobs->server->logger, LOG_ERROR, "job '%s' is damaged (%s): %s %s", id, reason->text,
-        err.status == STATUS_OK ? "moved to" : "cannot be moved away:", err.status == STATUS_OK ? to.data : err.text);
+    log_line(&jobs->server->logger, LOG_ERROR, "job '%s' is damaged (%s): %s %s", id, reason->text,
+             err.status == STATUS_OK ? "moved to" : "cannot be moved away:",
+             err.status == STATUS_OK ? to.data : err.text);
     free(from);
     free(folder);
     buffer_clear(&to);
 }
 
-static enum status job_load(struct jobs *jobs, const char *id, const char *path, struct job **loaded,
-                            struct error *err) {
+static enum status job_load(struct jobs *jobs, const char *id, const char *path,
+                            struct job **loaded, struct error *err) {
     char *text = NULL;
     size_t length = 0;
     unsigned unknown = 0;
@@ -225,12 +235,12 @@ static enum status job_load(struct jobs *jobs, const char *id, const char *path,
     pthread_mutex_init(&job->store, NULL);
     job->holds = 1;
     if (file_read(path, RECORD_LIMIT, &text, &length, err) == STATUS_OK &&
-        json_parse(text, length, 8, &record, err) == STATUS_OK && job_read(record, job, &unknown, err) == STATUS_OK &&
-        strcmp(job->id, id) != 0)
+        json_parse(text, length, 8, &record, err) == STATUS_OK &&
+        job_read(record, job, &unknown, err) == STATUS_OK && strcmp(job->id, id) != 0)
         error_set(err, STATUS_CORRUPT, "record of job '%s' is that of '%s'", id, job->id);
     if (err->status == STATUS_OK && unknown > 0 && !job_ended(job->state))
-        log_line(&jobs->server->logger, LOG_WARNING, "job %s: %u of its settings are unknown now, defaults are used",
-                 id, unknown);
+        log_line(&jobs->server->logger, LOG_WARNING,
+                 "job %s: %u of its settings are unknown now, defaults are used", id, unknown);
     json_decref(record);
     free(text);
     if (err->status == STATUS_OK)
@@ -318,12 +328,16 @@ static enum status job_revive(struct jobs *jobs, struct job *job, struct error *
     snprintf(version, sizeof version, "%.16s", job->id);
     if (job->state == JOB_RUNNING) {
         job->restarts += !job->orderly;
-        next = job->ask == JOB_ASK_CANCEL ? JOB_CANCELLED : job->ask == JOB_ASK_PAUSE ? JOB_PAUSED : JOB_QUEUED;
-        if (next == JOB_QUEUED && job->restarts >= (unsigned)settings->max_job_crashes * RESTARTS_PER_CRASH) {
+        next = job->ask == JOB_ASK_CANCEL  ? JOB_CANCELLED
+               : job->ask == JOB_ASK_PAUSE ? JOB_PAUSED
+                                           : JOB_QUEUED;
+        if (next == JOB_QUEUED &&
+            job->restarts >= (unsigned)settings->max_job_crashes * RESTARTS_PER_CRASH) {
             next = JOB_FAILED;
-            error_set(&job->error, STATUS_INTERNAL,
-                      "the server went down %u times while this job ran, without a checkpoint in between",
-                      job->restarts);
+            error_set(
+                &job->error, STATUS_INTERNAL,
+                "the server went down %u times while this job ran, without a checkpoint in between",
+                job->restarts);
         }
         if (models_has_version(jobs->server->models, job->model, version)) {
             next = JOB_SUCCEEDED;
@@ -341,13 +355,15 @@ static enum status job_revive(struct jobs *jobs, struct job *job, struct error *
     if (job_ended(next))
         (void)!job_settle(jobs, job, err);
     else if (job_persist(jobs, job, true, err) == STATUS_OK)
-        log_line(&jobs->server->logger, LOG_INFO, "job %s: %s again after a restart", job->id, job_state_name(next));
+        log_line(&jobs->server->logger, LOG_INFO, "job %s: %s again after a restart", job->id,
+                 job_state_name(next));
     return err->status;
 }
 
 static enum status jobs_load(struct jobs *jobs, struct error *err) {
     size_t swept = 0;
-    if (folder_create(jobs->folder, err) != STATUS_OK || folder_sweep(jobs->folder, &swept, err) != STATUS_OK ||
+    if (folder_create(jobs->folder, err) != STATUS_OK ||
+        folder_sweep(jobs->folder, &swept, err) != STATUS_OK ||
         folder_visit(jobs->folder, job_open, jobs, err) != STATUS_OK)
         return err->status;
     if (jobs->n == 0)
@@ -434,7 +450,8 @@ static void jobs_leave(struct jobs *jobs) {
     for (size_t i = 0; i < left; i++) {
         struct error err = {0};
         if (job_persist(jobs, rows[i], true, &err) != STATUS_OK)
-            log_line(&jobs->server->logger, LOG_ERROR, "job %s is not stored: %s", rows[i]->id, err.text);
+            log_line(&jobs->server->logger, LOG_ERROR, "job %s is not stored: %s", rows[i]->id,
+                     err.text);
         job_drop(jobs, rows[i]);
     }
     free(rows);

@@ -1,5 +1,5 @@
-/* The log of a job: what streams replay and what the history shows. An event is an id, a kind and one line of JSON,
- * formatted once. */
+/* The log of a job: what streams replay and what the history shows. An event is an id, a kind and
+ * one line of JSON, formatted once. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,8 @@ struct job_log {
 static const char kind_letters[] = "sprel"; /* in the file, by enum event_kind */
 static const char *const kind_names[] = {"state", "progress", "progress", "epoch", "log"};
 
-enum status job_log_create(struct job_log **created, size_t most, double heartbeat, struct error *err) {
+enum status job_log_create(struct job_log **created, size_t most, double heartbeat,
+                           struct error *err) {
     struct job_log *log = calloc(1, sizeof(*log));
     pthread_condattr_t monotonic;
     if (log == NULL)
@@ -83,19 +84,19 @@ void job_log_drop(struct job_log *log) {
 /* Removes every other event of a kind among the first `end`. */
 static void events_halve(struct job_log *log, enum event_kind kind, size_t end) {
     size_t kept = 0, seen = 0;
-    for (size_t i = 0; i < log->n; i++) {
+    for (size_t i = 0; i < log->n; i++)
         if (i < end && log->events[i].kind == kind && seen++ % 2 == 1)
             free(log->events[i].data);
         else
             log->events[kept++] = log->events[i];
-    }
     log->n = kept;
 }
 
-/* Makes room when the log is full: what matters least and is oldest goes first. An eighth is freed at a time, so that
- * the cost of a pass over the log is shared by many events. */
+/* Makes room when the log is full: what matters least and is oldest goes first. An eighth is freed
+ * at a time, so that the cost of a pass over the log is shared by many events. */
 static void events_thin(struct job_log *log) {
-    static const enum event_kind order[] = {EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG, EVENT_STATE};
+    static const enum event_kind order[] = {EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG,
+                                            EVENT_STATE};
     size_t goal = log->most - log->most / 8;
     for (size_t i = 0; i < sizeof order / sizeof *order && log->n > goal; i++)
         events_halve(log, order[i], log->n - log->n / 4);
@@ -216,8 +217,10 @@ enum status job_log_load(struct job_log *log, const char *path, struct error *er
     int header = 0;
     if (file_read(path, EVENTS_LIMIT, &text, &length, err) != STATUS_OK)
         return err->status;
-    bool good = sscanf(text, EVENTS_MAGIC " %zu %" SCNu64 " %" SCNx64 "%n", &count, &next, &sum, &header) == 3 &&
-                header > 0 && text[header] == '\n' && checksum(text + header + 1, length - (size_t)header - 1) == sum;
+    bool good = sscanf(text, EVENTS_MAGIC " %zu %" SCNu64 " %" SCNx64 "%n", &count, &next, &sum,
+                       &header) == 3 &&
+                header > 0 && text[header] == '\n' &&
+                checksum(text + header + 1, length - (size_t)header - 1) == sum;
     pthread_mutex_lock(&log->mutex);
     for (char *line = text + header + 1; good && line < text + length; line = end + 1, n++) {
         end = memchr(line, '\n', (size_t)(text + length - line));
@@ -233,7 +236,8 @@ enum status job_log_load(struct job_log *log, const char *path, struct error *er
         log->next = next;
     pthread_mutex_unlock(&log->mutex);
     free(text);
-    return good ? STATUS_OK : error_set(err, STATUS_CORRUPT, "events in '%s' do not hold together", path);
+    return good ? STATUS_OK
+                : error_set(err, STATUS_CORRUPT, "events in '%s' do not hold together", path);
 }
 
 static bool event_is_row(const struct event *event) {
@@ -249,7 +253,8 @@ void job_log_rows(struct job_log *log, size_t points, struct buffer *text) {
         if (!event_is_row(&log->events[i]))
             continue;
         row++;
-        /* Row r of R is the ceil(r points / R)-th point when that count steps there; the last row always steps. */
+        /* Row r of R is the ceil(r points / R)-th point when that count steps there; the last row
+         * always steps. */
         if (points > 0 && rows > points && row * points / rows == (row - 1) * points / rows)
             continue;
         if (put++ > 0)
@@ -273,7 +278,8 @@ struct job_stream {
     size_t sent;         /* of piece */
 };
 
-enum status job_stream_create(struct job_stream **created, struct job_log *log, uint64_t seen, struct error *err) {
+enum status job_stream_create(struct job_stream **created, struct job_log *log, uint64_t seen,
+                              struct error *err) {
     struct job_stream *stream = calloc(1, sizeof(*stream));
     if (stream == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an event stream");
@@ -306,7 +312,8 @@ static void stream_collect(struct job_stream *stream) {
     }
     for (; low < log->n && stream->piece.length < STREAM_PIECE; low++) {
         const struct event *event = &log->events[low];
-        buffer_print(&stream->piece, "id: %" PRIu64 "\nevent: %s\ndata: ", event->id, kind_names[event->kind]);
+        buffer_print(&stream->piece, "id: %" PRIu64 "\nevent: %s\ndata: ", event->id,
+                     kind_names[event->kind]);
         buffer_append_text(&stream->piece, event->data);
         buffer_append_text(&stream->piece, "\n\n");
         stream->seen = event->id;

@@ -28,8 +28,8 @@ static json_t *document_of(struct jobs *jobs, const struct job *job) {
 }
 
 /* The document (taken), or the error when there is one. */
-static void answer(const struct http_request *request, struct http_response *response, int status, json_t *document,
-                   const struct error *err) {
+static void answer(const struct http_request *request, struct http_response *response, int status,
+                   json_t *document, const struct error *err) {
     struct error missing = {0};
     if (err->status == STATUS_OK && document != NULL) {
         response_json(response, status, document);
@@ -40,8 +40,8 @@ static void answer(const struct http_request *request, struct http_response *res
     response_error(request, response, 0, err->status == STATUS_OK ? &missing : err);
 }
 
-void jobs_answer(const struct http_request *request, struct http_response *response, json_t *document, bool replayed,
-                 const struct error *err) {
+void jobs_answer(const struct http_request *request, struct http_response *response,
+                 json_t *document, bool replayed, const struct error *err) {
     char id[JOB_ID_SIZE] = "";
     const char *value = json_string_value(json_object_get(document, "id"));
     if (value != NULL)
@@ -55,7 +55,8 @@ void jobs_answer(const struct http_request *request, struct http_response *respo
 }
 
 /* A required string member. */
-static enum status name_member(const json_t *body, const char *name, char text[129], struct error *err) {
+static enum status name_member(const json_t *body, const char *name, char text[129],
+                               struct error *err) {
     const char *value = NULL;
     size_t length = 0;
     char pointer[16];
@@ -74,7 +75,8 @@ static enum status name_member(const json_t *body, const char *name, char text[1
 }
 
 /* settings_check speaks of settings; here they are members of a body. */
-static enum status body_settings(const json_t *settings, struct settings *values, struct error *err) {
+static enum status body_settings(const json_t *settings, struct settings *values,
+                                 struct error *err) {
     struct error wrong = {0};
     char pointer[sizeof err->key];
     if (job_settings_read(settings, values, err) != STATUS_OK)
@@ -85,7 +87,8 @@ static enum status body_settings(const json_t *settings, struct settings *values
     return error_set_key(err, wrong.status, pointer, "%s", wrong.text);
 }
 
-void jobs_post(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_post(struct server *server, const struct http_request *request,
+               struct http_response *response) {
     static const char *const members[] = {"corpus", "model", "settings", NULL};
     struct job_request job = {.settings = server->settings};
     struct error err = {0};
@@ -111,7 +114,8 @@ static bool state_parse(const char *text, enum job_state *state) {
     return false;
 }
 
-void jobs_list(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_list(struct server *server, const struct http_request *request,
+               struct http_response *response) {
     static const char *const keys[] = {"state", "limit", "offset", NULL};
     struct jobs *jobs = server->jobs;
     struct error err = {0};
@@ -122,8 +126,10 @@ void jobs_list(struct server *server, const struct http_request *request, struct
         query_int(request, "limit", 0, MOST_LISTED, &limit, &err) == STATUS_OK &&
         query_int(request, "offset", 0, INT64_MAX, &offset, &err) == STATUS_OK && wanted != NULL &&
         !state_parse(wanted, &state))
-        error_set_key(&err, STATUS_REFUSED, "state",
-                      "state must be queued, running, paused, succeeded, failed or cancelled, not '%.40s'", wanted);
+        error_set_key(
+            &err, STATUS_REFUSED, "state",
+            "state must be queued, running, paused, succeeded, failed or cancelled, not '%.40s'",
+            wanted);
     json_t *data = json_array();
     bool failed = data == NULL;
     pthread_mutex_lock(&jobs->mutex);
@@ -137,13 +143,15 @@ void jobs_list(struct server *server, const struct http_request *request, struct
     }
     pthread_mutex_unlock(&jobs->mutex);
     json_t *document = failed ? NULL
-                              : json_pack("{s:s, s:O, s:I, s:I, s:I}", "object", "list", "data", data, "total",
-                                          (json_int_t)total, "limit", (json_int_t)limit, "offset", (json_int_t)offset);
+                              : json_pack("{s:s, s:O, s:I, s:I, s:I}", "object", "list", "data",
+                                          data, "total", (json_int_t)total, "limit",
+                                          (json_int_t)limit, "offset", (json_int_t)offset);
     json_decref(data);
     answer(request, response, 200, document, &err);
 }
 
-void jobs_get(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_get(struct server *server, const struct http_request *request,
+              struct http_response *response) {
     struct error err = {0};
     struct job *job = job_hold(server->jobs, request->segments[0]);
     json_t *document = job == NULL ? NULL : document_of(server->jobs, job);
@@ -154,7 +162,8 @@ void jobs_get(struct server *server, const struct http_request *request, struct 
 }
 
 /* The log of a job, held; read from disk when the job has ended. */
-static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log **log, struct error *err) {
+static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log **log,
+                            struct error *err) {
     *log = NULL;
     pthread_mutex_lock(&jobs->mutex);
     if (job->log != NULL)
@@ -176,7 +185,8 @@ static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log *
     return STATUS_OK;
 }
 
-/* The id a client has seen last: a header when it reconnects, a query key where headers cannot be set. */
+/* The id a client has seen last: a header when it reconnects, a query key where headers cannot be
+ * set. */
 static enum status seen_id(const struct http_request *request, uint64_t *seen, struct error *err) {
     const char *text = request_header(request, "Last-Event-ID"), *key = "Last-Event-ID";
     int64_t value = 0;
@@ -188,12 +198,14 @@ static enum status seen_id(const struct http_request *request, uint64_t *seen, s
     if (text == NULL || text[0] == '\0')
         return STATUS_OK;
     if (!number_parse_int(text, &value) || value < 0)
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be an event id, not '%.40s'", key, text);
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be an event id, not '%.40s'", key,
+                             text);
     *seen = (uint64_t)value;
     return STATUS_OK;
 }
 
-void jobs_events(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_events(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     struct error err = {0};
     uint64_t seen = 0;
     struct job_log *log = NULL;
@@ -201,8 +213,8 @@ void jobs_events(struct server *server, const struct http_request *request, stru
     struct job *job = job_hold(server->jobs, request->segments[0]);
     if (job == NULL)
         unknown_job(request->segments[0], &err);
-    else if (seen_id(request, &seen, &err) == STATUS_OK && log_hold(server->jobs, job, &log, &err) == STATUS_OK &&
-             !job_log_exhausted(log, seen))
+    else if (seen_id(request, &seen, &err) == STATUS_OK &&
+             log_hold(server->jobs, job, &log, &err) == STATUS_OK && !job_log_exhausted(log, seen))
         (void)!job_stream_create(&stream, log, seen, &err);
     if (err.status != STATUS_OK) {
         response_error(request, response, 0, &err);
@@ -212,13 +224,15 @@ void jobs_events(struct server *server, const struct http_request *request, stru
         if (stream == NULL)
             response->status = 204; /* an EventSource that has seen the end stops coming back */
         else
-            response_stream(response, "text/event-stream", job_stream_produce, job_stream_free, stream);
+            response_stream(response, "text/event-stream", job_stream_produce, job_stream_free,
+                            stream);
     }
     job_log_drop(log);
     job_drop(server->jobs, job);
 }
 
-void jobs_history(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_history(struct server *server, const struct http_request *request,
+                  struct http_response *response) {
     static const char *const keys[] = {"points", NULL};
     struct error err = {0};
     struct job_log *log = NULL;
@@ -251,7 +265,8 @@ static enum status state_conflict(const struct job *job, const char *deed, struc
         what = "being paused";
     if (job->state == JOB_RUNNING && job->ask == JOB_ASK_CANCEL)
         what = "being cancelled";
-    return error_set_key(err, STATUS_CONFLICT, "job", "job '%s' is %s: it cannot be %s", job->id, what, deed);
+    return error_set_key(err, STATUS_CONFLICT, "job", "job '%s' is %s: it cannot be %s", job->id,
+                         what, deed);
 }
 
 /* Under the mutex: waits until a running job has done what was asked, some seconds at most. */
@@ -264,8 +279,10 @@ static void ask_wait(struct jobs *jobs, const struct job *job) {
             return;
 }
 
-/* What is asked is on disk before the child hears of it, so that a crash in between does not lose it. */
-static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask ask, struct error *err) {
+/* What is asked is on disk before the child hears of it, so that a crash in between does not lose
+ * it. */
+static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask ask,
+                               struct error *err) {
     if (job_persist(jobs, job, false, err) != STATUS_OK) {
         pthread_mutex_lock(&jobs->mutex);
         if (job->ask == ask)
@@ -285,7 +302,8 @@ static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask 
 }
 
 /* One transition that a client asks for. */
-static enum status job_ask(struct jobs *jobs, struct job *job, enum job_ask ask, struct error *err) {
+static enum status job_ask(struct jobs *jobs, struct job *job, enum job_ask ask,
+                           struct error *err) {
     bool cancel = ask == JOB_ASK_CANCEL, running;
     pthread_mutex_lock(&jobs->mutex);
     running = job->state == JOB_RUNNING;
@@ -305,8 +323,8 @@ static enum status job_ask(struct jobs *jobs, struct job *job, enum job_ask ask,
     return cancel ? job_settle(jobs, job, err) : job_persist(jobs, job, true, err);
 }
 
-static void ask_handle(struct server *server, const struct http_request *request, struct http_response *response,
-                       enum job_ask ask) {
+static void ask_handle(struct server *server, const struct http_request *request,
+                       struct http_response *response, enum job_ask ask) {
     struct error err = {0};
     json_t *document = NULL;
     struct job *job = job_hold(server->jobs, request->segments[0]);
@@ -318,15 +336,18 @@ static void ask_handle(struct server *server, const struct http_request *request
     answer(request, response, 200, document, &err);
 }
 
-void jobs_cancel(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_cancel(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     ask_handle(server, request, response, JOB_ASK_CANCEL);
 }
 
-void jobs_pause(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_pause(struct server *server, const struct http_request *request,
+                struct http_response *response) {
     ask_handle(server, request, response, JOB_ASK_PAUSE);
 }
 
-void jobs_resume(struct server *server, const struct http_request *request, struct http_response *response) {
+void jobs_resume(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     struct jobs *jobs = server->jobs;
     struct error err = {0};
     json_t *document = NULL;

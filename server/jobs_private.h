@@ -1,5 +1,6 @@
-/* Between jobs.c (the table and its transitions), jobs_submit.c (admission), jobs_run.c (the child), jobs_events.c
- * (what is told), jobs_store.c (what is kept) and jobs_handlers.c (routes). Private to these and to their tests. */
+/* Between jobs.c (the table and its transitions), jobs_submit.c (admission), jobs_run.c (the
+ * child), jobs_events.c (what is told), jobs_store.c (what is kept) and jobs_handlers.c (routes).
+ * Private to these and to their tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
 
@@ -24,23 +25,27 @@ enum job_ask { JOB_ASK_NONE, JOB_ASK_PAUSE, JOB_ASK_CANCEL };
 enum event_kind { EVENT_STATE, EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG };
 struct job_log; /* reference-counted; safe from any thread */
 
-/* most: events kept; when there are more, older progress is thinned to every other one, then epochs, then lines. States
- * stay. */
-enum status job_log_create(struct job_log **log, size_t most, double heartbeat, struct error *err) MUST_CHECK;
+/* most: events kept; when there are more, older progress is thinned to every other one, then
+ * epochs, then lines. States stay. */
+enum status job_log_create(struct job_log **log, size_t most, double heartbeat,
+                           struct error *err) MUST_CHECK;
 struct job_log *job_log_hold(struct job_log *log);
 void job_log_drop(struct job_log *log); /* NULL is fine */
-/* data: a JSON object in one line. Out of memory: the event is lost, its id is not given out again. */
+/* data: a JSON object in one line. Out of memory: the event is lost, its id is not given out
+ * again. */
 void job_log_append(struct job_log *log, enum event_kind kind, const char *data);
-uint64_t job_log_next(struct job_log *log);            /* the id the next event gets; ids begin with 1 */
+/* the id the next event gets; ids begin with 1 */
+uint64_t job_log_next(struct job_log *log);
 void job_log_skip(struct job_log *log, uint64_t next); /* the next id is at least this */
 size_t job_log_count(struct job_log *log);
 void job_log_end(struct job_log *log);       /* no event follows: streams end behind the last one */
 void job_log_interrupt(struct job_log *log); /* the server stops: streams end at once */
-/* The file: a header with count and checksum, then a line per event. CORRUPT when it does not hold together. */
+/* The file: a header with count and checksum, then a line per event. CORRUPT when it does not hold
+ * together. */
 enum status job_log_store(struct job_log *log, const char *path, struct error *err) MUST_CHECK;
 enum status job_log_load(struct job_log *log, const char *path, struct error *err) MUST_CHECK;
-/* Appends the rows, "{...},{...}", at most `points` of them spread evenly (0 = all); the last one is always among them.
- */
+/* Appends the rows, "{...},{...}", at most `points` of them spread evenly (0 = all); the last one
+ * is always among them. */
 void job_log_rows(struct job_log *log, size_t points, struct buffer *text);
 /* True when a client that has seen `seen` has nothing more to wait for. */
 bool job_log_exhausted(struct job_log *log, uint64_t seen);
@@ -66,16 +71,18 @@ struct job {
     double created, started, finished; /* wall seconds; 0: not yet */
     struct train_progress progress;
     struct error error;
-    unsigned crashes;  /* of the child, since its last checkpoint */
-    unsigned restarts; /* of the server while this ran, since its last checkpoint: a job must not take the service down
-                          for ever */
+    unsigned crashes; /* of the child, since its last checkpoint */
+    /* of the server while this ran, since its last checkpoint: a job must not take the service
+     * down for ever */
+    unsigned restarts;
     bool orderly;      /* on disk: written by a server that was stopping */
     uint64_t reserved; /* event ids below this may have been given out by a server that crashed */
     /* In memory only. */
-    struct job_log *log;   /* NULL once the job has ended and its events are on disk */
-    pid_t pid;             /* of the child, not reaped yet; 0 when there is none */
-    double deadline;       /* monotonic: a child that was asked to stop is killed then; 0 = none */
-    unsigned holds;        /* by threads that use it outside the table's mutex; the table itself is one */
+    struct job_log *log; /* NULL once the job has ended and its events are on disk */
+    pid_t pid;           /* of the child, not reaped yet; 0 when there is none */
+    double deadline;     /* monotonic: a child that was asked to stop is killed then; 0 = none */
+    /* by threads that use it outside the table's mutex; the table itself is one */
+    unsigned holds;
     bool creating;         /* reserved but not durable yet: not shown */
     bool publishing;       /* too late to cancel or pause */
     pthread_mutex_t store; /* held while job.json is written, so that the last snapshot wins */
@@ -88,8 +95,9 @@ struct slot {
 
 struct jobs {
     struct server *server;
-    char *folder;           /* data/jobs */
-    pthread_mutex_t mutex;  /* guards the table and the jobs in it; never held while writing files */
+    char *folder; /* data/jobs */
+    /* guards the table and the jobs in it; never held while writing files */
+    pthread_mutex_t mutex;
     pthread_cond_t changed; /* monotonic clock; a job changed its state, or the server stops */
     struct job **jobs;      /* by sequence */
     size_t n, capacity;
@@ -97,14 +105,17 @@ struct jobs {
     uint64_t words;    /* trained since the start */
     bool stopping;
     struct slot
-        *slots; /* a thread each that lives as long as the server: children die with the thread that made them */
+        /* a thread each that lives as long as the server: children die with the thread that made
+         * them */
+        *slots;
     size_t n_slots;
 };
 
 struct job_request {
     char corpus[129], model[129];
-    struct settings settings;                                      /* checked */
-    char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE]; /* of the request, when there is a key */
+    struct settings settings; /* checked */
+    /* of the request, when there is a key */
+    char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
 };
 
 /* ---- jobs_store.c ---- */
@@ -113,13 +124,16 @@ const char *phase_name(int phase); /* NULL for PHASE_NONE */
 bool job_ended(enum job_state state);
 /* The job as clients see it; NULL when out of memory. `kernel`: name of the server's kernel. */
 json_t *job_document(const struct job *job, const char *kernel);
-/* What job.json holds, and its inverse. Reading: *unknown counts settings that this version does not know. */
+/* What job.json holds, and its inverse. Reading: *unknown counts settings that this version does
+ * not know. */
 json_t *job_record(const struct job *job);
-enum status job_read(const json_t *record, struct job *job, unsigned *unknown, struct error *err) MUST_CHECK;
+enum status job_read(const json_t *record, struct job *job, unsigned *unknown,
+                     struct error *err) MUST_CHECK;
 /* The job's settings as JSON values of their own types; only those of jobs. */
 json_t *job_settings_json(const struct settings *settings);
 /* Sets each member; errors name "/settings/<name>". */
-enum status job_settings_read(const json_t *object, struct settings *settings, struct error *err) MUST_CHECK;
+enum status job_settings_read(const json_t *object, struct settings *settings,
+                              struct error *err) MUST_CHECK;
 /* Data of events. */
 void job_state_event(const struct job *job);
 void job_progress_event(const struct job *job, bool epoch_ended);
@@ -134,8 +148,10 @@ char *job_path(const struct jobs *jobs, const char *id, const char *file);
 struct job *job_hold(struct jobs *jobs, const char *id);
 void job_drop(struct jobs *jobs, struct job *job);
 void job_free(struct job *job);
-/* Writes job.json as the job is now; with_events: the events file first. The table's mutex must not be held. */
-enum status job_persist(struct jobs *jobs, struct job *job, bool with_events, struct error *err) MUST_CHECK;
+/* Writes job.json as the job is now; with_events: the events file first. The table's mutex must not
+ * be held. */
+enum status job_persist(struct jobs *jobs, struct job *job, bool with_events,
+                        struct error *err) MUST_CHECK;
 /* Under the mutex: new state, its event, waiters woken. */
 void job_enter(struct jobs *jobs, struct job *job, enum job_state state);
 /* After the end: durable, files that nobody needs removed, old jobs forgotten. */
@@ -145,19 +161,21 @@ enum status job_insert(struct jobs *jobs, struct job *job, struct error *err) MU
 /* Out of the table and off the disk: a submission that failed. */
 void job_withdraw(struct jobs *jobs, struct job *job);
 /* A log for the job from its folder, ids going on behind the last ones. */
-enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **log, struct error *err) MUST_CHECK;
+enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **log,
+                         struct error *err) MUST_CHECK;
 
 /* ---- jobs_submit.c ---- */
-enum status jobs_admit(struct jobs *jobs, struct error *err) MUST_CHECK; /* BUSY when the queue is full */
-enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request, json_t **document, bool *replayed,
-                                struct error *err) MUST_CHECK;
+/* BUSY when the queue is full */
+enum status jobs_admit(struct jobs *jobs, struct error *err) MUST_CHECK;
+enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
+                                json_t **document, bool *replayed, struct error *err) MUST_CHECK;
 
 /* ---- jobs_run.c ---- */
 void *slot_run(void *slot); /* struct slot; returns when the server stops */
 
 /* ---- jobs_handlers.c ---- */
 /* 202 with the job (taken), or the error. */
-void jobs_answer(const struct http_request *request, struct http_response *response, json_t *document, bool replayed,
-                 const struct error *err);
+void jobs_answer(const struct http_request *request, struct http_response *response,
+                 json_t *document, bool replayed, const struct error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* A running job: its training process, what that process tells, what becomes of the job when it ends. */
+/* A running job: its training process, what that process tells, what becomes of the job when it
+ * ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -59,14 +60,16 @@ static const struct logger *logger_of(const struct run *run) {
 
 /* ---- the process ---- */
 
-/* The environment without our settings: the job has its own in a file, and some of the server's are refused there. */
+/* The environment without our settings: the job has its own in a file, and some of the server's are
+ * refused there. */
 static char **child_environment(char *const *environment) {
     size_t n = 0, kept = 0;
     while (environment != NULL && environment[n] != NULL)
         n++;
     char **child = calloc(n + 1, sizeof(*child));
     for (size_t i = 0; i < n && child != NULL; i++)
-        if (strncmp(environment[i], "VECMILL_", 8) != 0 || strncmp(environment[i], "VECMILL_FAILPOINT", 17) == 0)
+        if (strncmp(environment[i], "VECMILL_", 8) != 0 ||
+            strncmp(environment[i], "VECMILL_FAILPOINT", 17) == 0)
             child[kept++] = environment[i];
     return child;
 }
@@ -95,8 +98,9 @@ static void descriptor_close(int *fd) {
     *fd = -1;
 }
 
-static enum status process_spawn(const char *program, char *const *arguments, char *const *environment, int progress,
-                                 int lines, pid_t *pid, struct error *err) {
+static enum status process_spawn(const char *program, char *const *arguments,
+                                 char *const *environment, int progress, int lines, pid_t *pid,
+                                 struct error *err) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -114,12 +118,15 @@ static enum status process_spawn(const char *program, char *const *arguments, ch
     failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, PROGRESS_FD + 1);
 #endif
 #endif
-    /* Its own group: a Ctrl-C at the terminal is for the server, which then asks the child to checkpoint. */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    /* Its own group: a Ctrl-C at the terminal is for the server, which then asks the child to
+     * checkpoint. */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setpgroup(&attributes, 0);
-    failed = failed ? failed : posix_spawn(pid, program, &actions, &attributes, arguments, environment);
+    failed =
+        failed ? failed : posix_spawn(pid, program, &actions, &attributes, arguments, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failed ? error_set_errno(err, failed, "cannot start '%s'", program) : STATUS_OK;
@@ -130,7 +137,8 @@ static enum status run_start(struct run *run, struct error *err) {
     struct server *server = run->jobs->server;
     int progress[2], lines[2] = {-1, -1};
     char text_fd[8], train[] = "train", job[] = "--job", progress_fd[] = "--progress-fd";
-    char *folder = job_path(run->jobs, run->job->id, NULL), **environment = child_environment(server->environment);
+    char *folder = job_path(run->jobs, run->job->id, NULL),
+         **environment = child_environment(server->environment);
     char *stale = job_path(run->jobs, run->job->id, "error");
     char *arguments[] = {server->program, train, job, folder, progress_fd, text_fd, NULL};
     pid_t pid = 0;
@@ -139,7 +147,8 @@ static enum status run_start(struct run *run, struct error *err) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to start a training process");
     if (pipe_open(progress, err) == STATUS_OK && pipe_open(lines, err) == STATUS_OK &&
         path_remove(stale, err) == STATUS_OK &&
-        process_spawn(server->program, arguments, environment, progress[1], lines[1], &pid, err) == STATUS_OK) {
+        process_spawn(server->program, arguments, environment, progress[1], lines[1], &pid, err) ==
+            STATUS_OK) {
         pthread_mutex_lock(&run->jobs->mutex);
         run->job->pid = pid;
         run->job->deadline = 0;
@@ -170,7 +179,8 @@ static void run_store(struct run *run) {
     struct error err = {0};
     double begun = machine_monotonic_seconds();
     if (job_persist(run->jobs, run->job, true, &err) != STATUS_OK)
-        log_line(logger_of(run), LOG_WARNING, "progress of job %s is not stored: %s", run->job->id, err.text);
+        log_line(logger_of(run), LOG_WARNING, "progress of job %s is not stored: %s", run->job->id,
+                 err.text);
     run->stored_at = machine_monotonic_seconds();
     run->store_cost = run->stored_at - begun;
 }
@@ -212,7 +222,8 @@ static void report_take(struct run *run) {
     pthread_mutex_unlock(&run->jobs->mutex);
     if (scanned)
         corpora_note_report(run->jobs->server->corpora, job->corpus, job->digest, &report->corpus);
-    double wait = run->store_cost * STORE_SHARE > STORE_SECONDS ? run->store_cost * STORE_SHARE : STORE_SECONDS;
+    double wait = run->store_cost * STORE_SHARE > STORE_SECONDS ? run->store_cost * STORE_SHARE
+                                                                : STORE_SECONDS;
     bool due = machine_monotonic_seconds() - run->stored_at >= wait;
     if (urgent || (due && (report->checkpointed || report->epoch_ended)))
         run_store(run);
@@ -231,7 +242,8 @@ static void line_take(struct run *run) {
 /* Reads what is there; false at the end of the pipe. */
 static bool progress_read(struct run *run) {
     for (;;) {
-        ssize_t n = read(run->progress, run->incoming.bytes + run->received, sizeof run->incoming - run->received);
+        ssize_t n = read(run->progress, run->incoming.bytes + run->received,
+                         sizeof run->incoming - run->received);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -272,15 +284,16 @@ static void deadline_check(struct run *run) {
     struct job *job = run->job;
     pthread_mutex_lock(&run->jobs->mutex);
     if (job->deadline > 0 && machine_monotonic_seconds() > job->deadline) {
-        log_line(logger_of(run), LOG_WARNING, "job %s was asked to stop and did not in time: killed", job->id);
+        log_line(logger_of(run), LOG_WARNING,
+                 "job %s was asked to stop and did not in time: killed", job->id);
         job->deadline = 0;
         kill(job->pid, SIGKILL);
     }
     pthread_mutex_unlock(&run->jobs->mutex);
 }
 
-/* Until the child has ended and everything it said is read. It is reaped only after its pid is out of reach of others.
- */
+/* Until the child has ended and everything it said is read. It is reaped only after its pid is out
+ * of reach of others. */
 static void run_watch(struct run *run) {
     siginfo_t ended = {0};
     pid_t pid = run->job->pid;
@@ -352,8 +365,8 @@ static void run_crash(struct run *run, const char *reason) {
         run_end(run, JOB_QUEUED);
         return;
     }
-    error_set_key(&err, STATUS_INTERNAL, "max_job_crashes", "%s; after %u crashes it is not started again", reason,
-                  crashes);
+    error_set_key(&err, STATUS_INTERNAL, "max_job_crashes",
+                  "%s; after %u crashes it is not started again", reason, crashes);
     run_fail(run, &err);
 }
 
@@ -362,7 +375,8 @@ static bool error_read(const struct run *run, struct error *reason) {
     struct error err = {0};
     char *text = NULL, *path = job_path(run->jobs, run->job->id, "error");
     size_t length = 0;
-    bool found = path != NULL && file_exists(path) && file_read(path, ERROR_LIMIT, &text, &length, &err) == STATUS_OK;
+    bool found = path != NULL && file_exists(path) &&
+                 file_read(path, ERROR_LIMIT, &text, &length, &err) == STATUS_OK;
     char *newline = found ? strchr(text, '\n') : NULL;
     if (newline != NULL) {
         *newline = '\0';
@@ -375,15 +389,16 @@ static bool error_read(const struct run *run, struct error *reason) {
                 status = (enum status)i;
         char *end = newline + 1 + strcspn(newline + 1, "\n");
         *end = '\0';
-        error_set_key(reason, status, key == NULL || strcmp(key, "-") == 0 ? "" : key, "%s", newline + 1);
+        error_set_key(reason, status, key == NULL || strcmp(key, "-") == 0 ? "" : key, "%s",
+                      newline + 1);
     }
     free(text);
     free(path);
     return newline != NULL;
 }
 
-/* The model is whole on disk: into the catalogue with it. False: it is not there after all, and must be trained again.
- */
+/* The model is whole on disk: into the catalogue with it. False: it is not there after all, and
+ * must be trained again. */
 static bool run_publish(struct run *run, struct error *err) {
     struct job *job = run->job;
     struct server *server = run->jobs->server;
@@ -397,7 +412,8 @@ static bool run_publish(struct run *run, struct error *err) {
         (void)!failpoint_hit("job.published", err);
     if (err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) {
         struct error ignored = {0};
-        log_line(logger_of(run), LOG_WARNING, "model of job %s cannot be published: %s", job->id, err->text);
+        log_line(logger_of(run), LOG_WARNING, "model of job %s cannot be published: %s", job->id,
+                 err->text);
         if (folder != NULL)
             (void)!path_remove(folder, &ignored);
         free(folder);
@@ -417,7 +433,8 @@ static bool run_publish(struct run *run, struct error *err) {
     return true;
 }
 
-/* Under the mutex for a moment: from here on the job can not be cancelled. False: it was, just in time. */
+/* Under the mutex for a moment: from here on the job can not be cancelled. False: it was, just in
+ * time. */
 static bool publish_begin(struct run *run) {
     pthread_mutex_lock(&run->jobs->mutex);
     bool begun = run->job->ask != JOB_ASK_CANCEL;
@@ -499,7 +516,8 @@ static void run_ended(struct run *run) {
         run_end(run, JOB_CANCELLED);
         return;
     }
-    /* Asked to stop before it could handle the signal, or too slow: it goes on from its last checkpoint. */
+    /* Asked to stop before it could handle the signal, or too slow: it goes on from its last
+     * checkpoint. */
     if (ask == JOB_ASK_PAUSE) {
         run_end(run, JOB_PAUSED);
         return;
@@ -509,8 +527,10 @@ static void run_ended(struct run *run) {
         return;
     }
     int signal = WTERMSIG(run->status);
-    snprintf(text, sizeof text, "training process was killed by signal %d (%s)%s", signal, strsignal(signal),
-             signal == SIGKILL ? ", probably because the machine or its container is out of memory" : "");
+    snprintf(text, sizeof text, "training process was killed by signal %d (%s)%s", signal,
+             strsignal(signal),
+             signal == SIGKILL ? ", probably because the machine or its container is out of memory"
+                               : "");
     run_crash(run, text);
 }
 
@@ -537,15 +557,16 @@ static void job_run(struct jobs *jobs, struct job *job) {
     } else if (run_start(run, &err) != STATUS_OK) {
         run_crash(run, err.text);
     } else {
-        log_line(logger_of(run), LOG_INFO, "job %s: training '%s' from corpus '%s', process %ld", job->id, job->model,
-                 job->corpus, (long)job->pid);
+        log_line(logger_of(run), LOG_INFO, "job %s: training '%s' from corpus '%s', process %ld",
+                 job->id, job->model, job->corpus, (long)job->pid);
         run_watch(run);
         run_ended(run);
     }
     free(run);
 }
 
-/* Waits for the oldest queued job and makes it running; held for the caller. NULL when the server stops. */
+/* Waits for the oldest queued job and makes it running; held for the caller. NULL when the server
+ * stops. */
 static struct job *slot_take(struct jobs *jobs) {
     struct job *job = NULL;
     pthread_mutex_lock(&jobs->mutex);

@@ -9,7 +9,8 @@
 #include "server/fields.h"
 #include "server/jobs_private.h"
 
-static const char *const state_names[] = {"queued", "running", "paused", "succeeded", "failed", "cancelled"};
+static const char *const state_names[] = {"queued",    "running", "paused",
+                                          "succeeded", "failed",  "cancelled"};
 static const char *const phase_names[] = {"vocabulary", "training", "publishing"};
 
 const char *job_state_name(enum job_state state) {
@@ -24,7 +25,8 @@ bool job_ended(enum job_state state) {
     return state == JOB_SUCCEEDED || state == JOB_FAILED || state == JOB_CANCELLED;
 }
 
-enum status fingerprint_text(const char *bytes, size_t length, char text[DIGEST_TEXT_SIZE], struct error *err) {
+enum status fingerprint_text(const char *bytes, size_t length, char text[DIGEST_TEXT_SIZE],
+                             struct error *err) {
     struct digest *digest = NULL;
     if (digest_create(&digest, err) != STATUS_OK)
         return err->status;
@@ -76,8 +78,10 @@ json_t *job_settings_json(const struct settings *settings) {
     return NULL;
 }
 
-/* The text that settings_set takes for a JSON value; false when the value is of the wrong type for the row. */
-static bool setting_text(const struct setting *row, const json_t *value, char text[64], const char **set) {
+/* The text that settings_set takes for a JSON value; false when the value is of the wrong type for
+ * the row. */
+static bool setting_text(const struct setting *row, const json_t *value, char text[64],
+                         const char **set) {
     bool whole = row->type == SETTING_IS_INT || row->type == SETTING_IS_BYTES;
     *set = text;
     if (json_is_boolean(value)) {
@@ -96,7 +100,8 @@ static bool setting_text(const struct setting *row, const json_t *value, char te
     }
     if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
         *set = json_string_value(value);
-        return row->type == SETTING_IS_CHOICE || row->type == SETTING_IS_TEXT || row->type == SETTING_IS_BYTES;
+        return row->type == SETTING_IS_CHOICE || row->type == SETTING_IS_TEXT ||
+               row->type == SETTING_IS_BYTES;
     }
     return false;
 }
@@ -118,13 +123,15 @@ static const char *type_wanted(const struct setting *row) {
     return "a string";
 }
 
-static enum status setting_read(struct settings *settings, const char *name, const json_t *value, struct error *err) {
+static enum status setting_read(struct settings *settings, const char *name, const json_t *value,
+                                struct error *err) {
     const struct setting *row = settings_find(name);
     struct error wrong = {0};
     char text[64], pointer[sizeof err->key];
     const char *set = "0";
     if (row != NULL && (row->scope & SETTING_OF_JOB) != 0 && !setting_text(row, value, text, &set))
-        error_set(&wrong, STATUS_REFUSED, "%s must be %s, not %s", row->name, type_wanted(row), field_kind(value));
+        error_set(&wrong, STATUS_REFUSED, "%s must be %s, not %s", row->name, type_wanted(row),
+                  field_kind(value));
     else
         (void)!settings_set(settings, name, set, SETTING_OF_JOB, &wrong);
     if (wrong.status == STATUS_OK)
@@ -172,7 +179,8 @@ static json_t *error_json(const struct error *error) {
         return json_null();
     return json_pack("{s:s, s:o, s:o}", "code", status_name(error->status), "detail",
                      json_words(error->text, strlen(error->text)), "key",
-                     error->key[0] == '\0' ? json_null() : json_words(error->key, strlen(error->key)));
+                     error->key[0] == '\0' ? json_null()
+                                           : json_words(error->key, strlen(error->key)));
 }
 
 /* Members that tell how far a job is. */
@@ -181,11 +189,13 @@ static json_t *progress_json(const struct job *job) {
     bool training = job->phase >= PHASE_TRAINING, running = job->state == JOB_RUNNING;
     uint64_t epochs = now->epochs > 0 ? now->epochs : (uint64_t)job->settings.epochs;
     return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "phase",
-                     text_or_null(phase_name(job->phase)), "progress", isfinite(now->progress) ? now->progress : 0.0,
-                     "epoch", (json_int_t)now->epoch, "epochs", (json_int_t)epochs, "step", (json_int_t)now->step,
-                     "words", (json_int_t)now->words, "words_total", (json_int_t)now->words_total, "words_per_second",
-                     number_or_null(training, now->words_per_second), "loss", number_or_null(training, now->loss),
-                     "learning_rate", number_or_null(training, now->learning_rate), "eta_seconds",
+                     text_or_null(phase_name(job->phase)), "progress",
+                     isfinite(now->progress) ? now->progress : 0.0, "epoch", (json_int_t)now->epoch,
+                     "epochs", (json_int_t)epochs, "step", (json_int_t)now->step, "words",
+                     (json_int_t)now->words, "words_total", (json_int_t)now->words_total,
+                     "words_per_second", number_or_null(training, now->words_per_second), "loss",
+                     number_or_null(training, now->loss), "learning_rate",
+                     number_or_null(training, now->learning_rate), "eta_seconds",
                      number_or_null(running && training, now->eta_seconds));
 }
 
@@ -200,14 +210,15 @@ json_t *job_document(const struct job *job, const char *kernel) {
     bool pausing = job->state == JOB_RUNNING && job->ask == JOB_ASK_PAUSE;
     bool scanned = now->corpus.words > 0 && job->phase >= PHASE_TRAINING;
     json_int_t threads = job->settings.threads > 0 ? job->settings.threads : machine_threads();
-    json_t *document =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:b}", "id", job->id,
-                  "state", job_state_name(job->state), "model", job->model, "corpus", job->corpus, "corpus_digest",
-                  job->digest, "settings", job_settings_json(&job->settings), "created", time_or_null(job->created),
-                  "started", time_or_null(job->started), "finished", time_or_null(job->finished), "error",
-                  error_json(&job->error), "corpus_report", scanned ? corpus_report_json(&now->corpus) : json_null(),
-                  "version", text_or_null(job->version), "threads", threads, "kernel", kernel_json(job, kernel),
-                  "crashes", (int)job->crashes, "pausing", (int)pausing);
+    json_t *document = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:b}", "id",
+        job->id, "state", job_state_name(job->state), "model", job->model, "corpus", job->corpus,
+        "corpus_digest", job->digest, "settings", job_settings_json(&job->settings), "created",
+        time_or_null(job->created), "started", time_or_null(job->started), "finished",
+        time_or_null(job->finished), "error", error_json(&job->error), "corpus_report",
+        scanned ? corpus_report_json(&now->corpus) : json_null(), "version",
+        text_or_null(job->version), "threads", threads, "kernel", kernel_json(job, kernel),
+        "crashes", (int)job->crashes, "pausing", (int)pausing);
     json_t *progress = progress_json(job);
     if (document != NULL && progress != NULL && json_object_update(document, progress) == 0) {
         json_decref(progress);
@@ -220,21 +231,25 @@ json_t *job_document(const struct job *job, const char *kernel) {
 
 json_t *job_record(const struct job *job) {
     const struct train_progress *now = &job->progress;
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:o, s:i, s:i, "
-                     "s:b, s:I, s:o, s:o}",
-                     "vecmill_job", 1, "id", job->id, "version", job->version, "model", job->model, "corpus",
-                     job->corpus, "digest", job->digest, "key", job->key, "fingerprint", job->fingerprint, "settings",
-                     job_settings_json(&job->settings), "sequence", (json_int_t)job->sequence, "state",
-                     job_state_name(job->state), "phase", job->phase, "ask", (int)job->ask, "created", job->created,
-                     "started", job->started, "finished", job->finished, "error", error_json(&job->error), "crashes",
-                     (int)job->crashes, "restarts", (int)job->restarts, "orderly", (int)job->orderly, "reserved",
-                     (json_int_t)job->reserved, "report", corpus_report_json(&now->corpus), "progress",
-                     json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "progress",
-                               number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
-                               (json_int_t)now->epochs, "step", (json_int_t)now->step, "words", (json_int_t)now->words,
-                               "words_total", (json_int_t)now->words_total, "words_per_second",
-                               number_or_null(true, now->words_per_second), "loss", number_or_null(true, now->loss),
-                               "learning_rate", number_or_null(true, now->learning_rate)));
+    return json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:o, "
+        "s:i, s:i, "
+        "s:b, s:I, s:o, s:o}",
+        "vecmill_job", 1, "id", job->id, "version", job->version, "model", job->model, "corpus",
+        job->corpus, "digest", job->digest, "key", job->key, "fingerprint", job->fingerprint,
+        "settings", job_settings_json(&job->settings), "sequence", (json_int_t)job->sequence,
+        "state", job_state_name(job->state), "phase", job->phase, "ask", (int)job->ask, "created",
+        job->created, "started", job->started, "finished", job->finished, "error",
+        error_json(&job->error), "crashes", (int)job->crashes, "restarts", (int)job->restarts,
+        "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved, "report",
+        corpus_report_json(&now->corpus), "progress",
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "progress",
+                  number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
+                  (json_int_t)now->epochs, "step", (json_int_t)now->step, "words",
+                  (json_int_t)now->words, "words_total", (json_int_t)now->words_total,
+                  "words_per_second", number_or_null(true, now->words_per_second), "loss",
+                  number_or_null(true, now->loss), "learning_rate",
+                  number_or_null(true, now->learning_rate)));
 }
 
 static bool read_string(const json_t *record, const char *name, char *text, size_t size) {
@@ -246,7 +261,8 @@ static bool read_string(const json_t *record, const char *name, char *text, size
 }
 
 /* A whole number in least..most; -2 for anything else. */
-static json_int_t read_count(const json_t *record, const char *name, json_int_t least, json_int_t most) {
+static json_int_t read_count(const json_t *record, const char *name, json_int_t least,
+                             json_int_t most) {
     const json_t *value = json_object_get(record, name);
     json_int_t count = json_integer_value(value);
     return json_is_integer(value) && count >= least && count <= most ? count : -2;
@@ -309,16 +325,18 @@ enum status job_read(const json_t *record, struct job *job, unsigned *unknown, s
     json_int_t ask = read_count(record, "ask", JOB_ASK_NONE, JOB_ASK_CANCEL);
     json_int_t crashes = read_count(record, "crashes", 0, INT32_MAX);
     json_int_t restarts = read_count(record, "restarts", 0, INT32_MAX);
-    if (read_count(record, "vecmill_job", 1, 1) != 1 || sequence < 0 || reserved < 0 || phase < PHASE_NONE || ask < 0 ||
-        crashes < 0 || restarts < 0 || !read_state(record, job) ||
-        !read_string(record, "id", job->id, sizeof job->id) || strspn(job->id, "0123456789abcdef") != 32 ||
+    if (read_count(record, "vecmill_job", 1, 1) != 1 || sequence < 0 || reserved < 0 ||
+        phase < PHASE_NONE || ask < 0 || crashes < 0 || restarts < 0 || !read_state(record, job) ||
+        !read_string(record, "id", job->id, sizeof job->id) ||
+        strspn(job->id, "0123456789abcdef") != 32 ||
         !read_string(record, "version", job->version, sizeof job->version) ||
         !read_string(record, "model", job->model, sizeof job->model) ||
         !read_string(record, "corpus", job->corpus, sizeof job->corpus) ||
         !read_string(record, "digest", job->digest, sizeof job->digest) ||
         !read_string(record, "key", job->key, sizeof job->key) ||
         !read_string(record, "fingerprint", job->fingerprint, sizeof job->fingerprint) ||
-        name_check("model", job->model, err) != STATUS_OK || name_check("corpus", job->corpus, err) != STATUS_OK) {
+        name_check("model", job->model, err) != STATUS_OK ||
+        name_check("corpus", job->corpus, err) != STATUS_OK) {
         error_clear(err);
         return error_set(err, STATUS_CORRUPT, "record of a job does not hold together");
     }
@@ -363,13 +381,15 @@ void job_state_event(const struct job *job) {
     struct buffer text = {0};
     const char *phase = phase_name(job->phase);
     event_begin(job, &text);
-    buffer_print(&text, ",\"state\":\"%s\",\"phase\":%s%s%s", job_state_name(job->state), phase == NULL ? "" : "\"",
-                 phase == NULL ? "null" : phase, phase == NULL ? "" : "\"");
+    buffer_print(&text, ",\"state\":\"%s\",\"phase\":%s%s%s", job_state_name(job->state),
+                 phase == NULL ? "" : "\"", phase == NULL ? "null" : phase,
+                 phase == NULL ? "" : "\"");
     put_real(&text, "progress", job->progress.progress);
     if (job->version[0] != '\0')
         buffer_print(&text, ",\"version\":\"%s\"", job->version);
     if (job->error.status != STATUS_OK) {
-        buffer_print(&text, ",\"error\":{\"code\":\"%s\",\"detail\":", status_name(job->error.status));
+        buffer_print(&text,
+                     ",\"error\":{\"code\":\"%s\",\"detail\":", status_name(job->error.status));
         json_append_string(&text, job->error.text, strlen(job->error.text));
         buffer_append_text(&text, ",\"key\":");
         if (job->error.key[0] != '\0')
@@ -393,8 +413,8 @@ void job_progress_event(const struct job *job, bool epoch_ended) {
         if (!epoch_ended)
             kind = EVENT_ROW;
         buffer_print(&text,
-                     ",\"epoch\":%" PRIu64 ",\"epochs\":%" PRIu64 ",\"step\":%" PRIu64 ",\"words\":%" PRIu64
-                     ",\"words_total\":%" PRIu64,
+                     ",\"epoch\":%" PRIu64 ",\"epochs\":%" PRIu64 ",\"step\":%" PRIu64
+                     ",\"words\":%" PRIu64 ",\"words_total\":%" PRIu64,
                      now->epoch, now->epochs, now->step, now->words, now->words_total);
         put_real(&text, "words_per_second", now->words_per_second);
         put_real(&text, "loss", now->loss);

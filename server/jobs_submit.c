@@ -1,4 +1,5 @@
-/* From a request to a queued job: the place in the queue, the corpus pinned, the memory counted, the record durable. */
+/* From a request to a queued job: the place in the queue, the corpus pinned, the memory counted,
+ * the record durable. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,8 +22,9 @@ static enum status queue_check(const struct jobs *jobs, struct error *err) {
         waiting += jobs->jobs[i]->state == JOB_QUEUED || jobs->jobs[i]->state == JOB_PAUSED;
     if (waiting < most)
         return STATUS_OK;
-    return error_set_key(err, STATUS_BUSY, "max_jobs_queued", "%lld jobs are waiting: max_jobs_queued is %lld",
-                         (long long)waiting, (long long)most);
+    return error_set_key(err, STATUS_BUSY, "max_jobs_queued",
+                         "%lld jobs are waiting: max_jobs_queued is %lld", (long long)waiting,
+                         (long long)most);
 }
 
 enum status jobs_admit(struct jobs *jobs, struct error *err) {
@@ -33,8 +35,8 @@ enum status jobs_admit(struct jobs *jobs, struct error *err) {
 }
 
 /* Under the mutex: the job that the key made, if any. */
-static enum status replay_find(const struct jobs *jobs, const struct job_request *request, json_t **document,
-                               bool *replayed, struct error *err) {
+static enum status replay_find(const struct jobs *jobs, const struct job_request *request,
+                               json_t **document, bool *replayed, struct error *err) {
     if (request->key[0] == '\0')
         return STATUS_OK;
     for (size_t i = 0; i < jobs->n; i++) {
@@ -43,20 +45,24 @@ static enum status replay_find(const struct jobs *jobs, const struct job_request
             continue;
         if (strcmp(job->fingerprint, request->fingerprint) != 0)
             return error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
-                                 "Idempotency-Key '%s' was used before with another request", request->key);
+                                 "Idempotency-Key '%s' was used before with another request",
+                                 request->key);
         if (job->creating)
             return error_set_key(err, STATUS_CONFLICT, "Idempotency-Key",
-                                 "a request with Idempotency-Key '%s' is being answered", request->key);
+                                 "a request with Idempotency-Key '%s' is being answered",
+                                 request->key);
         *replayed = true;
         *document = job_document(job, jobs->server->kernel->name);
-        return *document != NULL ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
+        return *document != NULL ? STATUS_OK
+                                 : error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
     }
     return STATUS_OK;
 }
 
 /* A place in the table that nobody sees yet; *made stays NULL for a replay. */
-static enum status job_reserve(struct jobs *jobs, const struct job_request *request, struct job **made,
-                               json_t **document, bool *replayed, struct error *err) {
+static enum status job_reserve(struct jobs *jobs, const struct job_request *request,
+                               struct job **made, json_t **document, bool *replayed,
+                               struct error *err) {
     const struct settings *settings = &jobs->server->settings;
     struct job *job = calloc(1, sizeof(*job));
     if (job == NULL)
@@ -72,7 +78,8 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
     memcpy(job->key, request->key, sizeof job->key);
     memcpy(job->fingerprint, request->fingerprint, sizeof job->fingerprint);
     if (random_token(job->id, JOB_ID_SIZE - 1, err) == STATUS_OK &&
-        job_log_create(&job->log, (size_t)settings->max_events, settings->heartbeat_interval, err) == STATUS_OK) {
+        job_log_create(&job->log, (size_t)settings->max_events, settings->heartbeat_interval,
+                       err) == STATUS_OK) {
         pthread_mutex_lock(&jobs->mutex);
         if (replay_find(jobs, request, document, replayed, err) == STATUS_OK && !*replayed &&
             queue_check(jobs, err) == STATUS_OK && job_insert(jobs, job, err) == STATUS_OK)
@@ -85,22 +92,25 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
 }
 
 /* `format` as this corpus needs it: uploads were decoded already. */
-static enum status format_settle(struct job *job, const struct corpus_info *info, struct error *err) {
+static enum status format_settle(struct job *job, const struct corpus_info *info,
+                                 struct error *err) {
     bool tokens = strcmp(info->format, "tokens") == 0;
     int asked = job->settings.format;
     bool fits = asked == FORMAT_AUTO || (tokens ? asked == FORMAT_TOKENS || asked == FORMAT_NDJSON
                                                 : asked == FORMAT_TEXT || asked == FORMAT_TOKENS);
     if (!fits)
-        return error_set_key(err, STATUS_REFUSED, "/settings/format",
-                             "corpus '%s' was uploaded as %s: leave format at auto, or upload it again with another "
-                             "Content-Type",
-                             info->name, tokens ? "application/x-ndjson" : "text/plain");
+        return error_set_key(
+            err, STATUS_REFUSED, "/settings/format",
+            "corpus '%s' was uploaded as %s: leave format at auto, or upload it again with another "
+            "Content-Type",
+            info->name, tokens ? "application/x-ndjson" : "text/plain");
     if (asked == FORMAT_AUTO || tokens)
         job->settings.format = tokens ? FORMAT_TOKENS : FORMAT_TEXT;
     return STATUS_OK;
 }
 
-static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads, uint64_t allowed) {
+static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads,
+                           uint64_t allowed) {
     struct settings tried = *settings;
     int64_t low = 0, high = settings->dim;
     while (low < high) {
@@ -113,9 +123,10 @@ static int64_t largest_dim(const struct settings *settings, uint64_t words, int 
     return low;
 }
 
-/* Refuses what cannot fit even with the smallest vocabulary that the corpus can have. Training checks again once it has
- * counted. */
-static enum status memory_admit(struct jobs *jobs, struct job *job, const char *corpus, struct error *err) {
+/* Refuses what cannot fit even with the smallest vocabulary that the corpus can have. Training
+ * checks again once it has counted. */
+static enum status memory_admit(struct jobs *jobs, struct job *job, const char *corpus,
+                                struct error *err) {
     uint64_t words = 0, allowed = machine_memory_limit();
     int64_t bound = jobs->server->settings.max_memory;
     int threads = job->settings.threads > 0 ? (int)job->settings.threads : machine_threads();
@@ -135,13 +146,14 @@ static enum status memory_admit(struct jobs *jobs, struct job *job, const char *
                              " are allowed: not even dim 1 fits, raise min_count or max_memory",
                              words, needed, allowed);
     return error_set_key(err, STATUS_REFUSED, "/settings/dim",
-                         "dim %lld with at least %" PRIu64 " words needs %" PRIu64 " bytes of memory, %" PRIu64
+                         "dim %lld with at least %" PRIu64 " words needs %" PRIu64
+                         " bytes of memory, %" PRIu64
                          " are allowed: the largest dim that fits is %lld",
                          (long long)job->settings.dim, words, needed, allowed, (long long)dim);
 }
 
-static enum status file_put(const struct jobs *jobs, const struct job *job, const char *file, const char *bytes,
-                            size_t length, struct error *err) {
+static enum status file_put(const struct jobs *jobs, const struct job *job, const char *file,
+                            const char *bytes, size_t length, struct error *err) {
     char *path = job_path(jobs, job->id, file);
     if (path == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
@@ -176,10 +188,12 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
         error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
     } else if (folder_create(folder, err) == STATUS_OK &&
                corpora_link(jobs->server->corpora, job->corpus, corpus, &info, err) == STATUS_OK &&
-               format_settle(job, &info, err) == STATUS_OK && memory_admit(jobs, job, corpus, err) == STATUS_OK) {
+               format_settle(job, &info, err) == STATUS_OK &&
+               memory_admit(jobs, job, corpus, err) == STATUS_OK) {
         memcpy(job->digest, info.digest, sizeof job->digest);
         job->created = machine_wall_seconds();
-        if (inputs_write(jobs, job, err) == STATUS_OK && failpoint_hit("job.before_record", err) == STATUS_OK)
+        if (inputs_write(jobs, job, err) == STATUS_OK &&
+            failpoint_hit("job.before_record", err) == STATUS_OK)
             (void)!job_persist(jobs, job, false, err);
     }
     free(folder);
@@ -187,8 +201,8 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
     return err->status;
 }
 
-enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request, json_t **document, bool *replayed,
-                                struct error *err) {
+enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
+                                json_t **document, bool *replayed, struct error *err) {
     struct job *job = NULL;
     struct corpus_info info;
     *replayed = false;
@@ -213,11 +227,12 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     return STATUS_OK;
 }
 
-enum status jobs_submit(struct jobs *jobs, const char *corpus, const char *model, const json_t *settings,
-                        json_t **document, struct error *err) {
+enum status jobs_submit(struct jobs *jobs, const char *corpus, const char *model,
+                        const json_t *settings, json_t **document, struct error *err) {
     bool replayed;
     struct job_request request = {.settings = jobs->server->settings};
-    if (name_check("corpus", corpus, err) != STATUS_OK || name_check("model", model, err) != STATUS_OK ||
+    if (name_check("corpus", corpus, err) != STATUS_OK ||
+        name_check("model", model, err) != STATUS_OK ||
         job_settings_read(settings, &request.settings, err) != STATUS_OK ||
         settings_check(&request.settings, err) != STATUS_OK)
         return err->status;

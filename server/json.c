@@ -1,5 +1,6 @@
-/* JSON in and out. jansson keeps the trees; reading and writing text is done here, because jansson 2.14 returns wrong
- * numbers and strings after an allocation failed inside its parser, and cannot bound the depth. */
+/* JSON in and out. jansson keeps the trees; reading and writing text is done here, because jansson
+ * 2.14 returns wrong numbers and strings after an allocation failed inside its parser, and cannot
+ * bound the depth. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,17 +12,17 @@
 #include "server/internal.h"
 #include "server/json.h"
 
-/* ---- allocation ---------------------------------------------------------------------------------------------- */
+/* ---- allocation ------------------------------------------------------------------------------ */
 
-/* Set by the hooks, taken by whoever finishes a tree: builders may then add to a tree freely and ask once at the end.
- * The one mutable thing outside a struct, since jansson's hooks carry no context. */
+/* Set by the hooks, taken by whoever finishes a tree: builders may then add to a tree freely and
+ * ask once at the end. The one mutable thing outside a struct, since jansson's hooks carry no
+ * context. */
 static _Thread_local bool allocation_failed;
 
 static void *json_allocate(size_t size) {
     void *memory = malloc(size);
-    if (memory == NULL) {
+    if (memory == NULL)
         allocation_failed = true;
-    }
     return memory;
 }
 
@@ -35,7 +36,7 @@ bool json_take_failure(void) {
     return failed;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 #define NUMBER_MOST 1000 /* characters of one number */
 
@@ -54,7 +55,8 @@ static json_t *read_refuse(const struct reader *reader, const char *at, const ch
         line += ends;
         column = ends ? 1 : column + ((*c & 0xc0) != 0x80);
     }
-    (void)error_set(reader->err, STATUS_MALFORMED, "%s at line %llu, column %llu", what, line, column);
+    (void)error_set(reader->err, STATUS_MALFORMED, "%s at line %llu, column %llu", what, line,
+                    column);
     return NULL;
 }
 
@@ -64,10 +66,9 @@ static json_t *read_no_memory(const struct reader *reader) {
 }
 
 static void skip_space(struct reader *reader) {
-    while (reader->at < reader->end &&
-           (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t')) {
+    while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' ||
+                                        *reader->at == '\r' || *reader->at == '\t'))
         reader->at++;
-    }
 }
 
 static bool take_char(struct reader *reader, char c) {
@@ -81,18 +82,16 @@ static bool take_char(struct reader *reader, char c) {
 /* Four hexadecimal digits at `at`, or -1. */
 static long read_unit(const struct reader *reader, const char *at) {
     long unit = 0;
-    if (reader->end - at < 4) {
+    if (reader->end - at < 4)
         return -1;
-    }
     for (int i = 0; i < 4; i++) {
         char c = at[i], low = (char)(c | 0x20);
-        if (c >= '0' && c <= '9') {
+        if (c >= '0' && c <= '9')
             unit = unit * 16 + (c - '0');
-        } else if (low >= 'a' && low <= 'f') {
+        else if (low >= 'a' && low <= 'f')
             unit = unit * 16 + (low - 'a' + 10);
-        } else {
+        else
             return -1;
-        }
     }
     return unit;
 }
@@ -101,22 +100,21 @@ static long read_unit(const struct reader *reader, const char *at) {
 static bool read_unicode(struct reader *reader, struct buffer *value) {
     const char *start = reader->at;
     long unit = read_unit(reader, reader->at);
-    if (unit < 0) {
+    if (unit < 0)
         return read_refuse(reader, start, "'\\u' without four hexadecimal digits") != NULL;
-    }
     reader->at += 4;
     if (unit >= 0xd800 && unit <= 0xdbff) {
         bool pair = reader->end - reader->at >= 6 && reader->at[0] == '\\' && reader->at[1] == 'u';
         long low = pair ? read_unit(reader, reader->at + 2) : -1;
-        if (low < 0xdc00 || low > 0xdfff) {
+        if (low < 0xdc00 || low > 0xdfff)
             return read_refuse(reader, start, "a lone surrogate") != NULL;
-        }
         reader->at += 6;
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     } else if (unit >= 0xdc00 && unit <= 0xdfff) {
         return read_refuse(reader, start, "a lone surrogate") != NULL;
     } else if (unit == 0) {
-        return read_refuse(reader, start, "a NUL character, which no string here may hold,") != NULL;
+        return read_refuse(reader, start, "a NUL character, which no string here may hold,") !=
+               NULL;
     }
     char bytes[4];
     buffer_append(value, bytes, utf8_encode((uint32_t)unit, bytes));
@@ -125,17 +123,14 @@ static bool read_unicode(struct reader *reader, struct buffer *value) {
 
 static bool read_escape(struct reader *reader, struct buffer *value) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (reader->at == reader->end) {
+    if (reader->at == reader->end)
         return read_refuse(reader, reader->at, "the text ends inside a string") != NULL;
-    }
     char c = *reader->at++;
-    if (c == 'u') {
+    if (c == 'u')
         return read_unicode(reader, value);
-    }
     const char *found = c != '\0' ? strchr(from, c) : NULL;
-    if (found == NULL) {
+    if (found == NULL)
         return read_refuse(reader, reader->at - 1, "an unknown escape") != NULL;
-    }
     buffer_append_char(value, to[found - from]);
     return true;
 }
@@ -145,31 +140,27 @@ static bool read_string(struct reader *reader, struct buffer *value) {
     for (;;) {
         const char *from = reader->at;
         while (reader->at < reader->end && *reader->at != '"' && *reader->at != '\\' &&
-               (unsigned char)*reader->at >= 0x20) {
+               (unsigned char)*reader->at >= 0x20)
             reader->at++;
-        }
         buffer_append(value, from, (size_t)(reader->at - from));
-        if (reader->at == reader->end) {
+        if (reader->at == reader->end)
             return read_refuse(reader, reader->at, "the text ends inside a string") != NULL;
-        }
         char c = *reader->at++;
-        if (c == '"') {
+        if (c == '"')
             return !value->failed || read_no_memory(reader) != NULL;
-        }
         if (c != '\\') {
-            return read_refuse(reader, reader->at - 1, "a control character inside a string") != NULL;
+            return read_refuse(reader, reader->at - 1, "a control character inside a string") !=
+                   NULL;
         }
-        if (!read_escape(reader, value)) {
+        if (!read_escape(reader, value))
             return false;
-        }
     }
 }
 
 static size_t count_digits(const char *at, const char *end) {
     size_t n = 0;
-    while (at + n < end && at[n] >= '0' && at[n] <= '9') {
+    while (at + n < end && at[n] >= '0' && at[n] <= '9')
         n++;
-    }
     return n;
 }
 
@@ -179,15 +170,13 @@ static size_t scan_number(const char *at, const char *end, bool *real) {
     *real = false;
     at += at < end && *at == '-';
     size_t digits = count_digits(at, end);
-    if (digits == 0 || (digits > 1 && *at == '0')) {
+    if (digits == 0 || (digits > 1 && *at == '0'))
         return 0;
-    }
     at += digits;
     if (at < end && *at == '.') {
         digits = count_digits(at + 1, end);
-        if (digits == 0) {
+        if (digits == 0)
             return 0;
-        }
         at += 1 + digits;
         *real = true;
     }
@@ -195,9 +184,8 @@ static size_t scan_number(const char *at, const char *end, bool *real) {
         at++;
         at += at < end && (*at == '+' || *at == '-');
         digits = count_digits(at, end);
-        if (digits == 0) {
+        if (digits == 0)
             return 0;
-        }
         at += digits;
         *real = true;
     }
@@ -210,27 +198,23 @@ __attribute__((noinline)) static json_t *read_number(struct reader *reader) {
     char text[NUMBER_MOST + 1];
     const char *start = reader->at;
     size_t length = scan_number(start, reader->end, &real);
-    if (length == 0) {
+    if (length == 0)
         return read_refuse(reader, start, "a malformed value");
-    }
-    if (length > NUMBER_MOST) {
+    if (length > NUMBER_MOST)
         return read_refuse(reader, start, "a number that is too long");
-    }
     memcpy(text, start, length);
     text[length] = '\0';
     reader->at += length;
     json_t *value;
     if (real) {
         double number = strtod(text, NULL);
-        if (!isfinite(number)) {
+        if (!isfinite(number))
             return read_refuse(reader, start, "a number that is too large");
-        }
         value = json_real(number);
     } else {
         int64_t number;
-        if (!number_parse_int(text, &number)) {
+        if (!number_parse_int(text, &number))
             return read_refuse(reader, start, "a whole number that is too large");
-        }
         value = json_integer(number);
     }
     return value != NULL ? value : read_no_memory(reader);
@@ -240,7 +224,8 @@ static json_t *read_word(struct reader *reader) {
     static const char *const words[] = {"true", "false", "null"};
     for (size_t i = 0; i < 3; i++) {
         size_t length = strlen(words[i]);
-        if ((size_t)(reader->end - reader->at) >= length && memcmp(reader->at, words[i], length) == 0) {
+        if ((size_t)(reader->end - reader->at) >= length &&
+            memcmp(reader->at, words[i], length) == 0) {
             reader->at += length;
             return i == 0 ? json_true() : i == 1 ? json_false() : json_null();
         }
@@ -250,13 +235,11 @@ static json_t *read_word(struct reader *reader) {
 
 static json_t *read_array(struct reader *reader) {
     json_t *array = json_array();
-    if (array == NULL) {
+    if (array == NULL)
         return read_no_memory(reader);
-    }
     skip_space(reader);
-    if (take_char(reader, ']')) {
+    if (take_char(reader, ']'))
         return array;
-    }
     for (;;) {
         json_t *item = read_value(reader);
         if (item == NULL || json_array_append_new(array, item) != 0) {
@@ -264,9 +247,8 @@ static json_t *read_array(struct reader *reader) {
             return item == NULL ? NULL : read_no_memory(reader);
         }
         skip_space(reader);
-        if (take_char(reader, ']')) {
+        if (take_char(reader, ']'))
             return array;
-        }
         if (!take_char(reader, ',')) {
             json_decref(array);
             return read_refuse(reader, reader->at, "expected ',' or ']'");
@@ -279,9 +261,8 @@ static bool read_member(struct reader *reader, json_t *object) {
     struct buffer name = {0};
     const char *start = reader->at;
     bool fine = false;
-    if (!take_char(reader, '"')) {
+    if (!take_char(reader, '"'))
         return read_refuse(reader, start, "expected a member's name") != NULL;
-    }
     if (read_string(reader, &name)) {
         const char *key = name.data != NULL ? name.data : "";
         skip_space(reader);
@@ -292,9 +273,8 @@ static bool read_member(struct reader *reader, json_t *object) {
         } else {
             json_t *value = read_value(reader);
             fine = value != NULL && json_object_set_new_nocheck(object, key, value) == 0;
-            if (value != NULL && !fine) {
+            if (value != NULL && !fine)
                 (void)read_no_memory(reader);
-            }
         }
     }
     buffer_clear(&name);
@@ -303,13 +283,11 @@ static bool read_member(struct reader *reader, json_t *object) {
 
 static json_t *read_object(struct reader *reader) {
     json_t *object = json_object();
-    if (object == NULL) {
+    if (object == NULL)
         return read_no_memory(reader);
-    }
     skip_space(reader);
-    if (take_char(reader, '}')) {
+    if (take_char(reader, '}'))
         return object;
-    }
     for (;;) {
         skip_space(reader);
         if (!read_member(reader, object)) {
@@ -317,9 +295,8 @@ static json_t *read_object(struct reader *reader) {
             return NULL;
         }
         skip_space(reader);
-        if (take_char(reader, '}')) {
+        if (take_char(reader, '}'))
             return object;
-        }
         if (!take_char(reader, ',')) {
             json_decref(object);
             return read_refuse(reader, reader->at, "expected ',' or '}'");
@@ -332,9 +309,8 @@ static json_t *read_text(struct reader *reader) {
     json_t *value = NULL;
     if (read_string(reader, &text)) {
         value = json_stringn_nocheck(text.data != NULL ? text.data : "", text.length);
-        if (value == NULL) {
+        if (value == NULL)
             (void)read_no_memory(reader);
-        }
     }
     buffer_clear(&text);
     return value;
@@ -347,9 +323,8 @@ __attribute__((noinline)) static json_t *read_too_deep(const struct reader *read
 }
 
 static json_t *read_nested(struct reader *reader, bool object) {
-    if (reader->depth_left == 0) {
+    if (reader->depth_left == 0)
         return read_too_deep(reader);
-    }
     reader->depth_left--;
     json_t *value = object ? read_object(reader) : read_array(reader);
     reader->depth_left++;
@@ -358,9 +333,8 @@ static json_t *read_nested(struct reader *reader, bool object) {
 
 static json_t *read_value(struct reader *reader) {
     skip_space(reader);
-    if (reader->at == reader->end) {
+    if (reader->at == reader->end)
         return read_refuse(reader, reader->at, "the text ends where a value should be");
-    }
     switch (*reader->at) {
     case '{':
     case '[':
@@ -377,12 +351,12 @@ static json_t *read_value(struct reader *reader) {
     }
 }
 
-enum status json_parse(const char *text, size_t length, int depth, json_t **document, struct error *err) {
+enum status json_parse(const char *text, size_t length, int depth, json_t **document,
+                       struct error *err) {
     struct error own = {0};
     struct reader reader = {text, text, text + length, depth, depth, err != NULL ? err : &own};
-    if (!utf8_valid(text, length)) {
+    if (!utf8_valid(text, length))
         return error_set(err, STATUS_MALFORMED, "the JSON text is not valid UTF-8");
-    }
     json_t *value = read_value(&reader);
     if (value != NULL) {
         skip_space(&reader);
@@ -399,14 +373,14 @@ enum status json_parse(const char *text, size_t length, int depth, json_t **docu
     return value != NULL ? STATUS_OK : reader.err->status;
 }
 
-enum status json_body(const struct server *server, const struct http_request *request, const char *const *allowed,
-                      json_t **object, struct error *err) {
+enum status json_body(const struct server *server, const struct http_request *request,
+                      const char *const *allowed, json_t **object, struct error *err) {
     json_t *document;
-    enum status status = json_parse(request->body != NULL ? request->body : "", request->body_length,
-                                    (int)server->settings.max_json_depth, &document, err);
-    if (status != STATUS_OK) {
+    enum status status =
+        json_parse(request->body != NULL ? request->body : "", request->body_length,
+                   (int)server->settings.max_json_depth, &document, err);
+    if (status != STATUS_OK)
         return status;
-    }
     if (!json_is_object(document)) {
         json_decref(document);
         return error_set(err, STATUS_MALFORMED, "the body must be a JSON object");
@@ -415,9 +389,8 @@ enum status json_body(const struct server *server, const struct http_request *re
     json_t *member;
     json_object_foreach(document, name, member) {
         size_t i = 0;
-        while (allowed[i] != NULL && strcmp(allowed[i], name) != 0) {
+        while (allowed[i] != NULL && strcmp(allowed[i], name) != 0)
             i++;
-        }
         if (allowed[i] == NULL) {
             char pointer[sizeof err->key];
             snprintf(pointer, sizeof pointer, "/%.60s", name);

@@ -11,9 +11,9 @@
 /* Plain bytes that may stand in a JSON string as they are. */
 static size_t plain_length(const char *text, const char *end) {
     const char *at = text;
-    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x7f && *at != '"' && *at != '\\') {
+    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x7f && *at != '"' &&
+           *at != '\\')
         at++;
-    }
     return (size_t)(at - text);
 }
 
@@ -36,9 +36,8 @@ void json_append_string(struct buffer *buffer, const char *text, size_t length) 
         uint32_t code_point;
         buffer_append(buffer, text, n);
         text += n;
-        if (text == end) {
+        if (text == end)
             break;
-        }
         if ((unsigned char)*text < 0x80) {
             append_escaped(buffer, (unsigned char)*text++);
         } else if ((n = utf8_decode(text, end, &code_point, &skip)) > 0) {
@@ -58,7 +57,8 @@ static size_t float_format(float value, char text[NUMBER_FLOAT_SIZE]) {
         return 4;
     }
     if (value == 0 && signbit(value)) {
-        memcpy(text, "-0.0", 5); /* "-0" is an integer to some readers, and integers have no sign of zero */
+        /* "-0" is an integer to some readers, and integers have no sign of zero */
+        memcpy(text, "-0.0", 5);
         return 4;
     }
     return number_format_float(value, text);
@@ -84,7 +84,8 @@ void json_append_floats(struct buffer *buffer, const float *values, size_t n) {
 json_t *json_words(const char *text, size_t length) {
     struct buffer valid = {0};
     utf8_append_valid(&valid, text, length);
-    json_t *node = valid.failed ? NULL : json_stringn(valid.data != NULL ? valid.data : "", valid.length);
+    json_t *node =
+        valid.failed ? NULL : json_stringn(valid.data != NULL ? valid.data : "", valid.length);
     buffer_clear(&valid);
     return node;
 }
@@ -98,14 +99,12 @@ static void append_real(struct buffer *buffer, double value) {
     }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) {
+        if (strtod(text, NULL) == value)
             break;
-        }
     }
     buffer_append_text(buffer, text);
-    if (strpbrk(text, ".e") == NULL) { /* a real stays one for readers that tell 1 from 1.0 */
+    if (strpbrk(text, ".e") == NULL) /* a real stays one for readers that tell 1 from 1.0 */
         buffer_append_text(buffer, ".0");
-    }
 }
 
 static void append_tree(struct buffer *buffer, const json_t *node);
@@ -172,5 +171,6 @@ void response_json(struct http_response *response, int status, json_t *document)
     struct buffer body = {0};
     json_append(&body, document);
     json_decref(document);
-    response_bytes(response, status, "application/json", &body); /* a failed buffer is answered with 503 */
+    /* a failed buffer is answered with 503 */
+    response_bytes(response, status, "application/json", &body);
 }

@@ -13,17 +13,18 @@ static void put(struct buffer *text, const char *name, const char *type, const c
     buffer_print(text, "# HELP vecmill_%s %s\n# TYPE vecmill_%s %s\n", name, help, name, type);
 }
 
-static void put_value(struct buffer *text, const char *name, const char *type, const char *help, double value) {
+static void put_value(struct buffer *text, const char *name, const char *type, const char *help,
+                      double value) {
     put(text, name, type, help);
     buffer_print(text, "vecmill_%s %.17g\n", name, value);
 }
 
 static void put_http(struct buffer *text, const struct server *server) {
     struct http_counts counts = {0};
-    if (server->http != NULL) {
+    if (server->http != NULL)
         http_count(server->http, &counts);
-    }
-    put(text, "http_requests_total", "counter", "Requests by class of status; 0xx: cut short before an answer.");
+    put(text, "http_requests_total", "counter",
+        "Requests by class of status; 0xx: cut short before an answer.");
     for (int i = 0; i < 6; i++) {
         if (i != 1) {
             buffer_print(text, "vecmill_http_requests_total{class=\"%dxx\"} %llu\n", i,
@@ -31,24 +32,27 @@ static void put_http(struct buffer *text, const struct server *server) {
         }
     }
     put_value(text, "http_connections", "gauge", "Open connections.", (double)counts.connections);
-    put_value(text, "http_received_bytes_total", "counter", "Body bytes received.", (double)counts.bytes_in);
+    put_value(text, "http_received_bytes_total", "counter", "Body bytes received.",
+              (double)counts.bytes_in);
 }
 
 static void put_jobs(struct buffer *text, const struct server *server) {
     struct job_counts counts = {0};
-    if (server->jobs != NULL) {
+    if (server->jobs != NULL)
         jobs_count(server->jobs, &counts);
-    }
     const struct {
         const char *state;
         uint64_t n;
-    } states[] = {{"queued", counts.queued},       {"running", counts.running}, {"paused", counts.paused},
-                  {"succeeded", counts.succeeded}, {"failed", counts.failed},   {"cancelled", counts.cancelled}};
+    } states[] = {{"queued", counts.queued}, {"running", counts.running},
+                  {"paused", counts.paused}, {"succeeded", counts.succeeded},
+                  {"failed", counts.failed}, {"cancelled", counts.cancelled}};
     put(text, "jobs", "gauge", "Jobs by state.");
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        buffer_print(text, "vecmill_jobs{state=\"%s\"} %llu\n", states[i].state, (unsigned long long)states[i].n);
+        buffer_print(text, "vecmill_jobs{state=\"%s\"} %llu\n", states[i].state,
+                     (unsigned long long)states[i].n);
     }
-    put_value(text, "training_words_total", "counter", "Corpus words trained.", (double)counts.words);
+    put_value(text, "training_words_total", "counter", "Corpus words trained.",
+              (double)counts.words);
     put_value(text, "training_words_per_second", "gauge", "Corpus words trained per second now.",
               counts.words_per_second);
 }
@@ -57,9 +61,8 @@ static void put_jobs(struct buffer *text, const struct server *server) {
 static double resident_bytes(void) {
     char text[128];
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    if (fd < 0)
         return 0;
-    }
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
     text[n > 0 ? n : 0] = '\0';
@@ -72,17 +75,21 @@ static void put_process(struct buffer *text, const struct server *server) {
     struct timespec cpu = {0};
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     buffer_print(text,
-                 "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\n"
+                 "# HELP process_resident_memory_bytes Resident memory.\n# TYPE "
+                 "process_resident_memory_bytes gauge\n"
                  "process_resident_memory_bytes %.0f\n"
-                 "# HELP process_cpu_seconds_total CPU time used.\n# TYPE process_cpu_seconds_total counter\n"
+                 "# HELP process_cpu_seconds_total CPU time used.\n# TYPE "
+                 "process_cpu_seconds_total counter\n"
                  "process_cpu_seconds_total %.3f\n"
                  "# HELP process_start_time_seconds Start, in seconds since 1970.\n"
                  "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.3f\n",
                  resident_bytes(), (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9, server->started);
-    put_value(text, "peak_memory_bytes", "gauge", "Largest resident memory so far.", (double)machine_peak_memory());
+    put_value(text, "peak_memory_bytes", "gauge", "Largest resident memory so far.",
+              (double)machine_peak_memory());
 }
 
-void system_metrics(struct server *server, const struct http_request *request, struct http_response *response) {
+void system_metrics(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
     (void)request;
     struct buffer body = {0};
     put(&body, "build_info", "gauge", "Version and arithmetic kernel.");

@@ -1,5 +1,5 @@
-/* Exports of published models: each is written once, beside the version it belongs to, and sent from disk ever after.
- */
+/* Exports of published models: each is written once, beside the version it belongs to, and sent
+ * from disk ever after. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,28 +45,31 @@ static void turn_give(struct models *models, struct export_turn *turn) {
     pthread_mutex_unlock(&models->export_lock);
 }
 
-static enum status export_fresh(struct models *models, const char *name, const struct model *model, const char *file,
-                                const struct export_options *options, const char *path, struct error *err) {
+static enum status export_fresh(struct models *models, const char *name, const struct model *model,
+                                const char *file, const struct export_options *options,
+                                const char *path, struct error *err) {
     uint64_t free_bytes = 0, altered = 0;
     /* Text takes at most 16 bytes a number, separator included, in all but freak tables. */
-    uint64_t need =
-        (uint64_t)models->server->settings.reserve_disk + 16 * (uint64_t)model->input->rows * model->input->columns;
+    uint64_t need = (uint64_t)models->server->settings.reserve_disk +
+                    16 * (uint64_t)model->input->rows * model->input->columns;
     enum status status = disk_available(models->folder, &free_bytes, err);
     if (status == STATUS_OK && free_bytes < need)
         status = error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
-                               "no room to write '%s': it may take %" PRIu64 " bytes with reserve_disk, %" PRIu64
-                               " are free",
+                               "no room to write '%s': it may take %" PRIu64
+                               " bytes with reserve_disk, %" PRIu64 " are free",
                                file, need, free_bytes);
     if (status == STATUS_OK)
         status = export_write(model, file, options, path, &altered, err);
     if (status == STATUS_OK && altered > 0)
         log_line(&models->server->logger, LOG_WARNING,
-                 "model '%s': in '%s' white space inside %" PRIu64 " words became '_'", name, file, altered);
+                 "model '%s': in '%s' white space inside %" PRIu64 " words became '_'", name, file,
+                 altered);
     return status;
 }
 
-enum status models_export(struct models *models, const char *name, const char *version, const struct model *model,
-                          const char *file, const struct export_options *options, char **path, struct error *err) {
+enum status models_export(struct models *models, const char *name, const char *version,
+                          const struct model *model, const char *file,
+                          const struct export_options *options, char **path, struct error *err) {
     struct buffer text = {0};
     buffer_print(&text, "%s/%s/%s/" FILES_FOLDER, models->folder, name, version);
     char *folder = buffer_take(&text);
@@ -77,9 +80,10 @@ enum status models_export(struct models *models, const char *name, const char *v
     enum status status = STATUS_OK;
     if (made == NULL)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory while exporting '%s'", file);
-    else if (!models_has_version(models, name, version)) /* removed meanwhile: do not grow its folder anew */
-        status =
-            error_set_key(err, STATUS_NOT_FOUND, "model", "model '%s' has no version '%s' any more", name, version);
+    /* removed meanwhile: do not grow its folder anew */
+    else if (!models_has_version(models, name, version))
+        status = error_set_key(err, STATUS_NOT_FOUND, "model",
+                               "model '%s' has no version '%s' any more", name, version);
     else
         status = folder_create(folder, err);
     if (status == STATUS_OK) {

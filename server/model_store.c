@@ -32,12 +32,13 @@ bool store_has_model(const char *folder) {
     return there;
 }
 
-enum status store_describe(const char *folder, const struct model *model, uint64_t sequence, struct error *err) {
+enum status store_describe(const char *folder, const struct model *model, uint64_t sequence,
+                           struct error *err) {
     char *path = path_join(folder, VERSION_FILE);
-    json_t *object =
-        json_pack("{s:I, s:f, s:f, s:I, s:I, s:s}", "sequence", (json_int_t)sequence, "created", model->info.created,
-                  "published", machine_wall_seconds(), "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
-                  (json_int_t)model->input->columns, "digest", model->digest);
+    json_t *object = json_pack("{s:I, s:f, s:f, s:I, s:I, s:s}", "sequence", (json_int_t)sequence,
+                               "created", model->info.created, "published", machine_wall_seconds(),
+                               "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
+                               (json_int_t)model->input->columns, "digest", model->digest);
     char *text = object == NULL ? NULL : json_dumps(object, JSON_INDENT(1));
     enum status status;
     if (path == NULL || text == NULL)
@@ -75,7 +76,8 @@ static void read_description(const char *folder, struct model_version *version) 
     if (path != NULL && stat(path, &about) == 0) {
         version->bytes = (uint64_t)about.st_size;
         if (version->published <= 0)
-            version->published = (double)about.st_mtim.tv_sec + (double)about.st_mtim.tv_nsec * 1e-9;
+            version->published =
+                (double)about.st_mtim.tv_sec + (double)about.st_mtim.tv_nsec * 1e-9;
     }
     free(path);
 }
@@ -123,7 +125,8 @@ static int compare_versions(const void *left, const void *right) {
     return strcmp(a->version, b->version);
 }
 
-enum status store_versions(const char *home, struct model_version **versions, size_t *n, struct error *err) {
+enum status store_versions(const char *home, struct model_version **versions, size_t *n,
+                           struct error *err) {
     struct version_list list = {.home = home};
     enum status status = folder_visit(home, visit_version, &list, err);
     if (status != STATUS_OK) {
@@ -137,7 +140,8 @@ enum status store_versions(const char *home, struct model_version **versions, si
     return STATUS_OK;
 }
 
-enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE], struct error *err) {
+enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE],
+                               struct error *err) {
     char *path = path_join(home, CURRENT_FILE);
     if (path == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while reading %s", CURRENT_FILE);
@@ -188,8 +192,8 @@ enum status store_discard(const char *models_folder, const char *path, struct er
     return status;
 }
 
-void store_quarantine(const char *quarantine, const char *name, const char *home, const char *version,
-                      const struct logger *logger, const struct error *why) {
+void store_quarantine(const char *quarantine, const char *name, const char *home,
+                      const char *version, const struct logger *logger, const struct error *why) {
     struct error err = {0};
     char token[17];
     struct buffer entry = {0};
@@ -200,11 +204,13 @@ void store_quarantine(const char *quarantine, const char *name, const char *home
     }
     if (from == NULL || to == NULL)
         error_set(&err, STATUS_NO_MEMORY, "out of memory");
-    else if (folder_create(quarantine, &err) == STATUS_OK && path_rename(from, to, true, &err) == STATUS_OK)
-        log_line(logger, LOG_ERROR, "model '%s' version '%s' is damaged and was moved to '%s': %s", name, version, to,
-                 why->text);
+    else if (folder_create(quarantine, &err) == STATUS_OK &&
+             path_rename(from, to, true, &err) == STATUS_OK)
+        log_line(logger, LOG_ERROR, "model '%s' version '%s' is damaged and was moved to '%s': %s",
+                 name, version, to, why->text);
     if (err.status != STATUS_OK)
-        log_line(logger, LOG_ERROR, "model '%s' version '%s' is damaged (%s) and cannot be moved to quarantine: %s",
+        log_line(logger, LOG_ERROR,
+                 "model '%s' version '%s' is damaged (%s) and cannot be moved to quarantine: %s",
                  name, version, why->text, err.text);
     buffer_clear(&entry);
     free(from);

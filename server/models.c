@@ -1,4 +1,5 @@
-/* The registry of served models: a reader keeps its model by reference, and nobody waits for readers. */
+/* The registry of served models: a reader keeps its model by reference, and nobody waits for
+ * readers. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,8 +11,8 @@
 #include "server/internal.h"
 #include "server/models_private.h"
 
-/* ---- entries: entry_find wants `lock` held, the others take it -----------------------------------------------------
- */
+/* ---- entries: entry_find wants `lock` held, the others take it
+ * ---------------------------------- */
 
 static bool entry_find(const struct models *models, const char *name, size_t *index) {
     size_t low = 0, high = models->n;
@@ -50,7 +51,8 @@ static enum status entry_reserve(struct models *models, struct error *err) {
 }
 
 /* Takes `model` over; room was reserved. */
-static void entry_set(struct models *models, const char *name, const char *version, struct model *model) {
+static void entry_set(struct models *models, const char *name, const char *version,
+                      struct model *model) {
     size_t index;
     struct model *old = NULL;
     pthread_mutex_lock(&models->lock);
@@ -86,15 +88,15 @@ static bool entry_remove(struct models *models, const char *name) {
     return found;
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static bool is_damage(enum status status) {
     return status == STATUS_CORRUPT || status == STATUS_MALFORMED;
 }
 
 /* Loads one version; a damaged one is put into quarantine. */
-static enum status load_version(struct models *models, const char *name, const char *home, const char *version,
-                                struct model **model, struct error *err) {
+static enum status load_version(struct models *models, const char *name, const char *home,
+                                const char *version, struct model **model, struct error *err) {
     char *folder = path_join(home, version);
     if (folder == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
@@ -110,17 +112,20 @@ static enum status load_version(struct models *models, const char *name, const c
 }
 
 /* A model of which nothing loads is not served; a folder without any version left is removed. */
-static enum status leave_out(struct models *models, const char *name, const char *home, struct error *err) {
+static enum status leave_out(struct models *models, const char *name, const char *home,
+                             struct error *err) {
     struct model_version *versions = NULL;
     size_t n = 0;
-    log_line(&models->server->logger, LOG_ERROR, "model '%s' has no version that loads and is not served", name);
+    log_line(&models->server->logger, LOG_ERROR,
+             "model '%s' has no version that loads and is not served", name);
     enum status status = store_versions(home, &versions, &n, err);
     free(versions);
     return status == STATUS_OK && n == 0 ? path_remove(home, err) : status;
 }
 
 /* Serves the version CURRENT names, or else the newest that loads. */
-static enum status serve_newest_good(struct models *models, const char *name, const char *home, struct error *err) {
+static enum status serve_newest_good(struct models *models, const char *name, const char *home,
+                                     struct error *err) {
     char current[MODEL_VERSION_SIZE] = "";
     struct error why = {0};
     struct model *model = NULL;
@@ -131,8 +136,10 @@ static enum status serve_newest_good(struct models *models, const char *name, co
         entry_set(models, name, current, model);
         return STATUS_OK;
     }
-    log_line(&models->server->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s", name, why.text);
-    bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(why.status); /* it may load another day */
+    log_line(&models->server->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s",
+             name, why.text);
+    /* it may load another day */
+    bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(why.status);
     enum status status = store_versions(home, &versions, &n, err);
     for (size_t i = 0; status == STATUS_OK && model == NULL && i < n; i++) {
         struct error skipped = {0};
@@ -140,13 +147,14 @@ static enum status serve_newest_good(struct models *models, const char *name, co
         if (strcmp(version, current) == 0)
             continue;
         if (load_version(models, name, home, version, &model, &skipped) == STATUS_OK) {
-            log_line(&models->server->logger, LOG_WARNING, "model '%s' is served from version '%s'", name, version);
+            log_line(&models->server->logger, LOG_WARNING, "model '%s' is served from version '%s'",
+                     name, version);
             entry_set(models, name, version, model);
             if (!keep_current)
                 status = store_write_current(home, version, err);
         } else if (!is_damage(skipped.status)) {
-            log_line(&models->server->logger, LOG_ERROR, "model '%s' version '%s' does not load: %s", name, version,
-                     skipped.text);
+            log_line(&models->server->logger, LOG_ERROR,
+                     "model '%s' version '%s' does not load: %s", name, version, skipped.text);
         }
     }
     free(versions);
@@ -214,10 +222,10 @@ void models_close(struct models *models) {
     free(models);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
-enum status models_hold(struct models *models, const char *name, struct model **model, char version[40],
-                        struct error *err) {
+enum status models_hold(struct models *models, const char *name, struct model **model,
+                        char version[40], struct error *err) {
     size_t index;
     pthread_mutex_lock(&models->lock);
     bool found = entry_find(models, name, &index);
@@ -227,7 +235,8 @@ enum status models_hold(struct models *models, const char *name, struct model **
             memcpy(version, models->entries[index].version, MODEL_VERSION_SIZE);
     }
     pthread_mutex_unlock(&models->lock);
-    return found ? STATUS_OK : error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
+    return found ? STATUS_OK
+                 : error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
 }
 
 size_t models_count(struct models *models) {
@@ -244,7 +253,8 @@ bool models_has_version(struct models *models, const char *name, const char *ver
     return there;
 }
 
-enum status models_snapshot(struct models *models, struct served_model **list, size_t *n, struct error *err) {
+enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
+                            struct error *err) {
     pthread_mutex_lock(&models->lock);
     struct served_model *copy = malloc((models->n + 1) * sizeof *copy);
     if (copy != NULL)
@@ -286,7 +296,8 @@ void models_suggest(struct models *models, const char *name, struct buffer *memb
     size_t found = 0;
     if (n > 0 && offsets != NULL && !text.failed &&
         vocabulary_create(&names, (uint32_t)n, text.data, offsets, NULL, &ignored) == STATUS_OK)
-        found = vocabulary_suggest(names, name, strlen(name), (uint32_t)n, ids, sizeof ids / sizeof ids[0]);
+        found = vocabulary_suggest(names, name, strlen(name), (uint32_t)n, ids,
+                                   sizeof ids / sizeof ids[0]);
     for (size_t i = 0; i < found; i++) {
         buffer_append_text(members, i == 0 ? "\"suggestions\":[" : ",");
         json_append_string(members, list[ids[i]].name, strlen(list[ids[i]].name));
@@ -303,8 +314,8 @@ char *models_home(const struct models *models, const char *name) {
     return path_join(models->folder, name);
 }
 
-/* ---- changes: the static functions want `change` held -------------------------------------------------------------
- */
+/* ---- changes: the static functions want `change` held
+ * ------------------------------------------- */
 
 enum status models_check_new(struct models *models, const char *name, struct error *err) {
     enum status status = name_check("model", name, err);
@@ -312,18 +323,21 @@ enum status models_check_new(struct models *models, const char *name, struct err
         return status;
     size_t index;
     pthread_mutex_lock(&models->lock);
-    bool full = !entry_find(models, name, &index) && models->n >= (size_t)models->server->settings.max_models;
+    bool full = !entry_find(models, name, &index) &&
+                models->n >= (size_t)models->server->settings.max_models;
     pthread_mutex_unlock(&models->lock);
     if (full)
         return error_set_key(err, STATUS_CONFLICT, "max_models",
-                             "cannot add model '%s': max_models is %" PRId64 " and that many are kept", name,
-                             models->server->settings.max_models);
+                             "cannot add model '%s': max_models is %" PRId64
+                             " and that many are kept",
+                             name, models->server->settings.max_models);
     return STATUS_OK;
 }
 
-/* Removes the oldest versions beyond max_versions; never the current one. What fails is logged: the next publish tries
- * again. */
-static void prune_versions(struct models *models, const char *name, const char *home, const char *current) {
+/* Removes the oldest versions beyond max_versions; never the current one. What fails is logged: the
+ * next publish tries again. */
+static void prune_versions(struct models *models, const char *name, const char *home,
+                           const char *current) {
     struct model_version *versions = NULL;
     struct error err = {0};
     size_t n = 0, kept = 1; /* the current one, wherever it stands */
@@ -340,11 +354,12 @@ static void prune_versions(struct models *models, const char *name, const char *
                               : store_discard(models->folder, path, &err);
         free(path);
         if (status == STATUS_OK)
-            log_line(&models->server->logger, LOG_INFO, "model '%s': old version '%s' removed", name,
-                     versions[i].version);
+            log_line(&models->server->logger, LOG_INFO, "model '%s': old version '%s' removed",
+                     name, versions[i].version);
     }
     if (status != STATUS_OK)
-        log_line(&models->server->logger, LOG_WARNING, "model '%s': old versions stay: %s", name, err.text);
+        log_line(&models->server->logger, LOG_WARNING, "model '%s': old versions stay: %s", name,
+                 err.text);
     free(versions);
 }
 
@@ -360,8 +375,9 @@ static uint64_t next_sequence(const char *home) {
 }
 
 /* Checks the model in `folder` by loading it, then moves the folder into place. */
-static enum status move_in(struct models *models, const char *name, const char *home, const char *place,
-                           const char *folder, struct model **model, struct error *err) {
+static enum status move_in(struct models *models, const char *name, const char *home,
+                           const char *place, const char *folder, struct model **model,
+                           struct error *err) {
     enum status status = models_check_new(models, name, err);
     if (status == STATUS_OK)
         status = model_load(model, folder, models->server->kernel, err);
@@ -369,19 +385,21 @@ static enum status move_in(struct models *models, const char *name, const char *
         status = folder_create(home, err);
     if (status == STATUS_OK)
         status = store_describe(folder, *model, next_sequence(home), err);
-    if (status == STATUS_OK && file_exists(place)) /* without a model in it: an earlier failure's remains */
+    /* without a model in it: an earlier failure's remains */
+    if (status == STATUS_OK && file_exists(place))
         status = path_remove(place, err);
     if (status == STATUS_OK)
         status = path_rename(folder, place, true, err);
     return status;
 }
 
-static enum status publish(struct models *models, const char *name, const char *version, const char *folder,
-                           struct error *err) {
+static enum status publish(struct models *models, const char *name, const char *version,
+                           const char *folder, struct error *err) {
     struct model *model = NULL;
     char *home = path_join(models->folder, name);
     char *place = home == NULL ? NULL : path_join(home, version);
-    enum status status = place == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory while publishing '%s'", name)
+    enum status status = place == NULL ? error_set(err, STATUS_NO_MEMORY,
+                                                   "out of memory while publishing '%s'", name)
                                        : entry_reserve(models, err);
     if (status != STATUS_OK)
         goto fail;
@@ -402,7 +420,8 @@ static enum status publish(struct models *models, const char *name, const char *
         goto fail;
     entry_set(models, name, version, model);
     model = NULL;
-    log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
+    log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name,
+             version);
     prune_versions(models, name, home, version);
 fail:
     model_drop(model);
@@ -411,13 +430,14 @@ fail:
     return status;
 }
 
-enum status models_publish(struct models *models, const char *name, const char *version, const char *folder,
-                           struct error *err) {
+enum status models_publish(struct models *models, const char *name, const char *version,
+                           const char *folder, struct error *err) {
     enum status status = name_check("model", name, err);
     if (status == STATUS_OK)
         status = name_check("version", version, err);
     if (status == STATUS_OK && strlen(version) >= MODEL_VERSION_SIZE)
-        status = error_set_key(err, STATUS_REFUSED, "version", "version '%.128s' is longer than %d bytes", version,
+        status = error_set_key(err, STATUS_REFUSED, "version",
+                               "version '%.128s' is longer than %d bytes", version,
                                MODEL_VERSION_SIZE - 1);
     if (status != STATUS_OK)
         return status;
@@ -427,18 +447,22 @@ enum status models_publish(struct models *models, const char *name, const char *
     return status;
 }
 
-enum status models_switch(struct models *models, const char *name, const char *version, struct error *err) {
+enum status models_switch(struct models *models, const char *name, const char *version,
+                          struct error *err) {
     struct model *model = NULL;
     char *home = NULL;
     struct error name_error = {0};
     if (name_check("model", name, &name_error) != STATUS_OK)
         return error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
-    if (strlen(version) >= MODEL_VERSION_SIZE || name_check("version", version, &name_error) != STATUS_OK)
-        return error_set_key(err, STATUS_NOT_FOUND, "version", "model '%s' has no version '%.128s'", name, version);
+    if (strlen(version) >= MODEL_VERSION_SIZE ||
+        name_check("version", version, &name_error) != STATUS_OK)
+        return error_set_key(err, STATUS_NOT_FOUND, "version", "model '%s' has no version '%.128s'",
+                             name, version);
     pthread_mutex_lock(&models->change);
     home = path_join(models->folder, name);
-    enum status status = home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory while activating '%s'", name)
-                                      : entry_reserve(models, err);
+    enum status status =
+        home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory while activating '%s'", name)
+                     : entry_reserve(models, err);
     if (status == STATUS_OK)
         status = load_version(models, name, home, version, &model, err);
     if (status == STATUS_OK)
@@ -446,7 +470,8 @@ enum status models_switch(struct models *models, const char *name, const char *v
     if (status == STATUS_OK) {
         entry_set(models, name, version, model);
         model = NULL;
-        log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
+        log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name,
+                 version);
     }
     pthread_mutex_unlock(&models->change);
     model_drop(model);

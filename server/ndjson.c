@@ -18,12 +18,12 @@ struct ndjson {
 };
 
 enum status ndjson_create(struct ndjson **ndjson,
-                          enum status (*sink)(void *context, const char *bytes, size_t length, struct error *err),
+                          enum status (*sink)(void *context, const char *bytes, size_t length,
+                                              struct error *err),
                           void *context, struct error *err) {
     struct ndjson *made = calloc(1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     made->sink = sink;
     made->context = context;
     *ndjson = made;
@@ -42,7 +42,8 @@ uint64_t ndjson_altered(const struct ndjson *ndjson) {
     return ndjson->altered;
 }
 
-/* Appends text with the characters of `unwanted` turned into spaces, and counts it if there were any. */
+/* Appends text with the characters of `unwanted` turned into spaces, and counts it if there were
+ * any. */
 static void put_text(struct ndjson *ndjson, const json_t *node, const char *unwanted) {
     const char *text = json_string_value(node), *end = text + json_string_length(node);
     bool altered = false;
@@ -67,7 +68,8 @@ static enum status put_tokens(struct ndjson *ndjson, const json_t *list, struct 
             return error_set(err, STATUS_MALFORMED, "line %llu: token %zu is not a string",
                              (unsigned long long)ndjson->lines, i + 1);
         }
-        if (json_string_length(token) > 0) { /* an empty token is none: two U+001F in a row would say the same */
+        /* an empty token is none: two U+001F in a row would say the same */
+        if (json_string_length(token) > 0) {
             put_text(ndjson, token, "\x1f\n\r");
             buffer_append_char(&ndjson->out, TOKEN_END);
         }
@@ -85,65 +87,69 @@ static enum status put_line(struct ndjson *ndjson, const json_t *node, struct er
         put_text(ndjson, text, "\x1f");
     } else {
         status = error_set(err, STATUS_MALFORMED,
-                           "line %llu: expected a string, an array of tokens, or an object with 'text' or 'tokens'",
+                           "line %llu: expected a string, an array of tokens, or an object with "
+                           "'text' or 'tokens'",
                            (unsigned long long)ndjson->lines);
     }
     buffer_append_char(&ndjson->out, '\n');
     if (status == STATUS_OK && ndjson->out.failed) {
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory at line %llu", (unsigned long long)ndjson->lines);
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory at line %llu",
+                           (unsigned long long)ndjson->lines);
     }
     return status;
 }
 
 static bool is_blank(const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r') {
+    for (size_t i = 0; i < length; i++)
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
             return false;
-        }
-    }
     return true;
 }
 
 /* One whole line, without its newline. */
-static enum status take_line(struct ndjson *ndjson, const char *text, size_t length, struct error *err) {
+static enum status take_line(struct ndjson *ndjson, const char *text, size_t length,
+                             struct error *err) {
     ndjson->lines++;
     if (ndjson->lines == 1 && length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         text += 3;
         length -= 3;
     }
-    if (is_blank(text, length)) {
+    if (is_blank(text, length))
         return STATUS_OK;
-    }
     json_t *node;
     struct error why = {0};
     enum status status = json_parse(text, length, NDJSON_DEPTH, &node, &why);
     if (status != STATUS_OK) {
-        return error_set(err, status, "line %llu: %.440s", (unsigned long long)ndjson->lines, why.text);
+        return error_set(err, status, "line %llu: %.440s", (unsigned long long)ndjson->lines,
+                         why.text);
     }
     ndjson->out.length = 0;
     status = put_line(ndjson, node, err);
     json_decref(node);
-    return status == STATUS_OK ? ndjson->sink(ndjson->context, ndjson->out.data, ndjson->out.length, err) : status;
+    return status == STATUS_OK
+               ? ndjson->sink(ndjson->context, ndjson->out.data, ndjson->out.length, err)
+               : status;
 }
 
-static enum status keep_rest(struct ndjson *ndjson, const char *bytes, size_t length, struct error *err) {
+static enum status keep_rest(struct ndjson *ndjson, const char *bytes, size_t length,
+                             struct error *err) {
     if (length > NDJSON_LINE_BYTES - ndjson->line.length) {
         return error_set(err, STATUS_TOO_LARGE, "line %llu is longer than %u bytes",
                          (unsigned long long)ndjson->lines + 1, NDJSON_LINE_BYTES);
     }
     buffer_append(&ndjson->line, bytes, length);
-    return ndjson->line.failed
-               ? error_set(err, STATUS_NO_MEMORY, "out of memory at line %llu", (unsigned long long)ndjson->lines + 1)
-               : STATUS_OK;
+    return ndjson->line.failed ? error_set(err, STATUS_NO_MEMORY, "out of memory at line %llu",
+                                           (unsigned long long)ndjson->lines + 1)
+                               : STATUS_OK;
 }
 
-static enum status take_bytes(struct ndjson *ndjson, const char *bytes, size_t length, struct error *err) {
+static enum status take_bytes(struct ndjson *ndjson, const char *bytes, size_t length,
+                              struct error *err) {
     while (length > 0) {
         const char *end = memchr(bytes, '\n', length);
         enum status status;
-        if (end == NULL) {
+        if (end == NULL)
             return keep_rest(ndjson, bytes, length, err);
-        }
         if (ndjson->line.length == 0) {
             status = take_line(ndjson, bytes, (size_t)(end - bytes), err);
         } else {
@@ -153,27 +159,25 @@ static enum status take_bytes(struct ndjson *ndjson, const char *bytes, size_t l
                 ndjson->line.length = 0;
             }
         }
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
         length -= (size_t)(end + 1 - bytes);
         bytes = end + 1;
     }
     return STATUS_OK;
 }
 
-enum status ndjson_push(struct ndjson *ndjson, const char *bytes, size_t length, struct error *err) {
-    if (ndjson->failed != STATUS_OK) {
+enum status ndjson_push(struct ndjson *ndjson, const char *bytes, size_t length,
+                        struct error *err) {
+    if (ndjson->failed != STATUS_OK)
         return error_set(err, ndjson->failed, "this NDJSON stream failed before");
-    }
     ndjson->failed = take_bytes(ndjson, bytes, length, err);
     return ndjson->failed;
 }
 
 enum status ndjson_finish(struct ndjson *ndjson, struct error *err) {
-    if (ndjson->failed != STATUS_OK) {
+    if (ndjson->failed != STATUS_OK)
         return error_set(err, ndjson->failed, "this NDJSON stream failed before");
-    }
     if (ndjson->line.length > 0) {
         ndjson->failed = take_line(ndjson, ndjson->line.data, ndjson->line.length, err);
         ndjson->line.length = 0;

@@ -1,16 +1,20 @@
-/* GET /openapi.json: the route table gives paths, summaries and path parameters, the settings rows give the job
- * settings, and the table here adds what neither knows: query keys and the shapes of bodies. */
+/* GET /openapi.json: the route table gives paths, summaries and path parameters, the settings rows
+ * give the job settings, and the table here adds what neither knows: query keys and the shapes of
+ * bodies. */
 #include <string.h>
 
 #include "server/internal.h"
 #include "server/system.h"
 
-#define VECTORS "application/json=Rows application/x-npy application/octet-stream application/vnd.safetensors"
+#define VECTORS \
+    "application/json=Rows application/x-npy application/octet-stream application/vnd.safetensors"
 #define CORPUS_TYPES "text/plain application/x-ndjson"
 
 struct operation {
     const char *method, *pattern;
-    const char *query; /* "name:type" words; a '*' behind: may stand many times; "settings": one for each job setting */
+    /* "name:type" words; a '*' behind: may stand many times; "settings": one for each job
+     * setting */
+    const char *query;
     const char *request; /* "Schema", or media types; "type=Schema" gives one of them a schema */
     int status;
     const char *answer; /* as request */
@@ -43,29 +47,32 @@ static const struct operation operations[] = {
     {"POST", "/v1/models/{model}/train", "settings", CORPUS_TYPES, 202, "Job"},
     {"GET", "/v1/models/{model}/versions", "", "", 200, "VersionList"},
     {"POST", "/v1/models/{model}/versions/{version}/activate", "", "", 200, "Model"},
-    {"GET", "/v1/models/{model}/embeddings", "word:string* id:integer* max_norm:number oov:string format:string", "",
-     200, VECTORS},
+    {"GET", "/v1/models/{model}/embeddings",
+     "word:string* id:integer* max_norm:number oov:string format:string", "", 200, VECTORS},
     {"POST", "/v1/models/{model}/embeddings", "format:string", "RowsRequest", 200, VECTORS},
-    {"GET", "/v1/models/{model}/words", "prefix:string offset:integer limit:integer", "", 200, "Words"},
-    {"GET", "/v1/models/{model}/neighbors", "word:string id:integer k:integer among:integer", "", 200, "Neighbors"},
+    {"GET", "/v1/models/{model}/words", "prefix:string offset:integer limit:integer", "", 200,
+     "Words"},
+    {"GET", "/v1/models/{model}/neighbors", "word:string id:integer k:integer among:integer", "",
+     200, "Neighbors"},
     {"POST", "/v1/models/{model}/neighbors", "", "NeighborsRequest", 200, "NeighborsList"},
     {"POST", "/v1/models/{model}/analogy", "", "AnalogyRequest", 200, "Neighbors"},
     {"POST", "/v1/models/{model}/similarity", "", "SimilarityRequest", 200, "Similarity"},
     {"POST", "/v1/models/{model}/odd-one-out", "", "OddOneOutRequest", 200, "OddOneOut"},
-    {"POST", "/v1/models/{model}/evaluate", "set:string among:integer method:string", "text/plain", 200, "Evaluation"},
+    {"POST", "/v1/models/{model}/evaluate", "set:string among:integer method:string", "text/plain",
+     200, "Evaluation"},
     {"POST", "/v1/models/{model}/candidates", "", "CandidatesRequest", 200, "Candidates"},
     {"GET", "/v1/models/{model}/files/{file}", "subtract_mean:boolean normalize:boolean", "", 200,
      "application/octet-stream text/plain application/gzip"},
-    {"PUT", "/v1/models/{model}/files/{file}", "", "application/octet-stream text/plain", 201, "Model"},
+    {"PUT", "/v1/models/{model}/files/{file}", "", "application/octet-stream text/plain", 201,
+     "Model"},
     {"POST", "/v1/embeddings", "", "EmbeddingsRequest", 200, "Embeddings"},
 };
 
 static const struct operation *operation_find(const struct route *route) {
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
-        if (strcmp(operations[i].method, route->method) == 0 && strcmp(operations[i].pattern, route->pattern) == 0) {
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+        if (strcmp(operations[i].method, route->method) == 0 &&
+            strcmp(operations[i].pattern, route->pattern) == 0)
             return &operations[i];
-        }
-    }
     return NULL;
 }
 
@@ -80,10 +87,12 @@ static void put_content(struct buffer *text, const char *types) {
         if (slash == NULL) {
             buffer_print(text, "%s\"application/json\":", separator);
         } else {
-            buffer_print(text, "%s\"%.*s\":", separator, (int)(equals != NULL ? (size_t)(equals - at) : n), at);
+            buffer_print(text, "%s\"%.*s\":", separator,
+                         (int)(equals != NULL ? (size_t)(equals - at) : n), at);
         }
         if (schema != NULL) {
-            buffer_print(text, "{\"schema\":{\"$ref\":\"#/components/schemas/%.*s\"}}", (int)(at + n - schema), schema);
+            buffer_print(text, "{\"schema\":{\"$ref\":\"#/components/schemas/%.*s\"}}",
+                         (int)(at + n - schema), schema);
         } else {
             buffer_append_text(text, "{}");
         }
@@ -95,7 +104,9 @@ static void put_content(struct buffer *text, const char *types) {
 
 static void put_path_parameters(struct buffer *text, const char *pattern, const char **separator) {
     for (const char *open = strchr(pattern, '{'); open != NULL; open = strchr(open + 1, '{')) {
-        buffer_print(text, "%s{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}",
+        buffer_print(text,
+                     "%s{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
+                     "\"string\"}}",
                      *separator, (int)strcspn(open + 1, "}"), open + 1);
         *separator = ",";
     }
@@ -106,9 +117,10 @@ static void put_query_parameters(struct buffer *text, const char *query, const c
         size_t n = strcspn(at, " "), name = strcspn(at, ":");
         bool many = at[n - 1] == '*';
         size_t type = n - name - 1 - many;
-        buffer_print(text, "%s{\"name\":\"%.*s\",\"in\":\"query\",\"schema\":%s{\"type\":\"%.*s\"}%s}", *separator,
-                     (int)name, at, many ? "{\"type\":\"array\",\"items\":" : "", (int)type, at + name + 1,
-                     many ? "}" : "");
+        buffer_print(text,
+                     "%s{\"name\":\"%.*s\",\"in\":\"query\",\"schema\":%s{\"type\":\"%.*s\"}%s}",
+                     *separator, (int)name, at, many ? "{\"type\":\"array\",\"items\":" : "",
+                     (int)type, at + name + 1, many ? "}" : "");
         *separator = ",";
         at += n + strspn(at + n, " ");
     }
@@ -118,7 +130,8 @@ static void put_setting_parameters(struct buffer *text, const char **separator) 
     for (size_t i = 0; i < settings_count(); i++) {
         const struct setting *row = settings_row(i);
         if ((row->scope & SETTING_OF_JOB) != 0) {
-            buffer_print(text, "%s{\"name\":\"%s\",\"in\":\"query\",\"schema\":{", *separator, row->name);
+            buffer_print(text, "%s{\"name\":\"%s\",\"in\":\"query\",\"schema\":{", *separator,
+                         row->name);
             setting_append_schema(text, row);
             buffer_append_text(text, "}}");
             *separator = ",";
@@ -126,39 +139,36 @@ static void put_setting_parameters(struct buffer *text, const char **separator) 
     }
 }
 
-static void put_parameters(struct buffer *text, const struct route *route, const struct operation *operation) {
+static void put_parameters(struct buffer *text, const struct route *route,
+                           const struct operation *operation) {
     const char *separator = "";
     buffer_append_text(text, "\"parameters\":[");
     put_path_parameters(text, route->pattern, &separator);
-    if (strcmp(operation->query, "settings") == 0) {
+    if (strcmp(operation->query, "settings") == 0)
         put_setting_parameters(text, &separator);
-    } else {
+    else
         put_query_parameters(text, operation->query, &separator);
-    }
     buffer_append_text(text, "],");
 }
 
 /* "get_v1_jobs_job_events": generators of clients make function names of it. */
 static void put_operation_id(struct buffer *text, const struct route *route) {
     buffer_append_text(text, "\"operationId\":\"");
-    for (const char *c = route->method; *c != '\0'; c++) {
+    for (const char *c = route->method; *c != '\0'; c++)
         buffer_append_char(text, (char)(*c | 0x20));
-    }
-    for (const char *c = route->pattern; *c != '\0'; c++) {
-        if (*c == '/' || *c == '-' || *c == '.') {
+    for (const char *c = route->pattern; *c != '\0'; c++)
+        if (*c == '/' || *c == '-' || *c == '.')
             buffer_append_char(text, '_');
-        } else if (*c != '{' && *c != '}') {
+        else if (*c != '{' && *c != '}')
             buffer_append_char(text, *c);
-        }
-    }
     buffer_append_text(text, "\",");
 }
 
-static void put_operation(struct buffer *text, const struct route *route, const struct operation *operation) {
+static void put_operation(struct buffer *text, const struct route *route,
+                          const struct operation *operation) {
     buffer_append_char(text, '"');
-    for (const char *c = route->method; *c != '\0'; c++) {
+    for (const char *c = route->method; *c != '\0'; c++)
         buffer_append_char(text, (char)(*c | 0x20));
-    }
     buffer_append_text(text, "\":{");
     put_operation_id(text, route);
     buffer_append_text(text, "\"summary\":");
@@ -183,12 +193,10 @@ static void put_operation(struct buffer *text, const struct route *route, const 
 static void put_paths(struct buffer *text) {
     for (const struct route *route = server_routes; route->method != NULL; route++) {
         bool first = true;
-        for (const struct route *before = server_routes; before < route; before++) {
+        for (const struct route *before = server_routes; before < route; before++)
             first = first && strcmp(before->pattern, route->pattern) != 0;
-        }
-        if (!first) {
+        if (!first)
             continue; /* stands with the first route of its pattern */
-        }
         buffer_print(text, "%s\"%s\":{", route == server_routes ? "" : ",", route->pattern);
         const char *separator = "";
         for (const struct route *same = route; same->method != NULL; same++) {
@@ -218,13 +226,16 @@ static void put_job_settings(struct buffer *text) {
     buffer_append_text(text, "}}");
 }
 
-void system_openapi(struct server *server, const struct http_request *request, struct http_response *response) {
+void system_openapi(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
     (void)server;
     (void)request;
     struct buffer text = {0};
-    buffer_append_text(&text, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"vecmill\",\"version\":\"" VECMILL_VERSION
-                              "\",\"description\":\"Turns a corpus into word vectors and serves them.\",\"license\":{"
-                              "\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
+    buffer_append_text(
+        &text,
+        "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"vecmill\",\"version\":\"" VECMILL_VERSION
+        "\",\"description\":\"Turns a corpus into word vectors and serves them.\",\"license\":{"
+        "\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
     put_paths(&text);
     buffer_append_text(&text, "},\"components\":{\"schemas\":{");
     put_job_settings(&text);

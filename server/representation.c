@@ -18,7 +18,8 @@ static const struct {
              [AS_SAFETENSORS] = {"safetensors", "application/vnd.safetensors"}};
 #define FORMS (sizeof forms / sizeof forms[0])
 
-/* How well a media range such as "application/x-npy", "application" + "/" + "*" fits: 0 not at all, up to 3 exactly. */
+/* How well a media range such as "application/x-npy", "application" + "/" + "*" fits: 0 not at all,
+ * up to 3 exactly. */
 static int range_fit(const char *range, size_t length, const char *type) {
     if (length == 3 && memcmp(range, "*/*", 3) == 0)
         return 1;
@@ -66,17 +67,20 @@ static void accept_quality(const char *accept, const char *type, int *fit, doubl
     }
 }
 
-static enum status not_acceptable(struct inquiry *inquiry, const char *key, const char *asked, struct error *err) {
+static enum status not_acceptable(struct inquiry *inquiry, const char *key, const char *asked,
+                                  struct error *err) {
     inquiry->refusal = 406;
     buffer_append_text(&inquiry->members, "\"available\":[");
     for (size_t i = 0; i < FORMS; i++)
         buffer_print(&inquiry->members, "%s\"%s\"", i == 0 ? "" : ",", forms[i].type);
     buffer_append_char(&inquiry->members, ']');
-    return error_set_key(err, STATUS_REFUSED, key, "nothing here fits '%.100s'; there are %s, %s, %s and %s", asked,
+    return error_set_key(err, STATUS_REFUSED, key,
+                         "nothing here fits '%.100s'; there are %s, %s, %s and %s", asked,
                          forms[0].type, forms[1].type, forms[2].type, forms[3].type);
 }
 
-enum status representation_choose(struct inquiry *inquiry, enum representation *as, struct error *err) {
+enum status representation_choose(struct inquiry *inquiry, enum representation *as,
+                                  struct error *err) {
     const char *format = request_query(inquiry->request, "format", 0);
     const char *accept = request_header(inquiry->request, "Accept");
     if (format != NULL) {
@@ -105,13 +109,14 @@ enum status representation_choose(struct inquiry *inquiry, enum representation *
     return best > 0 ? STATUS_OK : not_acceptable(inquiry, "Accept", accept, err);
 }
 
-static void append_shape(struct buffer *text, const size_t *shape, unsigned dims, const char *separator) {
+static void append_shape(struct buffer *text, const size_t *shape, unsigned dims,
+                         const char *separator) {
     for (unsigned i = 0; i < dims; i++)
         buffer_print(text, "%s%zu", i == 0 ? "" : separator, shape[i]);
 }
 
-/* NumPy's format 1.0: magic, version, length of the dictionary, which is padded so that the numbers start at a multiple
- * of 64. */
+/* NumPy's format 1.0: magic, version, length of the dictionary, which is padded so that the numbers
+ * start at a multiple of 64. */
 static void append_npy_header(struct buffer *answer, const size_t *shape, unsigned dims) {
     struct buffer text = {0};
     buffer_append_text(&text, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
@@ -120,7 +125,16 @@ static void append_npy_header(struct buffer *answer, const size_t *shape, unsign
     while (!text.failed && (10 + text.length + 1) % 64 != 0)
         buffer_append_char(&text, ' ');
     buffer_append_char(&text, '\n');
-    char prefix[10] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)(text.length & 0xff), (char)(text.length >> 8)};
+    char prefix[10] = {'\x93',
+                       'N',
+                       'U',
+                       'M',
+                       'P',
+                       'Y',
+                       1,
+                       0,
+                       (char)(text.length & 0xff),
+                       (char)(text.length >> 8)};
     buffer_append(answer, prefix, sizeof prefix);
     if (text.failed)
         answer->failed = true;
@@ -129,8 +143,8 @@ static void append_npy_header(struct buffer *answer, const size_t *shape, unsign
     buffer_clear(&text);
 }
 
-static void append_safetensors_header(const struct inquiry *inquiry, struct buffer *answer, const size_t *shape,
-                                      unsigned dims, size_t bytes) {
+static void append_safetensors_header(const struct inquiry *inquiry, struct buffer *answer,
+                                      const size_t *shape, unsigned dims, size_t bytes) {
     struct buffer text = {0};
     buffer_append_text(&text, "{\"__metadata__\":");
     inquiry_head(inquiry, &text);
@@ -150,8 +164,8 @@ static void append_safetensors_header(const struct inquiry *inquiry, struct buff
     buffer_clear(&text);
 }
 
-void representation_write(struct inquiry *inquiry, enum representation as, const float *values, const size_t *shape,
-                          unsigned dims, struct buffer *answer) {
+void representation_write(struct inquiry *inquiry, enum representation as, const float *values,
+                          const size_t *shape, unsigned dims, struct buffer *answer) {
     size_t count = 1;
     for (unsigned i = 0; i < dims; i++)
         count *= shape[i];

@@ -27,14 +27,15 @@ struct reader {
     size_t most;
 };
 
-/* First pass: depth, number of leaves and of innermost lists, shape. A list at level 1 holds leaves of depth 1. */
-static enum status measure(struct reader *reader, const json_t *list, unsigned level, const struct place_text *place,
-                           struct error *err) {
+/* First pass: depth, number of leaves and of innermost lists, shape. A list at level 1 holds leaves
+ * of depth 1. */
+static enum status measure(struct reader *reader, const json_t *list, unsigned level,
+                           const struct place_text *place, struct error *err) {
     struct selection *selection = reader->selection;
     size_t n = json_array_size(list);
     if (level > SELECTION_DEPTH)
-        return error_set_key(err, STATUS_REFUSED, place->text, "%s is nested deeper than %d", selection->member,
-                             SELECTION_DEPTH);
+        return error_set_key(err, STATUS_REFUSED, place->text, "%s is nested deeper than %d",
+                             selection->member, SELECTION_DEPTH);
     if (selection->shape[level - 1] == SIZE_MAX)
         selection->shape[level - 1] = n;
     else if (selection->shape[level - 1] != n)
@@ -46,18 +47,21 @@ static enum status measure(struct reader *reader, const json_t *list, unsigned l
         if (json_is_array(item)) {
             if (selection->depth != 0 && level >= selection->depth)
                 return error_set_key(err, STATUS_REFUSED, below.text,
-                                     "%s must be nested evenly: a list stands at depth %u, entries at depth %u before",
+                                     "%s must be nested evenly: a list stands at depth %u, entries "
+                                     "at depth %u before",
                                      selection->member, level, selection->depth);
             status = measure(reader, item, level + 1, &below, err);
         } else if (selection->depth != 0 && level != selection->depth) {
-            return error_set_key(err, STATUS_REFUSED, below.text,
-                                 "%s must be nested evenly: an entry stands at depth %u, others at depth %u",
-                                 selection->member, level, selection->depth);
+            return error_set_key(
+                err, STATUS_REFUSED, below.text,
+                "%s must be nested evenly: an entry stands at depth %u, others at depth %u",
+                selection->member, level, selection->depth);
         } else {
             selection->depth = level;
             if (++selection->n > reader->most)
-                return error_set_key(err, STATUS_REFUSED, selection->member[0] != '\0' ? below.text : "word",
-                                     "one request may ask for %zu rows at most (max_batch)", reader->most);
+                return error_set_key(
+                    err, STATUS_REFUSED, selection->member[0] != '\0' ? below.text : "word",
+                    "one request may ask for %zu rows at most (max_batch)", reader->most);
         }
         if (status != STATUS_OK)
             return status;
@@ -89,10 +93,12 @@ static enum status read_leaf(struct reader *reader, const json_t *leaf, const js
                              const struct place_text *place, struct error *err) {
     struct selection *selection = reader->selection;
     struct inquiry *inquiry = reader->inquiry;
-    bool words = strcmp(selection->member, "words") == 0, ids = strcmp(selection->member, "ids") == 0;
+    bool words = strcmp(selection->member, "words") == 0,
+         ids = strcmp(selection->member, "ids") == 0;
     if ((words && !json_is_string(leaf)) || (ids && !json_is_integer(leaf)))
-        return error_set_key(err, STATUS_REFUSED, place->text, "%s must hold %s, not %s", selection->member,
-                             words ? "strings" : "whole numbers", field_kind(leaf));
+        return error_set_key(err, STATUS_REFUSED, place->text, "%s must hold %s, not %s",
+                             selection->member, words ? "strings" : "whole numbers",
+                             field_kind(leaf));
     size_t at = selection->n++;
     selection->leaves[at] = leaf;
     if (selection->weights != NULL) {
@@ -102,48 +108,57 @@ static enum status read_leaf(struct reader *reader, const json_t *leaf, const js
             const char *tail = strchr(place->text + 1, '/');
             snprintf(pointer, sizeof pointer, "/weights%.50s", tail == NULL ? "" : tail);
             return error_set_key(err, STATUS_REFUSED, pointer,
-                                 "weights must hold a number for each entry of %s, not %s", selection->member,
+                                 "weights must hold a number for each entry of %s, not %s",
+                                 selection->member,
                                  json_is_number(weight) ? "one too large" : field_kind(weight));
         }
         selection->weights[at] = (float)value;
     }
     if (reader->missing != MISSING_ERROR && json_is_string(leaf)) {
-        selection->ids[at] =
-            vocabulary_find(inquiry->model->vocabulary, json_string_value(leaf), json_string_length(leaf));
+        selection->ids[at] = vocabulary_find(inquiry->model->vocabulary, json_string_value(leaf),
+                                             json_string_length(leaf));
         if (selection->ids[at] == WORD_NONE)
             selection->absent[selection->missing++] = leaf;
         return STATUS_OK;
     }
-    const char *pointer = selection->member[0] != '\0' ? place->text : json_is_string(leaf) ? "word" : "id";
+    const char *pointer = selection->member[0] != '\0' ? place->text
+                          : json_is_string(leaf)       ? "word"
+                                                       : "id";
     return inquiry_item(inquiry, leaf, pointer, &selection->ids[at], err);
 }
 
 /* Second pass: leaves in order. */
-static enum status flatten(struct reader *reader, const json_t *list, const json_t *weights, unsigned level,
-                           const struct place_text *place, struct error *err) {
+static enum status flatten(struct reader *reader, const json_t *list, const json_t *weights,
+                           unsigned level, const struct place_text *place, struct error *err) {
     struct selection *selection = reader->selection;
     size_t n = json_array_size(list);
     if (weights != NULL && (!json_is_array(weights) || json_array_size(weights) != n))
-        return error_set_key(err, STATUS_REFUSED, "/weights", "weights must have the shape of %s: they differ at %s",
+        return error_set_key(err, STATUS_REFUSED, "/weights",
+                             "weights must have the shape of %s: they differ at %s",
                              selection->member, place->text);
     if (level == selection->depth)
         selection->starts[selection->lists++] = selection->n;
     for (size_t i = 0; i < n; i++) {
-        const json_t *item = json_array_get(list, i), *weight = weights == NULL ? NULL : json_array_get(weights, i);
+        const json_t *item = json_array_get(list, i),
+                     *weight = weights == NULL ? NULL : json_array_get(weights, i);
         struct place_text below = place_below(place, i);
-        enum status status = level == selection->depth ? read_leaf(reader, item, weight, &below, err)
-                                                       : flatten(reader, item, weight, level + 1, &below, err);
+        enum status status = level == selection->depth
+                                 ? read_leaf(reader, item, weight, &below, err)
+                                 : flatten(reader, item, weight, level + 1, &below, err);
         if (status != STATUS_OK)
             return status;
     }
     return STATUS_OK;
 }
 
-enum status selection_read(struct selection *selection, struct inquiry *inquiry, const char *member, const json_t *tree,
-                           const json_t *weights, enum missing_policy missing, struct error *err) {
+enum status selection_read(struct selection *selection, struct inquiry *inquiry, const char *member,
+                           const json_t *tree, const json_t *weights, enum missing_policy missing,
+                           struct error *err) {
     *selection = (struct selection){.tree = tree, .member = member};
-    memset(selection->shape, 0xff, sizeof selection->shape); /* SIZE_MAX: no list seen at that level */
-    struct reader reader = {selection, inquiry, missing, (size_t)inquiry->server->settings.max_batch};
+    /* SIZE_MAX: no list seen at that level */
+    memset(selection->shape, 0xff, sizeof selection->shape);
+    struct reader reader = {selection, inquiry, missing,
+                            (size_t)inquiry->server->settings.max_batch};
     struct place_text root = {.length = 0};
     if (member[0] != '\0')
         root.length = (size_t)snprintf(root.text, sizeof root.text, "/%s", member);
@@ -154,16 +169,16 @@ enum status selection_read(struct selection *selection, struct inquiry *inquiry,
         selection->depth = deepest(tree);
     size_t leaves = selection->n, lists = count_lists(tree, 1, selection->depth);
     if (lists > reader.most)
-        return error_set_key(err, STATUS_REFUSED, root.text, "%s must hold at most %zu lists (max_batch)", member,
-                             reader.most);
+        return error_set_key(err, STATUS_REFUSED, root.text,
+                             "%s must hold at most %zu lists (max_batch)", member, reader.most);
     selection->ids = calloc(leaves + 1, sizeof *selection->ids);
     selection->leaves = calloc(leaves + 1, sizeof *selection->leaves);
     selection->absent = calloc(leaves + 1, sizeof *selection->absent);
     selection->starts = calloc(lists + 1, sizeof *selection->starts);
     if (weights != NULL)
         selection->weights = calloc(leaves + 1, sizeof *selection->weights);
-    if (selection->ids == NULL || selection->leaves == NULL || selection->absent == NULL || selection->starts == NULL ||
-        (weights != NULL && selection->weights == NULL))
+    if (selection->ids == NULL || selection->leaves == NULL || selection->absent == NULL ||
+        selection->starts == NULL || (weights != NULL && selection->weights == NULL))
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu ids", leaves);
     selection->n = 0;
     status = flatten(&reader, tree, weights, 1, &root, err);

@@ -1,4 +1,5 @@
-/* Which rows a lookup asks for: words or ids in lists nested to any depth, with weights beside. Private to server/. */
+/* Which rows a lookup asks for: words or ids in lists nested to any depth, with weights beside.
+ * Private to server/. */
 #ifndef VECMILL_SERVER_SELECTION_H
 #define VECMILL_SERVER_SELECTION_H
 
@@ -25,12 +26,15 @@ struct selection {
     bool ragged[SELECTION_DEPTH];  /* [depth]: lists of this level differ in length */
 };
 
-/* tree: a list; leaves are strings (words) and whole numbers (ids). weights: the same shape, numbers; or NULL. A word
- * that is not known is NOT_FOUND under MISSING_ERROR, else it gets WORD_NONE. REFUSED for more than max_batch leaves
- * and for leaves at different depths. Owns: selection_clear, also after a failure. */
-enum status selection_read(struct selection *selection, struct inquiry *inquiry, const char *member, const json_t *tree,
-                           const json_t *weights, enum missing_policy missing, struct error *err) MUST_CHECK;
-/* Takes leaves with WORD_NONE out of ids, leaves, weights and starts; tree, absent and shape stay as they are. */
+/* tree: a list; leaves are strings (words) and whole numbers (ids). weights: the same shape,
+ * numbers; or NULL. A word that is not known is NOT_FOUND under MISSING_ERROR, else it gets
+ * WORD_NONE. REFUSED for more than max_batch leaves and for leaves at different depths. Owns:
+ * selection_clear, also after a failure. */
+enum status selection_read(struct selection *selection, struct inquiry *inquiry, const char *member,
+                           const json_t *tree, const json_t *weights, enum missing_policy missing,
+                           struct error *err) MUST_CHECK;
+/* Takes leaves with WORD_NONE out of ids, leaves, weights and starts; tree, absent and shape stay
+ * as they are. */
 void selection_drop_missing(struct selection *selection);
 void selection_clear(struct selection *selection);
 

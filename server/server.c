@@ -16,58 +16,58 @@
 enum status name_check(const char *key, const char *name, struct error *err) {
     static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     size_t length = strlen(name);
-    if (length < 1 || length > 128 || strchr(first, name[0]) == NULL || strstr(name, "..") != NULL ||
-        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != length) {
+    if (length < 1 || length > 128 || strchr(first, name[0]) == NULL ||
+        strstr(name, "..") != NULL ||
+        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
+            length) {
         return error_set_key(err, STATUS_REFUSED, key,
-                             "%s must be 1 to 128 letters, digits, '.', '_' or '-', begin with a letter or digit and "
+                             "%s must be 1 to 128 letters, digits, '.', '_' or '-', begin with a "
+                             "letter or digit and "
                              "not hold '..', not '%.128s'",
                              key, name);
     }
     return STATUS_OK;
 }
 
-/* ---- data folder --------------------------------------------------------------------------------------------- */
+/* ---- data folder ----------------------------------------------------------------------------- */
 
 static enum status lock_is_held(int fd, const char *data, struct error *err) {
     char holder[32] = "";
     ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
     holder[n > 0 ? n : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
-    return error_set_key(err, STATUS_CONFLICT, "data", "data folder '%s' is in use by process %s", data,
-                         holder[0] != '\0' ? holder : "(unknown)");
+    return error_set_key(err, STATUS_CONFLICT, "data", "data folder '%s' is in use by process %s",
+                         data, holder[0] != '\0' ? holder : "(unknown)");
 }
 
-/* Opening for writing empties the file, so that is left for when the lock is ours: until then it names the holder. */
+/* Opening for writing empties the file, so that is left for when the lock is ours: until then it
+ * names the holder. */
 static enum status lock_take(const char *path, const char *data, int *lock, struct error *err) {
     char text[32];
     int scratch, fd;
     enum status status = STATUS_OK;
     if (!file_exists(path)) {
         status = file_scratch_open(path, &scratch, err);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
         close(scratch);
     }
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
+    if (fd < 0)
         return error_set_errno(err, errno, "cannot open '%s'", path);
-    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        status =
-            errno == EWOULDBLOCK ? lock_is_held(fd, data, err) : error_set_errno(err, errno, "cannot lock '%s'", path);
+        status = errno == EWOULDBLOCK ? lock_is_held(fd, data, err)
+                                      : error_set_errno(err, errno, "cannot lock '%s'", path);
         goto fail;
     }
     status = file_scratch_open(path, &scratch, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         goto fail;
-    }
     snprintf(text, sizeof text, "%ld\n", (long)getpid());
     status = file_write_at(scratch, text, strlen(text), 0, err);
     close(scratch);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         goto fail;
-    }
     *lock = fd;
     return STATUS_OK;
 fail:
@@ -76,19 +76,18 @@ fail:
 }
 
 static enum status format_check(const char *path, const char *data, struct error *err) {
-    if (!file_exists(path)) {
+    if (!file_exists(path))
         return file_replace(path, DATA_FORMAT "\n", sizeof DATA_FORMAT, err);
-    }
     char *text;
     size_t length;
     enum status status = file_read(path, 64, &text, &length, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     text[strcspn(text, "\r\n")] = '\0';
     if (strcmp(text, DATA_FORMAT) != 0) {
-        status = error_set_key(err, STATUS_REFUSED, "data",
-                               "data folder '%s' has format '%s'; this program knows format " DATA_FORMAT, data, text);
+        status = error_set_key(
+            err, STATUS_REFUSED, "data",
+            "data folder '%s' has format '%s'; this program knows format " DATA_FORMAT, data, text);
     }
     free(text);
     return status;
@@ -97,56 +96,48 @@ static enum status format_check(const char *path, const char *data, struct error
 static enum status data_open(struct server *server, struct error *err) {
     const char *data = server->settings.data;
     enum status status = folder_create(data, err);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     char *lock = path_join(data, "LOCK"), *format = path_join(data, "FORMAT");
     size_t removed = 0;
-    if (lock == NULL || format == NULL) {
+    if (lock == NULL || format == NULL)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = lock_take(lock, data, &server->lock, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = format_check(format, data, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = folder_sweep(data, &removed, err);
-    }
     if (removed > 0) {
-        log_line(&server->logger, LOG_INFO, "removed %zu temporary files that a crash had left", removed);
+        log_line(&server->logger, LOG_INFO, "removed %zu temporary files that a crash had left",
+                 removed);
     }
     free(lock);
     free(format);
     return status;
 }
 
-/* ---- start and stop ------------------------------------------------------------------------------------------ */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 static void server_free(struct server *server) {
-    if (server->jobs != NULL) {
+    if (server->jobs != NULL)
         jobs_close(server->jobs);
-    }
-    if (server->corpora != NULL) {
+    if (server->corpora != NULL)
         corpora_close(server->corpora);
-    }
-    if (server->models != NULL) {
+    if (server->models != NULL)
         models_close(server->models);
-    }
-    if (server->lock >= 0) {
+    if (server->lock >= 0)
         close(server->lock); /* and with it the lock */
-    }
     free(server->program);
     free(server);
 }
 
-enum status server_start(struct server **server, const struct server_options *options, struct error *err) {
+enum status server_start(struct server **server, const struct server_options *options,
+                         struct error *err) {
     struct server *made = calloc(1, sizeof *made);
     enum status status = STATUS_OK;
-    if (made == NULL) {
+    if (made == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     json_setup();
     made->lock = -1;
     made->settings = *options->settings;
@@ -160,29 +151,23 @@ enum status server_start(struct server **server, const struct server_options *op
         goto fail;
     }
     status = data_open(made, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = models_open(&made->models, made, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = corpora_open(&made->corpora, made, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = jobs_open(&made->jobs, made, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = http_start(&made->http, made, server_routes, &made->settings, &made->logger, err);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         goto fail;
-    }
     atomic_store(&made->ready, true);
     log_line(&made->logger, LOG_INFO, "listening on http://%s", http_address(made->http));
     *server = made;
     return STATUS_OK;
 fail:
-    if (made->jobs != NULL) {
+    if (made->jobs != NULL)
         jobs_stop(made->jobs);
-    }
     server_free(made);
     return status;
 }
@@ -192,9 +177,8 @@ uint16_t server_port(const struct server *server) {
 }
 
 void server_stop(struct server *server) {
-    if (server == NULL) {
+    if (server == NULL)
         return;
-    }
     double until = machine_monotonic_seconds() + server->settings.shutdown_timeout;
     atomic_store(&server->draining, true);
     jobs_stop(server->jobs); /* lookups are answered on while jobs write their checkpoints */

@@ -25,7 +25,8 @@ static inline int fixture_setup(void **state) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct error err = {0};
     const char *root = getenv("TMPDIR");
-    snprintf(fixture->folder, sizeof fixture->folder, "%s/vecmill-corpus-XXXXXX", root == NULL ? "/tmp" : root);
+    snprintf(fixture->folder, sizeof fixture->folder, "%s/vecmill-corpus-XXXXXX",
+             root == NULL ? "/tmp" : root);
     assert_non_null(mkdtemp(fixture->folder));
     snprintf(fixture->path, sizeof fixture->path, "%s/corpus", fixture->folder);
     snprintf(fixture->work, sizeof fixture->work, "%s/work", fixture->folder);
@@ -76,13 +77,16 @@ static inline enum status fixture_read(struct fixture *fixture, int threads, str
     return corpus_create(corpus, &options, err);
 }
 
-/* The corpus must be refused, with this status and this in the message, and leave nothing behind. */
-static inline void assert_refused(struct fixture *fixture, int threads, enum status expected, const char *message) {
+/* The corpus must be refused, with this status and this in the message, and leave nothing
+ * behind. */
+static inline void assert_refused(struct fixture *fixture, int threads, enum status expected,
+                                  const char *message) {
     struct error err = {0};
     struct corpus *corpus = NULL;
     enum status status = fixture_read(fixture, threads, &corpus, &err);
     if (status != expected || strstr(err.text, message) == NULL)
-        fail_msg("%s: %s, not %s: %s", status_name(status), err.text, status_name(expected), message);
+        fail_msg("%s: %s, not %s: %s", status_name(status), err.text, status_name(expected),
+                 message);
     assert_null(corpus);
     assert_work_empty(fixture);
 }

@@ -1,5 +1,5 @@
-/* What test_http.c runs the HTTP layer with: a route table of its own, a server on a free port, a client on plain
- * sockets. Included once. */
+/* What test_http.c runs the HTTP layer with: a route table of its own, a server on a free port, a
+ * client on plain sockets. Included once. */
 #ifndef VECMILL_TESTS_HTTP_FIXTURE_H
 #define VECMILL_TESTS_HTTP_FIXTURE_H
 
@@ -19,13 +19,14 @@
 
 static char file_path[600]; /* set once by main's set-up, before any server runs */
 
-/* ---- handlers ------------------------------------------------------------------------------------------------ */
+/* ---- handlers -------------------------------------------------------------------------------- */
 
 static void put_pair(void *context, const char *key, const char *value) {
     buffer_print(context, "%s=%s;", key, value);
 }
 
-static void echo(struct server *server, const struct http_request *request, struct http_response *response) {
+static void echo(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     (void)server;
     struct buffer body = {0};
     buffer_print(&body, "%s %s [%s]", request->method, request->path,
@@ -36,27 +37,31 @@ static void echo(struct server *server, const struct http_request *request, stru
         buffer_append_char(&body, ' ');
         buffer_append(&body, request->body, request->body_length);
     }
-    const char *second = request_query(request, "a", 1), *custom = request_header(request, "x-custom");
+    const char *second = request_query(request, "a", 1),
+               *custom = request_header(request, "x-custom");
     response_bytes(response, 200, "text/plain", &body);
     response_header(response, "X-Second", "%s", second != NULL ? second : "none");
     response_header(response, "X-Custom", "%s", custom != NULL ? custom : "none");
 }
 
-static void inject(struct server *server, const struct http_request *request, struct http_response *response) {
+static void inject(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
     (void)server;
     struct buffer body = {0};
     response_bytes(response, 200, "text/plain", &body);
     response_header(response, "X-Word", "%s", request_query(request, "w", 0));
 }
 
-static void refuse(struct server *server, const struct http_request *request, struct http_response *response) {
+static void refuse(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
     (void)server;
     struct error err = {0};
     (void)error_set_key(&err, STATUS_NOT_FOUND, "/word", "no word \"%s\"", "kin\ng");
     response_error_with(request, response, 0, &err, "\"suggestions\":[\"king\"]");
 }
 
-static void send_file(struct server *server, const struct http_request *request, struct http_response *response) {
+static void send_file(struct server *server, const struct http_request *request,
+                      struct http_response *response) {
     (void)server;
     response_file(request, response, file_path, "application/octet-stream", "abc");
 }
@@ -69,12 +74,10 @@ static atomic_int streams_freed;
 
 static ssize_t tick(void *context, char *bytes, size_t room) {
     struct ticks *ticks = context;
-    if (ticks->left == 0) {
+    if (ticks->left == 0)
         return 0;
-    }
-    if (ticks->left-- < 3) {
+    if (ticks->left-- < 3)
         (void)poll(NULL, 0, ticks->pause_ms);
-    }
     return snprintf(bytes, room, "data: %d\n\n", ticks->left);
 }
 
@@ -84,7 +87,8 @@ static void ticks_free(void *context) {
     free(ticks);
 }
 
-static void events(struct server *server, const struct http_request *request, struct http_response *response) {
+static void events(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
     (void)server;
     (void)request;
     struct ticks *ticks = malloc(sizeof *ticks);
@@ -93,12 +97,14 @@ static void events(struct server *server, const struct http_request *request, st
     response_stream(response, "text/event-stream", tick, ticks_free, ticks);
 }
 
-static void slow(struct server *server, const struct http_request *request, struct http_response *response) {
+static void slow(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
     (void)poll(NULL, 0, 700);
     echo(server, request, response);
 }
 
-static void big(struct server *server, const struct http_request *request, struct http_response *response) {
+static void big(struct server *server, const struct http_request *request,
+                struct http_response *response) {
     (void)server;
     (void)request;
     struct buffer body = {0};
@@ -116,12 +122,11 @@ struct upload {
     uint64_t bytes;
 };
 
-static enum status upload_begin(struct server *server, const struct http_request *request, void **state,
-                                struct error *err) {
+static enum status upload_begin(struct server *server, const struct http_request *request,
+                                void **state, struct error *err) {
     (void)server;
-    if (strcmp(request->segments[0], "no") == 0) {
+    if (strcmp(request->segments[0], "no") == 0)
         return error_set_key(err, STATUS_CONFLICT, "name", "taken");
-    }
     struct upload *upload = calloc(1, sizeof *upload);
     assert_non_null(upload);
     atomic_fetch_add(&uploads_open, 1);
@@ -133,7 +138,8 @@ static enum status upload_push(void *state, const char *bytes, size_t length, st
     struct upload *upload = state;
     (void)bytes;
     upload->bytes += length;
-    return upload->bytes > 100000000 ? error_set(err, STATUS_DISK_FULL, "the disk is full") : STATUS_OK;
+    return upload->bytes > 100000000 ? error_set(err, STATUS_DISK_FULL, "the disk is full")
+                                     : STATUS_OK;
 }
 
 static void upload_finish(struct server *server, const struct http_request *request, void *state,
@@ -153,7 +159,8 @@ static void upload_abort(void *state) {
     atomic_fetch_sub(&uploads_open, 1);
 }
 
-static const struct body_stream upload_stream = {upload_begin, upload_push, upload_finish, upload_abort};
+static const struct body_stream upload_stream = {upload_begin, upload_push, upload_finish,
+                                                 upload_abort};
 
 static const struct route routes[] = {
     {"GET", "/echo", BODY_NONE, NULL, false, false, echo, NULL, ""},
@@ -172,7 +179,7 @@ static const struct route routes[] = {
     {NULL, NULL, BODY_NONE, NULL, false, false, NULL, NULL, NULL},
 };
 
-/* ---- a server and a client for each test ----------------------------------------------------------------------- */
+/* ---- a server and a client for each test ----------------------------------------------------- */
 
 struct fixture {
     struct settings settings;
@@ -201,9 +208,9 @@ static int start(void **state) {
     fixture->logger = (struct logger){log_write, fixture, LOG_INFO};
     pthread_mutex_init(&fixture->mutex, NULL);
     *state = fixture;
-    if (http_start(&fixture->http, NULL, routes, &fixture->settings, &fixture->logger, &err) != STATUS_OK) {
+    if (http_start(&fixture->http, NULL, routes, &fixture->settings, &fixture->logger, &err) !=
+        STATUS_OK)
         fail_msg("%s", err.text);
-    }
     return 0;
 }
 
@@ -230,9 +237,8 @@ static int client_open(const struct fixture *fixture) {
 static void client_send(int fd, const char *text, size_t length) {
     while (length > 0) {
         ssize_t n = send(fd, text, length, MSG_NOSIGNAL);
-        if (n <= 0) {
+        if (n <= 0)
             return; /* the server may have had enough */
-        }
         text += n;
         length -= (size_t)n;
     }
@@ -242,9 +248,8 @@ static void client_send(int fd, const char *text, size_t length) {
 static void client_read_all(int fd, struct buffer *out) {
     char bytes[8192];
     ssize_t n;
-    while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0) {
+    while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0)
         buffer_append(out, bytes, (size_t)n);
-    }
     close(fd);
 }
 
@@ -259,7 +264,9 @@ static void talk(const struct fixture *fixture, const char *text, struct buffer 
 #define HEAD " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
 static int status_of(const struct buffer *out) {
-    return out->data != NULL && strncmp(out->data, "HTTP/1.1 ", 9) == 0 ? (int)strtol(out->data + 9, NULL, 10) : 0;
+    return out->data != NULL && strncmp(out->data, "HTTP/1.1 ", 9) == 0
+               ? (int)strtol(out->data + 9, NULL, 10)
+               : 0;
 }
 
 static const char *body_of(const struct buffer *out) {
@@ -268,9 +275,8 @@ static const char *body_of(const struct buffer *out) {
 }
 
 static void assert_has(const struct buffer *out, const char *text) {
-    if (strstr(out->data, text) == NULL) {
+    if (strstr(out->data, text) == NULL)
         fail_msg("no '%s' in: %s", text, out->data);
-    }
 }
 
 #endif

@@ -37,7 +37,8 @@ static const struct {
     {"w20", 3},
     {"w21", 3},
     {"w22", 3},
-    {"a word that is longer than the sixty-four bytes between one aligned section and the next", 88},
+    {"a word that is longer than the sixty-four bytes between one aligned section and the next",
+     88},
 };
 
 struct shape {
@@ -57,12 +58,14 @@ static inline struct vocabulary *vocabulary_make(void) {
         offsets[i + 1] = text.length;
         counts[i] = (uint64_t)1 << (40 - i);
     }
-    assert_int_equal(vocabulary_create(&vocabulary, N_WORDS, text.data, offsets, counts, &err), STATUS_OK);
+    assert_int_equal(vocabulary_create(&vocabulary, N_WORDS, text.data, offsets, counts, &err),
+                     STATUS_OK);
     buffer_clear(&text);
     return vocabulary;
 }
 
-static inline struct table *table_make(uint32_t columns, uint32_t shards, enum partition partition, uint64_t seed) {
+static inline struct table *table_make(uint32_t columns, uint32_t shards, enum partition partition,
+                                       uint64_t seed) {
     struct table *table;
     struct error err = {0};
     struct random random;
@@ -95,10 +98,12 @@ static const struct model_info info_full = {
 static inline struct model *model_make(struct shape shape, const struct model_info *info) {
     struct model *model;
     struct error err = {0};
-    struct table *output = shape.output ? table_make(shape.dim + 1, shape.shards, shape.partition, 2) : NULL;
+    struct table *output =
+        shape.output ? table_make(shape.dim + 1, shape.shards, shape.partition, 2) : NULL;
 
-    assert_int_equal(model_create(&model, vocabulary_make(), table_make(shape.dim, shape.shards, shape.partition, 1),
-                                  output, info, kernel_choose("portable"), &err),
+    assert_int_equal(model_create(&model, vocabulary_make(),
+                                  table_make(shape.dim, shape.shards, shape.partition, 1), output,
+                                  info, kernel_choose("portable"), &err),
                      STATUS_OK);
     return model;
 }

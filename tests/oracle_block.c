@@ -8,8 +8,9 @@
 /* Scratch of one step. */
 struct step {
     const struct oracle_block *b;
-    size_t width;                  /* of an output row */
-    double *x, *o;                 /* X [n, width], the constant 1 of the bias included; O [k, width] */
+    size_t width; /* of an output row */
+    /* X [n, width], the constant 1 of the bias included; O [k, width] */
+    double *x, *o;
     double *rounded_x, *rounded_o; /* the same as operands of products: rounded or not */
     double *d, *d_mass;            /* D [n, dim]; [n] as input_mass, before rate and guard */
     double *g;                     /* g of each positive */
@@ -56,8 +57,8 @@ static double largest(const double *values, size_t n) {
 }
 
 /* y += scale g x, g and x operands; mass: of y, or NULL */
-static void add_product(const struct oracle_block *b, double *y, const double *x, size_t n, double g, double scale,
-                        double *mass) {
+static void add_product(const struct oracle_block *b, double *y, const double *x, size_t n,
+                        double g, double scale, double *mass) {
     for (size_t i = 0; i < n; i++)
         y[i] += scale * operand(b, g) * operand(b, x[i]);
     if (mass)
@@ -104,8 +105,8 @@ static void noise_scores(struct step *s) {
         for (size_t i = 0; i < s->width; i++)
             rounded[i] = operand(b, o[i]);
         for (size_t t = 0; t < b->n; t++)
-            s->scores[t * b->k + k] =
-                dot(s->rounded_x + t * s->width, rounded, s->width) - (b->noise_shift ? b->noise_shift[k] : 0);
+            s->scores[t * b->k + k] = dot(s->rounded_x + t * s->width, rounded, s->width) -
+                                      (b->noise_shift ? b->noise_shift[k] : 0);
     }
 }
 
@@ -122,8 +123,10 @@ static void logistic_gradients(struct step *s, size_t t) {
     double a = b->rate * s->discount[t];
     for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
         double x = positive_score(s, t, b->positives[p]);
-        s->g[p] = a * positive_discount(b, b->positives[p]) * (b->positive_a - b->positive_b * oracle_sigmoid(x));
-        s->loss += b->positive_a * oracle_softplus(-x) + (b->positive_b - b->positive_a) * oracle_softplus(x);
+        s->g[p] = a * positive_discount(b, b->positives[p]) *
+                  (b->positive_a - b->positive_b * oracle_sigmoid(x));
+        s->loss += b->positive_a * oracle_softplus(-x) +
+                   (b->positive_b - b->positive_a) * oracle_softplus(x);
     }
 }
 
@@ -165,15 +168,16 @@ static void positives_sum(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
-            add_product(b, s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p], 1, s->d_mass + t);
+            add_product(b, s->d + t * b->dim, output_row(s, b->positives[p]), b->dim, s->g[p], 1,
+                        s->d_mass + t);
 }
 
 static void positives_update(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++)
-            add_product(b, output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p], 1,
-                        output_mass(b, b->positives[p]));
+            add_product(b, output_row(s, b->positives[p]), s->x + t * s->width, s->width, s->g[p],
+                        1, output_mass(b, b->positives[p]));
 }
 
 /* min(1, bound / curvature), one for a curvature of zero. */
@@ -185,7 +189,8 @@ static void noise_update(struct step *s, double *scales) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
         for (size_t k = 0; k < b->k; k++)
-            add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k], 1, s->d_mass + t);
+            add_product(b, s->d + t * b->dim, s->o + k * s->width, b->dim, s->cells[t * b->k + k],
+                        1, s->d_mass + t);
     for (size_t k = 0; k < b->k; k++) {
         double curvature = 0;
         for (size_t t = 0; t < b->n; t++) {
@@ -194,8 +199,8 @@ static void noise_update(struct step *s, double *scales) {
         }
         double scale = guard_scale(b, b->guard_output, curvature * (b->repeat ? b->repeat[k] : 1));
         for (size_t t = 0; t < b->n; t++)
-            add_product(b, output_row(s, b->noise[k]), s->x + t * s->width, s->width, s->cells[t * b->k + k], scale,
-                        output_mass(b, b->noise[k]));
+            add_product(b, output_row(s, b->noise[k]), s->x + t * s->width, s->width,
+                        s->cells[t * b->k + k], scale, output_mass(b, b->noise[k]));
         if (scales)
             scales[b->n + k] = scale;
     }

@@ -102,7 +102,8 @@ static void read_line(struct reader *reader, const char *line, size_t length) {
         split(reader, line, length, list);
     } else {
         report->invalid_utf8 += utf8_count_invalid(line, length);
-        struct error err = {0}; /* line by line: a leading byte order mark of a later line must not vanish */
+        /* line by line: a leading byte order mark of a later line must not vanish */
+        struct error err = {0};
         char *spaced = malloc(length + 1);
         spaced[0] = ' ';
         memcpy(spaced + 1, line, length);
@@ -151,8 +152,8 @@ static void number(struct reader *reader) {
     free(id_of);
 }
 
-void oracle_corpus_read(struct oracle_corpus *oracle, const struct settings *settings, const char *text,
-                        size_t length) {
+void oracle_corpus_read(struct oracle_corpus *oracle, const struct settings *settings,
+                        const char *text, size_t length) {
     *oracle = (struct oracle_corpus){.report.bytes = length};
     struct reader reader = {.oracle = oracle, .settings = settings};
     const char *end = text + length;

@@ -1,5 +1,5 @@
-/* The simple way to read a corpus: one thread, one pass, lists searched from the front. What train/corpus must equal.
- */
+/* The simple way to read a corpus: one thread, one pass, lists searched from the front. What
+ * train/corpus must equal. */
 #ifndef VECMILL_TESTS_ORACLE_CORPUS_H
 #define VECMILL_TESTS_ORACLE_CORPUS_H
 
@@ -22,7 +22,8 @@ struct oracle_corpus {
     uint64_t length, kept;
 };
 
-void oracle_corpus_read(struct oracle_corpus *oracle, const struct settings *settings, const char *text, size_t length);
+void oracle_corpus_read(struct oracle_corpus *oracle, const struct settings *settings,
+                        const char *text, size_t length);
 void oracle_corpus_clear(struct oracle_corpus *oracle);
 
 #endif

@@ -27,7 +27,8 @@ static double draw_unit(struct draw *draw) {
 
 struct kernel_case kernel_case_draw(uint64_t seed) {
     struct draw draw = {seed * 7919 + 1};
-    static const uint32_t dims[] = {1, 2, 3, 15, 16, 17, 31, 32, 100, 101, 127, 128, 200, 300, 2047, 2048};
+    static const uint32_t dims[] = {1,   2,   3,   15,  16,  17,  31,   32,
+                                    100, 101, 127, 128, 200, 300, 2047, 2048};
     static const uint32_t noises[] = {1, 2, 3, 4, 5, 15, 16, 17, 32, 33, 64, 100, 255, 256};
     struct kernel_case test = {
         .dim = draw_below(&draw, 3) ? 1 + draw_below(&draw, 320) : dims[draw_below(&draw, 16)],
@@ -53,14 +54,16 @@ struct kernel_case kernel_case_draw(uint64_t seed) {
     return test;
 }
 
-/* ---- one case, laid out for the kernel and for the oracle ------------------------------------------------------- */
+/* ---- one case, laid out for the kernel and for the oracle ------------------------------------ */
 
 struct layout {
     const struct kernel_case *test;
     struct draw draw;
     size_t stride, columns, length, n;
-    float *input, *output, *zero, *shift_of, *repeat_of, *weight_of; /* [words][stride], ...; the last per word */
-    uint32_t *ids, *centres, reach;                                  /* reach: the window of this block */
+    /* [words][stride], ...; the last per word */
+    float *input, *output, *zero, *shift_of, *repeat_of, *weight_of;
+    /* reach: the window of this block */
+    uint32_t *ids, *centres, reach;
     float **in, **out, *shift, *rate;
     uint32_t *noise;
     float **noise_rows, *noise_shift, *noise_weight, *noise_repeat;
@@ -141,7 +144,8 @@ static void fill_chunk(struct layout *l) {
         l->out[i] = word ? l->output + l->ids[i] * l->stride : l->zero;
         l->shift[i] = word ? l->shift_of[l->ids[i]] : 0;
     }
-    l->chunk = (struct kernel_chunk){l->ids, l->in, l->out, l->shift, l->rate, l->zero, l->centres, n, (uint32_t)l->n};
+    l->chunk = (struct kernel_chunk){l->ids,  l->in,      l->out, l->shift,      l->rate,
+                                     l->zero, l->centres, n,      (uint32_t)l->n};
 }
 
 static void fill_noise(struct layout *l, size_t count) {
@@ -152,15 +156,18 @@ static void fill_noise(struct layout *l, size_t count) {
         l->noise_weight[k] = l->weight_of[id];
         l->noise_repeat[k] = l->repeat_of[id];
     }
-    l->draw_of_noise = (struct kernel_noise){l->noise, l->noise_rows, l->noise_shift, l->noise_weight, l->noise_repeat};
+    l->draw_of_noise = (struct kernel_noise){l->noise, l->noise_rows, l->noise_shift,
+                                             l->noise_weight, l->noise_repeat};
 }
 
-static void layout_create(struct layout *l, const struct kernel *kernel, const struct kernel_case *test, size_t noise) {
+static void layout_create(struct layout *l, const struct kernel *kernel,
+                          const struct kernel_case *test, size_t noise) {
     memset(l, 0, sizeof *l);
     l->test = test, l->draw.state = test->seed;
     l->columns = test->dim + test->bias;
     l->stride = (l->columns + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
-    size_t rows = test->words * l->stride * sizeof(float), positions = 64 * (2 + (size_t)test->window) * KERNEL_BLOCK;
+    size_t rows = test->words * l->stride * sizeof(float),
+           positions = 64 * (2 + (size_t)test->window) * KERNEL_BLOCK;
     l->input = zeros(rows), l->output = zeros(rows), l->zero = zeros(l->stride * sizeof(float));
     l->rate = zeros(positions);
     for (size_t i = 0; i < positions / 4; i++)
@@ -170,7 +177,8 @@ static void layout_create(struct layout *l, const struct kernel *kernel, const s
     l->ids = zeros(positions), l->centres = zeros(256), l->shift = zeros(positions);
     l->in = zeros(2 * positions), l->out = zeros(2 * positions);
     l->noise = zeros(noise * 4), l->noise_rows = zeros(noise * 8);
-    l->noise_shift = zeros(noise * 4), l->noise_weight = zeros(noise * 4), l->noise_repeat = zeros(noise * 4);
+    l->noise_shift = zeros(noise * 4), l->noise_weight = zeros(noise * 4),
+    l->noise_repeat = zeros(noise * 4);
     double z = 1.0 / test->num_true;
     l->step = (struct kernel_step){.stride = l->stride,
                                    .columns = (uint32_t)l->columns,
@@ -196,14 +204,15 @@ static void layout_create(struct layout *l, const struct kernel *kernel, const s
 }
 
 static void layout_free(struct layout *l) {
-    void *all[] = {l->input,      l->output,      l->zero,         l->shift_of,  l->repeat_of, l->ids,
-                   l->centres,    l->weight_of,   l->shift,        l->in,        l->out,       l->noise,
-                   l->noise_rows, l->noise_shift, l->noise_repeat, l->workspace, l->rate,      l->noise_weight};
+    void *all[] = {l->input,     l->output,  l->zero,        l->shift_of,    l->repeat_of,
+                   l->ids,       l->centres, l->weight_of,   l->shift,       l->in,
+                   l->out,       l->noise,   l->noise_rows,  l->noise_shift, l->noise_repeat,
+                   l->workspace, l->rate,    l->noise_weight};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
 }
 
-/* ---- what the oracle makes of it -------------------------------------------------------------------------------- */
+/* ---- what the oracle makes of it ------------------------------------------------------------- */
 
 struct wanted {
     double *input, *output, *means; /* means: CBOW's input vectors, one row a centre */
@@ -211,7 +220,8 @@ struct wanted {
     uint32_t *centres, *positives;
     size_t *starts;
     double *shift, *noise_shift, *weight, *repeat;
-    double *input_mass, *output_mass, *mean_mass; /* of rows of input, of output, of means: see oracle_block.h */
+    /* of rows of input, of output, of means: see oracle_block.h */
+    double *input_mass, *output_mass, *mean_mass;
 };
 
 static uint32_t neighbour(const struct layout *l, size_t t, uint32_t i) {
@@ -228,9 +238,11 @@ static void wanted_create(struct wanted *w, const struct layout *l) {
     w->centres = zeros(KERNEL_BLOCK * 4), w->starts = zeros((KERNEL_BLOCK + 1) * sizeof *w->starts);
     w->positives = zeros(KERNEL_BLOCK * 2 * (size_t)test->window * 4);
     w->shift = zeros(test->words * sizeof(double));
-    w->input_mass = zeros(test->words * sizeof(double)), w->output_mass = zeros(test->words * sizeof(double));
+    w->input_mass = zeros(test->words * sizeof(double)),
+    w->output_mass = zeros(test->words * sizeof(double));
     w->mean_mass = zeros(KERNEL_BLOCK * sizeof(double));
-    w->noise_shift = zeros(test->noise * sizeof(double)), w->repeat = zeros(test->noise * sizeof(double));
+    w->noise_shift = zeros(test->noise * sizeof(double)),
+    w->repeat = zeros(test->noise * sizeof(double));
     w->weight = zeros(test->noise * sizeof(double));
     for (uint32_t id = 0; id < test->words; id++) {
         for (size_t j = 0; j < test->dim; j++)
@@ -264,8 +276,9 @@ static void wanted_create(struct wanted *w, const struct layout *l) {
 }
 
 static void wanted_free(struct wanted *w) {
-    void *all[] = {w->input,       w->output, w->means,  w->centres,    w->positives,   w->starts,   w->shift,
-                   w->noise_shift, w->repeat, w->weight, w->input_mass, w->output_mass, w->mean_mass};
+    void *all[] = {w->input,      w->output,      w->means,       w->centres, w->positives,
+                   w->starts,     w->shift,       w->noise_shift, w->repeat,  w->weight,
+                   w->input_mass, w->output_mass, w->mean_mass};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
 }
@@ -309,14 +322,15 @@ static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat1
             if (id == KERNEL_NO_WORD)
                 continue;
             for (size_t j = 0; j < test->dim; j++)
-                w->input[id * test->dim + j] += w->means[i * test->dim + j] - before[i * test->dim + j];
+                w->input[id * test->dim + j] +=
+                    w->means[i * test->dim + j] - before[i * test->dim + j];
             w->input_mass[id] += w->mean_mass[i];
         }
     free(before);
     return loss;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static double distance(double got, double want, double slack) {
     double d = fabs(got - want) / (1e-5 + 1e-4 * fabs(want) + slack);
@@ -330,9 +344,11 @@ static double compare_tables(const struct layout *l, const struct wanted *w, dou
     for (uint32_t id = 0; id < test->words; id++) {
         const float *input = l->input + id * l->stride, *output = l->output + id * l->stride;
         for (size_t j = 0; j < test->dim; j++)
-            worst = fmax(worst, distance((double)input[j], w->input[id * test->dim + j], slack * w->input_mass[id]));
+            worst = fmax(worst, distance((double)input[j], w->input[id * test->dim + j],
+                                         slack * w->input_mass[id]));
         for (size_t j = 0; j < w->width; j++)
-            worst = fmax(worst, distance((double)output[j], w->output[id * w->width + j], slack * w->output_mass[id]));
+            worst = fmax(worst, distance((double)output[j], w->output[id * w->width + j],
+                                         slack * w->output_mass[id]));
         for (size_t j = test->dim; j < l->stride; j++)
             if (input[j] != (test->bias && j == test->dim ? 1.0f : 0.0f))
                 return INFINITY;
@@ -353,11 +369,12 @@ double kernel_case_compare(const struct kernel *kernel, const struct kernel_case
     layout_create(&l, kernel, test, test->noise);
     wanted_create(&w, &l);
     double want = wanted_step(&w, &l, kernel->bfloat16);
-    kernel->train->block(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.reach, &l.draw_of_noise, &l.draw_of_noise,
-                         &loss);
+    kernel->train->block(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.reach,
+                         &l.draw_of_noise, &l.draw_of_noise, &loss);
     /* Gradients are known to 2^-12 and may be rounded to the other neighbour, 2^-7 of them away. */
     double slack = kernel->bfloat16 ? 0x1p-7 : 0;
-    double worst = fmax(compare_tables(&l, &w, slack), distance(loss.sum, want, slack > 0 ? 1e-3 * want : 0));
+    double worst =
+        fmax(compare_tables(&l, &w, slack), distance(loss.sum, want, slack > 0 ? 1e-3 * want : 0));
     if (loss.positives != w.starts[l.n])
         worst = INFINITY;
     layout_free(&l);
@@ -365,7 +382,7 @@ double kernel_case_compare(const struct kernel *kernel, const struct kernel_case
     return worst;
 }
 
-/* ---- word2vec's rule -------------------------------------------------------------------------------------------- */
+/* ---- word2vec's rule ------------------------------------------------------------------------- */
 
 struct sequence {
     struct wanted *w;
@@ -382,8 +399,9 @@ static void sequence_cell(struct sequence *s, double *row, double shift, double 
     for (size_t j = 0; j < dim; j++)
         score += s->x[j] * row[j];
     double share = 1 / (1 + exp(-score));
-    double g = (double)step->rate * (weight > 0 ? -(double)step->negative_weight * weight * share
-                                                : (double)step->positive_a - (double)step->positive_b * share);
+    double g = (double)step->rate *
+               (weight > 0 ? -(double)step->negative_weight * weight * share
+                           : (double)step->positive_a - (double)step->positive_b * share);
     for (size_t j = 0; j < width; j++) {
         double old = row[j];
         row[j] += g * (j < dim ? s->x[j] : 1);
@@ -397,7 +415,8 @@ static void sequence_pair(struct sequence *s, uint32_t word) {
     for (uint32_t k = 0; k < s->l->test->noise; k++) {
         uint32_t id = s->l->noise[s->used++];
         if (id != word)
-            sequence_cell(s, s->w->output + id * s->w->width, s->w->shift[id], (double)s->l->weight_of[id]);
+            sequence_cell(s, s->w->output + id * s->w->width, s->w->shift[id],
+                          (double)s->l->weight_of[id]);
     }
 }
 
@@ -443,8 +462,8 @@ double kernel_case_compare_pairs(const struct kernel *kernel, const struct kerne
     s.x = zeros(w.width * sizeof(double)), s.d = zeros(w.width * sizeof(double));
     for (size_t i = 0; i < l.n; i++)
         sequence_centre(&s, i);
-    kernel->train->pairs(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.reach, &l.draw_of_noise, plain.noise,
-                         NULL);
+    kernel->train->pairs(&l.step, l.workspace, &l.chunk, 0, (uint32_t)l.n, l.reach,
+                         &l.draw_of_noise, plain.noise, NULL);
     double worst = compare_tables(&l, &w, 0);
     free(s.x);
     free(s.d);
@@ -453,13 +472,15 @@ double kernel_case_compare_pairs(const struct kernel *kernel, const struct kerne
     return worst;
 }
 
-/* ---- search ----------------------------------------------------------------------------------------------------- */
+/* ---- search ---------------------------------------------------------------------------------- */
 
 double kernel_case_compare_search(const struct kernel *kernel, uint64_t seed) {
     struct draw draw = {seed};
-    size_t stride = (1 + draw_below(&draw, 20)) * (size_t)KERNEL_PAD, queries = 1 + draw_below(&draw, 9);
+    size_t stride = (1 + draw_below(&draw, 20)) * (size_t)KERNEL_PAD,
+           queries = 1 + draw_below(&draw, 9);
     size_t rows = 1 + draw_below(&draw, 40);
-    float *q = zeros(queries * stride * 4), *r = zeros(rows * stride * 4), *scores = zeros(queries * rows * 4);
+    float *q = zeros(queries * stride * 4), *r = zeros(rows * stride * 4),
+          *scores = zeros(queries * rows * 4);
     float *norms = zeros(rows * 4);
     double worst = 0;
     for (size_t i = 0; i < queries * stride; i++)

@@ -45,7 +45,8 @@ static double column_logit(const struct oracle_problem *p, size_t b, size_t c) {
         x += p->inputs[b * p->dim + d] * p->weights[id * p->dim + d];
     if (p->objective == ORACLE_NEGATIVE_SAMPLING)
         return x;
-    return x - log(c < p->truths ? p->true_counts[b * p->truths + c] : p->sampled_counts[c - p->truths]);
+    return x - log(c < p->truths ? p->true_counts[b * p->truths + c]
+                                 : p->sampled_counts[c - p->truths]);
 }
 
 /* Loss of one example and its slopes; x and slopes: [n]. */
@@ -83,8 +84,9 @@ void oracle_solve(const struct oracle_problem *p, const struct oracle_result *r)
         double *x = r->logits + b * n, *slopes = r->slopes + b * n;
         for (size_t c = 0; c < n; c++)
             x[c] = column_logit(p, b, c);
-        r->losses[b] = p->objective == ORACLE_SAMPLED_SOFTMAX ? softmax_loss(x, p->truths, n, slopes)
-                                                              : logistic_loss(x, p->truths, n, p->pos_weight, slopes);
+        r->losses[b] = p->objective == ORACLE_SAMPLED_SOFTMAX
+                           ? softmax_loss(x, p->truths, n, slopes)
+                           : logistic_loss(x, p->truths, n, p->pos_weight, slopes);
         for (size_t c = 0; c < n; c++) {
             uint32_t id = column_id(p, b, c);
             r->d_biases[id] += slopes[c];
@@ -113,8 +115,8 @@ static double dot(const double *a, const double *b, size_t dim) {
 
 #define DIM_MOST 4096 /* the largest dim there is a setting for */
 
-void oracle_word2vec_step(double *input, double *weights, size_t dim, uint32_t label, const uint32_t *noise,
-                          size_t n_noise, double rate) {
+void oracle_word2vec_step(double *input, double *weights, size_t dim, uint32_t label,
+                          const uint32_t *noise, size_t n_noise, double rate) {
     double buffer[DIM_MOST] = {0};
     assert(dim <= DIM_MOST);
     double *row = weights + label * dim;

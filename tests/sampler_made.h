@@ -22,7 +22,8 @@ static inline void check_close(double got, double expected, double relative, int
 }
 #define assert_close(got, expected, relative) check_close(got, expected, relative, __LINE__)
 
-static inline struct sampler *made(enum sampler_kind kind, uint32_t range, const uint64_t *counts, double power) {
+static inline struct sampler *made(enum sampler_kind kind, uint32_t range, const uint64_t *counts,
+                                   double power) {
     struct error err = {0};
     struct sampler *sampler;
     if (sampler_create(&sampler, kind, range, counts, power, &err) != STATUS_OK)

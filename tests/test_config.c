@@ -11,7 +11,8 @@ static struct settings fresh(void) {
     return settings;
 }
 
-static void expect_refusal(const char *name, const char *text, unsigned scopes, const char *message) {
+static void expect_refusal(const char *name, const char *text, unsigned scopes,
+                           const char *message) {
     struct settings settings = fresh(), before = settings;
     struct error err = {0};
     assert_int_equal(settings_set(&settings, name, text, scopes, &err), STATUS_REFUSED);
@@ -72,7 +73,8 @@ static void choices_match_their_enumerators(void **state) {
         const struct setting *row = settings_find(cases[i].name);
         assert_non_null(row);
         int value;
-        assert_int_equal(settings_set(&settings, cases[i].name, cases[i].text, SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(
+            settings_set(&settings, cases[i].name, cases[i].text, SETTING_OF_ALL, NULL), STATUS_OK);
         memcpy(&value, (const char *)&settings + row->offset, sizeof value);
         assert_int_equal(value, cases[i].value);
     }
@@ -82,14 +84,18 @@ static void messages(void **state) {
     (void)state;
     expect_refusal("dim", "0", SETTING_OF_ALL, "dim must be between 1 and 4096, not 0");
     expect_refusal("dim", "4097", SETTING_OF_ALL, "dim must be between 1 and 4096, not 4097");
-    expect_refusal("dim", "", SETTING_OF_ALL, "dim must be a whole number between 1 and 4096, not ''");
-    expect_refusal("dim", "1.5", SETTING_OF_ALL, "dim must be a whole number between 1 and 4096, not '1.5'");
-    expect_refusal("seed", "-1", SETTING_OF_ALL, "seed must be between 0 and 9223372036854775807, not -1");
+    expect_refusal("dim", "", SETTING_OF_ALL,
+                   "dim must be a whole number between 1 and 4096, not ''");
+    expect_refusal("dim", "1.5", SETTING_OF_ALL,
+                   "dim must be a whole number between 1 and 4096, not '1.5'");
+    expect_refusal("seed", "-1", SETTING_OF_ALL,
+                   "seed must be between 0 and 9223372036854775807, not -1");
     expect_refusal("learning_rate", "nan", SETTING_OF_ALL,
                    "learning_rate must be a number between 0 and 100, not 'nan'");
     expect_refusal("learning_rate", "inf", SETTING_OF_ALL,
                    "learning_rate must be a number between 0 and 100, not 'inf'");
-    expect_refusal("learning_rate", "100.1", SETTING_OF_ALL, "learning_rate must be between 0 and 100, not 100.1");
+    expect_refusal("learning_rate", "100.1", SETTING_OF_ALL,
+                   "learning_rate must be between 0 and 100, not 100.1");
     expect_refusal("unique", "maybe", SETTING_OF_ALL, "unique must be true or false, not 'maybe'");
     expect_refusal("objective", "x", SETTING_OF_ALL,
                    "objective must be nce, negative_sampling or sampled_softmax, not 'x'");
@@ -98,19 +104,23 @@ static void messages(void **state) {
     expect_refusal("data", "a\nb", SETTING_OF_ALL, "data must not hold control characters");
     expect_refusal("max_memory", "1.5G", SETTING_OF_ALL,
                    "max_memory must be a number of bytes, such as 1048576, 64M or 2G, not '1.5G'");
-    expect_refusal("max_memory", "-1", SETTING_OF_ALL, "max_memory must be between 0 and 9223372036854775807, not -1");
-    expect_refusal("max_json_bytes", "1", SETTING_OF_ALL, "max_json_bytes must be between 1024 and 1073741824, not 1");
+    expect_refusal("max_memory", "-1", SETTING_OF_ALL,
+                   "max_memory must be between 0 and 9223372036854775807, not -1");
+    expect_refusal("max_json_bytes", "1", SETTING_OF_ALL,
+                   "max_json_bytes must be between 1024 and 1073741824, not 1");
     expect_refusal("dmi", "1", SETTING_OF_ALL, "unknown setting 'dmi'; did you mean 'dim'?");
     expect_refusal("learning-rat", "1", SETTING_OF_ALL,
                    "unknown setting 'learning-rat'; did you mean 'learning_rate'?");
     expect_refusal("zzzzzz", "1", SETTING_OF_ALL, "unknown setting 'zzzzzz'");
     expect_refusal("", "1", SETTING_OF_ALL, "unknown setting ''");
-    expect_refusal("listen", ":1", SETTING_OF_JOB, "listen is a setting of the server, not of a job");
+    expect_refusal("listen", ":1", SETTING_OF_JOB,
+                   "listen is a setting of the server, not of a job");
     expect_refusal("dim", "1", SETTING_OF_SERVER, "dim is a setting of a job, not of the server");
     char text[300], expected[100];
     memset(text, 'h', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    expect_refusal("listen", text, SETTING_OF_ALL, "listen must be at most 255 bytes long, not 299");
+    expect_refusal("listen", text, SETTING_OF_ALL,
+                   "listen must be at most 255 bytes long, not 299");
     snprintf(expected, sizeof expected, "unknown setting '%.64s'", text);
     expect_refusal(text, "1", SETTING_OF_ALL, expected);
 }
@@ -119,7 +129,8 @@ static void keys_are_named(void **state) {
     (void)state;
     struct settings settings = fresh();
     struct error err = {0};
-    assert_int_equal(settings_set(&settings, "min-count", "0", SETTING_OF_ALL, &err), STATUS_REFUSED);
+    assert_int_equal(settings_set(&settings, "min-count", "0", SETTING_OF_ALL, &err),
+                     STATUS_REFUSED);
     assert_string_equal(err.key, "min_count");
 }
 
@@ -136,33 +147,41 @@ static void bounds_of_every_row(void **state) {
         char text[64];
         if (row->type == SETTING_IS_INT || row->type == SETTING_IS_BYTES) {
             whole_text(row->least, text);
-            assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL), STATUS_OK);
+            assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL),
+                             STATUS_OK);
             whole_text(row->least - 1, text);
-            assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL), STATUS_REFUSED);
+            assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL),
+                             STATUS_REFUSED);
             bool widest = row->most >= 0x1p63;
             whole_text(row->most, text);
-            assert_int_equal(
-                settings_set(&settings, row->name, widest ? "9223372036854775807" : text, SETTING_OF_ALL, NULL),
-                STATUS_OK);
+            assert_int_equal(settings_set(&settings, row->name,
+                                          widest ? "9223372036854775807" : text, SETTING_OF_ALL,
+                                          NULL),
+                             STATUS_OK);
             whole_text(row->most + 1, text);
-            assert_int_equal(
-                settings_set(&settings, row->name, widest ? "9223372036854775808" : text, SETTING_OF_ALL, NULL),
-                STATUS_REFUSED);
+            assert_int_equal(settings_set(&settings, row->name,
+                                          widest ? "9223372036854775808" : text, SETTING_OF_ALL,
+                                          NULL),
+                             STATUS_REFUSED);
         } else if (row->type == SETTING_IS_REAL) {
             const double inside[] = {row->least, row->most},
                          outside[] = {nextafter(row->least, -1e300), nextafter(row->most, 1e300)};
             for (int side = 0; side < 2; side++) {
                 snprintf(text, sizeof text, "%.17g", inside[side]);
-                assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL), STATUS_OK);
+                assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL),
+                                 STATUS_OK);
                 snprintf(text, sizeof text, "%.17g", outside[side]);
-                assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL), STATUS_REFUSED);
+                assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL),
+                                 STATUS_REFUSED);
             }
         } else if (row->type == SETTING_IS_TEXT) {
             char *longest = malloc((size_t)row->most + 2);
             memset(longest, 'x', (size_t)row->most + 1);
             longest[(size_t)row->most + 1] = '\0';
-            assert_int_equal(settings_set(&settings, row->name, longest, SETTING_OF_ALL, NULL), STATUS_REFUSED);
-            assert_int_equal(settings_set(&settings, row->name, longest + 1, SETTING_OF_ALL, NULL), STATUS_OK);
+            assert_int_equal(settings_set(&settings, row->name, longest, SETTING_OF_ALL, NULL),
+                             STATUS_REFUSED);
+            assert_int_equal(settings_set(&settings, row->name, longest + 1, SETTING_OF_ALL, NULL),
+                             STATUS_OK);
             free(longest);
         }
     }
@@ -182,7 +201,8 @@ static void bytes_take_suffixes(void **state) {
                  {"8388607T", (int64_t)8388607 << 40}};
     struct settings settings = fresh();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(settings_set(&settings, "max_memory", cases[i].text, SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(settings_set(&settings, "max_memory", cases[i].text, SETTING_OF_ALL, NULL),
+                         STATUS_OK);
         assert_int_equal(settings.max_memory, cases[i].value);
     }
     static const char *const wrong[] = {"K",
@@ -197,7 +217,8 @@ static void bytes_take_suffixes(void **state) {
                                         "1 K",
                                         "99999999999999999999999999999999999999999K"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        assert_int_equal(settings_set(&settings, "max_memory", wrong[i], SETTING_OF_ALL, NULL), STATUS_REFUSED);
+        assert_int_equal(settings_set(&settings, "max_memory", wrong[i], SETTING_OF_ALL, NULL),
+                         STATUS_REFUSED);
     }
 }
 
@@ -206,10 +227,12 @@ static void flags_and_spellings(void **state) {
     struct settings settings = fresh();
     static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "1", "0"};
     for (size_t i = 0; i < 8; i++) {
-        assert_int_equal(settings_set(&settings, "guard", words[i], SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(settings_set(&settings, "guard", words[i], SETTING_OF_ALL, NULL),
+                         STATUS_OK);
         assert_int_equal(settings.guard, i % 2 == 0);
     }
-    assert_int_equal(settings_set(&settings, "min-learning-rate", "0", SETTING_OF_ALL, NULL), STATUS_OK);
+    assert_int_equal(settings_set(&settings, "min-learning-rate", "0", SETTING_OF_ALL, NULL),
+                     STATUS_OK);
     assert_ptr_equal(settings_find("min-learning_rate"), settings_find("min_learning_rate"));
     assert_null(settings_find("Dim"));
     assert_null(settings_find("dim "));
@@ -217,21 +240,25 @@ static void flags_and_spellings(void **state) {
 
 static void print_reads_back(void **state) {
     (void)state;
-    static const char *const reals[] = {"0.1", "1e-7", "0.30000000000000004", "99.999999999999986", "2.5e-6", "5e-324"};
+    static const char *const reals[] = {
+        "0.1", "1e-7", "0.30000000000000004", "99.999999999999986", "2.5e-6", "5e-324"};
     struct settings settings = fresh(), back = fresh();
     const struct setting *row = settings_find("learning_rate");
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         struct buffer text = {0};
-        assert_int_equal(settings_set(&settings, row->name, reals[i], SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(settings_set(&settings, row->name, reals[i], SETTING_OF_ALL, NULL),
+                         STATUS_OK);
         settings_print(&settings, row, &text);
-        assert_int_equal(settings_set(&back, row->name, text.data, SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(settings_set(&back, row->name, text.data, SETTING_OF_ALL, NULL),
+                         STATUS_OK);
         assert_true(settings.learning_rate == back.learning_rate);
         buffer_clear(&text);
     }
     for (size_t i = 0; i < settings_count(); i++) {
         struct buffer text = {0};
         settings_print(&settings, settings_row(i), &text);
-        assert_int_equal(settings_set(&back, settings_row(i)->name, text.data, SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(
+            settings_set(&back, settings_row(i)->name, text.data, SETTING_OF_ALL, NULL), STATUS_OK);
         buffer_clear(&text);
     }
     assert_memory_equal(&settings, &back, sizeof settings);
@@ -245,10 +272,14 @@ static void text_reads_back(void **state) {
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         struct settings settings = fresh(), back = fresh();
         struct buffer text = {0};
-        assert_int_equal(settings_set(&settings, "data", folders[i], SETTING_OF_ALL, NULL), STATUS_OK);
-        assert_int_equal(settings_set(&settings, "seed", "9223372036854775807", SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(settings_set(&settings, "data", folders[i], SETTING_OF_ALL, NULL),
+                         STATUS_OK);
+        assert_int_equal(
+            settings_set(&settings, "seed", "9223372036854775807", SETTING_OF_ALL, NULL),
+            STATUS_OK);
         settings_write_text(&settings, SETTING_OF_ALL, false, &text);
-        assert_int_equal(settings_read_text(&back, text.data, "x", SETTING_OF_ALL, NULL), STATUS_OK);
+        assert_int_equal(settings_read_text(&back, text.data, "x", SETTING_OF_ALL, NULL),
+                         STATUS_OK);
         assert_memory_equal(&settings, &back, sizeof settings);
         buffer_clear(&text);
     }
@@ -258,8 +289,9 @@ static void files(void **state) {
     char *path = temporary_path(state, "c.conf");
     struct settings settings = fresh();
     struct error err = {0};
-    const char *text = "\xef\xbb\xbf# comment\r\n\r\n  dim = 7  # seven\r\nmin-count=3\n\tdata = \"a # b\" # c\n"
-                       "listen=:80\nobjective = sampled_softmax\nunique = yes";
+    const char *text =
+        "\xef\xbb\xbf# comment\r\n\r\n  dim = 7  # seven\r\nmin-count=3\n\tdata = \"a # b\" # c\n"
+        "listen=:80\nobjective = sampled_softmax\nunique = yes";
     assert_int_equal(file_replace(path, text, strlen(text), NULL), STATUS_OK);
     assert_int_equal(settings_read_file(&settings, path, SETTING_OF_ALL, &err), STATUS_OK);
     assert_int_equal(settings.dim, 7);
@@ -282,15 +314,20 @@ static void faulty_text(void **state) {
         enum status status;
         const char *message;
     } cases[] = {
-        {"dim = 5\n\ndim = 0\n", STATUS_REFUSED, "vecmill.conf:3: dim must be between 1 and 4096, not 0"},
+        {"dim = 5\n\ndim = 0\n", STATUS_REFUSED,
+         "vecmill.conf:3: dim must be between 1 and 4096, not 0"},
         {"dmi = 5", STATUS_REFUSED, "vecmill.conf:1: unknown setting 'dmi'; did you mean 'dim'?"},
         {"dim 5", STATUS_MALFORMED, "vecmill.conf:1: expected 'name = value', not 'dim 5'"},
-        {"dim = # nothing", STATUS_REFUSED, "vecmill.conf:1: dim must be a whole number between 1 and 4096, not ''"},
-        {"data = \"open", STATUS_MALFORMED, "vecmill.conf:1: value of data has no closing quote, or text behind it"},
-        {"data = \"a\" b", STATUS_MALFORMED, "vecmill.conf:1: value of data has no closing quote, or text behind it"},
+        {"dim = # nothing", STATUS_REFUSED,
+         "vecmill.conf:1: dim must be a whole number between 1 and 4096, not ''"},
+        {"data = \"open", STATUS_MALFORMED,
+         "vecmill.conf:1: value of data has no closing quote, or text behind it"},
+        {"data = \"a\" b", STATUS_MALFORMED,
+         "vecmill.conf:1: value of data has no closing quote, or text behind it"},
         {"data = \"\"", STATUS_REFUSED, "vecmill.conf:1: data must not be empty"},
         {"= 5", STATUS_REFUSED, "vecmill.conf:1: unknown setting ''"},
-        {"listen = :80", STATUS_REFUSED, "vecmill.conf:1: listen is a setting of the server, not of a job"},
+        {"listen = :80", STATUS_REFUSED,
+         "vecmill.conf:1: listen is a setting of the server, not of a job"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct settings settings = fresh();
@@ -302,15 +339,14 @@ static void faulty_text(void **state) {
     }
 }
 
-static enum status read_variables(struct settings *settings, const char *const *variables, struct error *err) {
+static enum status read_variables(struct settings *settings, const char *const *variables,
+                                  struct error *err) {
     char *copies[16] = {0};
-    for (size_t i = 0; variables[i]; i++) {
+    for (size_t i = 0; variables[i]; i++)
         copies[i] = strdup(variables[i]);
-    }
     enum status status = settings_read_environment(settings, copies, SETTING_OF_ALL, err);
-    for (size_t i = 0; copies[i]; i++) {
+    for (size_t i = 0; copies[i]; i++)
         free(copies[i]);
-    }
     return status;
 }
 
@@ -335,15 +371,18 @@ static void environment(void **state) {
     assert_string_equal(settings.listen, ":9");
     const char *const unknown[] = {"VECMILL_DMI=64", NULL};
     assert_int_equal(read_variables(&settings, unknown, &err), STATUS_REFUSED);
-    assert_string_equal(err.text, "unknown setting 'VECMILL_DMI' in the environment; did you mean 'VECMILL_DIM'?");
+    assert_string_equal(
+        err.text, "unknown setting 'VECMILL_DMI' in the environment; did you mean 'VECMILL_DIM'?");
     error_clear(&err);
     const char *const wrong[] = {"VECMILL_DIM=x", NULL};
     assert_int_equal(read_variables(&settings, wrong, &err), STATUS_REFUSED);
-    assert_string_equal(err.text, "VECMILL_DIM: dim must be a whole number between 1 and 4096, not 'x'");
+    assert_string_equal(err.text,
+                        "VECMILL_DIM: dim must be a whole number between 1 and 4096, not 'x'");
     assert_string_equal(err.key, "dim");
     error_clear(&err);
     const char *const longest[] = {
-        "VECMILL_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=x", NULL};
+        "VECMILL_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=x",
+        NULL};
     assert_int_equal(read_variables(&settings, longest, &err), STATUS_REFUSED);
     error_clear(&err);
     const char *const empty[] = {"VECMILL_=x", NULL};
@@ -357,7 +396,8 @@ static void checks_between_settings(void **state) {
     } cases[] = {
         {"learning_rate = 1e-6", "min_learning_rate",
          "min_learning_rate must be at most learning_rate 1e-06, not 5e-06"},
-        {"window = 2\nnum_true = 5", "num_true", "num_true must be at most twice the window, 4, not 5"},
+        {"window = 2\nnum_true = 5", "num_true",
+         "num_true must be at most twice the window, 4, not 5"},
         {"architecture = cbow\nnum_true = 2", "num_true",
          "num_true must be 1 with the architecture cbow, which has one target, not 2"},
         {"exact_negatives = true\nshared_negatives = 8", "shared_negatives",
@@ -366,25 +406,25 @@ static void checks_between_settings(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct settings settings = fresh();
         struct error err = {0};
-        assert_int_equal(settings_read_text(&settings, cases[i].text, "x", SETTING_OF_ALL, &err), STATUS_OK);
+        assert_int_equal(settings_read_text(&settings, cases[i].text, "x", SETTING_OF_ALL, &err),
+                         STATUS_OK);
         assert_int_equal(settings_check(&settings, &err), STATUS_REFUSED);
         assert_string_equal(err.key, cases[i].key);
         assert_string_equal(err.text, cases[i].message);
     }
     struct settings settings = fresh();
-    assert_int_equal(
-        settings_read_text(&settings, "window = 2\nnum_true = 4\nlearning_rate=0.000005", "x", SETTING_OF_ALL, NULL),
-        STATUS_OK);
+    assert_int_equal(settings_read_text(&settings,
+                                        "window = 2\nnum_true = 4\nlearning_rate=0.000005", "x",
+                                        SETTING_OF_ALL, NULL),
+                     STATUS_OK);
     assert_int_equal(settings_check(&settings, NULL), STATUS_OK);
 }
 
 /* Takes the '#' off every line "#name = value". */
 static void uncomment(char *text) {
-    for (char *line = text; line; line = strchr(line, '\n'), line += line != NULL) {
-        if (line[0] == '#' && line[1] != ' ') {
+    for (char *line = text; line; line = strchr(line, '\n'), line += line != NULL)
+        if (line[0] == '#' && line[1] != ' ')
             line[0] = ' ';
-        }
-    }
 }
 
 static void commented_conf(void **state) {
@@ -419,9 +459,8 @@ static void shipped_conf_is_current(void **state) {
     char *shipped;
     size_t length;
     struct error err = {0};
-    if (file_read(path, 1 << 20, &shipped, &length, &err) != STATUS_OK) {
+    if (file_read(path, 1 << 20, &shipped, &length, &err) != STATUS_OK)
         fail_msg("%s", err.text);
-    }
     struct settings settings = fresh();
     struct buffer text = {0};
     settings_write_text(&settings, SETTING_OF_ALL, true, &text);
@@ -437,16 +476,15 @@ static void help_names_every_row(void **state) {
     for (size_t i = 0; i < settings_count(); i++) {
         char option[80];
         snprintf(option, sizeof option, "\n  --%s ", settings_row(i)->name);
-        for (char *c = option; *c; c++) {
+        for (char *c = option; *c; c++)
             *c = *c == '_' ? '-' : *c;
-        }
         assert_non_null(strstr(text.data, i == 0 ? option + 1 : option));
     }
-    assert_non_null(
-        strstr(text.data, "  --dim N                         length of the vectors (1 to 4096; default 100)\n"));
-    for (const char *line = text.data; *line; line += strcspn(line, "\n") + 1) {
+    assert_non_null(strstr(
+        text.data,
+        "  --dim N                         length of the vectors (1 to 4096; default 100)\n"));
+    for (const char *line = text.data; *line; line += strcspn(line, "\n") + 1)
         assert_true(strcspn(line, "\n") <= 100);
-    }
     buffer_clear(&text);
     settings_write_help(SETTING_OF_JOB, &text);
     assert_null(strstr(text.data, "--listen"));

@@ -1,5 +1,5 @@
-/* train/corpus against the oracle: vocabularies, ids and reports must be the same, byte for byte, at any thread count.
- */
+/* train/corpus against the oracle: vocabularies, ids and reports must be the same, byte for byte,
+ * at any thread count. */
 #include "base/random.h"
 #include "tests/corpus_fixture.h"
 #include "tests/oracle_corpus.h"
@@ -46,8 +46,9 @@ static void check(struct fixture *fixture, const char *text, size_t length) {
         enum status status = fixture_read(fixture, threads[i], &corpus, &err);
         if (oracle.report.vocabulary == 0) {
             assert_int_equal(status, STATUS_REFUSED);
-            assert_non_null(
-                strstr(err.text, oracle.report.words == 0 ? "corpus is empty" : "no word reaches min_count"));
+            assert_non_null(strstr(err.text, oracle.report.words == 0
+                                                 ? "corpus is empty"
+                                                 : "no word reaches min_count"));
             continue;
         }
         if (status != STATUS_OK)
@@ -61,8 +62,9 @@ static void check(struct fixture *fixture, const char *text, size_t length) {
 
 #define CHECK(fixture, text) check(fixture, text, sizeof(text) - 1)
 
-/* Pieces that random corpora are put together from: every separator, words around the lengths where the code branches,
- * letters of several scripts, marks, broken UTF-8, and the byte order mark in the wrong place. */
+/* Pieces that random corpora are put together from: every separator, words around the lengths where
+ * the code branches, letters of several scripts, marks, broken UTF-8, and the byte order mark in
+ * the wrong place. */
 static const char *const pieces[] = {" ",
                                      " ",
                                      " ",
@@ -153,17 +155,19 @@ static void test_random(void **state) {
     random_init(&random, 1, 0);
     for (int round = 0; round < 500; round++) {
         settings->format = random_below(&random, 2) ? FORMAT_TOKENS : FORMAT_AUTO;
-        settings->tokenizer = random_below(&random, 3) == 0 ? TOKENIZER_UNICODE : TOKENIZER_WHITESPACE;
+        settings->tokenizer =
+            random_below(&random, 3) == 0 ? TOKENIZER_UNICODE : TOKENIZER_WHITESPACE;
         settings->lowercase = random_below(&random, 2);
         settings->sentence = random_below(&random, 2) ? SENTENCE_PARAGRAPH : SENTENCE_LINE;
         settings->min_count = 1 + (int64_t)random_below(&random, 3);
-        settings->max_vocab = random_below(&random, 3) == 0 ? 1 + (int64_t)random_below(&random, 8) : 0;
+        settings->max_vocab =
+            random_below(&random, 3) == 0 ? 1 + (int64_t)random_below(&random, 8) : 0;
         check(fixture, text, random_text(&random, text, sizeof text));
     }
 }
 
-/* Enough to fill several buffers and grow the tables; the oracle is too slow for it, but one thread was compared above.
- */
+/* Enough to fill several buffers and grow the tables; the oracle is too slow for it, but one thread
+ * was compared above. */
 static void test_large(void **state) {
     struct fixture *fixture = *state;
     struct random random;
@@ -215,7 +219,8 @@ static void test_lines(void **state) {
     CHECK(fixture, "a b\nc\n\nd\n \t\r\ne f\n\n\n\ng");
     CHECK(fixture, "a\r\nb\r\n\r\nc");
     fixture->settings.format = FORMAT_TOKENS;
-    CHECK(fixture, "a b\n\x1fNew York\x1fis\x1f\nc d\n\n\x1f\n\x1f a \x1f\xff\x1f\r\n\x1funended\r\n\x1f\x1f\x1fx");
+    CHECK(fixture, "a b\n\x1fNew York\x1fis\x1f\nc d\n\n\x1f\n\x1f a "
+                   "\x1f\xff\x1f\r\n\x1funended\r\n\x1f\x1f\x1fx");
     CHECK(fixture, "\xef\xbb\xbf\x1fNew York\x1f\n");
 }
 
@@ -237,7 +242,8 @@ static void test_bytes(void **state) {
     check(fixture, text, 3001);
 }
 
-/* Every way to end a text within the last bytes that are read eight at a time, at every place in a page. */
+/* Every way to end a text within the last bytes that are read eight at a time, at every place in a
+ * page. */
 static void test_text_end(void **state) {
     struct fixture *fixture = *state;
     char text[4200];

@@ -1,4 +1,5 @@
-/* train/corpus under stress: huge lines and words, compression, requests, memory and disk limits, refusals. */
+/* train/corpus under stress: huge lines and words, compression, requests, memory and disk limits,
+ * refusals. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -75,7 +76,8 @@ static void test_huge_word(void **state) {
 static const char sample[] = "the cat and the dog\nand the bird\n";
 
 static size_t gzip_append(unsigned char *out, size_t room, const char *text, size_t length) {
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)length, .next_out = out};
+    z_stream stream = {
+        .next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)length, .next_out = out};
     stream.avail_out = (uInt)room;
     assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
     assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
@@ -92,7 +94,8 @@ static void assert_sample_twice(struct fixture *fixture) {
         assert_int_equal(corpus->report.bytes, 2 * (sizeof sample - 1));
         assert_int_equal(corpus->report.words, 16);
         assert_int_equal(corpus->report.sentences, 4);
-        assert_int_equal(vocabulary_count(corpus->vocabulary, vocabulary_find(corpus->vocabulary, "the", 3)), 6);
+        assert_int_equal(
+            vocabulary_count(corpus->vocabulary, vocabulary_find(corpus->vocabulary, "the", 3)), 6);
         corpus_free(corpus);
         assert_work_empty(fixture);
     }
@@ -102,7 +105,8 @@ static void test_compressed(void **state) {
     struct fixture *fixture = *state;
     unsigned char packed[1024];
     size_t once = gzip_append(packed, sizeof packed, sample, sizeof sample - 1);
-    size_t length = once + gzip_append(packed + once, sizeof packed - once, sample, sizeof sample - 1);
+    size_t length =
+        once + gzip_append(packed + once, sizeof packed - once, sample, sizeof sample - 1);
     fixture_write(fixture, packed, length);
     assert_sample_twice(fixture);
     for (size_t cut = 3; cut < length; cut++)
@@ -135,9 +139,11 @@ static void test_refusals(void **state) {
     assert_refused(fixture, 2, STATUS_REFUSED, "corpus is empty: 4 bytes hold no word");
     fixture->settings.min_count = 5;
     fixture_write(fixture, "b a c a\nb a", 11);
-    assert_refused(fixture, 2, STATUS_REFUSED, "no word reaches min_count 5: the most frequent, 'a', was seen 3 times");
+    assert_refused(fixture, 2, STATUS_REFUSED,
+                   "no word reaches min_count 5: the most frequent, 'a', was seen 3 times");
     fixture_write(fixture, "\x1b[31m\xff\xc3\xa4", 8);
-    assert_refused(fixture, 1, STATUS_REFUSED, "the most frequent, '?[31m?\xc3\xa4', was seen 1 times");
+    assert_refused(fixture, 1, STATUS_REFUSED,
+                   "the most frequent, '?[31m?\xc3\xa4', was seen 1 times");
     fixture->settings.format = FORMAT_NDJSON;
     assert_refused(fixture, 1, STATUS_INTERNAL, "ndjson");
     fixture->settings.format = FORMAT_TEXT;
@@ -222,8 +228,9 @@ static size_t rare_text(char *text, size_t room) {
     random_init(&random, 4, 0);
     for (int i = 0; length + 64 < room; i++) {
         bool rare = random_below(&random, 2) == 0;
-        length += (size_t)snprintf(text + length, 64, rare ? "a-rare-and-long-word-%d%c" : "common-%d%c",
-                                   rare ? i : (int)random_below(&random, 50), i % 12 == 0 ? '\n' : ' ');
+        length +=
+            (size_t)snprintf(text + length, 64, rare ? "a-rare-and-long-word-%d%c" : "common-%d%c",
+                             rare ? i : (int)random_below(&random, 50), i % 12 == 0 ? '\n' : ' ');
     }
     return length;
 }
@@ -265,7 +272,8 @@ static void test_pruning(void **state) {
     assert_work_empty(fixture);
 }
 
-/* 20 000 words of 4200 copies each cannot be forgotten as rare; and one word may be larger than the memory. */
+/* 20 000 words of 4200 copies each cannot be forgotten as rare; and one word may be larger than the
+ * memory. */
 static void test_memory_too_small(void **state) {
     struct fixture *fixture = *state;
     const size_t n = 20000 * 4200;
@@ -274,7 +282,8 @@ static void test_memory_too_small(void **state) {
         snprintf(text + 5 * i, 6, "%04x ", (unsigned)(i / 4200 % 20000));
     fixture_write(fixture, text, n * 5);
     fixture->settings.max_memory = 1 << 20;
-    assert_refused(fixture, 1, STATUS_NO_MEMORY, "max_memory leaves 524288 bytes for counting words: too few");
+    assert_refused(fixture, 1, STATUS_NO_MEMORY,
+                   "max_memory leaves 524288 bytes for counting words: too few");
     memset(text, 'x', 1 << 20);
     fixture_write(fixture, text, 1 << 20);
     assert_refused(fixture, 1, STATUS_NO_MEMORY, "too few for a word of 1048576 bytes");
@@ -299,7 +308,8 @@ static void test_too_many_words(void **state) {
     word_table_clear(&table);
 }
 
-/* In a child: a tmpfs of its own, which nobody else sees, as the work folder. 77: not allowed to mount. */
+/* In a child: a tmpfs of its own, which nobody else sees, as the work folder. 77: not allowed to
+ * mount. */
 static int disk_full(struct fixture *fixture, const char *size) {
     if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", fixture->work, "tmpfs", 0, size) != 0)
@@ -308,7 +318,8 @@ static int disk_full(struct fixture *fixture, const char *size) {
     struct corpus *corpus;
     int entries = 0;
     enum status status = fixture_read(fixture, 2, &corpus, &err);
-    if (status != STATUS_DISK_FULL || folder_visit(fixture->work, count_entry, &entries, &err) != STATUS_OK)
+    if (status != STATUS_DISK_FULL ||
+        folder_visit(fixture->work, count_entry, &entries, &err) != STATUS_OK)
         return 1;
     return entries;
 }
@@ -384,9 +395,10 @@ static void test_progress(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_refusals),  TEST(test_compressed), TEST(test_progress),         TEST(test_too_many_words),
-        TEST(test_pruning),   TEST(test_disk_full),  TEST(test_memory_too_small), TEST(test_requests),
-        TEST(test_huge_line), TEST(test_huge_word),
+        TEST(test_refusals),         TEST(test_compressed), TEST(test_progress),
+        TEST(test_too_many_words),   TEST(test_pruning),    TEST(test_disk_full),
+        TEST(test_memory_too_small), TEST(test_requests),   TEST(test_huge_line),
+        TEST(test_huge_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The fast road over white space text: every alignment of words and separators to its chunks of 64 bytes, every length
- * at which its code branches, tables larger than their front, and pruning. */
+/* The fast road over white space text: every alignment of words and separators to its chunks of 64
+ * bytes, every length at which its code branches, tables larger than their front, and pruning. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -50,8 +50,8 @@ static void check(struct fixture *fixture, const char *text, size_t length) {
     oracle_corpus_clear(&oracle);
 }
 
-/* One in eight words is new, the others come from a pool; lengths 1 to 40, some around one and two chunks. Words that
- * differ in their last byte only, or in NUL bytes, must stay apart. */
+/* One in eight words is new, the others come from a pool; lengths 1 to 40, some around one and two
+ * chunks. Words that differ in their last byte only, or in NUL bytes, must stay apart. */
 static size_t random_word(struct random *random, char *word, bool high) {
     uint64_t pool = random_below(random, 8) == 0 ? random_next(random) : random_below(random, 60);
     struct random letters;
@@ -128,8 +128,8 @@ static void test_separators(void **state) {
     check(fixture, text, length + 150);
 }
 
-/* One word of each length, all over the text and in its last bytes, which take another road; texts that end with a page
- * of memory. */
+/* One word of each length, all over the text and in its last bytes, which take another road; texts
+ * that end with a page of memory. */
 static void test_lengths(void **state) {
     struct fixture *fixture = *state;
     char *text = malloc(16384);
@@ -157,7 +157,8 @@ static void check_bounds(const struct fixture *fixture, const struct corpus_scan
         struct corpus_counter counter = {.crew = &crew, .scanner = scanner, .tape.file = -1};
         const struct corpus_budget budget = {.table = UINT64_MAX};
         struct error err = {0};
-        assert_int_equal(corpus_counter_init(&counter, &fixture->settings, NULL, &budget, 1, &err), STATUS_OK);
+        assert_int_equal(corpus_counter_init(&counter, &fixture->settings, NULL, &budget, 1, &err),
+                         STATUS_OK);
         counter.text = counter.begin = pages + page - length;
         counter.text_end = counter.end = pages + page;
         assert_int_equal(corpus_counter_run(&counter, &err), STATUS_OK);
@@ -167,7 +168,8 @@ static void check_bounds(const struct fixture *fixture, const struct corpus_scan
     assert_int_equal(munmap(pages, 2 * page), 0);
 }
 
-/* Nothing is read behind the text: its last byte is the last of a page, and the next page may not be touched. */
+/* Nothing is read behind the text: its last byte is the last of a page, and the next page may not
+ * be touched. */
 static void test_bounds(void **state) {
     const struct corpus_scanner *scanners[CORPUS_SCANNERS];
     for (size_t i = corpus_scanners(scanners); i-- > 0;)
@@ -215,7 +217,8 @@ static void assert_expected(const struct corpus *corpus, const struct expected *
         snprintf(name, sizeof name, NAME, expected->order[id]);
         assert_int_equal(length, strlen(name));
         assert_memory_equal(word, name, length);
-        assert_int_equal(vocabulary_count(corpus->vocabulary, id), expected->counts[expected->order[id]]);
+        assert_int_equal(vocabulary_count(corpus->vocabulary, id),
+                         expected->counts[expected->order[id]]);
     }
     for (size_t i = 0; i < expected->length; i++) {
         bool end = expected->stream[i] == CORPUS_SENTENCE_END;
@@ -231,7 +234,8 @@ static void assert_expected(const struct corpus *corpus, const struct expected *
     assert_true(!open || corpus->ids[at] == CORPUS_SENTENCE_END);
 }
 
-/* Three times as many words as the front holds, several pieces of numbers, and sentences that keep no word. */
+/* Three times as many words as the front holds, several pieces of numbers, and sentences that keep
+ * no word. */
 static void test_large(void **state) {
     struct fixture *fixture = *state;
     const size_t room = 6000000;
@@ -275,8 +279,8 @@ static void test_large(void **state) {
     assert_work_empty(fixture);
 }
 
-/* Counts of one, two and three digits of the sort; and a sentence with three pieces of numbers none of which is kept.
- */
+/* Counts of one, two and three digits of the sort; and a sentence with three pieces of numbers none
+ * of which is kept. */
 static void test_ranks(void **state) {
     struct fixture *fixture = *state;
     static const int counts[] = {2049, 10, 70000, 2048, 4095, 11, 4096, 2047, 69999};
@@ -310,8 +314,8 @@ static void test_ranks(void **state) {
     }
 }
 
-/* Lists are read token by token: with the same words in lines, pruning must forget the same words at the same places
- * though the fast road takes many at a time. */
+/* Lists are read token by token: with the same words in lines, pruning must forget the same words
+ * at the same places though the fast road takes many at a time. */
 static void check_pruning(struct fixture *fixture, int64_t max_memory) {
     const size_t room = 8 << 20;
     char *text = malloc(room);

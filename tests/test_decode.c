@@ -53,14 +53,13 @@ static void pack_zstd(struct buffer *to, const char *text, size_t length) {
 }
 
 /* Decodes in pieces of `piece` bytes. */
-static enum status decode(enum encoding encoding, uint64_t limit, const char *bytes, size_t length, size_t piece,
-                          struct buffer *to, struct error *err) {
+static enum status decode(enum encoding encoding, uint64_t limit, const char *bytes, size_t length,
+                          size_t piece, struct buffer *to, struct error *err) {
     struct decoder *decoder;
     assert_int_equal(decoder_create(&decoder, encoding, limit, collect, to, err), STATUS_OK);
     enum status status = STATUS_OK;
-    for (size_t at = 0; at < length && status == STATUS_OK; at += piece) {
+    for (size_t at = 0; at < length && status == STATUS_OK; at += piece)
         status = decoder_push(decoder, bytes + at, piece < length - at ? piece : length - at, err);
-    }
     if (status == STATUS_OK) {
         status = decoder_finish(decoder, err);
     } else {
@@ -75,9 +74,8 @@ static char *sample_text(size_t length) {
     char *text = malloc(length + 1);
     struct random random;
     random_init(&random, 1, 0);
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         text[i] = (char)('a' + random_below(&random, 20));
-    }
     text[length] = '\0';
     return text;
 }
@@ -99,12 +97,15 @@ static void several_members_in_any_pieces(void **state) {
         for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
             struct buffer got = {0};
             struct error err = {0};
-            assert_int_equal(decode(encoding, size, packed.data, packed.length, pieces[i], &got, &err), STATUS_OK);
+            assert_int_equal(
+                decode(encoding, size, packed.data, packed.length, pieces[i], &got, &err),
+                STATUS_OK);
             assert_int_equal(got.length, size);
             assert_memory_equal(got.data, text, size);
             buffer_clear(&got);
-            assert_int_equal(decode(encoding, size - 1, packed.data, packed.length, pieces[i], &got, &err),
-                             STATUS_TOO_LARGE);
+            assert_int_equal(
+                decode(encoding, size - 1, packed.data, packed.length, pieces[i], &got, &err),
+                STATUS_TOO_LARGE);
             assert_string_equal(err.text, "decoded data is larger than 399999 bytes");
             assert_true(got.length < size);
             buffer_clear(&got);
@@ -126,7 +127,8 @@ static void cut_anywhere_is_noticed(void **state) {
             char expected[80];
             snprintf(expected, sizeof expected, "%s stream is cut short after %zu bytes",
                      encoding == ENCODING_GZIP ? "gzip" : "zstd", cut);
-            assert_int_equal(decode(encoding, 0, packed.data, cut, 100, &got, &err), STATUS_MALFORMED);
+            assert_int_equal(decode(encoding, 0, packed.data, cut, 100, &got, &err),
+                             STATUS_MALFORMED);
             assert_string_equal(err.text, expected);
             buffer_clear(&got);
         }
@@ -149,7 +151,8 @@ static void damage_is_noticed(void **state) {
         packed.data[at] = (char)(old ^ (1 << random_below(&random, 8)));
         struct buffer got = {0};
         struct error err = {0};
-        assert_int_equal(decode(ENCODING_GZIP, 100000, packed.data, packed.length, 64, &got, &err), STATUS_MALFORMED);
+        assert_int_equal(decode(ENCODING_GZIP, 100000, packed.data, packed.length, 64, &got, &err),
+                         STATUS_MALFORMED);
         assert_non_null(strstr(err.text, "gzip stream is"));
         buffer_clear(&got);
         packed.data[at] = old;
@@ -157,10 +160,12 @@ static void damage_is_noticed(void **state) {
     buffer_append_text(&packed, "trailing rubbish");
     struct buffer got = {0};
     struct error err = {0};
-    assert_int_equal(decode(ENCODING_GZIP, 0, packed.data, packed.length, 64, &got, &err), STATUS_MALFORMED);
+    assert_int_equal(decode(ENCODING_GZIP, 0, packed.data, packed.length, 64, &got, &err),
+                     STATUS_MALFORMED);
     buffer_clear(&got);
     error_clear(&err);
-    assert_int_equal(decode(ENCODING_ZSTD, 0, "rubbish rubbish", 15, 64, &got, &err), STATUS_MALFORMED);
+    assert_int_equal(decode(ENCODING_ZSTD, 0, "rubbish rubbish", 15, 64, &got, &err),
+                     STATUS_MALFORMED);
     assert_non_null(strstr(err.text, "zstd stream is damaged"));
     buffer_clear(&got);
     buffer_clear(&packed);
@@ -174,7 +179,8 @@ static void bombs_stop_at_the_limit(void **state) {
     for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_ZSTD; encoding++) {
         struct buffer packed = {0}, got = {0};
         packers[encoding](&packed, zeros, size);
-        assert_int_equal(decode(encoding, 1000000, packed.data, packed.length, 1 << 20, &got, NULL), STATUS_TOO_LARGE);
+        assert_int_equal(decode(encoding, 1000000, packed.data, packed.length, 1 << 20, &got, NULL),
+                         STATUS_TOO_LARGE);
         assert_true(got.length <= 1000000);
         buffer_clear(&packed);
         buffer_clear(&got);
@@ -184,11 +190,13 @@ static void bombs_stop_at_the_limit(void **state) {
 
 static void wide_windows_are_refused(void **state) {
     (void)state;
-    /* A frame header alone: magic, descriptor 0 (window byte follows), window descriptor 2^(10 + 18) = 256 MiB. */
+    /* A frame header alone: magic, descriptor 0 (window byte follows), window descriptor 2^(10 +
+     * 18) = 256 MiB. */
     static const char frame[] = "\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00";
     struct buffer got = {0};
     struct error err = {0};
-    assert_int_equal(decode(ENCODING_ZSTD, 0, frame, sizeof frame - 1, 100, &got, &err), STATUS_REFUSED);
+    assert_int_equal(decode(ENCODING_ZSTD, 0, frame, sizeof frame - 1, 100, &got, &err),
+                     STATUS_REFUSED);
     assert_string_equal(err.text, "zstd window is over 128 MiB");
     buffer_clear(&got);
 }
@@ -199,7 +207,8 @@ static void skippable_frames(void **state) {
     buffer_append(&packed, "\x50\x2a\x4d\x18\x03\x00\x00\x00xyz", 11);
     assert_int_equal(encoding_detect(packed.data, 4), ENCODING_ZSTD);
     pack_zstd(&packed, "text", 4);
-    assert_int_equal(decode(ENCODING_ZSTD, 0, packed.data, packed.length, 1, &got, NULL), STATUS_OK);
+    assert_int_equal(decode(ENCODING_ZSTD, 0, packed.data, packed.length, 1, &got, NULL),
+                     STATUS_OK);
     assert_string_equal(got.data, "text");
     buffer_clear(&packed);
     buffer_clear(&got);

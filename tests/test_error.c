@@ -16,7 +16,8 @@
 static void first_failure_wins(void **state) {
     (void)state;
     struct error err = {0};
-    assert_int_equal(error_set_key(&err, STATUS_REFUSED, "dim", "dim must be %d", 3), STATUS_REFUSED);
+    assert_int_equal(error_set_key(&err, STATUS_REFUSED, "dim", "dim must be %d", 3),
+                     STATUS_REFUSED);
     assert_int_equal(error_set(&err, STATUS_IO, "later"), STATUS_IO);
     assert_int_equal(error_set_errno(&err, ENOSPC, "later"), STATUS_DISK_FULL);
     assert_int_equal(err.status, STATUS_REFUSED);

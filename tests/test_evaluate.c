@@ -2,12 +2,15 @@
 
 #include <math.h>
 
-/* Countries and capitals on a grid: b - a + c lands on the answer; "decoy" is in the way of one question. */
-static const char *const words[] = {"athens", "greece", "oslo",  "norway",  "bern",   "switzerland",
-                                    "big",    "bigger", "small", "smaller", "moscow", "\xd0\xbc\xd0\xb8\xd1\x80",
+/* Countries and capitals on a grid: b - a + c lands on the answer; "decoy" is in the way of one
+ * question. */
+static const char *const words[] = {"athens", "greece",      "oslo",   "norway",
+                                    "bern",   "switzerland", "big",    "bigger",
+                                    "small",  "smaller",     "moscow", "\xd0\xbc\xd0\xb8\xd1\x80",
                                     "Oslo",   "void"};
-static const float values[] = {1, 0, 0, 0, 1, 0, 0, 2, 0, 1, 0, 0, 0, 1, 0, 2,  0, 0, 1, 0,  0,  0,  1, 2, 5, 1, 0, 0,
-                               5, 1, 0, 3, 5, 0, 1, 0, 5, 0, 1, 3, 1, 1, 1, -1, 1, 2, 3, -4, -1, -2, 0, 0, 0, 0, 0, 0};
+static const float values[] = {1, 0, 0, 0, 1, 0,  0, 2, 0, 1,  0,  0,  0, 1, 0, 2, 0, 0, 1,
+                               0, 0, 0, 1, 2, 5,  1, 0, 0, 5,  1,  0,  3, 5, 0, 1, 0, 5, 0,
+                               1, 3, 1, 1, 1, -1, 1, 2, 3, -4, -1, -2, 0, 0, 0, 0, 0, 0};
 #define N_WORDS 14
 
 static struct model *grid_model(void) {
@@ -18,8 +21,10 @@ static struct analogy_report analogies(const struct model *model, const char *te
                                        enum analogy_method method) {
     struct analogy_report report, again;
     struct error err = {0};
-    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 1, &report, &err), STATUS_OK);
-    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 3, &again, &err), STATUS_OK);
+    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 1, &report, &err),
+                     STATUS_OK);
+    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 3, &again, &err),
+                     STATUS_OK);
     assert_int_equal(report.correct, again.correct);
     assert_int_equal(report.answered, again.answered);
     analogy_report_clear(&again);
@@ -29,7 +34,8 @@ static struct analogy_report analogies(const struct model *model, const char *te
 static void sections_are_counted(void **state) {
     static const char text[] = "\xef\xbb\xbf// a comment\r\n"
                                ": capital-world\r\n"
-                               "Athens Greece Oslo Norway\r\n" /* lower-cased, but for Oslo, which stands as it is */
+                               /* lower-cased, but for Oslo, which stands as it is */
+                               "Athens Greece Oslo Norway\r\n"
                                "athens greece bern switzerland\r\n"
                                "athens\tgreece bern   norway\r\n" /* wrong answer */
                                "athens greece berlin germany\r\n"
@@ -38,7 +44,8 @@ static void sections_are_counted(void **state) {
                                "BIG BIGGER small smaller\n"
                                ":other things \n"
                                "bern switzerland oslo norway\n"
-                               "oslo norway athens oslo"; /* an answer that is in the question cannot be right */
+                               /* an answer that is in the question cannot be right */
+                               "oslo norway athens oslo";
     struct model *model = grid_model();
     struct analogy_report report = analogies(model, text, 0, ANALOGY_ADD);
     (void)state;
@@ -70,8 +77,8 @@ static void sections_are_counted(void **state) {
 }
 
 static void questions_are_restricted(void **state) {
-    static const char text[] =
-        ": family\nathens greece bern switzerland\nATHENS GREECE OSLO NORWAY\nOslo bern oslo bern\n";
+    static const char text[] = ": family\nathens greece bern switzerland\nATHENS GREECE OSLO "
+                               "NORWAY\nOslo bern oslo bern\n";
     struct model *model = grid_model();
     struct analogy_report report = analogies(model, text, 5, ANALOGY_ADD);
     (void)state;
@@ -93,7 +100,8 @@ static void questions_are_restricted(void **state) {
 
 /* A question of zero vectors, or one whose vectors cancel out, is answered wrongly. */
 static void questions_without_direction_are_wrong(void **state) {
-    static const char text[] = ": x\nvoid void void athens\noslo void Oslo athens\nathens greece oslo norway\n";
+    static const char text[] =
+        ": x\nvoid void void athens\noslo void Oslo athens\nathens greece oslo norway\n";
     struct model *model = grid_model();
     struct analogy_report report = analogies(model, text, 0, ANALOGY_ADD);
     (void)state;
@@ -127,15 +135,16 @@ static void batches_match_single_questions(void **state) {
                 ids[j] = (uint32_t)random_below(&random, among);
             positive[0] = ids[1];
             positive[1] = ids[2];
-            assert_int_equal(search_analogy(model, positive, 2, ids, 1, (enum analogy_method)method, among, 1, 1, &best,
-                                            &found, &err),
+            assert_int_equal(search_analogy(model, positive, 2, ids, 1, (enum analogy_method)method,
+                                            among, 1, 1, &best, &found, &err),
                              STATUS_OK);
             if (i % 2)
                 ids[3] = best.id;
             right += best.id == ids[3];
             buffer_print(&text, "w%u W%u w%u w%u\n", ids[0], ids[1], ids[2], ids[3]);
         }
-        struct analogy_report report = analogies(model, text.data, 200, (enum analogy_method)method);
+        struct analogy_report report =
+            analogies(model, text.data, 200, (enum analogy_method)method);
         assert_int_equal(report.answered, QUESTIONS);
         assert_int_equal(report.correct, right);
         assert_int_equal(report.syntactic_correct, right);
@@ -161,7 +170,8 @@ static void bad_questions_are_named(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct analogy_report report;
         struct error err = {0};
-        assert_int_equal(evaluate_analogies(model, bad[i].text, strlen(bad[i].text), 0, ANALOGY_ADD, 1, &report, &err),
+        assert_int_equal(evaluate_analogies(model, bad[i].text, strlen(bad[i].text), 0, ANALOGY_ADD,
+                                            1, &report, &err),
                          STATUS_MALFORMED);
         assert_string_equal(err.text, bad[i].message);
         assert_null(report.sections);
@@ -187,8 +197,9 @@ static struct model *fan_model(void) {
 static void correlations_are_known(void **state) {
     struct model *model = fan_model();
     /* x = 9 7 6 7 1, y = 1 .8 .8 .6 0: ranks 5 3.5 2 3.5 1 and 5 3.5 3.5 2 1. */
-    struct similarity_report report =
-        similarity(model, "# comment\nbase a 9\nbase b 7\n\nbase\tc\t6\nBASE,D,7\nbase e 1e0\nbase absent 3\n");
+    struct similarity_report report = similarity(
+        model,
+        "# comment\nbase a 9\nbase b 7\n\nbase\tc\t6\nBASE,D,7\nbase e 1e0\nbase absent 3\n");
     (void)state;
     assert_int_equal(report.pairs, 6);
     assert_int_equal(report.found, 5);
@@ -217,9 +228,10 @@ static void correlations_are_known(void **state) {
 
 static void headers_name_the_score(void **state) {
     struct model *model = fan_model();
-    struct similarity_report report = similarity(model, "word1\tword2\tPOS\tSimLex999\tconc(w1)\tSD(SimLex)\r\n"
-                                                        "old\tnew\tA\t1.58\t2.72\t0.41\r\n"
-                                                        "base\ta\tN\t9.2\t1.75\t0.67\r\n");
+    struct similarity_report report =
+        similarity(model, "word1\tword2\tPOS\tSimLex999\tconc(w1)\tSD(SimLex)\r\n"
+                          "old\tnew\tA\t1.58\t2.72\t0.41\r\n"
+                          "base\ta\tN\t9.2\t1.75\t0.67\r\n");
     (void)state;
     assert_int_equal(report.pairs, 2);
     assert_int_equal(report.found, 2);
@@ -248,7 +260,9 @@ static void bad_pairs_are_named(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct similarity_report report;
         struct error err = {0};
-        assert_int_equal(evaluate_similarity(model, bad[i].text, strlen(bad[i].text), &report, &err), STATUS_MALFORMED);
+        assert_int_equal(
+            evaluate_similarity(model, bad[i].text, strlen(bad[i].text), &report, &err),
+            STATUS_MALFORMED);
         assert_string_equal(err.text, bad[i].message);
     }
     model_drop(model);

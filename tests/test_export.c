@@ -21,7 +21,8 @@ static struct model *awkward_model(bool output, uint32_t shards) {
     struct model *model = sample_model(words, values, ROWS, DIM, shards, PARTITION_MOD, NULL);
     snprintf(model->info.name, sizeof model->info.name, "my \"model\"\\");
     if (output) {
-        assert_int_equal(table_create(&model->output, ROWS, DIM + 1, shards, PARTITION_MOD, &err), STATUS_OK);
+        assert_int_equal(table_create(&model->output, ROWS, DIM + 1, shards, PARTITION_MOD, &err),
+                         STATUS_OK);
         for (uint32_t id = 0; id < ROWS; id++)
             for (uint32_t i = 0; i <= DIM; i++)
                 table_row(model->output, id)[i] = (float)(100 * id + i);
@@ -31,8 +32,8 @@ static struct model *awkward_model(bool output, uint32_t shards) {
 }
 
 /* The exported bytes; the caller frees. */
-static char *exported(void **state, const struct model *model, const char *format, const struct export_options *options,
-                      size_t *length, uint64_t *altered) {
+static char *exported(void **state, const struct model *model, const char *format,
+                      const struct export_options *options, size_t *length, uint64_t *altered) {
     char *path = temporary_path(state, format), *data;
     struct error err = {0};
     assert_int_equal(export_write(model, format, options, path, altered, &err), STATUS_OK);
@@ -46,7 +47,8 @@ static void check_imported(void **state, const char *format) {
     size_t length;
     uint64_t altered;
     struct error err = {0};
-    char *data = exported(state, model, format, NULL, &length, &altered), *path = temporary_path(state, format);
+    char *data = exported(state, model, format, NULL, &length, &altered),
+         *path = temporary_path(state, format);
     assert_int_equal(altered, 2);
     assert_int_equal(import_read(&again, path, "back", 0, model->kernel, &err), STATUS_OK);
     assert_string_equal(again->info.name, "back");
@@ -59,7 +61,8 @@ static void check_imported(void **state, const char *format) {
         assert_int_equal(size, strlen(right));
         assert_memory_equal(word, right, size);
         assert_int_equal(vocabulary_count(again->vocabulary, id), 0);
-        assert_memory_equal(table_row(model->input, id), table_row(again->input, id), DIM * sizeof(float));
+        assert_memory_equal(table_row(model->input, id), table_row(again->input, id),
+                            DIM * sizeof(float));
     }
     free(data);
     free(path);
@@ -86,7 +89,8 @@ static void altered_words_stay_apart(void **state) {
     float *values = sample_values(ALL, 3);
     struct error err = {0};
     memcpy(all, plain, sizeof plain);
-    for (unsigned n = 0; n < 1 << SIDES; n++) { /* every mixture of ' ' and '_' between the letters */
+    /* every mixture of ' ' and '_' between the letters */
+    for (unsigned n = 0; n < 1 << SIDES; n++) {
         for (unsigned i = 0; i < SIDES; i++)
             memcpy(made[n] + 2 * i, (n >> i & 1) != 0 ? "w " : "w_", 3);
         all[PLAIN + n] = made[n];
@@ -140,13 +144,14 @@ static void npy_has_its_header(void **state) {
     assert_memory_equal(data, "\x93NUMPY\x01\x00", 8);
     assert_int_equal((10 + header) % 64, 0);
     assert_int_equal(data[10 + header - 1], '\n');
-    assert_memory_equal(data + 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (9, 5), }", 59);
+    assert_memory_equal(data + 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (9, 5), }",
+                        59);
     for (size_t i = 69; i + 1 < 10 + header; i++)
         assert_int_equal(data[i], ' ');
     assert_int_equal(length, 10 + header + ROWS * DIM * sizeof(float));
     for (uint32_t id = 0; id < ROWS; id++)
-        assert_memory_equal(data + 10 + header + id * DIM * sizeof(float), table_row(model->input, id),
-                            DIM * sizeof(float));
+        assert_memory_equal(data + 10 + header + id * DIM * sizeof(float),
+                            table_row(model->input, id), DIM * sizeof(float));
     free(data);
     model_drop(model);
 }
@@ -161,11 +166,15 @@ static void check_safetensors(void **state, bool output) {
     assert_int_equal(length, 8 + header_length + (output ? 2 * rows + ROWS * sizeof(float) : rows));
     header = calloc(header_length + 1, 1);
     memcpy(header, data + 8, header_length);
-    assert_non_null(strstr(header, "{\"__metadata__\":{\"format\":\"pt\",\"vecmill\":\"" VECMILL_VERSION "\"},"));
-    assert_non_null(strstr(header, "\"embeddings\":{\"dtype\":\"F32\",\"shape\":[9,5],\"data_offsets\":[0,180]}"));
+    assert_non_null(strstr(
+        header, "{\"__metadata__\":{\"format\":\"pt\",\"vecmill\":\"" VECMILL_VERSION "\"},"));
+    assert_non_null(strstr(
+        header, "\"embeddings\":{\"dtype\":\"F32\",\"shape\":[9,5],\"data_offsets\":[0,180]}"));
     if (output) {
-        assert_non_null(strstr(header, ",\"output\":{\"dtype\":\"F32\",\"shape\":[9,5],\"data_offsets\":[180,360]}"));
-        assert_non_null(strstr(header, ",\"bias\":{\"dtype\":\"F32\",\"shape\":[9],\"data_offsets\":[360,396]}}"));
+        assert_non_null(strstr(
+            header, ",\"output\":{\"dtype\":\"F32\",\"shape\":[9,5],\"data_offsets\":[180,360]}"));
+        assert_non_null(strstr(
+            header, ",\"bias\":{\"dtype\":\"F32\",\"shape\":[9],\"data_offsets\":[360,396]}}"));
     } else {
         assert_null(strstr(header, "output"));
         assert_null(strstr(header, "bias"));
@@ -194,13 +203,15 @@ static void projector_files_line_up(void **state) {
     size_t length;
     uint64_t altered;
     char *data = exported(state, model, "metadata.tsv", NULL, &length, &altered);
-    assert_string_equal(data, "the\na_b\n\xd1\x8f\n\xef\xbf\xbd\xef\xbf\xbd\n_\nt_n_\n\"q\"\nx\\y\nlast\n");
+    assert_string_equal(
+        data, "the\na_b\n\xd1\x8f\n\xef\xbf\xbd\xef\xbf\xbd\n_\nt_n_\n\"q\"\nx\\y\nlast\n");
     assert_int_equal(altered, 4);
     free(data);
     data = exported(state, model, "projector_config.pbtxt", NULL, &length, &altered);
     assert_string_equal(data,
                         "embeddings {\n  tensor_name: \"my \\\"model\\\"\\\\\"\n  tensor_shape: 9\n"
-                        "  tensor_shape: 5\n  tensor_path: \"tensors.tsv\"\n  metadata_path: \"metadata.tsv\"\n}\n");
+                        "  tensor_shape: 5\n  tensor_path: \"tensors.tsv\"\n  metadata_path: "
+                        "\"metadata.tsv\"\n}\n");
     assert_int_equal(altered, 0);
     free(data);
     data = exported(state, model, "tensors.tsv", NULL, &length, NULL);
@@ -276,16 +287,19 @@ static void options_change_the_rows(void **state) {
 
 static void failures_leave_nothing(void **state) {
     struct model *model = awkward_model(false, 1);
-    char *path = temporary_path(state, "no/such/folder"), *target = temporary_path(state, "vectors.txt");
+    char *path = temporary_path(state, "no/such/folder"),
+         *target = temporary_path(state, "vectors.txt");
     const char *const *names;
     struct error err = {0};
     assert_int_equal(export_formats(&names), 10);
     assert_string_equal(names[0], "vectors.txt");
     assert_string_equal(names[9], "projector_config.pbtxt");
-    assert_int_equal(export_write(model, "vectors.doc", NULL, target, NULL, &err), STATUS_NOT_FOUND);
-    assert_string_equal(err.text, "no format 'vectors.doc'; there are vectors.txt vectors.bin vectors.txt.gz "
-                                  "vectors.bin.gz vectors.npy model.safetensors vocab.tsv tensors.tsv metadata.tsv "
-                                  "projector_config.pbtxt");
+    assert_int_equal(export_write(model, "vectors.doc", NULL, target, NULL, &err),
+                     STATUS_NOT_FOUND);
+    assert_string_equal(
+        err.text, "no format 'vectors.doc'; there are vectors.txt vectors.bin vectors.txt.gz "
+                  "vectors.bin.gz vectors.npy model.safetensors vocab.tsv tensors.tsv metadata.tsv "
+                  "projector_config.pbtxt");
     assert_false(file_exists(target));
     error_clear(&err);
     for (size_t i = 0; i < 10; i++) {
@@ -301,9 +315,11 @@ static void failures_leave_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
-        TEST(vectors_come_back_to_the_bit),  TEST(word2vec_layouts),        TEST(npy_has_its_header),
-        TEST(safetensors_tell_their_places), TEST(projector_files_line_up), TEST(gzip_is_deterministic),
-        TEST(options_change_the_rows),       TEST(failures_leave_nothing),  TEST(altered_words_stay_apart),
+        TEST(vectors_come_back_to_the_bit), TEST(word2vec_layouts),
+        TEST(npy_has_its_header),           TEST(safetensors_tell_their_places),
+        TEST(projector_files_line_up),      TEST(gzip_is_deterministic),
+        TEST(options_change_the_rows),      TEST(failures_leave_nothing),
+        TEST(altered_words_stay_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,9 +49,9 @@ static void test_absent_keeps_default(void **state) {
 
 static void test_int(void **state) {
     (void)state;
-    json_t *object =
-        parse("{\"low\":0,\"one\":1,\"five\":5,\"six\":6,\"real\":1.0,\"text\":\"3\",\"none\":null,\"big\":"
-              "9223372036854775807}");
+    json_t *object = parse("{\"low\":0,\"one\":1,\"five\":5,\"six\":6,\"real\":1.0,\"text\":\"3\","
+                           "\"none\":null,\"big\":"
+                           "9223372036854775807}");
     int64_t k = -1;
     struct error err = {0};
     assert_int_equal(field_int(object, "one", 1, 5, &k, &err), STATUS_OK);
@@ -101,7 +101,8 @@ static void test_real(void **state) {
 
 static void test_flag_choice_text_list(void **state) {
     (void)state;
-    json_t *object = parse("{\"yes\":true,\"no\":false,\"one\":1,\"mul\":\"mul\",\"mu\":\"mu\",\"empty\":\"\",\"list\":"
+    json_t *object = parse("{\"yes\":true,\"no\":false,\"one\":1,\"mul\":\"mul\",\"mu\":\"mu\","
+                           "\"empty\":\"\",\"list\":"
                            "[1,2,3],\"object\":{}}");
     bool flag = false;
     int choice = -1;
@@ -149,8 +150,11 @@ static void test_kinds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_absent_keeps_default),  cmocka_unit_test(test_int),   cmocka_unit_test(test_real),
-        cmocka_unit_test(test_flag_choice_text_list), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_absent_keeps_default),
+        cmocka_unit_test(test_int),
+        cmocka_unit_test(test_real),
+        cmocka_unit_test(test_flag_choice_text_list),
+        cmocka_unit_test(test_kinds),
     };
     json_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);

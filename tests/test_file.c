@@ -52,9 +52,8 @@ static void large_pieces_and_patches(void **state) {
     char *path = temporary_path(state, "big");
     size_t size = 900001;
     char *bytes = malloc(size);
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         bytes[i] = (char)(i * 7 % 251);
-    }
     struct file_writer *writer;
     struct error err = {0};
     assert_int_equal(file_writer_create(&writer, path, &err), STATUS_OK);
@@ -208,7 +207,8 @@ static void folders(void **state) {
 
 static void remove_follows_no_link(void **state) {
     char *tree = temporary_path(state, "tree/inner"), *keep_folder = temporary_path(state, "keep");
-    char *kept = temporary_path(state, "keep/file"), *link = temporary_path(state, "tree/inner/link");
+    char *kept = temporary_path(state, "keep/file"),
+         *link = temporary_path(state, "tree/inner/link");
     struct error err = {0};
     assert_int_equal(folder_create(tree, &err), STATUS_OK);
     assert_int_equal(folder_create(keep_folder, &err), STATUS_OK);
@@ -237,7 +237,8 @@ struct order {
 static enum status note(void *context, const char *name, struct error *err) {
     struct order *order = context;
     snprintf(order->names[order->count++], 8, "%s", name);
-    return order->count == order->stop_after ? error_set(err, STATUS_CANCELLED, "enough") : STATUS_OK;
+    return order->count == order->stop_after ? error_set(err, STATUS_CANCELLED, "enough")
+                                             : STATUS_OK;
 }
 
 static void visit_in_byte_order(void **state) {
@@ -251,9 +252,8 @@ static void visit_in_byte_order(void **state) {
     struct order order = {.count = 0};
     assert_int_equal(folder_visit(*state, note, &order, NULL), STATUS_OK);
     assert_int_equal(order.count, 6);
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++)
         assert_string_equal(order.names[i], sorted[i]);
-    }
     struct order two = {.stop_after = 2};
     assert_int_equal(folder_visit(*state, note, &two, NULL), STATUS_CANCELLED);
     assert_int_equal(two.count, 2);
@@ -263,7 +263,8 @@ static void visit_in_byte_order(void **state) {
 }
 
 static void sweep_takes_temporaries(void **state) {
-    char *inner = temporary_path(state, "in/ner"), *folder = temporary_path(state, "in/.tmp-folder/x");
+    char *inner = temporary_path(state, "in/ner"),
+         *folder = temporary_path(state, "in/.tmp-folder/x");
     char *a = temporary_path(state, ".tmp-1"), *b = temporary_path(state, "in/ner/.tmp-2");
     char *c = temporary_path(state, "in/ner/tmp-3");
     assert_int_equal(folder_create(inner, NULL), STATUS_OK);
@@ -284,7 +285,8 @@ static void sweep_takes_temporaries(void **state) {
 }
 
 static void renames_and_links(void **state) {
-    char *a = temporary_path(state, "a"), *b = temporary_path(state, "b"), *c = temporary_path(state, "c");
+    char *a = temporary_path(state, "a"), *b = temporary_path(state, "b"),
+         *c = temporary_path(state, "c");
     struct error err = {0};
     assert_int_equal(file_replace(a, "a", 1, &err), STATUS_OK);
     assert_int_equal(path_link(a, b, &err), STATUS_OK);

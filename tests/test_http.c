@@ -1,12 +1,14 @@
 /* The HTTP layer alone, over real sockets, with a route table of its own. */
 #include "http_fixture.h"
 
-/* ---- tests ------------------------------------------------------------------------------------------------------ */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_requests(void **state) {
     struct fixture *fixture = *state;
     struct buffer out = {0};
-    talk(fixture, "GET /echo?a=1&a=2+3&b&=x&c=%26%3d" HEAD "X-Custom: yes\r\nX-Request-Id: my-id.1\r\n\r\n", &out);
+    talk(fixture,
+         "GET /echo?a=1&a=2+3&b&=x&c=%26%3d" HEAD "X-Custom: yes\r\nX-Request-Id: my-id.1\r\n\r\n",
+         &out);
     assert_int_equal(status_of(&out), 200);
     assert_string_equal(body_of(&out), "GET /echo []a=1;a=2 3;b=;=x;c=&=;");
     assert_has(&out, "X-Second: 2 3\r\n");
@@ -19,7 +21,9 @@ static void test_requests(void **state) {
     assert_null(strstr(out.data, "X-Request-Id: a b"));
     talk(fixture, "POST /echo" HEAD "Content-Length: 4\r\n\r\nbody", &out);
     assert_string_equal(body_of(&out), "POST /echo [] body");
-    talk(fixture, "POST /echo" HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n", &out);
+    talk(fixture,
+         "POST /echo" HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
+         &out);
     assert_string_equal(body_of(&out), "POST /echo [] body");
     talk(fixture, "POST /echo" HEAD "Content-Length: 0\r\n\r\n", &out);
     assert_string_equal(body_of(&out), "POST /echo [] ");
@@ -50,21 +54,27 @@ static void test_errors(void **state) {
     talk(fixture, "GET /refuse" HEAD "\r\n", &out);
     assert_int_equal(status_of(&out), 404);
     assert_has(&out, "Content-Type: application/problem+json\r\n");
-    assert_int_equal(json_parse(body_of(&out), strlen(body_of(&out)), 8, &document, &err), STATUS_OK);
-    assert_string_equal(json_string_value(json_object_get(document, "type")), "/problems/not_found");
-    assert_string_equal(json_string_value(json_object_get(document, "detail")), "no word \"kin\ng\"");
+    assert_int_equal(json_parse(body_of(&out), strlen(body_of(&out)), 8, &document, &err),
+                     STATUS_OK);
+    assert_string_equal(json_string_value(json_object_get(document, "type")),
+                        "/problems/not_found");
+    assert_string_equal(json_string_value(json_object_get(document, "detail")),
+                        "no word \"kin\ng\"");
     assert_int_equal(json_integer_value(json_object_get(document, "status")), 404);
     assert_string_equal(json_string_value(json_object_get(document, "instance")), "/refuse");
     const json_t *first = json_array_get(json_object_get(document, "errors"), 0);
     assert_string_equal(json_string_value(json_object_get(first, "pointer")), "#/word");
-    assert_string_equal(json_string_value(json_array_get(json_object_get(document, "suggestions"), 0)), "king");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(document, "suggestions"), 0)), "king");
     json_decref(document);
     talk(fixture, "GET /v1/models/m" HEAD "\r\n", &out);
-    assert_int_equal(json_parse(body_of(&out), strlen(body_of(&out)), 8, &document, &err), STATUS_OK);
+    assert_int_equal(json_parse(body_of(&out), strlen(body_of(&out)), 8, &document, &err),
+                     STATUS_OK);
     const json_t *error = json_object_get(document, "error");
     assert_string_equal(json_string_value(json_object_get(error, "type")), "invalid_request_error");
     assert_string_equal(json_string_value(json_object_get(error, "param")), "word");
-    assert_string_equal(json_string_value(json_array_get(json_object_get(error, "suggestions"), 0)), "king");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(error, "suggestions"), 0)),
+                        "king");
     json_decref(document);
     talk(fixture, "GET /v1/models/m/nothing" HEAD "\r\n", &out);
     assert_int_equal(status_of(&out), 404);
@@ -72,16 +82,15 @@ static void test_errors(void **state) {
     buffer_clear(&out);
 }
 
-static void assert_file(const struct fixture *fixture, const char *headers, int status, const char *body,
-                        const char *expected) {
+static void assert_file(const struct fixture *fixture, const char *headers, int status,
+                        const char *body, const char *expected) {
     struct buffer out = {0};
     char text[512];
     snprintf(text, sizeof text, "GET /file" HEAD "%s\r\n", headers);
     talk(fixture, text, &out);
     assert_int_equal(status_of(&out), status);
-    if (body != NULL) {
+    if (body != NULL)
         assert_string_equal(body_of(&out), body);
-    }
     assert_has(&out, expected);
     assert_has(&out, "ETag: \"abc\"\r\n");
     buffer_clear(&out);
@@ -93,12 +102,15 @@ static void test_files(void **state) {
     assert_file(fixture, "Range: bytes=2-4\r\n", 206, "234", "Content-Range: bytes 2-4/10\r\n");
     assert_file(fixture, "Range: bytes=7-\r\n", 206, "789", "Content-Range: bytes 7-9/10\r\n");
     assert_file(fixture, "Range: bytes=-3\r\n", 206, "789", "Content-Range: bytes 7-9/10\r\n");
-    assert_file(fixture, "Range: bytes=-30\r\n", 206, "0123456789", "Content-Range: bytes 0-9/10\r\n");
+    assert_file(fixture, "Range: bytes=-30\r\n", 206, "0123456789",
+                "Content-Range: bytes 0-9/10\r\n");
     assert_file(fixture, "Range: bytes=5-999\r\n", 206, "56789", "Content-Range: bytes 5-9/10\r\n");
     assert_file(fixture, "Range: bytes=10-\r\n", 416, NULL, "Content-Range: bytes */10\r\n");
     assert_file(fixture, "Range: bytes=-0\r\n", 416, NULL, "Content-Range: bytes */10\r\n");
-    static const char *const ignored[] = {
-        "bytes=4-2", "bytes=1-2,4-5", "bytes=a-", "lines=1-2", "bytes=", "bytes=99999999999999999999-", "bytes=--1"};
+    static const char *const ignored[] = {"bytes=4-2", "bytes=1-2,4-5",
+                                          "bytes=a-",  "lines=1-2",
+                                          "bytes=",    "bytes=99999999999999999999-",
+                                          "bytes=--1"};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
         char range[64];
         snprintf(range, sizeof range, "Range: %s\r\n", ignored[i]);
@@ -107,9 +119,12 @@ static void test_files(void **state) {
     assert_file(fixture, "If-None-Match: \"abc\"\r\n", 304, "", "HTTP/1.1 304");
     assert_file(fixture, "If-None-Match: \"x\", W/\"abc\"\r\n", 304, "", "HTTP/1.1 304");
     assert_file(fixture, "If-None-Match: *\r\n", 304, "", "HTTP/1.1 304");
-    assert_file(fixture, "If-None-Match: \"abcd\", x\r\n", 200, "0123456789", "Cache-Control: no-cache\r\n");
-    assert_file(fixture, "Range: bytes=0-0\r\nIf-Range: \"abc\"\r\n", 206, "0", "Content-Range: bytes 0-0/10\r\n");
-    assert_file(fixture, "Range: bytes=0-0\r\nIf-Range: \"old\"\r\n", 200, "0123456789", "HTTP/1.1 200");
+    assert_file(fixture, "If-None-Match: \"abcd\", x\r\n", 200, "0123456789",
+                "Cache-Control: no-cache\r\n");
+    assert_file(fixture, "Range: bytes=0-0\r\nIf-Range: \"abc\"\r\n", 206, "0",
+                "Content-Range: bytes 0-0/10\r\n");
+    assert_file(fixture, "Range: bytes=0-0\r\nIf-Range: \"old\"\r\n", 200, "0123456789",
+                "HTTP/1.1 200");
 }
 
 static void test_stream(void **state) {
@@ -124,7 +139,8 @@ static void test_stream(void **state) {
         assert_true(n > 0);
         buffer_append(&out, first, (size_t)n);
     }
-    assert_true(machine_monotonic_seconds() - began < 0.28); /* the first event does not wait for the second */
+    /* the first event does not wait for the second */
+    assert_true(machine_monotonic_seconds() - began < 0.28);
     client_read_all(fd, &out);
     assert_has(&out, "Transfer-Encoding: chunked\r\n");
     assert_has(&out, "data: 0\n\n");
@@ -134,9 +150,8 @@ static void test_stream(void **state) {
     fd = client_open(fixture); /* a client that leaves */
     client_send(fd, "GET /events" HEAD "\r\n", strlen("GET /events" HEAD "\r\n"));
     close(fd);
-    for (int i = 0; i < 300 && atomic_load(&streams_freed) < 3; i++) {
+    for (int i = 0; i < 300 && atomic_load(&streams_freed) < 3; i++)
         (void)poll(NULL, 0, 10);
-    }
     assert_int_equal(atomic_load(&streams_freed), 3);
     buffer_clear(&out);
 }
@@ -151,7 +166,9 @@ static void test_uploads(void **state) {
     assert_string_equal(body_of(&out), "0");
     talk(fixture, "PUT /upload/no" HEAD "Content-Length: 6\r\n\r\nabcdef", &out);
     assert_int_equal(status_of(&out), 409);
-    talk(fixture, "PUT /upload/no" HEAD "Content-Length: 600000000000\r\nExpect: 100-continue\r\n\r\n", &out);
+    talk(fixture,
+         "PUT /upload/no" HEAD "Content-Length: 600000000000\r\nExpect: 100-continue\r\n\r\n",
+         &out);
     assert_int_equal(status_of(&out), 409);
     assert_null(strstr(out.data, "100 Continue"));
     int fd = client_open(fixture); /* given up half-way */
@@ -159,14 +176,14 @@ static void test_uploads(void **state) {
                 strlen("PUT /upload/a" HEAD "Content-Length: 60\r\n\r\nabc"));
     (void)poll(NULL, 0, 50);
     close(fd);
-    for (int i = 0; i < 300 && atomic_load(&uploads_open) > 0; i++) {
+    for (int i = 0; i < 300 && atomic_load(&uploads_open) > 0; i++)
         (void)poll(NULL, 0, 10);
-    }
     assert_int_equal(atomic_load(&uploads_open), 0);
     buffer_clear(&out);
 }
 
-/* A push that fails 100 MB into an upload: the status must still reach a client that reads while it sends. */
+/* A push that fails 100 MB into an upload: the status must still reach a client that reads while it
+ * sends. */
 static void test_upload_fails_midway(void **state) {
     struct fixture *fixture = *state;
     struct buffer out = {0};
@@ -177,9 +194,8 @@ static void test_upload_fails_midway(void **state) {
     client_send(fd, "PUT /upload/big" HEAD "Content-Length: 900000000\r\n\r\n",
                 strlen("PUT /upload/big" HEAD "Content-Length: 900000000\r\n\r\n"));
     struct pollfd readable = {.fd = fd, .events = POLLIN};
-    for (int i = 0; i < 900 && poll(&readable, 1, 0) == 0; i++) {
+    for (int i = 0; i < 900 && poll(&readable, 1, 0) == 0; i++)
         client_send(fd, bytes, piece);
-    }
     client_read_all(fd, &out);
     assert_int_equal(status_of(&out), 507);
     assert_has(&out, "the disk is full");
@@ -199,7 +215,9 @@ static void test_limits(void **state) {
     assert_int_equal(status_of(&out), 413);
     assert_has(&out, "GET /echo []"); /* the connection went on */
     text.length = 0;
-    buffer_print(&text, "POST /echo" HEAD "Transfer-Encoding: chunked\r\n\r\n1001\r\n%04097d\r\n0\r\n\r\n", 0);
+    buffer_print(&text,
+                 "POST /echo" HEAD "Transfer-Encoding: chunked\r\n\r\n1001\r\n%04097d\r\n0\r\n\r\n",
+                 0);
     talk(fixture, text.data, &out);
     assert_int_equal(status_of(&out), 413);
     text.length = 0;
@@ -221,9 +239,8 @@ static void test_log_and_counts(void **state) {
     talk(fixture, "GET /nothing" HEAD "X-Request-Id: i3\r\n\r\n", &out);
     for (int i = 0; i < 200; i++) {
         http_count(fixture->http, &counts);
-        if (counts.requests == 5 && counts.connections == 0) {
+        if (counts.requests == 5 && counts.connections == 0)
             break;
-        }
         (void)poll(NULL, 0, 10);
     }
     assert_int_equal(counts.requests, 5);
@@ -237,7 +254,8 @@ static void test_log_and_counts(void **state) {
     assert_has(&fixture->log, "status=404 ");
     assert_has(&fixture->log, "id=i3\n");
     assert_has(&fixture->log, "id=refused\n");
-    assert_null(strstr(fixture->log.data, "id=polled")); /* below the log's level while all is well */
+    /* below the log's level while all is well */
+    assert_null(strstr(fixture->log.data, "id=polled"));
     pthread_mutex_unlock(&fixture->mutex);
     buffer_clear(&out);
 }
@@ -250,12 +268,14 @@ struct slow_client {
 static void *slow_run(void *argument) {
     struct slow_client *client = argument;
     int fd = client_open(client->fixture);
-    client_send(fd, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", strlen("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
+    client_send(fd, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n",
+                strlen("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
     client_read_all(fd, &client->out);
     return NULL;
 }
 
-/* A request in flight is finished while new connections are refused, and idle ones do not hold the stop up. */
+/* A request in flight is finished while new connections are refused, and idle ones do not hold the
+ * stop up. */
 static void test_graceful_stop(void **state) {
     struct fixture *fixture = *state;
     struct slow_client client = {fixture, {0}};
@@ -278,7 +298,9 @@ static void test_graceful_stop(void **state) {
     buffer_clear(&client.out);
     close(idle);
     struct error err = {0};
-    assert_int_equal(http_start(&fixture->http, NULL, routes, &fixture->settings, &fixture->logger, &err), STATUS_OK);
+    assert_int_equal(
+        http_start(&fixture->http, NULL, routes, &fixture->settings, &fixture->logger, &err),
+        STATUS_OK);
 }
 
 static void test_header_timeout(void **state) {
@@ -365,9 +387,8 @@ static void test_listen(void **state) {
 
 static int make_file(void **state) {
     struct error err = {0};
-    if (temporary_setup(state) != 0) {
+    if (temporary_setup(state) != 0)
         return -1;
-    }
     snprintf(file_path, sizeof file_path, "%s/file", (const char *)*state);
     return file_replace(file_path, "0123456789", 10, &err) == STATUS_OK ? 0 : -1;
 }

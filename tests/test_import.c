@@ -5,8 +5,8 @@
 #include <zstd.h>
 
 /* Writes bytes to a file and imports it. */
-static enum status import_bytes(void **state, const void *bytes, size_t length, uint64_t limit, struct model **model,
-                                struct error *err) {
+static enum status import_bytes(void **state, const void *bytes, size_t length, uint64_t limit,
+                                struct model **model, struct error *err) {
     char *path = temporary_path(state, "input");
     struct error written = {0};
     assert_int_equal(file_replace(path, bytes, length, &written), STATUS_OK);
@@ -16,8 +16,8 @@ static enum status import_bytes(void **state, const void *bytes, size_t length, 
 }
 
 /* values: [rows, dim] */
-static void check_model(struct model *model, const char *const *words, const float *values, uint32_t rows,
-                        uint32_t dim) {
+static void check_model(struct model *model, const char *const *words, const float *values,
+                        uint32_t rows, uint32_t dim) {
     assert_int_equal(vocabulary_size(model->vocabulary), rows);
     assert_int_equal(model->input->columns, dim);
     assert_null(model->output);
@@ -34,15 +34,18 @@ static const float values[] = {1, -0.5f, 0.25f, 1e-3f, 2, 3, 0, -0.0f, 1e38f};
 static void text_is_read(void **state) {
     static const char *const texts[] = {
         "3 3\nking 1 -0.5 0.25\n\xff\x80 0.001 2 3\n12 0 -0 1e38\n",
-        "king 1 -0.5 0.25\n\xff\x80 0.001 2 3\n12 0 -0 1e38\n",                   /* GloVe's: no header */
-        "3 3 \r\nking 1 -0.5 .25 \r\n\xff\x80 1e-3 2. 3\r\n12 +0 -0.0 1E+38\r\n", /* line ends and spaces of others */
+        /* GloVe's: no header */
+        "king 1 -0.5 0.25\n\xff\x80 0.001 2 3\n12 0 -0 1e38\n",
+        /* line ends and spaces of others */
+        "3 3 \r\nking 1 -0.5 .25 \r\n\xff\x80 1e-3 2. 3\r\n12 +0 -0.0 1E+38\r\n",
         "3\t3\nking\t1\t-0.5\t0.25\n\xff\x80\t0.001  2\t3\n12 0 -0 1e38\n\n \n",
         "\xef\xbb\2773 3\nking 1 -0.5 0.25\n\xff\x80 0.001 2 3\n12 0 -0 1e38",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct model *model;
         struct error err = {0};
-        assert_int_equal(import_bytes(state, texts[i], strlen(texts[i]), 0, &model, &err), STATUS_OK);
+        assert_int_equal(import_bytes(state, texts[i], strlen(texts[i]), 0, &model, &err),
+                         STATUS_OK);
         assert_string_equal(model->info.name, "imported");
         assert_true(model->info.created > 0);
         check_model(model, three, values, 3, 3);
@@ -50,8 +53,8 @@ static void text_is_read(void **state) {
 }
 
 /* word2vec ends every vector with a line break, others do not. */
-static struct buffer binary_bytes(const char *const *words, const float *numbers, uint32_t rows, uint32_t dim,
-                                  bool breaks) {
+static struct buffer binary_bytes(const char *const *words, const float *numbers, uint32_t rows,
+                                  uint32_t dim, bool breaks) {
     struct buffer bytes = {0};
     buffer_print(&bytes, "%u %u\n", rows, dim);
     for (uint32_t i = 0; i < rows; i++) {
@@ -78,7 +81,8 @@ static void binary_is_read(void **state) {
         buffer_clear(&bytes);
         if (end == 1) {
             bytes = binary_bytes(two, letters, 2, 1, true);
-            assert_int_equal(import_bytes(state, bytes.data, bytes.length, 0, &model, &err), STATUS_OK);
+            assert_int_equal(import_bytes(state, bytes.data, bytes.length, 0, &model, &err),
+                             STATUS_OK);
             check_model(model, two, letters, 2, 1);
             buffer_clear(&bytes);
         }
@@ -101,7 +105,8 @@ static void compressed_files_are_read(void **state) {
     float *numbers = sample_values(ROWS * DIM, 2);
     struct model *sample = sample_model(NULL, numbers, ROWS, DIM, 1, PARTITION_MOD, NULL), *model;
     char *path = temporary_path(state, "vectors"), *data;
-    static const char *const formats[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz", "vectors.bin.gz"};
+    static const char *const formats[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz",
+                                          "vectors.bin.gz"};
     for (int zstd = 0; zstd < 2; zstd++)
         for (size_t i = 0; i < 4; i++) {
             size_t length;
@@ -118,9 +123,11 @@ static void compressed_files_are_read(void **state) {
             }
             assert_int_equal(import_read(&model, path, "x", 0, sample->kernel, &err), STATUS_OK);
             for (uint32_t id = 0; id < ROWS; id++)
-                assert_memory_equal(table_row(model->input, id), numbers + id * DIM, DIM * sizeof(float));
+                assert_memory_equal(table_row(model->input, id), numbers + id * DIM,
+                                    DIM * sizeof(float));
             model_drop(model);
-            assert_int_equal(import_read(&model, path, "x", 100000, sample->kernel, &err), STATUS_TOO_LARGE);
+            assert_int_equal(import_read(&model, path, "x", 100000, sample->kernel, &err),
+                             STATUS_TOO_LARGE);
             assert_null(model);
             assert_string_equal(err.text, "decoded data is larger than 100000 bytes");
             error_clear(&err);
@@ -128,7 +135,8 @@ static void compressed_files_are_read(void **state) {
             assert_int_equal(file_read(path, 1 << 26, &data, &length, &err), STATUS_OK);
             for (size_t cut = 0; cut < length - length / 10; cut += length / 5) {
                 assert_int_equal(file_replace(path, data, cut, &err), STATUS_OK);
-                assert_int_not_equal(import_read(&model, path, "x", 0, sample->kernel, &err), STATUS_OK);
+                assert_int_not_equal(import_read(&model, path, "x", 0, sample->kernel, &err),
+                                     STATUS_OK);
                 assert_null(model);
                 assert_true(err.text[0] != '\0');
                 error_clear(&err);
@@ -150,19 +158,25 @@ static void hostile_text_is_named(void **state) {
         {"\xef\xbb\xbf", STATUS_MALFORMED, "the file is empty"},
         {"\n", STATUS_MALFORMED, "line 1 is neither 'rows dim' nor a word and its values"},
         {"hello\n", STATUS_MALFORMED, "line 1 is neither 'rows dim' nor a word and its values"},
-        {"0 5\n", STATUS_REFUSED, "line 1: the number of words must be between 1 and 4294967294, not 0"},
+        {"0 5\n", STATUS_REFUSED,
+         "line 1: the number of words must be between 1 and 4294967294, not 0"},
         {"4294967295 5\nx 1 2 3 4 5\n", STATUS_REFUSED,
          "line 1: the number of words must be between 1 and 4294967294, not 4294967295"},
-        {"5 0\n", STATUS_REFUSED, "line 1: the length of the vectors must be between 1 and 65536, not 0"},
-        {"5 65537\n", STATUS_REFUSED, "line 1: the length of the vectors must be between 1 and 65536, not 65537"},
-        {"99999999999999999999 5\n", STATUS_OK, NULL}, /* no header: a word of digits with one value */
-        {"4000000000 65536\n", STATUS_MALFORMED, "the header promises 4000000000 words, the file holds 0"},
+        {"5 0\n", STATUS_REFUSED,
+         "line 1: the length of the vectors must be between 1 and 65536, not 0"},
+        {"5 65537\n", STATUS_REFUSED,
+         "line 1: the length of the vectors must be between 1 and 65536, not 65537"},
+        /* no header: a word of digits with one value */
+        {"99999999999999999999 5\n", STATUS_OK, NULL},
+        {"4000000000 65536\n", STATUS_MALFORMED,
+         "the header promises 4000000000 words, the file holds 0"},
         {"3 2\na 1 2\nb 3 4\n", STATUS_MALFORMED, "the header promises 3 words, the file holds 2"},
         {"1 2\na 1 2\nb 3 4\n", STATUS_MALFORMED, "line 3: more words than the 1 of the header"},
         {"2 2\na 1 2\nb 3\n", STATUS_MALFORMED, "line 3: 1 values, not 2"},
         {"2 2\na 1 2\nb 3 4 5\n", STATUS_MALFORMED, "line 3: at least 3 values, not 2"},
         {"2 6\na 1 2 3 4 5 6\n\nb 1 2 3 4 5 6\n", STATUS_MALFORMED, "line 3 is empty"},
-        {"2 6\na 1 2 3 4 5 6\n 1 2 3 4 5 6\n", STATUS_MALFORMED, "line 3 begins with white space: the word is missing"},
+        {"2 6\na 1 2 3 4 5 6\n 1 2 3 4 5 6\n", STATUS_MALFORMED,
+         "line 3 begins with white space: the word is missing"},
         {"2 2\na 1 2\na 3 4\n", STATUS_REFUSED, "line 3: word 'a' stands already at line 2"},
         {"a 1 2\nb 3 4\na 5 6\n", STATUS_REFUSED, "line 3: word 'a' stands already at line 1"},
         {"a 1 2\nb 3 x4\n", STATUS_MALFORMED, "line 2: value 2, 'x4', is not a number"},
@@ -186,8 +200,8 @@ static void hostile_text_is_named(void **state) {
 }
 
 static void hostile_binary_is_named(void **state) {
-    static const char *const two[] = {"a", "b"}, *const same[] = {"a", "a"}, *const blank[] = {"a", "b\tc"},
-                             *const none[] = {"a", ""};
+    static const char *const two[] = {"a", "b"}, *const same[] = {"a", "a"},
+                             *const blank[] = {"a", "b\tc"}, *const none[] = {"a", ""};
     static const float numbers[] = {1, 2, 3, 4}, bad[] = {1, 2, 3, INFINITY};
     const struct {
         const char *const *words;
@@ -209,7 +223,9 @@ static void hostile_binary_is_named(void **state) {
         struct error err = {0};
         struct buffer bytes = binary_bytes(cases[i].words, cases[i].numbers, 2, 2, false);
         bytes.data[0] = cases[i].promised[0];
-        assert_int_not_equal(import_bytes(state, bytes.data, bytes.length - cases[i].cut, 0, &model, &err), STATUS_OK);
+        assert_int_not_equal(
+            import_bytes(state, bytes.data, bytes.length - cases[i].cut, 0, &model, &err),
+            STATUS_OK);
         assert_string_equal(err.text, cases[i].message);
         assert_null(model);
         buffer_clear(&bytes);
@@ -220,7 +236,8 @@ static void hostile_binary_is_named(void **state) {
     bytes.length -= 10;
     for (int i = 0; i < 200000; i++)
         buffer_append_char(&bytes, 'x');
-    assert_int_equal(import_bytes(state, bytes.data, bytes.length, 0, &model, &err), STATUS_MALFORMED);
+    assert_int_equal(import_bytes(state, bytes.data, bytes.length, 0, &model, &err),
+                     STATUS_MALFORMED);
     assert_string_equal(err.text, "word 2 is longer than 65536 bytes");
     buffer_clear(&bytes);
 }
@@ -234,9 +251,10 @@ static void endless_lines_are_refused(void **state) {
         buffer_append_text(&bytes, starts[i]);
         for (int j = 0; j < 5 << 20; j++)
             buffer_append_char(&bytes, '1');
-        assert_int_equal(import_bytes(state, bytes.data, bytes.length, 0, &model, &err), STATUS_MALFORMED);
-        assert_string_equal(err.text,
-                            i == 0 ? "line 1 is longer than 4194304 bytes" : "line 2 is longer than 4194304 bytes");
+        assert_int_equal(import_bytes(state, bytes.data, bytes.length, 0, &model, &err),
+                         STATUS_MALFORMED);
+        assert_string_equal(err.text, i == 0 ? "line 1 is longer than 4194304 bytes"
+                                             : "line 2 is longer than 4194304 bytes");
         buffer_clear(&bytes);
     }
 }
@@ -257,7 +275,8 @@ static void damage_is_survived(void **state) {
             buffer_append(&bytes, text, sizeof text - 1);
         for (uint64_t n = random_below(&random, 4) + 1; n > 0; n--)
             bytes.data[random_below(&random, bytes.length)] = (char)random_below(&random, 256);
-        size_t length = random_below(&random, 3) ? bytes.length : random_below(&random, bytes.length);
+        size_t length =
+            random_below(&random, 3) ? bytes.length : random_below(&random, bytes.length);
         enum status status = import_bytes(state, bytes.data, length, 1 << 20, &model, &err);
         assert_true((status == STATUS_OK) == (model != NULL));
         assert_true((status == STATUS_OK) == (err.text[0] == '\0'));
@@ -270,7 +289,8 @@ static void missing_files_are_not_found(void **state) {
     char *path = temporary_path(state, "absent");
     struct model *model;
     struct error err = {0};
-    assert_int_equal(import_read(&model, path, "x", 0, kernel_choose(NULL), &err), STATUS_NOT_FOUND);
+    assert_int_equal(import_read(&model, path, "x", 0, kernel_choose(NULL), &err),
+                     STATUS_NOT_FOUND);
     assert_null(model);
     free(path);
 }

@@ -20,9 +20,13 @@ static struct job *job_sample(void) {
     strcpy(job->fingerprint, "sha256:11");
     settings_init(&job->settings);
     assert_int_equal(settings_set(&job->settings, "dim", "37", SETTING_OF_JOB, &err), STATUS_OK);
-    assert_int_equal(settings_set(&job->settings, "learning_rate", "0.1", SETTING_OF_JOB, &err), STATUS_OK);
-    assert_int_equal(settings_set(&job->settings, "objective", "sampled_softmax", SETTING_OF_JOB, &err), STATUS_OK);
-    assert_int_equal(settings_set(&job->settings, "unique", "true", SETTING_OF_JOB, &err), STATUS_OK);
+    assert_int_equal(settings_set(&job->settings, "learning_rate", "0.1", SETTING_OF_JOB, &err),
+                     STATUS_OK);
+    assert_int_equal(
+        settings_set(&job->settings, "objective", "sampled_softmax", SETTING_OF_JOB, &err),
+        STATUS_OK);
+    assert_int_equal(settings_set(&job->settings, "unique", "true", SETTING_OF_JOB, &err),
+                     STATUS_OK);
     job->sequence = 41;
     job->state = JOB_RUNNING;
     job->phase = PHASE_TRAINING;
@@ -94,9 +98,12 @@ static void record_survives_a_round_trip(void **state) {
 static void record_that_lies_is_refused(void **state) {
     (void)state;
     static const char *const lies[][2] = {
-        {"state", "\"done\""}, {"id", "\"../../etc\""}, {"model", "\"../x\""},   {"corpus", "\"\""},
-        {"sequence", "-1"},    {"reserved", "1e99"},    {"phase", "3"},          {"ask", "7"},
-        {"vecmill_job", "2"},  {"key", "null"},         {"crashes", "\"many\""}, {"fingerprint", "5"},
+        {"state", "\"done\""},   {"id", "\"../../etc\""},
+        {"model", "\"../x\""},   {"corpus", "\"\""},
+        {"sequence", "-1"},      {"reserved", "1e99"},
+        {"phase", "3"},          {"ask", "7"},
+        {"vecmill_job", "2"},    {"key", "null"},
+        {"crashes", "\"many\""}, {"fingerprint", "5"},
     };
     struct job *job = job_sample();
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
@@ -115,10 +122,30 @@ static void record_that_lies_is_refused(void **state) {
 
 static void document_has_every_member(void **state) {
     (void)state;
-    static const char *const members[] = {
-        "id",      "state",   "phase",    "model",       "corpus",           "settings", "progress",      "epoch",
-        "epochs",  "step",    "words",    "words_total", "words_per_second", "loss",     "learning_rate", "eta_seconds",
-        "created", "started", "finished", "error",       "corpus_report",    "version",  "threads",       "kernel"};
+    static const char *const members[] = {"id",
+                                          "state",
+                                          "phase",
+                                          "model",
+                                          "corpus",
+                                          "settings",
+                                          "progress",
+                                          "epoch",
+                                          "epochs",
+                                          "step",
+                                          "words",
+                                          "words_total",
+                                          "words_per_second",
+                                          "loss",
+                                          "learning_rate",
+                                          "eta_seconds",
+                                          "created",
+                                          "started",
+                                          "finished",
+                                          "error",
+                                          "corpus_report",
+                                          "version",
+                                          "threads",
+                                          "kernel"};
     struct job *job = job_sample();
     json_t *document = job_document(job, "portable");
     assert_non_null(document);
@@ -126,13 +153,15 @@ static void document_has_every_member(void **state) {
         assert_non_null(json_object_get(document, members[i]));
     assert_true(json_is_null(json_object_get(document, "finished")));
     assert_true(json_is_null(json_object_get(document, "error")));
-    assert_string_equal(json_string_value(json_object_get(document, "created")), "2023-11-14T22:13:20.250Z");
+    assert_string_equal(json_string_value(json_object_get(document, "created")),
+                        "2023-11-14T22:13:20.250Z");
     assert_string_equal(json_string_value(json_object_get(document, "kernel")), "portable");
     const json_t *settings = json_object_get(document, "settings");
     assert_int_equal(json_integer_value(json_object_get(settings, "dim")), 37);
     assert_true(json_is_real(json_object_get(settings, "learning_rate")));
     assert_true(json_is_true(json_object_get(settings, "unique")));
-    assert_string_equal(json_string_value(json_object_get(settings, "objective")), "sampled_softmax");
+    assert_string_equal(json_string_value(json_object_get(settings, "objective")),
+                        "sampled_softmax");
     assert_null(json_object_get(settings, "listen"));
     json_decref(document);
     job->progress.loss = NAN; /* JSON knows no NaN */
@@ -189,9 +218,10 @@ static void settings_of_a_body_are_typed(void **state) {
     struct error err = {0};
     struct settings settings;
     settings_init(&settings);
-    json_t *object = json_loads("{\"dim\": 50.0, \"learning_rate\": 1, \"sample\": 1e-5, \"lowercase\": true,"
-                                "\"max_memory\": \"512M\", \"init\": \"tensorflow\"}",
-                                0, NULL);
+    json_t *object =
+        json_loads("{\"dim\": 50.0, \"learning_rate\": 1, \"sample\": 1e-5, \"lowercase\": true,"
+                   "\"max_memory\": \"512M\", \"init\": \"tensorflow\"}",
+                   0, NULL);
     assert_int_equal(job_settings_read(object, &settings, &err), STATUS_OK);
     assert_int_equal(settings.dim, 50);
     assert_true(settings.learning_rate == 1 && settings.sample == 1e-5 && settings.lowercase);
@@ -208,7 +238,8 @@ static struct job_log *log_make(size_t most, double heartbeat) {
     return log;
 }
 
-/* Everything a stream says until it ends or has said `heartbeats` heartbeats, `room` bytes at a time. */
+/* Everything a stream says until it ends or has said `heartbeats` heartbeats, `room` bytes at a
+ * time. */
 static char *stream_drain(struct job_log *log, uint64_t seen, size_t room, int heartbeats) {
     struct error err = {0};
     struct job_stream *stream = NULL;
@@ -450,8 +481,10 @@ int main(void) {
         cmocka_unit_test(stream_follows_a_writer),
         cmocka_unit_test(full_log_is_thinned),
         cmocka_unit_test(history_can_be_coarse),
-        cmocka_unit_test_setup_teardown(log_survives_a_round_trip, temporary_setup, temporary_teardown),
-        cmocka_unit_test_setup_teardown(damaged_log_is_refused, temporary_setup, temporary_teardown),
+        cmocka_unit_test_setup_teardown(log_survives_a_round_trip, temporary_setup,
+                                        temporary_teardown),
+        cmocka_unit_test_setup_teardown(damaged_log_is_refused, temporary_setup,
+                                        temporary_teardown),
         cmocka_unit_test(events_are_json_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,9 +111,8 @@ static void test_refusals(void **state) {
         json_t *document = NULL;
         struct error err = {0};
         enum status status = parse(bad[i], &document, &err);
-        if (status != STATUS_MALFORMED || document != NULL || err.text[0] == '\0') {
+        if (status != STATUS_MALFORMED || document != NULL || err.text[0] == '\0')
             fail_msg("'%s' was not refused: %s", bad[i], err.text);
-        }
     }
 }
 
@@ -127,7 +126,8 @@ static void assert_refusal(const char *text, const char *message) {
 static void test_messages(void **state) {
     (void)state;
     assert_refusal("{\n  \"a\": nul }", "a malformed value at line 2, column 8");
-    assert_refusal("{\"\xc3\xa9\": 1,\n \"\xc3\xa9\": 2}", "a name that stands twice at line 2, column 2");
+    assert_refusal("{\"\xc3\xa9\": 1,\n \"\xc3\xa9\": 2}",
+                   "a name that stands twice at line 2, column 2");
     assert_refusal("[[[[[[[[[", "nested deeper than 8 levels at line 1, column 9");
     assert_refusal("{} x", "text behind the end of the document at line 1, column 4");
     assert_refusal("\"\\ud800\"", "a lone surrogate at line 1, column 4");
@@ -158,17 +158,16 @@ static void test_raw_nul_and_depth(void **state) {
 static size_t allowance;
 
 static void *stingy(size_t size) {
-    if (allowance == 0) {
+    if (allowance == 0)
         return NULL;
-    }
     allowance--;
     return malloc(size);
 }
 
 static void test_out_of_memory(void **state) {
     (void)state;
-    static const char text[] =
-        "{\"model\":\"prod-0001\",\"n\":[1234567890123456,0.5,\"a long enough string\",{\"b\":null}]}";
+    static const char text[] = "{\"model\":\"prod-0001\",\"n\":[1234567890123456,0.5,\"a long "
+                               "enough string\",{\"b\":null}]}";
     json_set_alloc_funcs(stingy, free);
     for (size_t most = 0;; most++) {
         json_t *document = NULL;
@@ -178,7 +177,8 @@ static void test_out_of_memory(void **state) {
         if (status == STATUS_OK) {
             allowance = SIZE_MAX;
             assert_true(json_is_integer(json_array_get(json_object_get(document, "n"), 0)));
-            assert_int_equal(json_integer_value(json_array_get(json_object_get(document, "n"), 0)), 1234567890123456);
+            assert_int_equal(json_integer_value(json_array_get(json_object_get(document, "n"), 0)),
+                             1234567890123456);
             assert_string_equal(json_string_value(json_object_get(document, "model")), "prod-0001");
             json_decref(document);
             assert_true(most > 5);

@@ -11,7 +11,8 @@
 
 #define CASES 400
 
-static void each_kernel(double (*compare)(const struct kernel *kernel, uint64_t seed), const char *what) {
+static void each_kernel(double (*compare)(const struct kernel *kernel, uint64_t seed),
+                        const char *what) {
     for (const struct kernel *const *kernel = kernel_list(); *kernel; kernel++) {
         if (!(*kernel)->runs()) {
             print_message("%s: this machine cannot run kernel %s\n", what, (*kernel)->name);
@@ -21,11 +22,12 @@ static void each_kernel(double (*compare)(const struct kernel *kernel, uint64_t 
             double worst = compare(*kernel, seed);
             if (!(worst <= 1)) {
                 struct kernel_case c = kernel_case_draw(seed);
-                fail_msg("%s, kernel %s, seed %d: %g times the tolerance (dim %u noise %u window %u words %u bias %d "
+                fail_msg("%s, kernel %s, seed %d: %g times the tolerance (dim %u noise %u window "
+                         "%u words %u bias %d "
                          "cbow %d softmax %d guard %d "
                          "hits %d)",
-                         what, (*kernel)->name, (int)seed, worst, c.dim, c.noise, c.window, c.words, c.bias, c.cbow,
-                         c.softmax, c.guard, c.hits);
+                         what, (*kernel)->name, (int)seed, worst, c.dim, c.noise, c.window, c.words,
+                         c.bias, c.cbow, c.softmax, c.guard, c.hits);
             }
         }
     }
@@ -66,7 +68,8 @@ static double compare_merge(const struct kernel *kernel, uint64_t seed) {
         row[i] = (float)i, own[i] = (float)(3 * i + seed), base[i] = (float)(i % 7);
     kernel->train->merge(row, own, base, share, columns);
     for (size_t i = 0; i < 64; i++) {
-        float mine = (float)(3 * i + seed), old = (float)(i % 7), merged = (float)i + share * (mine - old);
+        float mine = (float)(3 * i + seed), old = (float)(i % 7),
+              merged = (float)i + share * (mine - old);
         bool right = i < columns ? row[i] == merged && own[i] == merged && base[i] == merged
                                  : row[i] == (float)i && own[i] == mine && base[i] == old;
         if (!right)

@@ -13,7 +13,8 @@
 
 #define TOLERANCE 2e-6
 
-static struct table *make(const float *rows, uint32_t n, uint32_t dim, uint32_t shards, enum partition partition) {
+static struct table *make(const float *rows, uint32_t n, uint32_t dim, uint32_t shards,
+                          enum partition partition) {
     struct table *table;
     struct error err = {0};
 
@@ -55,7 +56,8 @@ static void check_clip(const float *row, uint32_t dim, double max_norm, const do
 
     assert_int_equal(lookup_rows(table, dim, &id, 1, max_norm, out, &err), STATUS_OK);
     check_near(out, expected, dim);
-    assert_memory_equal(table_row(table, 0), row, dim * sizeof(float)); /* only the copy is clipped */
+    /* only the copy is clipped */
+    assert_memory_equal(table_row(table, 0), row, dim * sizeof(float));
     table_free(table);
 }
 
@@ -69,9 +71,12 @@ static void max_norm_vectors(void **state) {
     check_clip((const float[]){0.3f, 0.4f}, 2, 1, (const double[]){0.3, 0.4});
     check_clip((const float[]){0, 0}, 2, 1, (const double[]){0, 0});
     check_clip((const float[]){-6, 8}, 2, 2.5, (const double[]){-1.5, 2});
-    check_clip((const float[]){3, 4}, 2, 0, (const double[]){3, 4});                             /* off */
-    check_clip((const float[]){3, 4}, 2, -1, (const double[]){3, 4});                            /* off */
-    check_clip((const float[]){3e38f, 3e38f}, 2, 1, (const double[]){0.707106781, 0.707106781}); /* no overflow */
+    /* off */
+    check_clip((const float[]){3, 4}, 2, 0, (const double[]){3, 4});
+    /* off */
+    check_clip((const float[]){3, 4}, 2, -1, (const double[]){3, 4});
+    /* no overflow */
+    check_clip((const float[]){3e38f, 3e38f}, 2, 1, (const double[]){0.707106781, 0.707106781});
 }
 
 static float random_float(struct random *random) {
@@ -125,14 +130,16 @@ static void partition_does_not_change_bits(void **state) {
     }
     for (uint32_t shards = 1; shards <= 110; shards += 3)
         for (int which = 0; which < 2; which++) {
-            struct table *table = make(rows, ROWS, DIM, shards, which ? PARTITION_DIV : PARTITION_MOD);
+            struct table *table =
+                make(rows, ROWS, DIM, shards, which ? PARTITION_DIV : PARTITION_MOD);
             static const size_t n_lists = sizeof(starts) / sizeof(starts[0]) - 1;
             float *combined = out + IDS * DIM - n_lists * DIM;
 
-            assert_int_equal(lookup_rows(table, DIM, ids, IDS - n_lists, 3.4, out, &err), STATUS_OK);
-            assert_int_equal(
-                lookup_combined(table, DIM, ids, weights, starts, n_lists, COMBINER_SQRTN, 3.4, combined, &err),
-                STATUS_OK);
+            assert_int_equal(lookup_rows(table, DIM, ids, IDS - n_lists, 3.4, out, &err),
+                             STATUS_OK);
+            assert_int_equal(lookup_combined(table, DIM, ids, weights, starts, n_lists,
+                                             COMBINER_SQRTN, 3.4, combined, &err),
+                             STATUS_OK);
             if (shards == 1 && which == 0)
                 memcpy(expected, out, sizeof(float) * IDS * DIM);
             assert_memory_equal(out, expected, sizeof(float) * IDS * DIM);
@@ -160,8 +167,9 @@ static void ids_outside_are_refused_by_their_own_number(void **state) {
             assert_int_equal(lookup_rows(table, 1, ids, 3, 0, out, &err), STATUS_REFUSED);
             assert_string_equal(err.text, expected[i]);
             error_clear(&err);
-            assert_int_equal(lookup_combined(table, 1, ids, NULL, starts, 1, COMBINER_SUM, 0, out, &err),
-                             STATUS_REFUSED);
+            assert_int_equal(
+                lookup_combined(table, 1, ids, NULL, starts, 1, COMBINER_SUM, 0, out, &err),
+                STATUS_REFUSED);
             assert_string_equal(err.text, expected[i]);
             assert_true(out[0] == 7 && out[1] == 7 && out[2] == 7); /* nothing is written */
             table_free(table);
@@ -188,7 +196,10 @@ static void combiner_table(void **state) {
         {COMBINER_MEAN, true, 2, {0.72, -0.96, 0.894427191, 1.788854382, 0.266666667, 0.866666667}},
         {COMBINER_SQRTN, true, 0, {1.455213750, -1.940285000, 1, 2, -0.301511345, 1.507556723}},
         {COMBINER_SQRTN, false, 0, {-2.121320344, 2.828427125, 1, 2, 2.309401077, -2.020725942}},
-        {COMBINER_SQRTN, true, 2, {0.873128250, -1.164171000, 0.894427191, 1.788854382, 0.241209076, 0.783929497}},
+        {COMBINER_SQRTN,
+         true,
+         2,
+         {0.873128250, -1.164171000, 0.894427191, 1.788854382, 0.241209076, 0.783929497}},
     };
     struct table *table = make(combiner_rows, 4, 2, 3, PARTITION_MOD);
     struct error err = {0};
@@ -197,8 +208,10 @@ static void combiner_table(void **state) {
     for (size_t i = 0; i < sizeof(table_rows) / sizeof(table_rows[0]); i++) {
         float out[6];
 
-        assert_int_equal(lookup_combined(table, 2, combiner_ids, table_rows[i].weighted ? combiner_weights : NULL,
-                                         combiner_starts, 3, table_rows[i].combiner, table_rows[i].max_norm, out, &err),
+        assert_int_equal(lookup_combined(table, 2, combiner_ids,
+                                         table_rows[i].weighted ? combiner_weights : NULL,
+                                         combiner_starts, 3, table_rows[i].combiner,
+                                         table_rows[i].max_norm, out, &err),
                          STATUS_OK);
         check_near(out, table_rows[i].expected, 6);
     }
@@ -208,7 +221,8 @@ static void combiner_table(void **state) {
 static void empty_lists_and_zero_divisors_give_zeros(void **state) {
     static const enum combiner all[] = {COMBINER_SUM, COMBINER_MEAN, COMBINER_SQRTN};
     static const float weights[] = {1, -1, 0, 0, 5, 0};
-    static const size_t starts[] = {0, 0, 2, 2, 4, 4}; /* empty, summing to 0, empty, all zero, empty */
+    /* empty, summing to 0, empty, all zero, empty */
+    static const size_t starts[] = {0, 0, 2, 2, 4, 4};
     struct table *table = make(combiner_rows, 4, 2, 1, PARTITION_MOD);
     struct error err = {0};
 
@@ -218,7 +232,9 @@ static void empty_lists_and_zero_divisors_give_zeros(void **state) {
 
         for (size_t j = 0; j < 10; j++)
             out[j] = 7;
-        assert_int_equal(lookup_combined(table, 2, combiner_ids, weights, starts, 5, all[i], 0, out, &err), STATUS_OK);
+        assert_int_equal(
+            lookup_combined(table, 2, combiner_ids, weights, starts, 5, all[i], 0, out, &err),
+            STATUS_OK);
         for (size_t j = 0; j < 10; j++)
             if (all[i] == COMBINER_MEAN || j / 2 != 1)
                 assert_true(out[j] == 0);
@@ -227,7 +243,8 @@ static void empty_lists_and_zero_divisors_give_zeros(void **state) {
         if (all[i] == COMBINER_SQRTN)
             assert_true(fabsf(out[2] - 9 / sqrtf(2)) < 1e-5f);
     }
-    assert_int_equal(lookup_combined(table, 2, NULL, NULL, NULL, 0, COMBINER_MEAN, 0, NULL, &err), STATUS_OK);
+    assert_int_equal(lookup_combined(table, 2, NULL, NULL, NULL, 0, COMBINER_MEAN, 0, NULL, &err),
+                     STATUS_OK);
     table_free(table);
 }
 
@@ -240,7 +257,8 @@ static void lists_may_begin_later(void **state) {
     float out[4];
 
     (void)state;
-    assert_int_equal(lookup_combined(table, 2, ids, NULL, starts, 2, COMBINER_MEAN, 0, out, &err), STATUS_OK);
+    assert_int_equal(lookup_combined(table, 2, ids, NULL, starts, 2, COMBINER_MEAN, 0, out, &err),
+                     STATUS_OK);
     assert_true(out[0] == 1 && out[1] == 2 && out[2] == -6 && out[3] == 8);
     table_free(table);
 }
@@ -261,9 +279,9 @@ static void a_list_of_one_equals_the_row(void **state) {
     for (uint32_t id = 0; id < ROWS; id++) {
         assert_int_equal(lookup_rows(table, DIM, &id, 1, 3.2, alone, &err), STATUS_OK);
         for (int combiner = COMBINER_SUM; combiner <= COMBINER_SQRTN; combiner++) {
-            assert_int_equal(
-                lookup_combined(table, DIM, &id, NULL, starts, 1, (enum combiner)combiner, 3.2, combined, &err),
-                STATUS_OK);
+            assert_int_equal(lookup_combined(table, DIM, &id, NULL, starts, 1,
+                                             (enum combiner)combiner, 3.2, combined, &err),
+                             STATUS_OK);
             assert_memory_equal(combined, alone, sizeof(alone));
         }
     }
@@ -280,8 +298,9 @@ static void weights_must_be_finite(void **state) {
         float weights[] = {1, bad[i]}, out[2] = {7, 7};
         struct error err = {0};
 
-        assert_int_equal(lookup_combined(table, 2, combiner_ids, weights, starts, 1, COMBINER_SUM, 0, out, &err),
-                         STATUS_REFUSED);
+        assert_int_equal(
+            lookup_combined(table, 2, combiner_ids, weights, starts, 1, COMBINER_SUM, 0, out, &err),
+            STATUS_REFUSED);
         assert_string_equal(err.text, "weight 1 is not finite");
         assert_true(out[0] == 7 && out[1] == 7);
     }

@@ -55,7 +55,8 @@ static void version_2_in_a_namespace(void **state) {
 }
 
 static void version_1_by_controller(void **state) {
-    put(state, "proc/self/cgroup", "4:cpu,cpuacct:/docker/x\n3:memory:/docker/x\n2:cpuset:/other\n1:name=systemd:/y\n");
+    put(state, "proc/self/cgroup",
+        "4:cpu,cpuacct:/docker/x\n3:memory:/docker/x\n2:cpuset:/other\n1:name=systemd:/y\n");
     put(state, "proc/self/mountinfo",
         "31 25 0:27 /docker/x /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu,cpuacct\n"
         "32 25 0:28 /docker /sys/fs/cgroup/my\\040memory ro master:9 - cgroup cgroup rw,memory\n"
@@ -65,7 +66,8 @@ static void version_1_by_controller(void **state) {
     put(state, "sys/fs/cgroup/my memory/x/memory.limit_in_bytes", "9223372036854771712\n");
     put(state, "sys/fs/cgroup/my memory/memory.limit_in_bytes", "5000\n");
     put(state, "sys/fs/cgroup/my memory/memory.usage_in_bytes", "3000\n");
-    put(state, "sys/fs/cgroup/my memory/memory.stat", "inactive_file 7\ntotal_inactive_file 1000\n");
+    put(state, "sys/fs/cgroup/my memory/memory.stat",
+        "inactive_file 7\ntotal_inactive_file 1000\n");
     assert_int_equal(cgroup_cpus(*state), 4);
     assert_true(cgroup_memory_limit(*state) == 5000);
     assert_true(cgroup_memory_unused(*state) == 3000);
@@ -83,7 +85,8 @@ static void paths_from_outside_the_namespace(void **state) {
 
 static void rubbish_is_no_limit(void **state) {
     put(state, "proc/self/cgroup", "0:\n::\nrubbish\n0::/x\n");
-    put(state, "proc/self/mountinfo", "\n - \n30 24 0:26 / - cgroup2\n1 2 3 4 5 6 - cgroup2 x y\n - cgroup\n");
+    put(state, "proc/self/mountinfo",
+        "\n - \n30 24 0:26 / - cgroup2\n1 2 3 4 5 6 - cgroup2 x y\n - cgroup\n");
     assert_int_equal(cgroup_cpus(*state), INT_MAX);
     put(state, "proc/self/cgroup", "0::/x\n");
     put(state, "proc/self/mountinfo", MOUNT_V2);
@@ -170,7 +173,8 @@ static void threads_are_pinned(void **state) {
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, pin_to_each, cpus), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0); /* only the thread that asked */
+    /* only the thread that asked */
+    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
     assert_true(CPU_EQUAL(&before, &after));
     machine_cpus_free(cpus);
     machine_cpus_free(NULL);

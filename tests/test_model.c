@@ -11,12 +11,14 @@ static void norms_belong_to_ids(void **state) {
     (void)state;
     for (const struct kernel *const *kernel = kernel_list(); *kernel; kernel++)
         for (int i = 0; i < 4 * 2 && (*kernel)->runs(); i++) {
-            struct table *input = table_make(21, all_shards[i / 2], i % 2 ? PARTITION_DIV : PARTITION_MOD, 1);
+            struct table *input =
+                table_make(21, all_shards[i / 2], i % 2 ? PARTITION_DIV : PARTITION_MOD, 1);
             struct model *model;
             struct error err = {0};
 
-            assert_int_equal(model_create(&model, vocabulary_make(), input, NULL, &info_full, *kernel, &err),
-                             STATUS_OK);
+            assert_int_equal(
+                model_create(&model, vocabulary_make(), input, NULL, &info_full, *kernel, &err),
+                STATUS_OK);
             for (uint32_t id = 0; id < N_WORDS; id++) {
                 const float *row = table_row(model->input, id);
                 double squares = 0;
@@ -46,24 +48,28 @@ static void norms_of_many_rows(void **state) {
         buffer_print(&text, "%u", i);
         offsets[i + 1] = text.length;
     }
-    assert_int_equal(vocabulary_create(&vocabulary, ROWS, text.data, offsets, NULL, &err), STATUS_OK);
+    assert_int_equal(vocabulary_create(&vocabulary, ROWS, text.data, offsets, NULL, &err),
+                     STATUS_OK);
     buffer_clear(&text);
     assert_int_equal(table_create(&input, ROWS, 2, 3, PARTITION_MOD, &err), STATUS_OK);
     for (uint32_t id = 0; id < ROWS; id++)
         table_row(input, id)[1] = -(float)id;
-    assert_int_equal(model_create(&model, vocabulary, input, NULL, &(struct model_info){0}, kernel_choose(NULL), &err),
+    assert_int_equal(model_create(&model, vocabulary, input, NULL, &(struct model_info){0},
+                                  kernel_choose(NULL), &err),
                      STATUS_OK);
     for (uint32_t id = 0; id < ROWS; id++)
         assert_true(model->norms[id] == (float)id);
     model_drop(model);
 }
 
-static void check_refused(struct table *input, struct table *output, enum status status, const char *expected) {
+static void check_refused(struct table *input, struct table *output, enum status status,
+                          const char *expected) {
     struct model *model = NULL;
     struct error err = {0};
 
-    assert_int_equal(
-        model_create(&model, vocabulary_make(), input, output, &info_full, kernel_choose("portable"), &err), status);
+    assert_int_equal(model_create(&model, vocabulary_make(), input, output, &info_full,
+                                  kernel_choose("portable"), &err),
+                     status);
     assert_null(model);
     if (!strstr(err.text, expected))
         fail_msg("'%s' does not say '%s'", err.text, expected);
@@ -76,7 +82,8 @@ static void values_that_are_not_finite(void **state) {
     (void)state;
     input = table_make(5, 3, PARTITION_DIV, 1);
     table_row(input, 7)[4] = NAN;
-    check_refused(input, NULL, STATUS_REFUSED, "input table: the value of word 'w8' in column 4 is not finite");
+    check_refused(input, NULL, STATUS_REFUSED,
+                  "input table: the value of word 'w8' in column 4 is not finite");
     input = table_make(5, 3, PARTITION_MOD, 1);
     table_row(input, 0)[0] = -INFINITY;
     check_refused(input, table_make(6, 3, PARTITION_MOD, 1), STATUS_REFUSED,
@@ -87,7 +94,8 @@ static void values_that_are_not_finite(void **state) {
                   "output table: the value of word 'w20' in column 5 is not finite");
     input = table_make(5, 3, PARTITION_MOD, 1);
     table_row(input, 8)[0] = table_row(input, 8)[1] = 3e38f;
-    check_refused(input, NULL, STATUS_REFUSED, "input table: the norm of word 'w9' is too large for a float");
+    check_refused(input, NULL, STATUS_REFUSED,
+                  "input table: the norm of word 'w9' is too large for a float");
 }
 
 static void shapes_that_do_not_fit(void **state) {
@@ -97,17 +105,19 @@ static void shapes_that_do_not_fit(void **state) {
     struct error err = {0};
 
     (void)state;
-    check_refused(table_make(5, 3, PARTITION_MOD, 1), table_make(5, 3, PARTITION_MOD, 1), STATUS_REFUSED,
-                  "output table is 23 x 5, but must be 23 x 6");
+    check_refused(table_make(5, 3, PARTITION_MOD, 1), table_make(5, 3, PARTITION_MOD, 1),
+                  STATUS_REFUSED, "output table is 23 x 5, but must be 23 x 6");
     assert_int_equal(table_create(&input, N_WORDS - 1, 5, 1, PARTITION_MOD, &err), STATUS_OK);
     check_refused(input, NULL, STATUS_REFUSED, "input table has 22 rows for 23 words");
     input = table_make(5, 1, PARTITION_MOD, 1);
     table_row(input, 2)[5] = 1; /* behind the columns */
-    check_refused(input, NULL, STATUS_INTERNAL, "input table: the padding of row 2 of shard 0 is not zero");
+    check_refused(input, NULL, STATUS_INTERNAL,
+                  "input table: the padding of row 2 of shard 0 is not zero");
     assert_int_equal(vocabulary_create(&vocabulary, 0, NULL, NULL, NULL, &err), STATUS_OK);
     assert_int_equal(table_create(&input, 0, 5, 1, PARTITION_MOD, &err), STATUS_OK);
-    assert_int_equal(model_create(&model, vocabulary, input, NULL, &info_full, kernel_choose("portable"), &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        model_create(&model, vocabulary, input, NULL, &info_full, kernel_choose("portable"), &err),
+        STATUS_REFUSED);
     assert_string_equal(err.text, "a model needs at least one word");
 }
 

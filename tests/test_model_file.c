@@ -57,18 +57,20 @@ static void check_digest(const char *path, const char *expected) {
 
 static void round_trips(void **state) {
     static const uint32_t all_shards[] = {1, 3, 7, 40}, all_dims[] = {1, 5, 15, 16, 64};
-    char *folder = temporary_path(state, "deep/model"), *file = temporary_path(state, "deep/model/" MODEL_FILE);
+    char *folder = temporary_path(state, "deep/model"),
+         *file = temporary_path(state, "deep/model/" MODEL_FILE);
 
     for (int i = 0; i < 5 * 4 * 2 * 2; i++) {
-        struct shape shape = {all_dims[i / 16], all_shards[i / 4 % 4], i / 2 % 2 ? PARTITION_DIV : PARTITION_MOD,
-                              i % 2};
+        struct shape shape = {all_dims[i / 16], all_shards[i / 4 % 4],
+                              i / 2 % 2 ? PARTITION_DIV : PARTITION_MOD, i % 2};
         struct model *model = model_make(shape, &info_full), *loaded;
         struct error err = {0};
         char digest[80];
 
         assert_int_equal(model_save(model, folder, digest, &err), STATUS_OK);
         assert_int_equal(strlen(digest), 71);
-        assert_int_equal(model_load(&loaded, i % 3 ? folder : file, model->kernel, &err), STATUS_OK);
+        assert_int_equal(model_load(&loaded, i % 3 ? folder : file, model->kernel, &err),
+                         STATUS_OK);
         check_models_equal(model, loaded);
         assert_string_equal(loaded->digest, digest);
         check_digest(file, digest);
@@ -149,8 +151,8 @@ static void metadata_is_strict(void **state) {
     check_metadata("", "line 1 ('name') is missing");
 }
 
-/* ---- paths and disks ----------------------------------------------------------------------------------------------
- */
+/* ---- paths and disks
+ * ---------------------------------------------------------------------------- */
 
 static void paths_that_are_no_models(void **state) {
     const struct kernel *kernel = kernel_choose("portable");
@@ -165,7 +167,8 @@ static void paths_that_are_no_models(void **state) {
     assert_non_null(strstr(err.text, MODEL_FILE));
     error_clear(&err);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(model_load(&model, path, kernel, &err), STATUS_REFUSED); /* and does not hang */
+    /* and does not hang */
+    assert_int_equal(model_load(&model, path, kernel, &err), STATUS_REFUSED);
     assert_non_null(strstr(err.text, "is not a regular file"));
     error_clear(&err);
     assert_int_equal(model_load(&model, "/dev/zero", kernel, &err), STATUS_REFUSED);
@@ -209,7 +212,8 @@ static void check_failed_save(void **state, const struct model *model) {
 }
 
 static void a_full_disk_leaves_nothing_behind(void **state) {
-    struct model *model = model_make((struct shape){4000, 3, PARTITION_MOD, true}, &info_full), *loaded;
+    struct model *model = model_make((struct shape){4000, 3, PARTITION_MOD, true}, &info_full),
+                 *loaded;
     char *old = temporary_path(state, "old");
     struct rlimit before, small;
     struct error err = {0};
@@ -227,8 +231,8 @@ static void a_full_disk_leaves_nothing_behind(void **state) {
     }
     signal(SIGXFSZ, handler);
 #ifdef VECMILL_FAILPOINTS
-    static const char *const specs[] = {"file.write:enospc@1+", "file.write:enospc@2+", "file.fsync:eio@1+",
-                                        "file.rename:eio@1+"};
+    static const char *const specs[] = {"file.write:enospc@1+", "file.write:enospc@2+",
+                                        "file.fsync:eio@1+", "file.rename:eio@1+"};
 
     for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
         failpoint_configure(specs[i]);

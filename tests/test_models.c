@@ -50,7 +50,8 @@ static void save_model(const char *folder, const char *name, float mark) {
         table_row(table, id)[0] = mark + (float)id;
         table_row(table, id)[1] = 1;
     }
-    assert_int_equal(model_create(&model, vocabulary, table, NULL, &info, kernel_choose(NULL), &err), STATUS_OK);
+    assert_int_equal(
+        model_create(&model, vocabulary, table, NULL, &info, kernel_choose(NULL), &err), STATUS_OK);
     assert_int_equal(model_save(model, folder, NULL, &err), STATUS_OK);
     model_drop(model);
 }
@@ -68,7 +69,8 @@ static void publish(struct fixture *fixture, const char *name, const char *versi
     free(folder);
 }
 
-static void assert_served(struct fixture *fixture, const char *name, const char *version, float mark) {
+static void assert_served(struct fixture *fixture, const char *name, const char *version,
+                          float mark) {
     struct model *model = NULL;
     char served[40];
     struct error err = {0};
@@ -93,7 +95,8 @@ static size_t count_versions(struct fixture *fixture, const char *name) {
 
 /* Flips one byte in the middle of a version's model file. */
 static void damage(struct fixture *fixture, const char *name, const char *version) {
-    char *home = models_home(fixture->server.models, name), *path = store_path(home, version, MODEL_FILE);
+    char *home = models_home(fixture->server.models, name),
+         *path = store_path(home, version, MODEL_FILE);
     char *data = NULL;
     size_t length = 0;
     struct error err = {0};
@@ -138,7 +141,8 @@ static void test_publish_and_restart(void **state) {
     assert_int_equal(models_hold(fixture.server.models, "m", &model, NULL, &err), STATUS_OK);
     publish(&fixture, "m", "v2", 2);
     assert_served(&fixture, "m", "v2", 2);
-    assert_true(fabsf(table_row(model->input, 0)[0] - 1) < 1e-6f); /* who held the old one keeps it */
+    /* who held the old one keeps it */
+    assert_true(fabsf(table_row(model->input, 0)[0] - 1) < 1e-6f);
     model_drop(model);
     assert_int_equal(models_count(fixture.server.models), 2);
     assert_true(models_has_version(fixture.server.models, "m", "v1"));
@@ -165,7 +169,8 @@ static void test_publish_again(void **state) {
     fixture_open(&fixture, *state);
     publish(&fixture, "m", "v1", 1);
     /* The rename was done and the record was not: the folder is gone. */
-    assert_int_equal(models_publish(fixture.server.models, "m", "v1", "/nonexistent/folder", &err), STATUS_OK);
+    assert_int_equal(models_publish(fixture.server.models, "m", "v1", "/nonexistent/folder", &err),
+                     STATUS_OK);
     assert_served(&fixture, "m", "v1", 1);
     /* Or the folder is there once more: what was published stays. */
     publish(&fixture, "m", "v1", 9);
@@ -184,11 +189,13 @@ static void test_refusals(void **state) {
     fixture_open(&fixture, *state);
     fixture.server.settings.max_models = 1;
     publish(&fixture, "m", "v1", 1);
-    assert_int_equal(models_publish(fixture.server.models, "../m", "v1", "x", &err), STATUS_REFUSED);
+    assert_int_equal(models_publish(fixture.server.models, "../m", "v1", "x", &err),
+                     STATUS_REFUSED);
     err = (struct error){0};
     assert_int_equal(models_publish(fixture.server.models, "m", "../v", "x", &err), STATUS_REFUSED);
     err = (struct error){0};
-    assert_int_equal(models_publish(fixture.server.models, "m", "0123456789012345678901234567890123456789", "x", &err),
+    assert_int_equal(models_publish(fixture.server.models, "m",
+                                    "0123456789012345678901234567890123456789", "x", &err),
                      STATUS_REFUSED);
     err = (struct error){0};
     assert_int_equal(models_check_new(fixture.server.models, "n", &err), STATUS_CONFLICT);
@@ -327,8 +334,8 @@ static void *export_one(void *context) {
     struct exporter *exporter = context;
     struct export_options options = {0};
     struct error err = {0};
-    exporter->status = models_export(exporter->fixture->server.models, "m", "v1", exporter->model, "vectors.txt",
-                                     &options, &exporter->path, &err);
+    exporter->status = models_export(exporter->fixture->server.models, "m", "v1", exporter->model,
+                                     "vectors.txt", &options, &exporter->path, &err);
     return NULL;
 }
 

@@ -16,16 +16,14 @@ static enum status sink(void *context, const char *bytes, size_t length, struct 
     return out->failed ? error_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
 }
 
-static enum status convert(const char *text, size_t length, size_t piece, struct buffer *out, uint64_t *altered,
-                           struct error *err) {
+static enum status convert(const char *text, size_t length, size_t piece, struct buffer *out,
+                           uint64_t *altered, struct error *err) {
     struct ndjson *ndjson;
     enum status status = ndjson_create(&ndjson, sink, out, err);
-    for (size_t at = 0; status == STATUS_OK && at < length; at += piece) {
+    for (size_t at = 0; status == STATUS_OK && at < length; at += piece)
         status = ndjson_push(ndjson, text + at, length - at < piece ? length - at : piece, err);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = ndjson_finish(ndjson, err);
-    }
     *altered = ndjson_altered(ndjson);
     ndjson_free(ndjson);
     return status;
@@ -136,9 +134,8 @@ static void test_long_lines(void **state) {
     struct ndjson *ndjson;
     enum status status = ndjson_create(&ndjson, sink, &out, &err);
     line[length - 2] = line[length - 1] = 'a';
-    for (int i = 0; status == STATUS_OK && i < 20; i++) {
+    for (int i = 0; status == STATUS_OK && i < 20; i++)
         status = ndjson_push(ndjson, line, length, &err);
-    }
     assert_int_equal(status, STATUS_TOO_LARGE);
     assert_string_equal(err.text, "line 1 is longer than 67108864 bytes");
     ndjson_free(ndjson);
@@ -148,8 +145,9 @@ static void test_long_lines(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_altered),    cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_stays_failed), cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_stays_failed),
+        cmocka_unit_test(test_long_lines),
     };
     json_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);

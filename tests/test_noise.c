@@ -23,7 +23,8 @@ static void write_zipf(struct fixture *fixture) {
 static void create(struct fixture *fixture, struct train_options *options, struct corpus **corpus,
                    struct trainer *trainer) {
     struct error err = {0};
-    *options = (struct train_options){.settings = &fixture->settings, .kernel = kernel_choose("auto")};
+    *options =
+        (struct train_options){.settings = &fixture->settings, .kernel = kernel_choose("auto")};
     if (fixture_read(fixture, 1, corpus, &err) || trainer_create(trainer, options, *corpus, &err))
         fail_msg("%s", err.text);
 }
@@ -32,8 +33,9 @@ static double count(const struct trainer *trainer, uint32_t id) {
     return (double)vocabulary_count(trainer->vocabulary, id);
 }
 
-/* The weighted draws of a block stand for `draws` words of counts ^ power, whatever they are drawn from; the shift is
- * the log of how many of them, weighed by `negative`, are expected to be this word. */
+/* The weighted draws of a block stand for `draws` words of counts ^ power, whatever they are drawn
+ * from; the shift is the log of how many of them, weighed by `negative`, are expected to be this
+ * word. */
 static void draws_stand_for_a_power_of_counts(void **state) {
     struct fixture *fixture = *state;
     write_zipf(fixture);
@@ -45,12 +47,14 @@ static void draws_stand_for_a_power_of_counts(void **state) {
         fixture->settings.sampler = variant & 2 ? NOISE_UNIFORM : NOISE_LOG_UNIFORM;
         fixture->settings.sample = 0, fixture->settings.log_normalizer = -0.7;
         create(fixture, &options, &corpus, &trainer);
-        double draws = trainer.step.noise, total = 0, all = 0, words = 0, negative = (double)fixture->settings.negative;
+        double draws = trainer.step.noise, total = 0, all = 0, words = 0,
+               negative = (double)fixture->settings.negative;
         assert_int_equal(trainer.unique, variant & 1);
         for (uint32_t id = 0; id < WORDS; id++)
             total += pow(count(&trainer, id), 0.6), words += count(&trainer, id);
         for (uint32_t id = 0; id < WORDS; id++) {
-            double p = sampler_probability(trainer.sampler, id), share = pow(count(&trainer, id), 0.6) / total;
+            double p = sampler_probability(trainer.sampler, id),
+                   share = pow(count(&trainer, id), 0.6) / total;
             double weight = (double)trainer.noise[id].weight;
             if (!trainer.unique)
                 assert_true(fabs(p * weight / share - 1) < 1e-5);
@@ -105,8 +109,8 @@ static void small_vocabularies_are_drawn_with_repeats(void **state) {
     }
 }
 
-/* A trainer and a lane of it; train.block may be replaced before work_pass. Does not move: the trainer points into it.
- */
+/* A trainer and a lane of it; train.block may be replaced before work_pass. Does not move: the
+ * trainer points into it. */
 struct work {
     struct train_options options;
     struct corpus *corpus;
@@ -138,9 +142,9 @@ static void work_close(struct work *work) {
 
 /* A kernel that only looks at its noise words; its workspace counts the blocks. */
 static void look_for_repeats(const struct kernel_step *step, struct kernel_workspace *workspace,
-                             const struct kernel_chunk *chunk, uint32_t first, uint32_t n, uint32_t window,
-                             const struct kernel_noise *noise, const struct kernel_noise *next,
-                             struct kernel_loss *loss) {
+                             const struct kernel_chunk *chunk, uint32_t first, uint32_t n,
+                             uint32_t window, const struct kernel_noise *noise,
+                             const struct kernel_noise *next, struct kernel_loss *loss) {
     (void)chunk, (void)first, (void)n, (void)window, (void)next, (void)loss;
     for (uint32_t k = 0; k < step->noise; k++)
         for (uint32_t i = 0; i < k; i++)
@@ -173,15 +177,16 @@ struct seen {
 };
 static struct seen seen;
 
-/* A draw and a window serve `settings->shared_blocks` blocks, 3 here, of one chunk; the last of them is told the next
- * draw. */
+/* A draw and a window serve `settings->shared_blocks` blocks, 3 here, of one chunk; the last of
+ * them is told the next draw. */
 static void look_for_sharing(const struct kernel_step *step, struct kernel_workspace *workspace,
-                             const struct kernel_chunk *chunk, uint32_t first, uint32_t n, uint32_t window,
-                             const struct kernel_noise *noise, const struct kernel_noise *next,
-                             struct kernel_loss *loss) {
+                             const struct kernel_chunk *chunk, uint32_t first, uint32_t n,
+                             uint32_t window, const struct kernel_noise *noise,
+                             const struct kernel_noise *next, struct kernel_loss *loss) {
     (void)workspace, (void)loss;
     uint32_t block = first / KERNEL_BLOCK;
-    bool same = memcmp(seen.ids, noise->ids, sizeof seen.ids) == 0, end = first + n == chunk->n_centres;
+    bool same = memcmp(seen.ids, noise->ids, sizeof seen.ids) == 0,
+         end = first + n == chunk->n_centres;
     assert_int_equal(step->noise, sizeof seen.ids / sizeof *seen.ids);
     if (block % 3 == 0)
         seen.draws++, seen.wrong += same;
@@ -208,7 +213,8 @@ static void draws_are_shared_by_blocks(void **state) {
     work_close(&work);
 }
 
-/* Of two threads each adds half of what it did to the table; rows past the private ones are everybody's. */
+/* Of two threads each adds half of what it did to the table; rows past the private ones are
+ * everybody's. */
 static void private_rows_are_merged(void **state) {
     struct fixture *fixture = *state;
     write_words(fixture, 4000);

@@ -46,9 +46,8 @@ static void expect_shortest(float value) {
         snprintf(plain, sizeof plain, "%.*e", precision - 1, (double)value);
     } while (strtof(plain, NULL) != value && ++precision <= 9);
     int digits = value == 0 ? 1 : count_digits(text);
-    if (digits > precision || (digits == precision && strtod(text, NULL) != strtod(plain, NULL))) {
+    if (digits > precision || (digits == precision && strtod(text, NULL) != strtod(plain, NULL)))
         fail_msg("%s is not the shortest: %s", text, plain);
-    }
 }
 
 static void shortest_for_random_bits(void **state) {
@@ -57,14 +56,12 @@ static void shortest_for_random_bits(void **state) {
     random_init(&random, 11, 0);
     for (int i = 0; i < 300000; i++) {
         uint32_t bits = (uint32_t)random_next(&random);
-        if (i % 4 == 1) {
+        if (i % 4 == 1)
             bits &= 0x807fffff; /* denormal */
-        } else if (i % 4 == 2) {
+        else if (i % 4 == 2)
             bits = (bits & 0x83ffffff) | 0x3c000000; /* what embeddings look like */
-        }
-        if (isfinite(from_bits(bits))) {
+        if (isfinite(from_bits(bits)))
             expect_shortest(from_bits(bits));
-        }
     }
 }
 
@@ -73,9 +70,8 @@ static void shortest_at_the_edges(void **state) {
     for (uint32_t exponent = 0; exponent < 255; exponent++) {
         for (int step = -3; step <= 3; step++) {
             uint32_t bits = (exponent << 23) + (uint32_t)step;
-            if (isfinite(from_bits(bits))) {
+            if (isfinite(from_bits(bits)))
                 expect_shortest(from_bits(bits));
-            }
         }
     }
     for (int power = -45; power <= 38; power++) {
@@ -132,91 +128,90 @@ static void expect_like_strtof(const char *text) {
         return;
     }
     assert_ptr_equal(after, end);
-    if (isnan(expected)) {
+    if (isnan(expected))
         assert_true(isnan(value));
-    } else {
+    else
         assert_memory_equal(&value, &expected, sizeof value);
-    }
 }
 
-static const char *const odd_texts[] = {"",
-                                        " ",
-                                        "+",
-                                        "-",
-                                        ".",
-                                        "-.",
-                                        "e5",
-                                        "1",
-                                        "+1",
-                                        "--1",
-                                        "1.",
-                                        ".5",
-                                        "-.5e1",
-                                        "1e",
-                                        "1e+",
-                                        "1e-",
-                                        "1ex",
-                                        "1.2.3",
-                                        "  \t\n42abc",
-                                        "0",
-                                        "-0",
-                                        "000",
-                                        "0.000",
-                                        "0e99999999999999999999",
-                                        "1e99999999999999999999",
-                                        "1e-99999999999999999999",
-                                        "inf",
-                                        "-INF",
-                                        "infinity",
-                                        "infinit",
-                                        "Infinityx",
-                                        "nan",
-                                        "-nan",
-                                        "nan(12_a)",
-                                        "nan(",
-                                        "nan(!)",
-                                        "NaN",
-                                        "i",
-                                        "n",
-                                        "1e38",
-                                        "3.4028235e38",
-                                        "3.4028236e38",
-                                        "3.40282356e38",
-                                        "3.4028235677973366e38",
-                                        "3.4028235677973367e38",
-                                        "1e39",
-                                        "1.4e-45",
-                                        "0.7e-45",
-                                        "0.70064923216240853e-45",
-                                        "0.70064923216240854e-45",
-                                        "7.0064923216240853546186479164495e-46",
-                                        "7.0064923216240853546186479164496e-46",
-                                        "1.17549435e-38",
-                                        "1.1754943157898258998e-38",
-                                        "1.1754942807573642918e-38",
-                                        "16777217",
-                                        "16777217.0000000000000000000000001",
-                                        "16777219",
-                                        "9007199254740993",
-                                        "33554434.000000001",
-                                        "0.1",
-                                        "0.30000001192092896",
-                                        "123456789012345678901234567890",
-                                        "0.000000000000000000000000000000000000000000000000000001e50",
-                                        "1000000000000000000000e-22",
-                                        "1e22",
-                                        "1e23",
-                                        "5e-324",
-                                        "12345678901234567890123456789012345678901234567890e-60",
-                                        "1e 5",
-                                        "1 e5",
-                                        "\302\2401"};
+static const char *const odd_texts[] = {
+    "",
+    " ",
+    "+",
+    "-",
+    ".",
+    "-.",
+    "e5",
+    "1",
+    "+1",
+    "--1",
+    "1.",
+    ".5",
+    "-.5e1",
+    "1e",
+    "1e+",
+    "1e-",
+    "1ex",
+    "1.2.3",
+    "  \t\n42abc",
+    "0",
+    "-0",
+    "000",
+    "0.000",
+    "0e99999999999999999999",
+    "1e99999999999999999999",
+    "1e-99999999999999999999",
+    "inf",
+    "-INF",
+    "infinity",
+    "infinit",
+    "Infinityx",
+    "nan",
+    "-nan",
+    "nan(12_a)",
+    "nan(",
+    "nan(!)",
+    "NaN",
+    "i",
+    "n",
+    "1e38",
+    "3.4028235e38",
+    "3.4028236e38",
+    "3.40282356e38",
+    "3.4028235677973366e38",
+    "3.4028235677973367e38",
+    "1e39",
+    "1.4e-45",
+    "0.7e-45",
+    "0.70064923216240853e-45",
+    "0.70064923216240854e-45",
+    "7.0064923216240853546186479164495e-46",
+    "7.0064923216240853546186479164496e-46",
+    "1.17549435e-38",
+    "1.1754943157898258998e-38",
+    "1.1754942807573642918e-38",
+    "16777217",
+    "16777217.0000000000000000000000001",
+    "16777219",
+    "9007199254740993",
+    "33554434.000000001",
+    "0.1",
+    "0.30000001192092896",
+    "123456789012345678901234567890",
+    "0.000000000000000000000000000000000000000000000000000001e50",
+    "1000000000000000000000e-22",
+    "1e22",
+    "1e23",
+    "5e-324",
+    "12345678901234567890123456789012345678901234567890e-60",
+    "1e 5",
+    "1 e5",
+    "\302\2401"};
 
 static void reads_like_strtof(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof odd_texts / sizeof *odd_texts; i++) {
+    for (size_t i = 0; i < sizeof odd_texts / sizeof *odd_texts; i++)
         expect_like_strtof(odd_texts[i]);
-    }
     float value = 7;
     const char *hex = "0x10";
     assert_ptr_equal(number_parse_float(hex, hex + 4, &value), hex + 1);
@@ -235,9 +230,8 @@ static void reads_midpoints(void **state) {
     for (int i = 0; i < 20000; i++) {
         uint32_t bits = (uint32_t)random_next(&random) & 0x7fffffff;
         float low = from_bits(bits), high = from_bits(bits + 1);
-        if (!isfinite(high)) {
+        if (!isfinite(high))
             continue;
-        }
         char text[400];
         double middle = ((double)low + (double)high) / 2;
         snprintf(text, sizeof text, "%.*f", i % 2 ? 200 : 160, middle);
@@ -318,11 +312,11 @@ static void real_numbers(void **state) {
         assert_true(number_parse_real(right[i], &value));
         assert_memory_equal(&value, &expected, sizeof value);
     }
-    static const char *const wrong[] = {"",      " 1",      "1 ",    "nan", "inf", "-inf",  "infinity",
-                                        "1e309", "1.8e308", "0x1p3", "1e",  "1,5", "1.5.2", "abc"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    static const char *const wrong[] = {"",     " 1",       "1 ",    "nan",     "inf",
+                                        "-inf", "infinity", "1e309", "1.8e308", "0x1p3",
+                                        "1e",   "1,5",      "1.5.2", "abc"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_false(number_parse_real(wrong[i], &value));
-    }
 }
 
 int main(void) {

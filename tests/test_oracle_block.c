@@ -1,5 +1,5 @@
-/* The oracle of one block step: without conflicts it is a gradient step on all pairs of the block (the objective's
- * oracle says which); with conflicts, by hand. */
+/* The oracle of one block step: without conflicts it is a gradient step on all pairs of the block
+ * (the objective's oracle says which); with conflicts, by hand. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +23,8 @@ static void check_near(double got, double expected, int line) {
 
 enum { DIM = 4, WIDTH = DIM + 1, CENTRES = 5, PAIRS = 11, NOISE = 6, INPUTS = 7, OUTPUTS = 30 };
 
-/* Every output row is a positive once at most, so that no update sees another one. Two centres are the same word; noise
- * words repeat, and some are positives. */
+/* Every output row is a positive once at most, so that no update sees another one. Two centres are
+ * the same word; noise words repeat, and some are positives. */
 static const uint32_t centres[CENTRES] = {3, 0, 6, 3, 1};
 static const size_t starts[CENTRES + 1] = {0, 3, 3, 5, 7, PAIRS};
 static const uint32_t positives[PAIRS] = {4, 9, 2, 0, 17, 21, 29, 11, 12, 13, 14};
@@ -51,7 +51,8 @@ static struct tables random_tables(uint64_t seed) {
     return tables;
 }
 
-static struct oracle_block plain_block(struct tables *tables, enum oracle_objective objective, double pos_weight) {
+static struct oracle_block plain_block(struct tables *tables, enum oracle_objective objective,
+                                       double pos_weight) {
     bool shifted = objective != ORACLE_NEGATIVE_SAMPLING;
     return (struct oracle_block){.objective = objective,
                                  .dim = DIM,
@@ -78,13 +79,14 @@ static struct oracle_block plain_block(struct tables *tables, enum oracle_object
 
 /* The gradient of the pairs as a batch: row i of the batch is pair i. */
 struct gradient {
-    double inputs[PAIRS * DIM], weights[OUTPUTS * DIM], biases[OUTPUTS], counts[PAIRS], noise_counts[NOISE];
+    double inputs[PAIRS * DIM], weights[OUTPUTS * DIM], biases[OUTPUTS], counts[PAIRS],
+        noise_counts[NOISE];
     double logits[PAIRS * (1 + NOISE)], slopes[PAIRS * (1 + NOISE)], losses[PAIRS];
     double d_inputs[PAIRS * DIM], d_weights[OUTPUTS * DIM], d_biases[OUTPUTS];
 };
 
-static void pairs_gradient(const struct tables *tables, enum oracle_objective objective, double pos_weight,
-                           bool remove_hits, struct gradient *g) {
+static void pairs_gradient(const struct tables *tables, enum oracle_objective objective,
+                           double pos_weight, bool remove_hits, struct gradient *g) {
     for (size_t t = 0; t < CENTRES; t++)
         for (size_t p = starts[t]; p < starts[t + 1]; p++)
             memcpy(g->inputs + p * DIM, tables->input + centres[t] * DIM, DIM * sizeof *g->inputs);
@@ -96,14 +98,15 @@ static void pairs_gradient(const struct tables *tables, enum oracle_objective ob
         g->counts[p] = exp(tables->shift[positives[p]]);
     for (size_t k = 0; k < NOISE; k++)
         g->noise_counts[k] = exp(tables->noise_shift[k]);
-    const struct oracle_problem problem = {objective,       PAIRS,       1,         NOISE,     OUTPUTS, DIM,
-                                           g->inputs,       g->weights,  g->biases, positives, noise,   g->counts,
-                                           g->noise_counts, remove_hits, pos_weight};
-    oracle_solve(&problem,
-                 &(struct oracle_result){g->logits, g->slopes, g->losses, g->d_inputs, g->d_weights, g->d_biases});
+    const struct oracle_problem problem = {
+        objective, PAIRS,     1,     NOISE,     OUTPUTS,         DIM,         g->inputs, g->weights,
+        g->biases, positives, noise, g->counts, g->noise_counts, remove_hits, pos_weight};
+    oracle_solve(&problem, &(struct oracle_result){g->logits, g->slopes, g->losses, g->d_inputs,
+                                                   g->d_weights, g->d_biases});
 }
 
-static void check_gradient_step(enum oracle_objective objective, double pos_weight, bool remove_hits, uint64_t seed) {
+static void check_gradient_step(enum oracle_objective objective, double pos_weight,
+                                bool remove_hits, uint64_t seed) {
     struct tables tables = random_tables(seed), expected = tables;
     struct gradient *g = calloc(1, sizeof *g);
     assert_non_null(g);
@@ -174,7 +177,8 @@ static void fractional_targets(void **state) {
     assert_near(input[0], 0.5 - a * (g * -0.4 + h * 0.7));
 }
 
-/* Two centres share a positive that is a noise word too: all gradients see the row as it stood, its steps add up. */
+/* Two centres share a positive that is a noise word too: all gradients see the row as it stood, its
+ * steps add up. */
 static void steps_add_up(void **state) {
     (void)state;
     static const uint32_t two[] = {0, 1}, positive[] = {0, 0}, negative[] = {0};
@@ -205,7 +209,8 @@ static void steps_add_up(void **state) {
     assert_near(input[1], -3 + g1 * 0.5 + n1 * 0.5);
 }
 
-/* One word drawn twice, the positive at that: its steps add up, all of them of the row as it stood. */
+/* One word drawn twice, the positive at that: its steps add up, all of them of the row as it
+ * stood. */
 static void draws_of_one_word_add_up(void **state) {
     (void)state;
     static const uint32_t centre[] = {0}, positive[] = {0}, negative[] = {0, 0};
@@ -258,8 +263,10 @@ static void operands_are_rounded(void **state) {
                                        .input_mass = input_mass,
                                        .output_mass = output_mass};
     oracle_block_step(&block, NULL);
-    double x = 1, o = 1 + 0x1p-7, g = oracle_sigmoid(x * o), rounded = round(g * 256) / 256; /* g in [1/2, 1) */
-    double raise = round((1 - g) * 512) / 512;                                               /* in [1/4, 1/2) */
+    /* g in [1/2, 1) */
+    double x = 1, o = 1 + 0x1p-7, g = oracle_sigmoid(x * o), rounded = round(g * 256) / 256;
+    /* in [1/4, 1/2) */
+    double raise = round((1 - g) * 512) / 512;
     assert_near(input_mass[0], 1 + 0x1.8p-8);
     assert_near(output_mass[0], g * (1 + 0x1p-8));
     assert_near(output_mass[1], (1 - g) * (1 + 0x1p-8));
@@ -268,7 +275,8 @@ static void operands_are_rounded(void **state) {
     assert_near(output[1], 1 + 0x1.8p-8 + raise * x);
 }
 
-/* One word is the centre three times, with one positive each; the bias counts in |x|^2 and not in |o|^2. */
+/* One word is the centre three times, with one positive each; the bias counts in |x|^2 and not in
+ * |o|^2. */
 static void guard_by_hand(void **state) {
     (void)state;
     static const uint32_t same[] = {0, 0, 0}, positive[] = {1, 2, 3}, negative[] = {0};
@@ -361,7 +369,8 @@ static void hits_removed(void **state) {
         oracle_block_step(&block, NULL);
         double x = 0.125, y = -0.375;
         if (objective == ORACLE_SAMPLED_SOFTMAX) {
-            double share = exp(y) / (exp(x) + 2 * exp(y)); /* of each noise word against the first positive */
+            /* of each noise word against the first positive */
+            double share = exp(y) / (exp(x) + 2 * exp(y));
             assert_near(output[0], 0.25 + 2 * share * 0.5);
             assert_near(output[1], -0.75 - 2 * share * 0.5);
         } else { /* one of two positives is the noise word: C_t = 1 */

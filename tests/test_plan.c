@@ -7,7 +7,8 @@
 static uint64_t plan(struct fixture *fixture, uint64_t sample) {
     struct error err = {0};
     uint64_t least = 99;
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, sample, &least, &err), STATUS_OK);
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, sample, &least, &err),
+                     STATUS_OK);
     return least;
 }
 
@@ -58,20 +59,24 @@ static void test_compressed(void **state) {
     for (size_t i = 0; i < sizeof text; i += 8)
         memcpy(text + i, i % 16 == 0 ? "sevenly " : "thirty9 ", 8);
     size_t length = ZSTD_compress(packed, sizeof packed, text, sizeof text, 1);
-    fixture_write(fixture, packed, length - 3); /* only the beginning is decoded: the cut does not show */
+    /* only the beginning is decoded: the cut does not show */
+    fixture_write(fixture, packed, length - 3);
     assert_int_equal(plan(fixture, 8), 1);
     assert_int_equal(plan(fixture, 1000), 2);
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, UINT64_MAX, &least, &err), STATUS_MALFORMED);
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, UINT64_MAX, &least, &err),
+                     STATUS_MALFORMED);
     fixture->settings.format = FORMAT_NDJSON;
     error_clear(&err);
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &least, &err), STATUS_INTERNAL);
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &least, &err),
+                     STATUS_INTERNAL);
 }
 
 static void test_missing(void **state) {
     struct fixture *fixture = *state;
     struct error err = {0};
     uint64_t least;
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &least, &err), STATUS_NOT_FOUND);
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &least, &err),
+                     STATUS_NOT_FOUND);
 }
 
 int main(void) {

@@ -24,16 +24,15 @@ static void xoshiro_vector(void **state) {
                                         15849039046786891736u,
                                         10450023813501588000u};
     struct random random = {{1, 2, 3, 4}};
-    for (size_t i = 0; i < 10; i++) {
+    for (size_t i = 0; i < 10; i++)
         assert_true(random_next(&random) == expected[i]);
-    }
 }
 
 /* Known outputs of splitmix64 from the seed 1234567. */
 static void splitmix_vector(void **state) {
     (void)state;
-    static const uint64_t expected[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
-                                        4593380528125082431u};
+    static const uint64_t expected[] = {6457827717110365317u, 3203168211198807973u,
+                                        9817491932198370423u, 4593380528125082431u};
     struct random random;
     random_init(&random, 1234567, 0);
     for (size_t i = 0; i < 4; i++) {
@@ -72,9 +71,8 @@ static void below_is_uniform(void **state) {
         assert_true(x < bound);
         thirds[x >> 62]++;
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         assert_true(abs(thirds[i] - 100000) < 1500); /* over 5 standard deviations */
-    }
 }
 
 static void unit_and_normal(void **state) {
@@ -112,8 +110,9 @@ static void tokens(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(xoshiro_vector),   cmocka_unit_test(splitmix_vector), cmocka_unit_test(streams_differ),
-        cmocka_unit_test(below_is_uniform), cmocka_unit_test(unit_and_normal), cmocka_unit_test(tokens),
+        cmocka_unit_test(xoshiro_vector),  cmocka_unit_test(splitmix_vector),
+        cmocka_unit_test(streams_differ),  cmocka_unit_test(below_is_uniform),
+        cmocka_unit_test(unit_and_normal), cmocka_unit_test(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,8 @@ static void log_uniform_probabilities(void **state) {
     };
     for (size_t i = 0; i < COUNT(vectors); i++) {
         struct sampler *sampler = log_uniform(vectors[i].range);
-        /* The published figures take the log of a quotient near 1, which loses digits of rare ids. */
+        /* The published figures take the log of a quotient near 1, which loses digits of rare
+         * ids. */
         double relative = vectors[i].p > 1e-5 ? 1e-12 : 1e-10;
         assert_close(sampler_probability(sampler, vectors[i].id), vectors[i].p, relative);
         assert_int_equal(sampler_range(sampler), vectors[i].range);
@@ -85,7 +86,8 @@ static void probabilities_sum_to_one(void **state) {
     }
     struct sampler *million = log_uniform(1000000);
     for (uint32_t id = 100; id < 1000000; id *= 2)
-        assert_true(fabs(sampler_probability(million, id) / sampler_probability(million, id / 2) - 0.5) < 0.1);
+        assert_true(fabs(sampler_probability(million, id) / sampler_probability(million, id / 2) -
+                         0.5) < 0.1);
     sampler_free(million);
 }
 
@@ -171,18 +173,19 @@ static void scripted_batches(void **state) {
     (void)state;
     static const double values[] = {0.05, 0.2, 0.5, 0.31, 0.55, 0.4, 0.95, 0.1};
     static const uint32_t unique_ids[] = {0, 2, 1, 8}, free_ids[] = {0, 0, 2, 1};
-    static const double unique_counts[] = {0.9082069054673225, 0.5912357864046709, 0.7265548174419756,
-                                           0.2698702906317424};
-    static const double unique_floats[] = {0.9082069396972656, 0.5912358164787292, 0.726554811000824,
-                                           0.2698702812194824};
-    static const double free_counts[] = {1.1562593052715513, 1.1562593052715513, 0.47989097057779784,
-                                         0.6763683346937535};
+    static const double unique_counts[] = {0.9082069054673225, 0.5912357864046709,
+                                           0.7265548174419756, 0.2698702906317424};
+    static const double unique_floats[] = {0.9082069396972656, 0.5912358164787292,
+                                           0.726554811000824, 0.2698702812194824};
+    static const double free_counts[] = {1.1562593052715513, 1.1562593052715513,
+                                         0.47989097057779784, 0.6763683346937535};
     struct sampler *sampler = log_uniform(10);
     struct script script = {values, 0};
     struct error err = {0};
     uint32_t ids[4];
     uint64_t tries;
-    assert_int_equal(sampler_sample(sampler, NULL, script_draw, &script, true, ids, 4, &tries, &err), STATUS_OK);
+    assert_int_equal(
+        sampler_sample(sampler, NULL, script_draw, &script, true, ids, 4, &tries, &err), STATUS_OK);
     assert_int_equal(tries, 7);
     assert_int_equal(script.next, 7);
     for (size_t i = 0; i < 4; i++) {
@@ -193,7 +196,9 @@ static void scripted_batches(void **state) {
     assert_close(sampler_expected_count(sampler, 1, 4, 7), 0.7265548174419756, 1e-12);
     assert_close(sampler_expected_count(sampler, 9, 4, 7), 0.2471675333087372, 1e-12);
     script.next = 0;
-    assert_int_equal(sampler_sample(sampler, NULL, script_draw, &script, false, ids, 4, &tries, &err), STATUS_OK);
+    assert_int_equal(
+        sampler_sample(sampler, NULL, script_draw, &script, false, ids, 4, &tries, &err),
+        STATUS_OK);
     assert_int_equal(tries, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(ids[i], free_ids[i]);
@@ -209,22 +214,27 @@ static void expected_counts_of_ten(void **state) {
         double counts[10];
     } rows[] = {
         {4,
-         {1.1562593052715513, 0.6763683346937535, 0.47989097057779784, 0.37223235534185567, 0.3041359793518977,
-          0.2571433065921395, 0.22274766398565846, 0.19647736411595546, 0.17575499122590027, 0.15898972884349014}},
+         {1.1562593052715513, 0.6763683346937535, 0.47989097057779784, 0.37223235534185567,
+          0.3041359793518977, 0.2571433065921395, 0.22274766398565846, 0.19647736411595546,
+          0.17575499122590027, 0.15898972884349014}},
         {5,
-         {0.8183857139000097, 0.603936808008877, 0.47218634758850775, 0.38638303420011966, 0.32658937540294736,
-          0.28267488086215214, 0.24910357676798578, 0.2226258956935311, 0.20121741829503723, 0.18355414995977368}},
+         {0.8183857139000097, 0.603936808008877, 0.47218634758850775, 0.38638303420011966,
+          0.32658937540294736, 0.28267488086215214, 0.24910357676798578, 0.2226258956935311,
+          0.20121741829503723, 0.18355414995977368}},
         {7,
-         {0.9082069054673225, 0.7265548174419756, 0.5912357864046709, 0.49527327338222377, 0.42510047510821614,
-          0.3719380911681005, 0.33040523455547305, 0.2971185251532784, 0.2698702906317424, 0.2471675333087372}},
+         {0.9082069054673225, 0.7265548174419756, 0.5912357864046709, 0.49527327338222377,
+          0.42510047510821614, 0.3719380911681005, 0.33040523455547305, 0.2971185251532784,
+          0.2698702906317424, 0.2471675333087372}},
         {20,
-         {0.998912072307472, 0.9753930417141848, 0.9223891432058643, 0.8582283364551136, 0.7943541941978638,
-          0.7352328159230079, 0.6820783215699897, 0.6348088219510513, 0.5928875871478906, 0.5556660028513327}},
+         {0.998912072307472, 0.9753930417141848, 0.9223891432058643, 0.8582283364551136,
+          0.7943541941978638, 0.7352328159230079, 0.6820783215699897, 0.6348088219510513,
+          0.5928875871478906, 0.5556660028513327}},
     };
     struct sampler *sampler = log_uniform(10);
     for (size_t i = 0; i < COUNT(rows); i++)
         for (uint32_t id = 0; id < 10; id++)
-            assert_close(sampler_expected_count(sampler, id, 4, rows[i].tries), rows[i].counts[id], 1e-12);
+            assert_close(sampler_expected_count(sampler, id, 4, rows[i].tries), rows[i].counts[id],
+                         1e-12);
     assert_true(sampler_expected_count(sampler, 10, 4, 4) == 0);
     assert_true(sampler_expected_count(sampler, 10, 4, 9) == 0);
     sampler_free(sampler);
@@ -277,11 +287,13 @@ static void one_id(void **state) {
         uint32_t ids[5] = {9, 9, 9, 9, 9};
         uint64_t tries;
         assert_close(sampler_probability(sampler, 0), 1, 1e-15);
-        assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, 1, &tries, &err), STATUS_OK);
+        assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, 1, &tries, &err),
+                         STATUS_OK);
         assert_int_equal(ids[0], 0);
         assert_int_equal(tries, 1);
         assert_close(sampler_expected_count(sampler, 0, 1, 1), 1, 1e-15);
-        assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, false, ids, 5, &tries, &err), STATUS_OK);
+        assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, false, ids, 5, &tries, &err),
+                         STATUS_OK);
         assert_close(sampler_expected_count(sampler, 0, 5, tries), 5, 1e-15);
         sampler_fill(sampler, &random, ids, 5);
         for (size_t i = 0; i < 5; i++)
@@ -305,7 +317,8 @@ static void uniform_counts(void **state) {
 }
 
 /* Each bucket gives its own id below its share and the alias above it. */
-static void check_alias(const struct sampler *sampler, uint32_t n, const double *shares, const uint32_t *aliases) {
+static void check_alias(const struct sampler *sampler, uint32_t n, const double *shares,
+                        const uint32_t *aliases) {
     for (uint32_t b = 0; b < n; b++) {
         assert_int_equal(sampler_invert(sampler, (b + 1e-9) / n), b);
         assert_int_equal(sampler_invert(sampler, (b + shares[b] - 1e-8) / n), b);
@@ -326,8 +339,8 @@ static void unigram_tables(void **state) {
     sampler_free(sampler);
 
     static const uint64_t words[] = {10, 5, 3, 1, 1};
-    static const double p[] = {0.4245167803900111, 0.2524191878389244, 0.17208214181435005, 0.07549094497835719,
-                               0.07549094497835719};
+    static const double p[] = {0.4245167803900111, 0.2524191878389244, 0.17208214181435005,
+                               0.07549094497835719, 0.07549094497835719};
     static const double shares[] = {1, 0.6395506640864079, 0.8604107090717502, 0.37745472489178594,
                                     0.37745472489178594};
     static const uint32_t aliases[] = {0, 0, 0, 0, 1};
@@ -358,14 +371,16 @@ static void unigram_powers(void **state) {
             sum += pow((double)counts[k], power);
         struct sampler *sampler = made(SAMPLER_UNIGRAM, 5, counts, power);
         for (uint32_t k = 0; k < 4; k++)
-            assert_close(sampler_probability(sampler, k), pow((double)counts[k], power) / sum, 1e-13);
+            assert_close(sampler_probability(sampler, k), pow((double)counts[k], power) / sum,
+                         1e-13);
         assert_close(sampler_probability(sampler, 4), power == 0 ? 0.2 : 0, 1e-13);
         assert_int_equal(sampler_support(sampler), power == 0 ? 5 : 4);
         sampler_free(sampler);
     }
 }
 
-/* Ids of count zero are never drawn, wherever they stand and whatever the rounding; rare ones still can be. */
+/* Ids of count zero are never drawn, wherever they stand and whatever the rounding; rare ones still
+ * can be. */
 static void unigram_zero_counts(void **state) {
     (void)state;
     enum { RANGE = 3001, DRAWS = 200000 };
@@ -388,11 +403,14 @@ static void unigram_zero_counts(void **state) {
     }
     struct error err = {0};
     uint64_t tries;
-    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, support + 1, &tries, &err),
-                     STATUS_REFUSED);
-    assert_string_equal(err.text, "cannot draw 2001 different ids: only 2000 have a probability above zero");
+    assert_int_equal(
+        sampler_sample(sampler, &random, NULL, NULL, true, ids, support + 1, &tries, &err),
+        STATUS_REFUSED);
+    assert_string_equal(err.text,
+                        "cannot draw 2001 different ids: only 2000 have a probability above zero");
     error_clear(&err);
-    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, support, &tries, &err), STATUS_OK);
+    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, support, &tries, &err),
+                     STATUS_OK);
     assert_true(tries > support);
     sampler_free(sampler);
     free(counts);
@@ -415,12 +433,14 @@ static void create_refusals(void **state) {
         {SAMPLER_UNIGRAM, 2, counts, -0.5, "power", "power must be between 0 and 2, not -0.5"},
         {SAMPLER_UNIGRAM, 2, counts, 2.5, "power", "power must be between 0 and 2, not 2.5"},
         {SAMPLER_UNIGRAM, 2, counts, NAN, "power", "power must be between 0 and 2, not nan"},
-        {SAMPLER_UNIGRAM, 2, zeros, 1, "", "counts of all 2 ids are zero: there is nothing to sample"},
+        {SAMPLER_UNIGRAM, 2, zeros, 1, "",
+         "counts of all 2 ids are zero: there is nothing to sample"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct error err = {0};
         struct sampler *sampler = (struct sampler *)&err;
-        assert_int_equal(sampler_create(&sampler, rows[i].kind, rows[i].range, rows[i].counts, rows[i].power, &err),
+        assert_int_equal(sampler_create(&sampler, rows[i].kind, rows[i].range, rows[i].counts,
+                                        rows[i].power, &err),
                          STATUS_REFUSED);
         assert_null(sampler);
         assert_string_equal(err.key, rows[i].key);
@@ -436,7 +456,8 @@ static void accidental_hits(void **state) {
     (void)state;
     static const uint32_t truth[] = {1, 2, 2, 2, 7, 9}; /* 3 rows of 2 */
     static const uint32_t sampled[] = {2, 0, 9, 2, 1};
-    static const struct accidental_hit expected[] = {{0, 0}, {0, 3}, {0, 4}, {1, 0}, {1, 3}, {2, 2}};
+    static const struct accidental_hit expected[] = {{0, 0}, {0, 3}, {0, 4},
+                                                     {1, 0}, {1, 3}, {2, 2}};
     struct accidental_hit hits[8];
     memset(hits, 0xff, sizeof hits);
     assert_int_equal(sampler_accidental_hits(truth, 3, 2, sampled, 5, hits, 8), 6);

@@ -1,15 +1,17 @@
 /* What samplers draw: distribution, independence, repeatability, unique batches. */
 #include "tests/sampler_made.h"
 
-/* ---- a million draws against the probabilities ------------------------------------------------------------------ */
+/* ---- a million draws against the probabilities ----------------------------------------------- */
 
-/* The standard normal that a chi-square of `cells` cells is as likely as (Wilson and Hilferty 1931). */
+/* The standard normal that a chi-square of `cells` cells is as likely as (Wilson and Hilferty
+ * 1931). */
 static double chi_square_normal(double chi_square, size_t cells) {
     double freedom = (double)cells - 1, v = 2 / (9 * freedom);
     return (cbrt(chi_square / freedom) - (1 - v)) / sqrt(v);
 }
 
-/* Neighbouring ids are pooled until 25 draws are expected. 4.9 is a probability of 5e-7 on each side. */
+/* Neighbouring ids are pooled until 25 draws are expected. 4.9 is a probability of 5e-7 on each
+ * side. */
 static void check_draws(const struct sampler *sampler, const uint32_t *ids, size_t n, int line) {
     uint32_t range = sampler_range(sampler);
     uint32_t *seen = calloc(range, sizeof *seen);
@@ -51,7 +53,8 @@ static void check_million(struct sampler *sampler, uint64_t seed, int line) {
     check_draws(sampler, ids, DRAWS, line);
     struct error err = {0};
     uint64_t tries;
-    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, false, ids, DRAWS, &tries, &err), STATUS_OK);
+    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, false, ids, DRAWS, &tries, &err),
+                     STATUS_OK);
     check_draws(sampler, ids, DRAWS, line);
     free(ids);
     sampler_free(sampler);
@@ -101,7 +104,8 @@ static void fill_pairs(void **state) {
     for (size_t i = 0; i < DRAWS; i += 2)
         seen[ids[i] * 10 + ids[i + 1]]++;
     for (uint32_t i = 0; i < 100; i++) {
-        double mean = sampler_probability(sampler, i / 10) * sampler_probability(sampler, i % 10) * (double)(DRAWS / 2);
+        double mean = sampler_probability(sampler, i / 10) * sampler_probability(sampler, i % 10) *
+                      (double)(DRAWS / 2);
         chi_square += (seen[i] - mean) * (seen[i] - mean) / mean;
     }
     assert_true(fabs(chi_square_normal(chi_square, 100)) < 4.9);
@@ -109,7 +113,8 @@ static void fill_pairs(void **state) {
     sampler_free(sampler);
 }
 
-/* The same state gives the same ids, bit for bit, on every machine: these figures were taken once. */
+/* The same state gives the same ids, bit for bit, on every machine: these figures were taken
+ * once. */
 static void fill_is_repeatable(void **state) {
     (void)state;
     enum { N = 4096 };
@@ -144,7 +149,7 @@ static void fill_is_repeatable(void **state) {
     sampler_free(sampler);
 }
 
-/* ---- unique batches ---------------------------------------------------------------------------------------------- */
+/* ---- unique batches -------------------------------------------------------------------------- */
 
 static void check_permutation(const uint32_t *ids, size_t n) {
     bool *seen = calloc(n, sizeof *seen);
@@ -167,11 +172,14 @@ static void unique_is_unique(void **state) {
         uint32_t ids[10];
         uint64_t tries;
         for (int repeat = 0; repeat < 100; repeat++) {
-            assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, 10, &tries, &err), STATUS_OK);
+            assert_int_equal(
+                sampler_sample(sampler, &random, NULL, NULL, true, ids, 10, &tries, &err),
+                STATUS_OK);
             check_permutation(ids, 10);
             assert_true(tries >= 10);
         }
-        assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, NULL, 0, &tries, &err), STATUS_OK);
+        assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, NULL, 0, &tries, &err),
+                         STATUS_OK);
         assert_int_equal(tries, 0);
         sampler_free(sampler);
     }
@@ -179,7 +187,8 @@ static void unique_is_unique(void **state) {
     uint32_t *ids = calloc(MANY, sizeof *ids);
     uint64_t tries;
     struct sampler *sampler = log_uniform(MANY);
-    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, MANY, &tries, &err), STATUS_OK);
+    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, MANY, &tries, &err),
+                     STATUS_OK);
     check_permutation(ids, MANY);
     sampler_free(sampler);
     free(ids);
@@ -197,7 +206,9 @@ static void unique_counts_hold(void **state) {
     for (int b = 0; b < BATCHES; b++) {
         uint32_t ids[BATCH];
         uint64_t tries;
-        assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, BATCH, &tries, &err), STATUS_OK);
+        assert_int_equal(
+            sampler_sample(sampler, &random, NULL, NULL, true, ids, BATCH, &tries, &err),
+            STATUS_OK);
         for (size_t i = 0; i < BATCH; i++)
             seen[ids[i]] += 1.0 / BATCHES;
         for (uint32_t id = 0; id < RANGE; id++) {
@@ -226,13 +237,17 @@ static void unique_refusals(void **state) {
     struct sampler *sampler = log_uniform(50);
     uint32_t ids[64];
     uint64_t tries;
-    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, 64, &tries, &err), STATUS_REFUSED);
-    assert_string_equal(err.text, "cannot draw 64 different ids: only 50 have a probability above zero");
+    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, true, ids, 64, &tries, &err),
+                     STATUS_REFUSED);
+    assert_string_equal(err.text,
+                        "cannot draw 64 different ids: only 50 have a probability above zero");
     error_clear(&err);
-    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, false, ids, 64, &tries, &err), STATUS_OK);
+    assert_int_equal(sampler_sample(sampler, &random, NULL, NULL, false, ids, 64, &tries, &err),
+                     STATUS_OK);
     assert_int_equal(tries, 64);
     /* A generator that is stuck ends in an error, not in an endless loop. */
-    assert_int_equal(sampler_sample(sampler, NULL, draw_zero, NULL, true, ids, 2, &tries, &err), STATUS_REFUSED);
+    assert_int_equal(sampler_sample(sampler, NULL, draw_zero, NULL, true, ids, 2, &tries, &err),
+                     STATUS_REFUSED);
     assert_non_null(strstr(err.text, "gave up drawing 2 different ids after "));
     assert_non_null(strstr(err.text, "found 1"));
     sampler_free(sampler);
@@ -240,8 +255,9 @@ static void unique_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(million_log_uniform), cmocka_unit_test(million_uniform),    cmocka_unit_test(million_unigram),
-        cmocka_unit_test(fill_pairs),          cmocka_unit_test(fill_is_repeatable), cmocka_unit_test(unique_is_unique),
+        cmocka_unit_test(million_log_uniform), cmocka_unit_test(million_uniform),
+        cmocka_unit_test(million_unigram),     cmocka_unit_test(fill_pairs),
+        cmocka_unit_test(fill_is_repeatable),  cmocka_unit_test(unique_is_unique),
         cmocka_unit_test(unique_counts_hold),  cmocka_unit_test(unique_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

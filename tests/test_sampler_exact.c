@@ -1,5 +1,5 @@
-/* The probabilities of bulk draws, measured without drawing: where the borders between ids lie, and what each bucket of
- * an alias table holds. */
+/* The probabilities of bulk draws, measured without drawing: where the borders between ids lie, and
+ * what each bucket of an alias table holds. */
 #include "kernel/kernel.h"
 #include "sampler/alias.h"
 #include "sampler/draw.h"
@@ -55,7 +55,8 @@ static void every_border(void **state) {
     }
 }
 
-/* The ends, the powers of two, where the exponent changes, and the places halfway, where the polynomial does. */
+/* The ends, the powers of two, where the exponent changes, and the places halfway, where the
+ * polynomial does. */
 static void borders_of_large_ranges(void **state) {
     (void)state;
     static const uint32_t ranges[] = {
@@ -78,8 +79,8 @@ static void borders_of_large_ranges(void **state) {
     }
 }
 
-/* Words and their ids are a pure function: the same with every instruction set and with the loop for any range, at any
- * length and place. */
+/* Words and their ids are a pure function: the same with every instruction set and with the loop
+ * for any range, at any length and place. */
 static void variants_agree(void **state) {
     (void)state;
     enum { N = 10007 };
@@ -125,7 +126,8 @@ static void binary_logarithms(void **state) {
         assert_close(draw_log2(x), log2(x), 0x1p-51);
 }
 
-/* Shares of an alias table, summed over its buckets in whole units of 2^-32 bucket: nothing is rounded. */
+/* Shares of an alias table, summed over its buckets in whole units of 2^-32 bucket: nothing is
+ * rounded. */
 static void alias_shares(void **state) {
     (void)state;
     enum { RANGE = 20011 };
@@ -151,7 +153,8 @@ static void alias_shares(void **state) {
     free(cells);
 }
 
-/* A fill of any length is the beginning of a longer one: what is drawn does not depend on how it is cut into blocks. */
+/* A fill of any length is the beginning of a longer one: what is drawn does not depend on how it is
+ * cut into blocks. */
 static void fills_of_any_length(void **state) {
     (void)state;
     enum { N = 1500 };

@@ -15,7 +15,8 @@ static double cosine(const float *a, const float *b, size_t dim) {
 }
 
 /* The simple version: a score for every id, NAN for those that may not be found. */
-static void check_against(const double *scores, uint32_t rows, size_t k, const struct neighbor *out, size_t found) {
+static void check_against(const double *scores, uint32_t rows, size_t k, const struct neighbor *out,
+                          size_t found) {
     size_t allowed = 0;
     bool *seen = calloc(rows, sizeof *seen);
     for (uint32_t id = 0; id < rows; id++)
@@ -36,33 +37,38 @@ static void check_against(const double *scores, uint32_t rows, size_t k, const s
     free(seen);
 }
 
-static void check_case(uint32_t rows, uint32_t dim, uint32_t shards, enum partition partition, uint32_t among,
-                       size_t k) {
+static void check_case(uint32_t rows, uint32_t dim, uint32_t shards, enum partition partition,
+                       uint32_t among, size_t k) {
     enum { QUERIES = 7 };
-    float *values = sample_values((size_t)rows * dim, rows + dim), *queries = sample_values(QUERIES * dim, 99);
+    float *values = sample_values((size_t)rows * dim, rows + dim),
+          *queries = sample_values(QUERIES * dim, 99);
     uint32_t excluded[] = {0, 3, 3, 1, 2, WORD_NONE, 5};
     size_t starts[QUERIES + 1] = {0, 1, 3, 3, 6, 7, 7, 7}, found[QUERIES], found_again[QUERIES];
-    struct neighbor *out = calloc(QUERIES * k + 1, sizeof *out), *again = calloc(QUERIES * k + 1, sizeof *again);
+    struct neighbor *out = calloc(QUERIES * k + 1, sizeof *out),
+                    *again = calloc(QUERIES * k + 1, sizeof *again);
     double *scores = calloc(rows, sizeof *scores);
     struct error err = {0};
     if (rows > 10) /* a zero row never matches */
         memset(values + (size_t)9 * dim, 0, dim * sizeof *values);
     struct model *model = sample_model(NULL, values, rows, dim, shards, partition, NULL);
 
-    assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, among, k, 1, out, found, &err),
-                     STATUS_OK);
+    assert_int_equal(
+        search_neighbors(model, queries, QUERIES, excluded, starts, among, k, 1, out, found, &err),
+        STATUS_OK);
     for (size_t q = 0; q < QUERIES; q++) {
         for (uint32_t id = 0; id < rows; id++)
-            scores[id] = among != 0 && id >= among ? NAN : cosine(queries + q * dim, values + (size_t)id * dim, dim);
+            scores[id] = among != 0 && id >= among
+                             ? NAN
+                             : cosine(queries + q * dim, values + (size_t)id * dim, dim);
         for (size_t i = starts[q]; i < starts[q + 1]; i++)
             if (excluded[i] < rows)
                 scores[excluded[i]] = NAN;
         check_against(scores, rows, k, out + q * k, found[q]);
     }
     for (int threads = 2; threads <= 3; threads++) {
-        assert_int_equal(
-            search_neighbors(model, queries, QUERIES, excluded, starts, among, k, threads, again, found_again, &err),
-            STATUS_OK);
+        assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, among, k,
+                                          threads, again, found_again, &err),
+                         STATUS_OK);
         assert_memory_equal(found, found_again, sizeof found);
         for (size_t q = 0; q < QUERIES; q++)
             for (size_t i = 0; i < found[q]; i++) {
@@ -95,30 +101,37 @@ static void neighbors_match_the_simple_version(void **state) {
     check_case(40, 4, 1, PARTITION_MOD, 0, 0);
 }
 
-/* The same pair gets the same bits however the table is cut and however many queries go together. */
+/* The same pair gets the same bits however the table is cut and however many queries go
+ * together. */
 static void sharding_and_batching_change_nothing(void **state) {
     enum { DIM = 50, QUERIES = 150, K = 8 };
     float *values = sample_values(ROWS * DIM, 5), *queries = sample_values(QUERIES * DIM, 6);
-    struct neighbor *whole = calloc(QUERIES * K, sizeof *whole), *other = calloc(QUERIES * K, sizeof *other);
+    struct neighbor *whole = calloc(QUERIES * K, sizeof *whole),
+                    *other = calloc(QUERIES * K, sizeof *other);
     size_t found[QUERIES];
     struct error err = {0};
     (void)state;
     for (const struct kernel *const *kernel = kernel_list(); *kernel != NULL; kernel++) {
         if (!(*kernel)->runs())
             continue;
-        struct model *model = sample_model(NULL, values, ROWS, DIM, 1, PARTITION_MOD, (*kernel)->name);
-        assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 1, whole, found, &err), STATUS_OK);
+        struct model *model =
+            sample_model(NULL, values, ROWS, DIM, 1, PARTITION_MOD, (*kernel)->name);
+        assert_int_equal(
+            search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 1, whole, found, &err),
+            STATUS_OK);
         for (size_t q = 0; q < QUERIES; q += 7) {
-            assert_int_equal(search_neighbors(model, queries + q * DIM, 1, NULL, NULL, 0, K, 1, other, found, &err),
+            assert_int_equal(search_neighbors(model, queries + q * DIM, 1, NULL, NULL, 0, K, 1,
+                                              other, found, &err),
                              STATUS_OK);
             assert_memory_equal(whole + q * K, other, K * sizeof *other);
         }
         model_drop(model);
         for (uint32_t shards = 2; shards < 12; shards += 3) {
-            model = sample_model(NULL, values, ROWS, DIM, shards, shards % 2 ? PARTITION_MOD : PARTITION_DIV,
-                                 (*kernel)->name);
-            assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 2, other, found, &err),
-                             STATUS_OK);
+            model = sample_model(NULL, values, ROWS, DIM, shards,
+                                 shards % 2 ? PARTITION_MOD : PARTITION_DIV, (*kernel)->name);
+            assert_int_equal(
+                search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 2, other, found, &err),
+                STATUS_OK);
             assert_memory_equal(whole, other, QUERIES * K * sizeof *other);
             model_drop(model);
         }
@@ -137,7 +150,8 @@ static void ties_go_to_the_lower_id(void **state) {
     struct error err = {0};
     (void)state;
     for (int i = 0; i < N;
-         i++) { /* all rows in two directions, at powers of two, so that cosines are equal to the bit */
+         /* all rows in two directions, at powers of two, so that cosines are equal to the bit */
+         i++) {
         float length = ldexpf(1, i % 5 - 2);
         values[i * DIM] = length;
         values[i * DIM + 1] = i % 3 == 0 ? length : 0;
@@ -146,8 +160,9 @@ static void ties_go_to_the_lower_id(void **state) {
     for (uint32_t shards = 1; shards < 5; shards++)
         for (int threads = 1; threads < 4; threads++) {
             struct model *model = sample_model(NULL, values, N, DIM, shards, PARTITION_MOD, NULL);
-            assert_int_equal(search_neighbors(model, query, 1, NULL, NULL, 0, 300, threads, out, &found, &err),
-                             STATUS_OK);
+            assert_int_equal(
+                search_neighbors(model, query, 1, NULL, NULL, 0, 300, threads, out, &found, &err),
+                STATUS_OK);
             assert_int_equal(found, 300);
             for (uint32_t i = 0; i < 234; i++)
                 assert_int_equal(out[i].id, 3 * i);
@@ -159,7 +174,8 @@ static void ties_go_to_the_lower_id(void **state) {
 
 /* Rows near the ends of the float range still have their direction; scores stay within -1..1. */
 static void extreme_rows_are_found(void **state) {
-    const float values[] = {1e-40f, 1e-40f, 1e38f, 1e38f, -1e-30f, 1e-30f, 0, 0, 3, 3, 1e30f, -1e-30f, -2, -2};
+    const float values[] = {1e-40f, 1e-40f, 1e38f, 1e38f, -1e-30f, 1e-30f, 0,
+                            0,      3,      3,     1e30f, -1e-30f, -2,     -2};
     const float queries[] = {1e-42f, 1e-42f, 2e38f, 2e38f};
     static const uint32_t order[] = {0, 1, 4, 5, 2, 6};
     struct neighbor out[14];
@@ -167,7 +183,8 @@ static void extreme_rows_are_found(void **state) {
     struct error err = {0};
     struct model *model = sample_model(NULL, values, 7, 2, 1, PARTITION_MOD, NULL);
     (void)state;
-    assert_int_equal(search_neighbors(model, queries, 2, NULL, NULL, 0, 7, 1, out, found, &err), STATUS_OK);
+    assert_int_equal(search_neighbors(model, queries, 2, NULL, NULL, 0, 7, 1, out, found, &err),
+                     STATUS_OK);
     for (size_t q = 0; q < 2; q++) {
         assert_int_equal(found[q], 6);
         for (size_t i = 0; i < 6; i++) {
@@ -191,17 +208,21 @@ static void bad_queries_are_refused(void **state) {
     struct error err = {0};
     struct model *model = sample_model(NULL, values, 2, 2, 1, PARTITION_MOD, NULL);
     (void)state;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err), STATUS_REFUSED);
+    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err),
+                     STATUS_REFUSED);
     assert_string_equal(err.text, "query 1 is a zero vector: it has no direction");
     error_clear(&err);
     query[3] = NAN;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err), STATUS_REFUSED);
+    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err),
+                     STATUS_REFUSED);
     assert_string_equal(err.text, "value 1 of query 1 is not finite");
     error_clear(&err);
     query[3] = -INFINITY;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err), STATUS_REFUSED);
+    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err),
+                     STATUS_REFUSED);
     error_clear(&err);
-    assert_int_equal(search_neighbors(model, query, 0, NULL, NULL, 0, 2, 1, out, found, &err), STATUS_OK);
+    assert_int_equal(search_neighbors(model, query, 0, NULL, NULL, 0, 2, 1, out, found, &err),
+                     STATUS_OK);
     model_drop(model);
 }
 
@@ -220,7 +241,8 @@ static void analogies_match_the_simple_version(void **state) {
             for (size_t n_negative = n_positive == 0; n_negative <= 2; n_negative++) {
                 float target[DIM] = {0};
                 for (size_t i = 0; i < n_positive + n_negative; i++) {
-                    const float *row = values + (i < n_positive ? positive[i] : negative[i - n_positive]) * DIM;
+                    const float *row =
+                        values + (i < n_positive ? positive[i] : negative[i - n_positive]) * DIM;
                     double norm = 0;
                     for (int j = 0; j < DIM; j++)
                         norm += (double)row[j] * row[j];
@@ -234,7 +256,8 @@ static void analogies_match_the_simple_version(void **state) {
                         above *= (1 + cosine(row, values + positive[i] * DIM, DIM)) / 2;
                     for (size_t i = 0; i < n_negative; i++)
                         below *= (1 + cosine(row, values + negative[i] * DIM, DIM)) / 2;
-                    scores[id] = method == ANALOGY_MUL ? above / (below + 0.001) : cosine(target, row, DIM);
+                    scores[id] =
+                        method == ANALOGY_MUL ? above / (below + 0.001) : cosine(target, row, DIM);
                 }
                 for (size_t i = 0; i < n_positive; i++)
                     scores[positive[i]] = NAN;
@@ -243,14 +266,17 @@ static void analogies_match_the_simple_version(void **state) {
                 for (uint32_t id = 0; method == ANALOGY_MUL && id < ROWS; id++)
                     scores[id] = (float)scores[id];
                 assert_int_equal(search_analogy(model, positive, n_positive, negative, n_negative,
-                                                (enum analogy_method)method, 0, K, 1, out, &found, &err),
+                                                (enum analogy_method)method, 0, K, 1, out, &found,
+                                                &err),
                                  STATUS_OK);
                 assert_int_equal(search_analogy(model, positive, n_positive, negative, n_negative,
-                                                (enum analogy_method)method, 0, K, 3, again, &found_again, &err),
+                                                (enum analogy_method)method, 0, K, 3, again,
+                                                &found_again, &err),
                                  STATUS_OK);
                 assert_int_equal(found, found_again);
                 assert_memory_equal(out, again, found * sizeof out[0]);
-                for (size_t i = 0; i < found; i++) { /* scores of 3CosMul may be large: compare shares of them */
+                /* scores of 3CosMul may be large: compare shares of them */
+                for (size_t i = 0; i < found; i++) {
                     double right = scores[out[i].id];
                     assert_true(fabs(out[i].score - right) <= 1e-4 * fmax(1, fabs(right)));
                 }
@@ -258,7 +284,8 @@ static void analogies_match_the_simple_version(void **state) {
                 for (size_t i = 0; i < found; i++)
                     seen[out[i].id] = true;
                 for (uint32_t id = 0; id < ROWS; id++)
-                    assert_true(isnan(scores[id]) || seen[id] || scores[id] < out[found - 1].score * 1.0001);
+                    assert_true(isnan(scores[id]) || seen[id] ||
+                                scores[id] < out[found - 1].score * 1.0001);
                 if (method == ANALOGY_ADD)
                     check_against(scores, ROWS, K, out, found);
             }
@@ -276,18 +303,22 @@ static void bad_analogies_are_refused(void **state) {
     struct error err = {0};
     struct model *model = sample_model(NULL, values, 4, 2, 1, PARTITION_MOD, NULL);
     (void)state;
-    assert_int_equal(search_analogy(model, ids, 0, ids, 0, ANALOGY_ADD, 0, 2, 1, out, &found, &err), STATUS_REFUSED);
+    assert_int_equal(search_analogy(model, ids, 0, ids, 0, ANALOGY_ADD, 0, 2, 1, out, &found, &err),
+                     STATUS_REFUSED);
     assert_string_equal(err.text, "the question holds no words");
     error_clear(&err);
-    assert_int_equal(search_analogy(model, ids, 5, ids, 0, ANALOGY_MUL, 0, 2, 1, out, &found, &err), STATUS_REFUSED);
+    assert_int_equal(search_analogy(model, ids, 5, ids, 0, ANALOGY_MUL, 0, 2, 1, out, &found, &err),
+                     STATUS_REFUSED);
     assert_string_equal(err.text, "id 4 is outside 0..3");
     error_clear(&err);
-    assert_int_equal(search_analogy(model, ids, 1, ids + 3, 1, ANALOGY_ADD, 0, 2, 1, out, &found, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        search_analogy(model, ids, 1, ids + 3, 1, ANALOGY_ADD, 0, 2, 1, out, &found, &err),
+        STATUS_REFUSED);
     assert_string_equal(err.text, "the words of the question cancel out: no direction is left");
     error_clear(&err);
-    assert_int_equal(search_analogy(model, ids + 2, 1, ids, 0, ANALOGY_MUL, 0, 2, 1, out, &found, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        search_analogy(model, ids + 2, 1, ids, 0, ANALOGY_MUL, 0, 2, 1, out, &found, &err),
+        STATUS_REFUSED);
     assert_string_equal(err.text, "every word of the question has a zero vector");
     error_clear(&err);
     assert_int_equal(search_odd_one_out(model, ids, 2, &odd, scores, &err), STATUS_REFUSED);

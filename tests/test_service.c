@@ -15,7 +15,8 @@ static enum status start(void **state, struct server **server, struct error *err
     settings_init(&settings);
     snprintf(settings.listen, sizeof settings.listen, "127.0.0.1:0");
     snprintf(settings.data, sizeof settings.data, "%s/data", (const char *)*state);
-    struct server_options options = {&settings, &quiet, kernel_choose("portable"), "/bin/false", environment};
+    struct server_options options = {&settings, &quiet, kernel_choose("portable"), "/bin/false",
+                                     environment};
     return server_start(server, &options, err);
 }
 
@@ -72,12 +73,12 @@ static void test_other_format(void **state) {
 static void test_names(void **state) {
     (void)state;
     static const char *const good[] = {"a", "A1", "text8", "a.b", "a-b_c", "0"};
-    static const char *const bad[] = {"", ".", "..", "a..b", "-a", "_a", ".a", "a/b", "a b", "a\n", "\xc3\xa9"};
+    static const char *const bad[] = {"",   ".",   "..",  "a..b", "-a",      "_a",
+                                      ".a", "a/b", "a b", "a\n",  "\xc3\xa9"};
     struct error err = {0};
     char longest[130];
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_int_equal(name_check("corpus", good[i], &err), STATUS_OK);
-    }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         error_clear(&err);
         assert_int_equal(name_check("corpus", bad[i], &err), STATUS_REFUSED);
@@ -93,11 +94,13 @@ static void test_names(void **state) {
     assert_int_equal(name_check("corpus", longest, &err), STATUS_REFUSED);
 }
 
-typedef void (*handler)(struct server *server, const struct http_request *request, struct http_response *response);
+typedef void (*handler)(struct server *server, const struct http_request *request,
+                        struct http_response *response);
 
 /* What a handler answers, read as JSON. */
 static json_t *ask(struct server *server, handler handle, const char *segment, int status) {
-    struct http_request request = {.method = "GET", .path = "/", .segments = {segment}, .n_segments = 1};
+    struct http_request request = {
+        .method = "GET", .path = "/", .segments = {segment}, .n_segments = 1};
     struct http_response response;
     struct error err = {0};
     json_t *document = NULL;
@@ -105,9 +108,8 @@ static json_t *ask(struct server *server, handler handle, const char *segment, i
     handle(server, &request, &response);
     assert_int_equal(response.status, status);
     assert_false(response.body.failed);
-    if (json_parse(response.body.data, response.body.length, 32, &document, &err) != STATUS_OK) {
+    if (json_parse(response.body.data, response.body.length, 32, &document, &err) != STATUS_OK)
         fail_msg("%s: %s", err.text, response.body.data);
-    }
     response_clear(&response);
     return document;
 }
@@ -119,9 +121,8 @@ static void test_settings(void **state) {
     json_t *document = ask(server, system_settings, NULL, 200), *row;
     const json_t *list = json_object_get(document, "settings");
     size_t i, seen = 0, shown = 0;
-    for (size_t at = 0; at < settings_count(); at++) {
+    for (size_t at = 0; at < settings_count(); at++)
         shown += (settings_row(at)->scope & (SETTING_OF_JOB | SETTING_OF_SERVER)) != 0;
-    }
     assert_int_equal(json_array_size(list), shown);
     json_array_foreach(list, i, row) {
         const char *name = json_string_value(json_object_get(row, "name"));
@@ -168,9 +169,8 @@ static void check_references(const json_t *node, const json_t *schemas) {
         if (target != NULL) {
             static const char prefix[] = "#/components/schemas/";
             assert_int_equal(strncmp(target, prefix, sizeof prefix - 1), 0);
-            if (json_object_get(schemas, target + sizeof prefix - 1) == NULL) {
+            if (json_object_get(schemas, target + sizeof prefix - 1) == NULL)
                 fail_msg("no schema '%s'", target);
-            }
         }
         json_object_foreach(object, name, member) {
             check_references(member, schemas);
@@ -190,13 +190,11 @@ static void test_openapi(void **state) {
     assert_string_equal(json_string_value(json_object_get(document, "openapi")), "3.1.0");
     for (const struct route *route = server_routes; route->method != NULL; route++) {
         char method[16] = "";
-        for (size_t i = 0; route->method[i] != '\0'; i++) {
+        for (size_t i = 0; route->method[i] != '\0'; i++)
             method[i] = (char)(route->method[i] | 0x20);
-        }
         const json_t *operation = json_object_get(json_object_get(paths, route->pattern), method);
-        if (operation == NULL) {
+        if (operation == NULL)
             fail_msg("%s %s is not described", route->method, route->pattern);
-        }
         assert_non_null(json_object_get(operation, "operationId"));
         assert_non_null(json_object_get(json_object_get(operation, "responses"), "default"));
         bool has_body = json_object_get(operation, "requestBody") != NULL;
@@ -239,7 +237,8 @@ static void test_health_and_problems(void **state) {
     atomic_store(&server->draining, false);
     for (int status = STATUS_OK + 1; status < STATUS_COUNT; status++) {
         document = ask(server, system_problem, status_name((enum status)status), 200);
-        assert_int_equal(json_integer_value(json_object_get(document, "status")), status_to_http((enum status)status));
+        assert_int_equal(json_integer_value(json_object_get(document, "status")),
+                         status_to_http((enum status)status));
         assert_string_not_equal(json_string_value(json_object_get(document, "title")), "Unknown");
         json_decref(document);
     }
@@ -261,11 +260,9 @@ static void test_metrics(void **state) {
         "vecmill_jobs{state=\"running\"} 0\n", "vecmill_models 0\n",
         "process_resident_memory_bytes ",      "vecmill_http_requests_total{class=\"2xx\"} 0\n",
         "vecmill_training_words_total 0\n"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strstr(response.body.data, names[i]) == NULL) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strstr(response.body.data, names[i]) == NULL)
             fail_msg("no '%s' in %s", names[i], response.body.data);
-        }
-    }
     response_clear(&response);
     server_stop(server);
 }

@@ -10,7 +10,8 @@
 
 #include "embedding/embedding.h"
 
-/* Places as TensorFlow gives them for (rows, shards), id by id; shard sizes are the same under both strategies. */
+/* Places as TensorFlow gives them for (rows, shards), id by id; shard sizes are the same under both
+ * strategies. */
 struct published {
     uint32_t rows, shards;
     struct place mod[13], div[13];
@@ -20,22 +21,75 @@ struct published {
 static const struct published published[] = {
     {13,
      4,
-     {{0, 0}, {1, 0}, {2, 0}, {3, 0}, {0, 1}, {1, 1}, {2, 1}, {3, 1}, {0, 2}, {1, 2}, {2, 2}, {3, 2}, {0, 3}},
-     {{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 1}, {1, 2}, {2, 0}, {2, 1}, {2, 2}, {3, 0}, {3, 1}, {3, 2}},
+     {{0, 0},
+      {1, 0},
+      {2, 0},
+      {3, 0},
+      {0, 1},
+      {1, 1},
+      {2, 1},
+      {3, 1},
+      {0, 2},
+      {1, 2},
+      {2, 2},
+      {3, 2},
+      {0, 3}},
+     {{0, 0},
+      {0, 1},
+      {0, 2},
+      {0, 3},
+      {1, 0},
+      {1, 1},
+      {1, 2},
+      {2, 0},
+      {2, 1},
+      {2, 2},
+      {3, 0},
+      {3, 1},
+      {3, 2}},
      {4, 3, 3, 3}},
     {13,
      5,
-     {{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}, {0, 1}, {1, 1}, {2, 1}, {3, 1}, {4, 1}, {0, 2}, {1, 2}, {2, 2}},
-     {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}, {2, 0}, {2, 1}, {2, 2}, {3, 0}, {3, 1}, {4, 0}, {4, 1}},
+     {{0, 0},
+      {1, 0},
+      {2, 0},
+      {3, 0},
+      {4, 0},
+      {0, 1},
+      {1, 1},
+      {2, 1},
+      {3, 1},
+      {4, 1},
+      {0, 2},
+      {1, 2},
+      {2, 2}},
+     {{0, 0},
+      {0, 1},
+      {0, 2},
+      {1, 0},
+      {1, 1},
+      {1, 2},
+      {2, 0},
+      {2, 1},
+      {2, 2},
+      {3, 0},
+      {3, 1},
+      {4, 0},
+      {4, 1}},
      {3, 3, 3, 2, 2}},
-    {5, 3, {{0, 0}, {1, 0}, {2, 0}, {0, 1}, {1, 1}}, {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {2, 0}}, {2, 2, 1}},
+    {5,
+     3,
+     {{0, 0}, {1, 0}, {2, 0}, {0, 1}, {1, 1}},
+     {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {2, 0}},
+     {2, 2, 1}},
     {10,
      4,
      {{0, 0}, {1, 0}, {2, 0}, {3, 0}, {0, 1}, {1, 1}, {2, 1}, {3, 1}, {0, 2}, {1, 2}},
      {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}, {2, 0}, {2, 1}, {3, 0}, {3, 1}},
      {3, 3, 2, 2}},
     {4, 4, {{0, 0}, {1, 0}, {2, 0}, {3, 0}}, {{0, 0}, {1, 0}, {2, 0}, {3, 0}}, {1, 1, 1, 1}},
-    /* Fewer rows than shards: TensorFlow divides by zero under div; here the shards past the rows are empty. */
+    /* Fewer rows than shards: TensorFlow divides by zero under div; here the shards past the rows
+     * are empty. */
     {3, 5, {{0, 0}, {1, 0}, {2, 0}}, {{0, 0}, {1, 0}, {2, 0}}, {1, 1, 1, 0, 0}},
 };
 
@@ -54,8 +108,10 @@ static void published_places(void **state) {
             assert_int_equal(div.row, p->div[id].row);
         }
         for (uint32_t shard = 0; shard < p->shards; shard++) {
-            assert_int_equal(partition_rows(PARTITION_MOD, p->rows, p->shards, shard), p->sizes[shard]);
-            assert_int_equal(partition_rows(PARTITION_DIV, p->rows, p->shards, shard), p->sizes[shard]);
+            assert_int_equal(partition_rows(PARTITION_MOD, p->rows, p->shards, shard),
+                             p->sizes[shard]);
+            assert_int_equal(partition_rows(PARTITION_DIV, p->rows, p->shards, shard),
+                             p->sizes[shard]);
         }
     }
 }
@@ -107,7 +163,8 @@ static void div_follows_the_published_rule(void **state) {
                 int64_t a = id / (q + 1), b = id >= e ? (id - e) / q : -1;
                 int64_t shard = a > b ? a : b;
                 int64_t row = shard < e ? id % (q + 1) : (id - e) % q;
-                struct place place = partition_place(PARTITION_DIV, (uint32_t)rows, (uint32_t)shards, (uint32_t)id);
+                struct place place =
+                    partition_place(PARTITION_DIV, (uint32_t)rows, (uint32_t)shards, (uint32_t)id);
 
                 assert_int_equal(place.shard, shard);
                 assert_int_equal(place.row, row);
@@ -115,7 +172,8 @@ static void div_follows_the_published_rule(void **state) {
 }
 
 static void largest_numbers_do_not_wrap(void **state) {
-    static const uint32_t all_shards[] = {1, 2, 3, 65535, 65536, 2147483648u, UINT32_MAX - 1, UINT32_MAX};
+    static const uint32_t all_shards[] = {
+        1, 2, 3, 65535, 65536, 2147483648u, UINT32_MAX - 1, UINT32_MAX};
     const uint32_t rows = UINT32_MAX;
 
     (void)state;
@@ -135,7 +193,8 @@ static void largest_numbers_do_not_wrap(void **state) {
         }
 }
 
-static void check_table(uint32_t rows, uint32_t columns, uint32_t shards, enum partition partition) {
+static void check_table(uint32_t rows, uint32_t columns, uint32_t shards,
+                        enum partition partition) {
     struct error err = {0};
     struct table *table;
     size_t floats;
@@ -206,12 +265,14 @@ static void out_of_memory_names_the_bytes(void **state) {
     struct table *table = NULL;
 
     (void)state;
-    assert_int_equal(table_create(&table, UINT32_MAX, UINT32_MAX, 1, PARTITION_MOD, &err), STATUS_NO_MEMORY);
+    assert_int_equal(table_create(&table, UINT32_MAX, UINT32_MAX, 1, PARTITION_MOD, &err),
+                     STATUS_NO_MEMORY);
     assert_null(table);
     assert_non_null(strstr(err.text, "18446744073709551615 bytes"));
     assert_non_null(strstr(err.text, "4294967295 rows and 4294967295 columns"));
     error_clear(&err);
-    assert_int_equal(table_create(&table, 1u << 31, 1u << 22, 1, PARTITION_MOD, &err), STATUS_NO_MEMORY);
+    assert_int_equal(table_create(&table, 1u << 31, 1u << 22, 1, PARTITION_MOD, &err),
+                     STATUS_NO_MEMORY);
     assert_null(table);
     assert_non_null(strstr(err.text, "36028797018963968 bytes"));
 }

@@ -1,5 +1,5 @@
-/* Tokenizers: hand-typed cases, and the roads that are our own (ASCII, windows) against libunistring on the whole text.
- */
+/* Tokenizers: hand-typed cases, and the roads that are our own (ASCII, windows) against
+ * libunistring on the whole text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,8 @@ static enum status join(void *context, const char *token, size_t length, struct 
     return STATUS_OK;
 }
 
-static void tokenize(const struct settings *settings, const char *text, size_t length, struct buffer *tokens) {
+static void tokenize(const struct settings *settings, const char *text, size_t length,
+                     struct buffer *tokens) {
     struct error err = {0};
     assert_int_equal(train_tokenize(settings, text, length, join, tokens, &err), STATUS_OK);
     buffer_append(tokens, "", 0);
@@ -42,7 +43,8 @@ static struct settings settings_make(int tokenizer, bool lowercase) {
     return settings;
 }
 
-static void check(const struct settings *settings, const char *text, size_t length, const char *expected) {
+static void check(const struct settings *settings, const char *text, size_t length,
+                  const char *expected) {
     struct buffer tokens = {0};
     tokenize(settings, text, length, &tokens);
     assert_string_equal(tokens.data == NULL ? "" : tokens.data, expected);
@@ -61,7 +63,8 @@ static void test_whitespace(void **state) {
           "\xef\xbb\xbf"
           "The don't, \xff\xfe \xe3\x80\x80x",
           "The|don't,|\xff\xfe|\xe3\x80\x80x|");
-    CHECK(&settings, "\xc2\x85 \x1f \x1c", "\xc2\x85|\x1f|\x1c|"); /* only ASCII white space separates */
+    /* only ASCII white space separates */
+    CHECK(&settings, "\xc2\x85 \x1f \x1c", "\xc2\x85|\x1f|\x1c|");
     struct buffer tokens = {0};
     tokenize(&settings, "a\0b \0", 5, &tokens);
     assert_int_equal(tokens.length, 6);
@@ -78,9 +81,12 @@ static void test_lowercase(void **state) {
           "E",
           "\xd0\xbf\xd1\x80\xd0\xb8|\xc3\xa4|strasse|stra\xc3\x9f"
           "e|");
-    CHECK(&settings, "\xce\xa3\xce\x9f\xce\xa3", "\xcf\x83\xce\xbf\xcf\x82|"); /* the last sigma of a word */
-    CHECK(&settings, "A\xff\xc3\x84", "a\xff\xc3\x84|");                       /* invalid: ASCII letters only */
-    CHECK(&settings, "A\xcc\x88", "a\xcc\x88|");                               /* no normalisation */
+    /* the last sigma of a word */
+    CHECK(&settings, "\xce\xa3\xce\x9f\xce\xa3", "\xcf\x83\xce\xbf\xcf\x82|");
+    /* invalid: ASCII letters only */
+    CHECK(&settings, "A\xff\xc3\x84", "a\xff\xc3\x84|");
+    /* no normalisation */
+    CHECK(&settings, "A\xcc\x88", "a\xcc\x88|");
 }
 
 static void test_unicode(void **state) {
@@ -88,26 +94,33 @@ static void test_unicode(void **state) {
     (void)state;
     CHECK(&settings, "The quick (\"brown\") fox can't jump 32.3 feet, right?",
           "the|quick|brown|fox|can't|jump|32.3|feet|right|");
-    CHECK(&settings, "x_1 __ _ a.b a. .b 1,000 1, e.g. o'o'o a''b 3'5", "x_1|a.b|a|b|1,000|1|e.g|o'o'o|a|b|3'5|");
+    CHECK(&settings, "x_1 __ _ a.b a. .b 1,000 1, e.g. o'o'o a''b 3'5",
+          "x_1|a.b|a|b|1,000|1|e.g|o'o'o|a|b|3'5|");
     CHECK(&settings, "A\xcc\x88pfel \xc3\x84pfel", "\xc3\xa4pfel|\xc3\xa4pfel|"); /* NFC */
     CHECK(&settings,
           "Stra\xc3\x9f"
           "e STRASSE",
           "strasse|strasse|");
-    CHECK(&settings, "\xc4\xb0stanbul I\xc4\xb1", "i\xcc\x87stanbul|i\xc4\xb1|"); /* full folding, no Turkish rules */
+    /* full folding, no Turkish rules */
+    CHECK(&settings, "\xc4\xb0stanbul I\xc4\xb1", "i\xcc\x87stanbul|i\xc4\xb1|");
     CHECK(&settings, "\xce\xa3\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x82",
-          "\xcf\x83\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x83|"); /* both sigmas fold to one */
-    CHECK(&settings, "\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82\xe5\xad\x97", "\xe4\xb8\xad|\xe6\x96\x87|\xe5\xad\x97|");
+          /* both sigmas fold to one */
+          "\xcf\x83\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x83|");
+    CHECK(&settings, "\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82\xe5\xad\x97",
+          "\xe4\xb8\xad|\xe6\x96\x87|\xe5\xad\x97|");
     CHECK(&settings, "\xe3\x82\xab\xe3\x82\xbf\xe3\x82\xab\xe3\x83\x8a",
           "\xe3\x82\xab\xe3\x82\xbf\xe3\x82\xab\xe3\x83\x8a|");
     CHECK(&settings, "\xed\x95\x9c\xea\xb8\x80 \xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab",
           "\xed\x95\x9c\xea\xb8\x80|\xed\x95\x9c|");
-    CHECK(&settings, "\xd9\xa1\xd9\xa2 \xe2\x85\xab \xc2\xbd", "\xd9\xa1\xd9\xa2|\xe2\x85\xbb|\xc2\xbd|"); /* numbers */
+    /* numbers */
+    CHECK(&settings, "\xd9\xa1\xd9\xa2 \xe2\x85\xab \xc2\xbd",
+          "\xd9\xa1\xd9\xa2|\xe2\x85\xbb|\xc2\xbd|");
     CHECK(&settings, "\xf0\x9f\x98\x80 \xe2\x82\xac \xe2\x80\x94 \xcc\x81 !", "");
     CHECK(&settings, "don\xe2\x80\x99t \xe2\x80\x9cquoted\xe2\x80\x9d", "don\xe2\x80\x99t|quoted|");
     CHECK(&settings, "\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82, hello",
           "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82|hello|");
-    CHECK(&settings, "\xd7\xa6\xd7\x94\"\xd7\x9c", "\xd7\xa6\xd7\x94\"\xd7\x9c|"); /* Hebrew keeps its double quote */
+    /* Hebrew keeps its double quote */
+    CHECK(&settings, "\xd7\xa6\xd7\x94\"\xd7\x9c", "\xd7\xa6\xd7\x94\"\xd7\x9c|");
 }
 
 static void test_unicode_invalid(void **state) {
@@ -136,13 +149,16 @@ static void reference(const char *text, size_t length, struct buffer *tokens) {
             continue;
         bool word = false;
         ucs4_t c;
-        for (size_t i = begin; i < at; i += (size_t)u8_mbtouc(&c, (const uint8_t *)text + i, at - i)) {
+        for (size_t i = begin; i < at;
+             i += (size_t)u8_mbtouc(&c, (const uint8_t *)text + i, at - i)) {
             (void)u8_mbtouc(&c, (const uint8_t *)text + i, at - i);
-            word = word || uc_is_general_category(c, UC_LETTER) || uc_is_general_category(c, UC_NUMBER);
+            word = word || uc_is_general_category(c, UC_LETTER) ||
+                   uc_is_general_category(c, UC_NUMBER);
         }
         if (word) {
             size_t size;
-            uint8_t *folded = u8_casefold((const uint8_t *)text + begin, at - begin, NULL, UNINORM_NFC, NULL, &size);
+            uint8_t *folded = u8_casefold((const uint8_t *)text + begin, at - begin, NULL,
+                                          UNINORM_NFC, NULL, &size);
             assert_int_equal(join(tokens, (const char *)folded, size, &err), STATUS_OK);
             free(folded);
         }
@@ -172,13 +188,15 @@ static void test_ascii_agrees(void **state) {
     for (int round = 0; round < 100000; round++) {
         size_t length = 1 + random_below(&random, sizeof text - 1);
         for (size_t i = 0; i < length; i++)
-            text[i] = (char)(random_below(&random, 4) == 0 ? 33 + random_below(&random, 94)
-                                                           : (uint64_t)often[random_below(&random, sizeof often - 1)]);
+            text[i] = (char)(random_below(&random, 4) == 0
+                                 ? 33 + random_below(&random, 94)
+                                 : (uint64_t)often[random_below(&random, sizeof often - 1)]);
         check_reference(text, length);
     }
 }
 
-/* Runs far longer than a window, of pieces that look around: marks, joiners, flags, quotes, digits, ideographs. */
+/* Runs far longer than a window, of pieces that look around: marks, joiners, flags, quotes, digits,
+ * ideographs. */
 static void test_windows_agree(void **state) {
     static const char *const pieces[] = {"a",
                                          "\xd0\x9f",
@@ -224,7 +242,9 @@ static void test_visit_ends(void **state) {
         for (size_t i = 0; i < 3; i++) {
             struct error err = {0};
             int calls = 0;
-            assert_int_equal(train_tokenize(&settings, texts[i], strlen(texts[i]), refuse, &calls, &err), STATUS_BUSY);
+            assert_int_equal(
+                train_tokenize(&settings, texts[i], strlen(texts[i]), refuse, &calls, &err),
+                STATUS_BUSY);
             assert_string_equal(err.text, "enough");
             assert_int_equal(calls, 2);
         }

@@ -1,5 +1,5 @@
-/* Training as a whole: repeatable, the same under any sharding, exact across a stop, finite on hostile corpora, honest
- * about failure. */
+/* Training as a whole: repeatable, the same under any sharding, exact across a stop, finite on
+ * hostile corpora, honest about failure. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,8 @@ static void work_init(struct work *work, const char *text, size_t length) {
     snprintf(work->output, sizeof work->output, "%s/model", work->folder);
     assert_int_equal(file_replace(work->corpus, text, length, &err), STATUS_OK);
     settings_init(&work->settings);
-    work->settings.dim = 20, work->settings.threads = 1, work->settings.epochs = 2, work->settings.min_count = 1;
+    work->settings.dim = 20, work->settings.threads = 1, work->settings.epochs = 2,
+    work->settings.min_count = 1;
     work->settings.progress_interval = 0.01, work->settings.sample = 1e-3;
     work->options = (struct train_options){.settings = &work->settings,
                                            .corpus = work->corpus,
@@ -150,8 +151,8 @@ static void deterministic_is_the_same_at_any_thread_count(void **state) {
     free(text);
 }
 
-/* Two threads with each kernel this machine runs: under ThreadSanitizer, that none reads or writes rows but by the
- * functions that may race. */
+/* Two threads with each kernel this machine runs: under ThreadSanitizer, that none reads or writes
+ * rows but by the functions that may race. */
 static void every_kernel_trains(void **state) {
     (void)state;
     size_t length;
@@ -164,7 +165,8 @@ static void every_kernel_trains(void **state) {
             struct work work;
             struct error err;
             work_init(&work, text, length);
-            work.options.kernel = *kernel, work.settings.threads = 2, work.settings.architecture = architecture;
+            work.options.kernel = *kernel, work.settings.threads = 2,
+            work.settings.architecture = architecture;
             work.settings.private_rows = 8, work.settings.epochs = 1;
             if (work_train(&work, &err))
                 fail_msg("kernel %s, architecture %d: %s", (*kernel)->name, architecture, err.text);
@@ -199,8 +201,10 @@ static void pinned_threads_learn(void **state) {
 static void assert_same_rows(const struct model *a, const struct model *b) {
     assert_int_equal(a->input->rows, b->input->rows);
     for (uint32_t id = 0; id < a->input->rows; id++) {
-        assert_memory_equal(table_row(a->input, id), table_row(b->input, id), a->input->stride * sizeof(float));
-        assert_memory_equal(table_row(a->output, id), table_row(b->output, id), a->output->stride * sizeof(float));
+        assert_memory_equal(table_row(a->input, id), table_row(b->input, id),
+                            a->input->stride * sizeof(float));
+        assert_memory_equal(table_row(a->output, id), table_row(b->output, id),
+                            a->output->stride * sizeof(float));
     }
 }
 
@@ -209,7 +213,10 @@ static void shards_do_not_change_a_bit(void **state) {
     static const struct {
         int64_t shards;
         int partition;
-    } cases[] = {{1, PARTITION_BY_MOD}, {4, PARTITION_BY_MOD}, {3, PARTITION_BY_DIV}, {64, PARTITION_BY_DIV}};
+    } cases[] = {{1, PARTITION_BY_MOD},
+                 {4, PARTITION_BY_MOD},
+                 {3, PARTITION_BY_DIV},
+                 {64, PARTITION_BY_DIV}};
     size_t length;
     char *text = zipf_text(40000, 2000, &length);
     struct model *first = NULL;
@@ -274,7 +281,8 @@ static double neighbour_contrast(const struct model *model) {
         snprintf(far, sizeof far, "w%u", i + 20);
         const char *words[3] = {near[0], near[1], far};
         for (int j = 0; j < 3; j++)
-            assert_int_not_equal(ids[j] = vocabulary_find(model->vocabulary, words[j], strlen(words[j])), WORD_NONE);
+            assert_int_not_equal(
+                ids[j] = vocabulary_find(model->vocabulary, words[j], strlen(words[j])), WORD_NONE);
         sum += search_similarity(model, ids[0], ids[1]) - search_similarity(model, ids[0], ids[2]);
     }
     return sum / 50;
@@ -290,20 +298,22 @@ static void every_combination_learns(void **state) {
         work.settings.architecture = variant % 2;
         work.settings.objective = variant / 2 % 3;
         work.settings.sampler = variant / 6 % 3;
-        work.settings.exact_negatives = variant / 18 && work.settings.objective != OBJECTIVE_SAMPLED_SOFTMAX;
+        work.settings.exact_negatives =
+            variant / 18 && work.settings.objective != OBJECTIVE_SAMPLED_SOFTMAX;
         work.settings.unique = variant / 18 && !work.settings.exact_negatives;
         work.settings.negative = 8, work.settings.epochs = 6, work.settings.learning_rate = 0.1;
         struct model *model = work_model(&work);
         double contrast = neighbour_contrast(model);
         if (!(contrast > 0.05) || !isfinite(work.loss))
-            fail_msg("variant %d: neighbours are only %g closer than others, loss %g", variant, contrast, work.loss);
+            fail_msg("variant %d: neighbours are only %g closer than others, loss %g", variant,
+                     contrast, work.loss);
         model_drop(model);
         work_clear(&work);
     }
     free(text);
 }
 
-/* ---- hostile corpora -------------------------------------------------------------------------------------------- */
+/* ---- hostile corpora ------------------------------------------------------------------------- */
 
 static char *hostile_text(int kind, size_t *length) {
     struct buffer text = {0};
@@ -330,30 +340,37 @@ static char *hostile_text(int kind, size_t *length) {
             if (i % 500 < 40)
                 buffer_append_text(&text, "if ");
             else
-                buffer_print(&text, "w%u%c", (uint32_t)exp(random_unit(&random) * 7), i % 15 ? ' ' : '\n');
+                buffer_print(&text, "w%u%c", (uint32_t)exp(random_unit(&random) * 7),
+                             i % 15 ? ' ' : '\n');
         }
     *length = text.length;
     return buffer_take(&text);
 }
 
-static void hostile_case(int kind, int64_t negative, double rate, int64_t threads, int architecture, int objective,
-                         int64_t shared) {
+static void hostile_case(int kind, int64_t negative, double rate, int64_t threads, int architecture,
+                         int objective, int64_t shared) {
     size_t length;
     char *text = hostile_text(kind, &length);
     struct work work;
     struct error err = {0};
     struct model *model = NULL;
     work_init(&work, text, length);
-    work.settings.negative = negative, work.settings.learning_rate = rate, work.settings.threads = threads;
-    work.settings.architecture = architecture, work.settings.objective = objective, work.settings.sample = 0;
+    work.settings.negative = negative, work.settings.learning_rate = rate,
+    work.settings.threads = threads;
+    work.settings.architecture = architecture, work.settings.objective = objective,
+    work.settings.sample = 0;
     work.settings.shared_blocks = shared;
     if (work_train(&work, &err) || model_load(&model, work.output, work.options.kernel, &err))
-        fail_msg("kind %d negative %d rate %g threads %d architecture %d objective %d shared %d: %s", kind,
-                 (int)negative, rate, (int)threads, architecture, objective, (int)shared, err.text);
+        fail_msg(
+            "kind %d negative %d rate %g threads %d architecture %d objective %d shared %d: %s",
+            kind, (int)negative, rate, (int)threads, architecture, objective, (int)shared,
+            err.text);
     for (uint32_t id = 0; id < model->input->rows; id++)
         if (!(model->norms[id] < 60))
-            fail_msg("kind %d negative %d rate %g threads %d architecture %d objective %d shared %d: norm %g", kind,
-                     (int)negative, rate, (int)threads, architecture, objective, (int)shared, (double)model->norms[id]);
+            fail_msg("kind %d negative %d rate %g threads %d architecture %d objective %d shared "
+                     "%d: norm %g",
+                     kind, (int)negative, rate, (int)threads, architecture, objective, (int)shared,
+                     (double)model->norms[id]);
     model_drop(model);
     work_clear(&work);
     free(text);
@@ -370,11 +387,11 @@ static void hostile_corpora_stay_finite(void **state) {
                 for (int architecture = 0; architecture < 2; architecture++)
                     for (int objective = 0; objective < 3; objective++)
                         for (int s = 0; s < (n == 1 && r == 1 ? 2 : 1); s++)
-                            hostile_case(kind, negatives[n], rates[r], 1 + (kind + n + r) % 2, architecture, objective,
-                                         shared[s]);
+                            hostile_case(kind, negatives[n], rates[r], 1 + (kind + n + r) % 2,
+                                         architecture, objective, shared[s]);
 }
 
-/* ---- failures --------------------------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static void divergence_is_named(void **state) {
     (void)state;
@@ -385,7 +402,8 @@ static void divergence_is_named(void **state) {
     work_init(&work, text, length);
     work.settings.guard = false, work.settings.learning_rate = 50, work.settings.negative = 64,
     work.settings.epochs = 20;
-    work.settings.init = INIT_TENSORFLOW, work.settings.bias = BIAS_LEARNED, work.settings.sample = 0;
+    work.settings.init = INIT_TENSORFLOW, work.settings.bias = BIAS_LEARNED,
+    work.settings.sample = 0;
     assert_int_equal(work_train(&work, &err), STATUS_DIVERGED);
     assert_non_null(strstr(err.text, "diverged"));
     assert_non_null(strstr(err.text, "learning rate"));
@@ -395,7 +413,8 @@ static void divergence_is_named(void **state) {
     free(text);
 }
 
-/* Text that trains without a guard, then lines that diverge: checkpoints are written before they do. */
+/* Text that trains without a guard, then lines that diverge: checkpoints are written before they
+ * do. */
 static char *late_hostile_text(size_t *length) {
     size_t first, second;
     char *calm = zipf_text(150000, 3000, &first), *wild = hostile_text(0, &second);
@@ -410,7 +429,8 @@ static char *late_hostile_text(size_t *length) {
     return text;
 }
 
-/* From a checkpoint, or from the start when that one was past hope already, every training gets to its end. */
+/* From a checkpoint, or from the start when that one was past hope already, every training gets to
+ * its end. */
 static void rollback_goes_to_the_checkpoint(void **state) {
     (void)state;
     size_t length;
@@ -420,9 +440,11 @@ static void rollback_goes_to_the_checkpoint(void **state) {
             struct work work;
             struct error err;
             work_init(&work, text, length);
-            work.settings.guard = false, work.settings.learning_rate = .8, work.settings.negative = 64;
+            work.settings.guard = false, work.settings.learning_rate = .8,
+            work.settings.negative = 64;
             work.settings.schedule = SCHEDULE_CONSTANT, work.settings.sample = 0;
-            work.settings.on_nonfinite = NONFINITE_ROLLBACK, work.settings.checkpoint_interval = 1e-3;
+            work.settings.on_nonfinite = NONFINITE_ROLLBACK,
+            work.settings.checkpoint_interval = 1e-3;
             work.settings.threads = threads, work.settings.architecture = architecture;
             if (work_train(&work, &err))
                 fail_msg("%d threads, architecture %d: %s", threads, architecture, err.text);

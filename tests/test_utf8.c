@@ -32,7 +32,8 @@ static void every_code_point(void **state) {
     }
 }
 
-/* Every sequence of two bytes, against the table in words: only c2..df 80..bf is a whole two-byte sequence. */
+/* Every sequence of two bytes, against the table in words: only c2..df 80..bf is a whole two-byte
+ * sequence. */
 static void every_pair(void **state) {
     (void)state;
     for (unsigned a = 0; a < 256; a++) {

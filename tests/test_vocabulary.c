@@ -28,7 +28,8 @@ static struct vocabulary *make(const char *const *words, uint32_t size) {
         offsets[i + 1] = text.length;
         counts[i] = 10 * (uint64_t)(size - i);
     }
-    assert_int_equal(vocabulary_create(&vocabulary, size, text.data, offsets, counts, &err), STATUS_OK);
+    assert_int_equal(vocabulary_create(&vocabulary, size, text.data, offsets, counts, &err),
+                     STATUS_OK);
     buffer_clear(&text);
     free(offsets);
     free(counts);
@@ -81,7 +82,9 @@ static void words_of_any_bytes(void **state) {
     offsets[size] = at;
     assert_int_equal(vocabulary_create(&vocabulary, size, text, offsets, NULL, &err), STATUS_OK);
     for (uint32_t i = 0; i < size; i++)
-        assert_int_equal(vocabulary_find(vocabulary, text + offsets[i], (size_t)(offsets[i + 1] - offsets[i])), i);
+        assert_int_equal(
+            vocabulary_find(vocabulary, text + offsets[i], (size_t)(offsets[i + 1] - offsets[i])),
+            i);
     assert_int_equal(vocabulary_total(vocabulary), 0);
     assert_int_equal(vocabulary_count(vocabulary, 77), 0);
     vocabulary_free(vocabulary);
@@ -116,12 +119,13 @@ static void empty_vocabulary(void **state) {
     vocabulary_free(vocabulary);
 }
 
-static void check_refused(uint32_t size, const char *text, const uint64_t *offsets, const uint64_t *counts,
-                          const char *expected) {
+static void check_refused(uint32_t size, const char *text, const uint64_t *offsets,
+                          const uint64_t *counts, const char *expected) {
     struct vocabulary *vocabulary = NULL;
     struct error err = {0};
 
-    assert_int_equal(vocabulary_create(&vocabulary, size, text, offsets, counts, &err), STATUS_REFUSED);
+    assert_int_equal(vocabulary_create(&vocabulary, size, text, offsets, counts, &err),
+                     STATUS_REFUSED);
     assert_null(vocabulary);
     if (!strstr(err.text, expected))
         fail_msg("'%s' is not in '%s'", expected, err.text);
@@ -134,11 +138,14 @@ static void bad_vocabularies_are_refused(void **state) {
     check_refused(3, "aba", fine, NULL, "word 'a' stands twice, as 0 and as 2");
     check_refused(3, "abc", (const uint64_t[]){0, 1, 1, 3}, NULL, "word 1 is empty");
     check_refused(3, "abc", (const uint64_t[]){0, 2, 1, 3}, NULL, "word 1 ends before it begins");
-    check_refused(3, "abc", (const uint64_t[]){2, 2, 2, 1}, NULL, "the last word ends before the first begins");
-    check_refused(3, "abc", fine, (const uint64_t[]){3, 1, 2}, "counts must fall, but word 2 has 2 after 1");
+    check_refused(3, "abc", (const uint64_t[]){2, 2, 2, 1}, NULL,
+                  "the last word ends before the first begins");
+    check_refused(3, "abc", fine, (const uint64_t[]){3, 1, 2},
+                  "counts must fall, but word 2 has 2 after 1");
     check_refused(3, "abc", fine, (const uint64_t[]){UINT64_MAX, 1, 0}, "overflows at word 1");
     /* A message quotes any bytes safely. */
-    check_refused(2, "\xff\n\xff\n", (const uint64_t[]){0, 2, 4}, NULL, "word '\xef\xbf\xbd\xef\xbf\xbd' stands twice");
+    check_refused(2, "\xff\n\xff\n", (const uint64_t[]){0, 2, 4}, NULL,
+                  "word '\xef\xbf\xbd\xef\xbf\xbd' stands twice");
 }
 
 static void long_words_are_cut_in_messages(void **state) {
@@ -148,8 +155,9 @@ static void long_words_are_cut_in_messages(void **state) {
 
     (void)state;
     memset(text, 'y', sizeof(text));
-    assert_int_equal(vocabulary_create(&vocabulary, 2, text, (const uint64_t[]){0, 1000, 2000}, NULL, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        vocabulary_create(&vocabulary, 2, text, (const uint64_t[]){0, 1000, 2000}, NULL, &err),
+        STATUS_REFUSED);
     assert_non_null(strstr(err.text, "yyy...' stands twice"));
     assert_true(strlen(err.text) < 200);
 }
@@ -167,7 +175,8 @@ static void many_words(void **state) {
         buffer_print(&text, "w%u", i * 7919u);
         offsets[i + 1] = text.length;
     }
-    assert_int_equal(vocabulary_create(&vocabulary, MANY, text.data, offsets, NULL, &err), STATUS_OK);
+    assert_int_equal(vocabulary_create(&vocabulary, MANY, text.data, offsets, NULL, &err),
+                     STATUS_OK);
     buffer_clear(&text); /* the vocabulary has its own copy */
     free(offsets);
     for (uint32_t i = 0; i < MANY; i++) {
@@ -180,8 +189,8 @@ static void many_words(void **state) {
     vocabulary_free(vocabulary);
 }
 
-static void check_suggest(const struct vocabulary *vocabulary, const char *word, uint32_t among, size_t room,
-                          const char *expected) {
+static void check_suggest(const struct vocabulary *vocabulary, const char *word, uint32_t among,
+                          size_t room, const char *expected) {
     uint32_t ids[64];
     struct buffer text = {0};
     size_t n = vocabulary_suggest(vocabulary, word, strlen(word), among, ids, room);
@@ -201,8 +210,9 @@ static void check_suggest(const struct vocabulary *vocabulary, const char *word,
 }
 
 static void suggestions_by_case_then_distance_then_count(void **state) {
-    static const char *const words[] = {"the",   "then",  "hte",  "thee", "them", "THE",   "toe",    "zebra",
-                                        "paris", "Paris", "pari", "t",    "he",   "pairs", "spires", "parsi"};
+    static const char *const words[] = {"the", "then",  "hte",    "thee",  "them", "THE",
+                                        "toe", "zebra", "paris",  "Paris", "pari", "t",
+                                        "he",  "pairs", "spires", "parsi"};
     struct vocabulary *vocabulary = make(words, 16);
 
     (void)state;
@@ -235,7 +245,8 @@ static void suggestions_count_code_points(void **state) {
     struct vocabulary *vocabulary = make(words, 8);
 
     (void)state;
-    check_suggest(vocabulary, "\xc3\x89T\xc3\x89", UINT32_MAX, 4, "\xc3\xa9t\xc3\xa9 \xc3\x89t\xc3\xa9");
+    check_suggest(vocabulary, "\xc3\x89T\xc3\x89", UINT32_MAX, 4,
+                  "\xc3\xa9t\xc3\xa9 \xc3\x89t\xc3\xa9");
     check_suggest(vocabulary, "aether", UINT32_MAX, 4, "\xc3\xa6ther");
     check_suggest(vocabulary, "\xe6\x9d\xb1\xe4\xba\xac", UINT32_MAX, 4,
                   "\xe6\x9d\xb1\xe4\xba\xac\xe9\x83\xbd \xe4\xba\xac\xe6\x9d\xb1\xe9\x83\xbd");
@@ -264,14 +275,16 @@ static unsigned distance_slow(const char *a, size_t n, const char *b, size_t m) 
                 best = d[i - 1][j] + 1;
             if (d[i][j - 1] + 1 < best)
                 best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                d[i - 2][j - 2] + 1 < best)
                 best = d[i - 2][j - 2] + 1;
             d[i][j] = best;
         }
     return d[n][m];
 }
 
-/* Random words over three letters: the suggestions are exactly the words within 2, nearest first, then by id. */
+/* Random words over three letters: the suggestions are exactly the words within 2, nearest first,
+ * then by id. */
 static void suggestions_agree_with_the_oracle(void **state) {
     enum { WORDS = 700, LONGEST = 9 };
     char *words[WORDS];
@@ -316,7 +329,8 @@ static void suggestions_agree_with_the_oracle(void **state) {
         for (size_t room = 1; room <= 5 && room <= n; room++) {
             uint32_t few[5];
 
-            assert_int_equal(vocabulary_suggest(vocabulary, word, length, UINT32_MAX, few, room), room);
+            assert_int_equal(vocabulary_suggest(vocabulary, word, length, UINT32_MAX, few, room),
+                             room);
             assert_memory_equal(few, ids, room * sizeof(*few));
         }
     }

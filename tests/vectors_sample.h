@@ -10,8 +10,9 @@
 #include "embedding/embedding.h"
 
 /* values: [rows, dim]; words: NUL-terminated, NULL for w0, w1, ...; counts fall by one. */
-static inline struct model *sample_model(const char *const *words, const float *values, uint32_t rows, uint32_t dim,
-                                         uint32_t shards, enum partition partition, const char *kernel) {
+static inline struct model *sample_model(const char *const *words, const float *values,
+                                         uint32_t rows, uint32_t dim, uint32_t shards,
+                                         enum partition partition, const char *kernel) {
     struct buffer text = {0};
     uint64_t *offsets = calloc((size_t)rows + 1, sizeof *offsets);
     uint64_t *counts = calloc((size_t)rows + 1, sizeof *counts);
@@ -31,11 +32,14 @@ static inline struct model *sample_model(const char *const *words, const float *
         offsets[id + 1] = text.length;
         counts[id] = rows - id;
     }
-    assert_int_equal(vocabulary_create(&vocabulary, rows, text.data, offsets, counts, &err), STATUS_OK);
+    assert_int_equal(vocabulary_create(&vocabulary, rows, text.data, offsets, counts, &err),
+                     STATUS_OK);
     assert_int_equal(table_create(&table, rows, dim, shards, partition, &err), STATUS_OK);
     for (uint32_t id = 0; id < rows; id++)
         memcpy(table_row(table, id), values + (size_t)id * dim, dim * sizeof(float));
-    assert_int_equal(model_create(&model, vocabulary, table, NULL, &info, kernel_choose(kernel), &err), STATUS_OK);
+    assert_int_equal(
+        model_create(&model, vocabulary, table, NULL, &info, kernel_choose(kernel), &err),
+        STATUS_OK);
     buffer_clear(&text);
     free(offsets);
     free(counts);

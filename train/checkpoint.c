@@ -1,6 +1,7 @@
-/* Checkpoints: everything a training needs to go on as if it had never stopped. Written between blocks of work, when no
- * thread touches the tables: fixed header, one record per thread, both tables, then a checksum of each part. Our own
- * machine's byte order: a checkpoint does not travel. */
+/* Checkpoints: everything a training needs to go on as if it had never stopped. Written between
+ * blocks of work, when no thread touches the tables: fixed header, one record per thread, both
+ * tables, then a checksum of each part. Our own machine's byte order: a checkpoint does not
+ * travel. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,13 +64,15 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     struct checkpoint_header header;
     memset(&header, 0, sizeof header); /* padding is checksummed too */
     header.magic = CHECKPOINT_MAGIC, header.number = number;
-    header.settings = settings_checksum(trainer->settings), header.corpus = corpus_checksum(trainer);
+    header.settings = settings_checksum(trainer->settings),
+    header.corpus = corpus_checksum(trainer);
     header.threads = (uint32_t)trainer->threads, header.rows = trainer->rows;
     header.carry = 2 * trainer->step.window, header.draws = TRAINER_DRAWS;
     header.stride = trainer->step.stride, header.shards = trainer->input->shards;
     header.segment_size = trainer->segment_size, header.segments = trainer->segments;
     header.next_segment = trainer->next_segment;
-    header.words_done = atomic_load(&trainer->words_done), header.steps_done = atomic_load(&trainer->steps_done);
+    header.words_done = atomic_load(&trainer->words_done),
+    header.steps_done = atomic_load(&trainer->steps_done);
     header.epochs_reported = trainer->epochs_reported;
     header.rate_scale = trainer->rate_scale;
     header.seconds = trainer->seconds_before + machine_monotonic_seconds() - trainer->started;
@@ -77,7 +80,8 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     return header;
 }
 
-static void append_lanes(const struct trainer *trainer, const struct checkpoint_header *header, struct buffer *bytes) {
+static void append_lanes(const struct trainer *trainer, const struct checkpoint_header *header,
+                         struct buffer *bytes) {
     buffer_append(bytes, header, sizeof *header);
     for (int i = 0; i < trainer->threads; i++) {
         const struct lane *lane = &trainer->lanes[i];
@@ -87,8 +91,8 @@ static void append_lanes(const struct trainer *trainer, const struct checkpoint_
     }
 }
 
-static enum status write_parts(const struct trainer *trainer, struct file_writer *writer, const struct buffer *lanes,
-                               size_t table, struct error *err) {
+static enum status write_parts(const struct trainer *trainer, struct file_writer *writer,
+                               const struct buffer *lanes, size_t table, struct error *err) {
     uint64_t sums[3] = {checksum(lanes->data, lanes->length), checksum(trainer->input->data, table),
                         checksum(trainer->output->data, table)};
     enum status status = file_writer_append(writer, lanes->data, lanes->length, err);
@@ -130,8 +134,8 @@ fail:
 }
 
 /* Does the file hold what its header says, whole, and does it belong to this training? */
-static enum status verify(const struct trainer *trainer, const struct file_map *map, const char *path, bool *ours,
-                          struct error *err) {
+static enum status verify(const struct trainer *trainer, const struct file_map *map,
+                          const char *path, bool *ours, struct error *err) {
     struct checkpoint_header header;
     *ours = false;
     if (map->length < sizeof header)
@@ -139,12 +143,13 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
     memcpy(&header, map->data, sizeof header);
     if (header.magic != CHECKPOINT_MAGIC || header.threads < 1 || header.threads > 65536)
         return error_set(err, STATUS_CORRUPT, "'%s' is no checkpoint", path);
-    if (header.settings != settings_checksum(trainer->settings) || header.corpus != corpus_checksum(trainer) ||
-        header.rows != trainer->rows || header.stride != trainer->step.stride ||
-        header.shards != trainer->input->shards || header.carry != 2 * trainer->step.window ||
-        header.draws != TRAINER_DRAWS)
+    if (header.settings != settings_checksum(trainer->settings) ||
+        header.corpus != corpus_checksum(trainer) || header.rows != trainer->rows ||
+        header.stride != trainer->step.stride || header.shards != trainer->input->shards ||
+        header.carry != 2 * trainer->step.window || header.draws != TRAINER_DRAWS)
         return STATUS_OK;
-    size_t lanes = sizeof header + header.threads * lane_bytes(&header), table = table_size(&header);
+    size_t lanes = sizeof header + header.threads * lane_bytes(&header),
+           table = table_size(&header);
     uint64_t sums[3];
     if (map->length != lanes + 2 * table + sizeof sums)
         return error_set(err, STATUS_CORRUPT, "checkpoint '%s' is cut short", path);
@@ -156,13 +161,14 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
     return STATUS_OK;
 }
 
-static enum status restore_lanes(struct trainer *trainer, const struct checkpoint_header *header, const char *bytes,
-                                 struct error *err) {
+static enum status restore_lanes(struct trainer *trainer, const struct checkpoint_header *header,
+                                 const char *bytes, struct error *err) {
     for (int i = 0; i < trainer->threads; i++)
         lane_clear(&trainer->lanes[i]);
     struct lane *lanes = lanes_allocate(header->threads);
     if (!lanes)
-        return error_set(err, STATUS_NO_MEMORY, "cannot allocate %u training threads", header->threads);
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate %u training threads",
+                         header->threads);
     free(trainer->lanes);
     trainer->lanes = lanes, trainer->threads = (int)header->threads;
     for (int i = 0; i < trainer->threads; i++) {
@@ -217,7 +223,8 @@ enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *
         if (file_exists(path) && !file_map_open(&maps[i], path, &why) &&
             !verify(trainer, &maps[i], path, &ours, &why) && ours) {
             uint64_t number;
-            memcpy(&number, maps[i].data + offsetof(struct checkpoint_header, number), sizeof number);
+            memcpy(&number, maps[i].data + offsetof(struct checkpoint_header, number),
+                   sizeof number);
             if (best < 0 || number > newest)
                 best = i, newest = number;
         }

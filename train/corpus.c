@@ -10,11 +10,13 @@
 #include "train/corpus_merge.h"
 #include "train/corpus_text.h"
 
-/* Shares of the whole that progress gives to decoding (when there is any) and to counting; the rest is numbering. */
+/* Shares of the whole that progress gives to decoding (when there is any) and to counting; the rest
+ * is numbering. */
 #define SHARE_DECODE 0.3
 #define SHARE_COUNT 0.75
 #define BUDGET_LEAST 524288u
-#define NUMBERS_PART 16 /* of the memory holds numbers; more of them are cheap to write and to read again */
+#define NUMBERS_PART \
+    16 /* of the memory holds numbers; more of them are cheap to write and to read again */
 
 /* One reading of a corpus, from the path to the ids. */
 struct reading {
@@ -43,14 +45,17 @@ static void reading_tick(void *context) {
     const struct corpus_options *options = reading->options;
     if (options->on_progress == NULL)
         return;
-    double share = 0, decode = reading->decoded ? SHARE_DECODE : 0, words = (double)reading->corpus->report.words;
-    uint64_t done = counters_done(reading), input = atomic_load_explicit(&reading->input, memory_order_relaxed);
+    double share = 0, decode = reading->decoded ? SHARE_DECODE : 0,
+           words = (double)reading->corpus->report.words;
+    uint64_t done = counters_done(reading),
+             input = atomic_load_explicit(&reading->input, memory_order_relaxed);
     if (reading->decoded && reading->input_length > 0)
         share = decode * (double)input / (double)reading->input_length;
     if (reading->text.length > 0)
         share = decode + (SHARE_COUNT - decode) * (double)done / (double)reading->text.length;
     if (words > 0) /* sentence ends are numbers too */
-        share += (1 - SHARE_COUNT) * (double)atomic_load_explicit(&reading->remap.done, memory_order_relaxed) /
+        share += (1 - SHARE_COUNT) *
+                 (double)atomic_load_explicit(&reading->remap.done, memory_order_relaxed) /
                  (1.1 * words);
     struct corpus_report report = reading->corpus->report;
     report.bytes = done;
@@ -61,7 +66,8 @@ static void reading_tick(void *context) {
 static enum status text_work(void *context, int index, struct error *err) {
     struct reading *reading = context;
     (void)index;
-    return corpus_text_open(&reading->text, reading->options->path, reading->options->work, &reading->crew, err);
+    return corpus_text_open(&reading->text, reading->options->path, reading->options->work,
+                            &reading->crew, err);
 }
 
 /* On a thread of its own, so that decoding reports progress. */
@@ -81,19 +87,22 @@ static enum status reading_open(struct reading *reading, struct error *err) {
     reading->corpus->report.bytes = reading->text.bytes;
     if (reading->text.length == 0)
         return error_set(err, STATUS_REFUSED, "corpus is empty");
-    posix_madvise((char *)(uintptr_t)reading->text.map.data, reading->text.map.length, POSIX_MADV_SEQUENTIAL);
+    posix_madvise((char *)(uintptr_t)reading->text.map.data, reading->text.map.length,
+                  POSIX_MADV_SEQUENTIAL);
     return STATUS_OK;
 }
 
 /* Half of the memory is for merging. */
 static struct corpus_budget counting_budget(const struct settings *settings, int threads) {
-    uint64_t memory = settings->max_memory > 0 ? (uint64_t)settings->max_memory : machine_memory_available();
+    uint64_t memory =
+        settings->max_memory > 0 ? (uint64_t)settings->max_memory : machine_memory_available();
     uint64_t share = memory / (uint64_t)threads, table = share / 2 - share / NUMBERS_PART;
     return (struct corpus_budget){.table = table < BUDGET_LEAST ? BUDGET_LEAST : table,
                                   .numbers = share / NUMBERS_PART};
 }
 
-static enum status counter_start(struct reading *reading, int index, uint64_t seed, struct error *err) {
+static enum status counter_start(struct reading *reading, int index, uint64_t seed,
+                                 struct error *err) {
     const struct corpus_options *options = reading->options;
     char name[32];
     snprintf(name, sizeof name, "corpus-part-%d", index);
@@ -108,7 +117,8 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     if (status != STATUS_OK)
         return status;
     const char *text = reading->text.data, *end = text + reading->text.length;
-    uint64_t share = reading->text.length / (uint64_t)options->threads, at = share * (uint64_t)index;
+    uint64_t share = reading->text.length / (uint64_t)options->threads,
+             at = share * (uint64_t)index;
     counter->crew = &reading->crew;
     counter->text = text;
     counter->text_end = end;
@@ -116,7 +126,8 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     counter->end = end;
     if (index + 1 < options->threads) {
         const char *nominal = text + at + share;
-        counter->end = corpus_cut(text, end, nominal < counter->begin ? counter->begin : nominal, counter->lists);
+        counter->end = corpus_cut(text, end, nominal < counter->begin ? counter->begin : nominal,
+                                  counter->lists);
     }
     return STATUS_OK;
 }
@@ -140,12 +151,14 @@ static void report_collect(struct reading *reading) {
         const struct corpus_counter *counter = &reading->counters[t];
         report->lines += counter->lines;
         report->empty_lines += counter->empty_lines;
-        report->sentences += counter->sentences + (counter->marked && (counter->first_open || open));
+        report->sentences +=
+            counter->sentences + (counter->marked && (counter->first_open || open));
         open = counter->marked ? counter->open : counter->open || open;
         report->pruned_words += counter->loss.words;
         report->words += counter->loss.words + counter->words;
         report->distinct += counter->loss.distinct;
-        report->invalid_utf8 += counter->loss.invalid_utf8 + counter->tokenizer.invalid + counter->invalid_utf8;
+        report->invalid_utf8 +=
+            counter->loss.invalid_utf8 + counter->tokenizer.invalid + counter->invalid_utf8;
         if (counter->lines > 0) {
             line += counter->first_line;
             line_longest(report, line - (line > 0 && counter->first_return));
@@ -192,15 +205,18 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
     ranking->most = (uint64_t)settings->max_vocab;
     ranking->maps = calloc((size_t)reading->crew.threads, sizeof *ranking->maps);
     if (ranking->maps == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads", reading->crew.threads);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads",
+                         reading->crew.threads);
     enum status status = corpus_rank(&reading->crew, reading->counters, ranking, err);
     if (status != STATUS_OK)
         return status;
     report->distinct += ranking->distinct;
     if (ranking->size == 0)
-        return error_set_key(err, STATUS_REFUSED, "min_count",
-                             "no word reaches min_count %lld: the most frequent, '%s', was seen %llu times",
-                             (long long)settings->min_count, ranking->top.word, (unsigned long long)ranking->top.count);
+        return error_set_key(
+            err, STATUS_REFUSED, "min_count",
+            "no word reaches min_count %lld: the most frequent, '%s', was seen %llu times",
+            (long long)settings->min_count, ranking->top.word,
+            (unsigned long long)ranking->top.count);
     report->vocabulary = ranking->size;
     report->kept_words = ranking->kept_words;
     report->rare_words = report->words - report->pruned_words - ranking->kept_words;
@@ -211,7 +227,8 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
 static enum status vocabulary_work(void *context, struct error *err) {
     struct reading *reading = context;
     corpus_text_close(&reading->text);
-    return corpus_vocabulary(reading->counters, &reading->ranking, &reading->corpus->vocabulary, err);
+    return corpus_vocabulary(reading->counters, &reading->ranking, &reading->corpus->vocabulary,
+                             err);
 }
 
 static enum status reading_number(struct reading *reading, struct error *err) {
@@ -250,7 +267,8 @@ static enum status clear_work(void *context, int index, struct error *err) {
 static void reading_clear(struct reading *reading) {
     struct error ignored;
     reading->crew.tick = NULL;
-    if (reading->counters != NULL && crew_run(&reading->crew, clear_work, reading, &ignored) != STATUS_OK)
+    if (reading->counters != NULL &&
+        crew_run(&reading->crew, clear_work, reading, &ignored) != STATUS_OK)
         for (int t = 0; t < reading->crew.threads; t++)
             corpus_counter_clear(&reading->counters[t]);
     for (int t = 0; reading->ranking.maps != NULL && t < reading->crew.threads; t++)
@@ -262,14 +280,19 @@ static void reading_clear(struct reading *reading) {
     crew_end(&reading->crew);
 }
 
-enum status corpus_create(struct corpus **corpus, const struct corpus_options *options, struct error *err) {
+enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
+                          struct error *err) {
     struct reading reading = {.options = options, .started = machine_monotonic_seconds()};
-    reading.crew = (struct crew){
-        .threads = options->threads, .request = options->request, .tick = reading_tick, .tick_context = &reading};
+    reading.crew = (struct crew){.threads = options->threads,
+                                 .request = options->request,
+                                 .tick = reading_tick,
+                                 .tick_context = &reading};
     if (options->settings->format == FORMAT_NDJSON)
-        return error_set(err, STATUS_INTERNAL, "ndjson must be turned into the format tokens before it is read");
+        return error_set(err, STATUS_INTERNAL,
+                         "ndjson must be turned into the format tokens before it is read");
     if (options->threads < 1)
-        return error_set(err, STATUS_INTERNAL, "reading a corpus needs a thread, not %d", options->threads);
+        return error_set(err, STATUS_INTERNAL, "reading a corpus needs a thread, not %d",
+                         options->threads);
     reading.corpus = calloc(1, sizeof *reading.corpus);
     if (reading.corpus == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");

@@ -1,4 +1,5 @@
-/* Reading a corpus once: parallel tokenise, count and number; afterwards training only sees ids. Private to train/. */
+/* Reading a corpus once: parallel tokenise, count and number; afterwards training only sees ids.
+ * Private to train/. */
 #ifndef VECMILL_TRAIN_CORPUS_H
 #define VECMILL_TRAIN_CORPUS_H
 
@@ -7,9 +8,9 @@
 
 #define CORPUS_SENTENCE_END UINT32_MAX
 
-/* The corpus as training reads it. ids: vocabulary ids in text order, dropped words left out, CORPUS_SENTENCE_END after
- * each sentence that kept a word. Memory: the ids live in a scratch file that is mapped, so that corpora larger than
- * memory stream. */
+/* The corpus as training reads it. ids: vocabulary ids in text order, dropped words left out,
+ * CORPUS_SENTENCE_END after each sentence that kept a word. Memory: the ids live in a scratch file
+ * that is mapped, so that corpora larger than memory stream. */
 struct corpus {
     struct vocabulary *vocabulary;
     const uint32_t *ids;
@@ -21,19 +22,23 @@ struct corpus {
 };
 
 struct corpus_options {
-    const struct settings *settings; /* format tokenizer lowercase sentence min_count max_vocab max_memory */
+    /* format tokenizer lowercase sentence min_count max_vocab max_memory */
+    const struct settings *settings;
     const char *path;
     const char *work; /* scratch folder, exists */
     int threads;
     const struct corpus_scanner *scanner; /* NULL: the fastest that the machine runs */
     atomic_int *request;                  /* CANCEL and STOP both end it (CANCELLED, PAUSED) */
-    void (*on_progress)(void *context, double share, const struct corpus_report *report); /* may be NULL */
+    /* may be NULL */
+    void (*on_progress)(void *context, double share, const struct corpus_report *report);
     void *context;
 };
-/* Vocabulary ids by falling count, ties by first appearance in the text: the same at any thread count. Speed target: 1
- * GB/s of plain text on two cores. Errors: REFUSED "corpus is empty", "no word reaches min_count 5: the most frequent,
- * 'x', was seen 3 times"; MALFORMED (cut compressed stream, NDJSON line number). */
-enum status corpus_create(struct corpus **corpus, const struct corpus_options *options, struct error *err) MUST_CHECK;
+/* Vocabulary ids by falling count, ties by first appearance in the text: the same at any thread
+ * count. Speed target: 1 GB/s of plain text on two cores. Errors: REFUSED "corpus is empty", "no
+ * word reaches min_count 5: the most frequent, 'x', was seen 3 times"; MALFORMED (cut compressed
+ * stream, NDJSON line number). */
+enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
+                          struct error *err) MUST_CHECK;
 void corpus_free(struct corpus *corpus);
 
 #endif

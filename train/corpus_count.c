@@ -12,8 +12,9 @@
 #define LARGE 4194304     /* bytes of a range worth huge pages */
 #define VISITS 4096u      /* words between two looks while one long run is read */
 
-enum status corpus_counter_init(struct corpus_counter *counter, const struct settings *settings, const char *path,
-                                const struct corpus_budget *budget, uint64_t seed, struct error *err) {
+enum status corpus_counter_init(struct corpus_counter *counter, const struct settings *settings,
+                                const char *path, const struct corpus_budget *budget, uint64_t seed,
+                                struct error *err) {
     counter->lists = settings->format == FORMAT_TOKENS;
     counter->paragraphs = settings->sentence == SENTENCE_PARAGRAPH;
     tokenizer_init(&counter->tokenizer, settings);
@@ -53,7 +54,8 @@ enum status corpus_counter_flush(struct corpus_counter *counter, struct error *e
     return STATUS_OK;
 }
 
-static inline enum status counter_emit(struct corpus_counter *counter, uint32_t id, struct error *err) {
+static inline enum status counter_emit(struct corpus_counter *counter, uint32_t id,
+                                       struct error *err) {
     if (counter->fill == CORPUS_BUFFER) {
         enum status status = corpus_counter_flush(counter, err);
         if (status != STATUS_OK)
@@ -63,8 +65,8 @@ static inline enum status counter_emit(struct corpus_counter *counter, uint32_t 
     return STATUS_OK;
 }
 
-/* Makes room by forgetting rare words. Counts of words that are met again start from 1: they end up too low by what is
- * reported as pruned_words. */
+/* Makes room by forgetting rare words. Counts of words that are met again start from 1: they end up
+ * too low by what is reported as pruned_words. */
 static enum status counter_prune(struct corpus_counter *counter, struct error *err) {
     enum status status = corpus_counter_flush(counter, err);
     if (status != STATUS_OK)
@@ -92,8 +94,9 @@ static enum status counter_prune(struct corpus_counter *counter, struct error *e
     return STATUS_OK;
 }
 
-static enum status counter_new_word(struct corpus_counter *counter, const char *at, const char *token, size_t length,
-                                    const struct word_key *key, uint32_t *id, struct error *err) {
+static enum status counter_new_word(struct corpus_counter *counter, const char *at,
+                                    const char *token, size_t length, const struct word_key *key,
+                                    uint32_t *id, struct error *err) {
     bool fits;
     enum status status = word_table_reserve(&counter->table, length, &fits, err);
     if (status == STATUS_OK && !fits) {
@@ -104,15 +107,17 @@ static enum status counter_new_word(struct corpus_counter *counter, const char *
     if (status != STATUS_OK)
         return status;
     if (!fits)
-        return error_set_key(err, STATUS_NO_MEMORY, "max_memory",
-                             "max_memory leaves %llu bytes for counting words: too few for a word of %zu bytes",
-                             (unsigned long long)counter->table.budget, length);
+        return error_set_key(
+            err, STATUS_NO_MEMORY, "max_memory",
+            "max_memory leaves %llu bytes for counting words: too few for a word of %zu bytes",
+            (unsigned long long)counter->table.budget, length);
     *id = word_table_insert(&counter->table, token, length, key, (uint64_t)(at - counter->text));
     return STATUS_OK;
 }
 
-enum status corpus_counter_count(struct corpus_counter *counter, const char *at, const char *token, size_t length,
-                                 const struct word_key *key, uint32_t *number, struct error *err) {
+enum status corpus_counter_count(struct corpus_counter *counter, const char *at, const char *token,
+                                 size_t length, const struct word_key *key, uint32_t *number,
+                                 struct error *err) {
     struct word_table *table = &counter->table;
     *number = word_table_find(table, token, length, key);
     if (*number == WORD_NONE)
@@ -121,9 +126,11 @@ enum status corpus_counter_count(struct corpus_counter *counter, const char *at,
     return STATUS_OK;
 }
 
-enum status corpus_counter_visit(void *context, const char *at, const char *token, size_t length, struct error *err) {
+enum status corpus_counter_visit(void *context, const char *at, const char *token, size_t length,
+                                 struct error *err) {
     struct corpus_counter *counter = context;
-    enum status status = ++counter->visits % VISITS == 0 ? crew_check(counter->crew, err) : STATUS_OK;
+    enum status status =
+        ++counter->visits % VISITS == 0 ? crew_check(counter->crew, err) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
     struct word_key key = word_key(token, length, counter->table.seed);
@@ -132,18 +139,22 @@ enum status corpus_counter_visit(void *context, const char *at, const char *toke
     return status == STATUS_OK ? counter_emit(counter, number, err) : status;
 }
 
-static enum status scan_text(struct corpus_counter *counter, const char **at, const char *stop, struct error *err) {
+static enum status scan_text(struct corpus_counter *counter, const char **at, const char *stop,
+                             struct error *err) {
     const char *p = *at;
     while (!counter->line_full && p < stop) {
         counter->line_full = !byte_is_space(*p);
         p += !counter->line_full;
     }
     *at = p;
-    return tokenizer_scan(&counter->tokenizer, at, stop, counter->text_end, corpus_counter_visit, counter, err);
+    return tokenizer_scan(&counter->tokenizer, at, stop, counter->text_end, corpus_counter_visit,
+                          counter, err);
 }
 
-/* Tokens of a list line that begin in [*at, stop). The last one may lack its U+001F; it then ends with the line. */
-static enum status scan_list(struct corpus_counter *counter, const char **at, const char *stop, struct error *err) {
+/* Tokens of a list line that begin in [*at, stop). The last one may lack its U+001F; it then ends
+ * with the line. */
+static enum status scan_list(struct corpus_counter *counter, const char **at, const char *stop,
+                             struct error *err) {
     const char *p = *at;
     while (p < stop) {
         if (*p == CORPUS_LIST) {
@@ -159,7 +170,8 @@ static enum status scan_list(struct corpus_counter *counter, const char **at, co
         if (length == 0)
             continue;
         counter->line_full = true;
-        enum status status = tokenizer_lower(&counter->tokenizer, begin, length, &token, &length, err);
+        enum status status =
+            tokenizer_lower(&counter->tokenizer, begin, length, &token, &length, err);
         if (status == STATUS_OK)
             status = corpus_counter_visit(counter, begin, token, length, err);
         if (status != STATUS_OK)
@@ -169,8 +181,8 @@ static enum status scan_list(struct corpus_counter *counter, const char **at, co
     return STATUS_OK;
 }
 
-/* A sentence ends here if it holds a word. The first end in a range is always written, since the sentence may have
- * begun before it. */
+/* A sentence ends here if it holds a word. The first end in a range is always written, since the
+ * sentence may have begun before it. */
 static enum status counter_mark(struct corpus_counter *counter, struct error *err) {
     bool open = counter->emitted + counter->fill > counter->emitted_at_mark;
     if (counter->marked && !open)
@@ -226,12 +238,15 @@ static enum status range_begin(struct corpus_counter *counter, struct error *err
 }
 
 /* One line, or as much of it as a block holds, without the fast road. */
-static enum status counter_step(struct corpus_counter *counter, const char **at, struct error *err) {
+static enum status counter_step(struct corpus_counter *counter, const char **at,
+                                struct error *err) {
     const char *end = counter->end;
-    size_t most = counter->spaced && !counter->line_list ? BLOCK_SPACED : BLOCK, left = (size_t)(end - *at);
+    size_t most = counter->spaced && !counter->line_list ? BLOCK_SPACED : BLOCK,
+           left = (size_t)(end - *at);
     size_t block = left < most ? left : most;
     const char *newline = memchr(*at, '\n', block), *stop = newline == NULL ? *at + block : newline;
-    enum status status = counter->line_list ? scan_list(counter, at, stop, err) : scan_text(counter, at, stop, err);
+    enum status status =
+        counter->line_list ? scan_list(counter, at, stop, err) : scan_text(counter, at, stop, err);
     if (status != STATUS_OK || *at == end || **at != '\n')
         return status;
     status = corpus_line_end(counter, (*at)++, err);

@@ -17,7 +17,8 @@ struct crew_member {
     unsigned long seen; /* rounds that began before */
 };
 
-/* Threads stay from round to round: fresh ones may start on one CPU and share it for milliseconds. */
+/* Threads stay from round to round: fresh ones may start on one CPU and share it for
+ * milliseconds. */
 struct crew_pool {
     pthread_mutex_t lock;
     pthread_cond_t begun, ended;
@@ -109,7 +110,8 @@ static void pool_fill(struct crew_pool *pool, int threads) {
         struct crew_member *member = malloc(sizeof *member);
         if (member == NULL)
             return;
-        *member = (struct crew_member){.next = pool->members, .pool = pool, .index = pool->n, .seen = pool->rounds};
+        *member = (struct crew_member){
+            .next = pool->members, .pool = pool, .index = pool->n, .seen = pool->rounds};
         if (pthread_create(&member->thread, NULL, member_main, member) != 0) {
             free(member);
             return;
@@ -130,7 +132,8 @@ static void round_wait(struct crew_pool *pool) {
             until.tv_nsec -= 1000000000L;
             until.tv_sec++;
         }
-        if (pthread_cond_timedwait(&pool->ended, &pool->lock, &until) == ETIMEDOUT && crew->tick != NULL) {
+        if (pthread_cond_timedwait(&pool->ended, &pool->lock, &until) == ETIMEDOUT &&
+            crew->tick != NULL) {
             pthread_mutex_unlock(&pool->lock);
             crew->tick(crew->tick_context);
             pthread_mutex_lock(&pool->lock);
@@ -184,7 +187,8 @@ void crew_end(struct crew *crew) {
 }
 
 enum status crew_check(const struct crew *crew, struct error *err) {
-    int request = crew->request == NULL ? REQUEST_NONE : atomic_load_explicit(crew->request, memory_order_relaxed);
+    int request = crew->request == NULL ? REQUEST_NONE
+                                        : atomic_load_explicit(crew->request, memory_order_relaxed);
     if (request == REQUEST_CANCEL)
         return error_set(err, STATUS_CANCELLED, "cancelled while reading the corpus");
     if (request == REQUEST_STOP)

@@ -1,4 +1,5 @@
-/* Threads for the phases of corpus reading: all begin, all are waited for, first failure wins. Private to train/. */
+/* Threads for the phases of corpus reading: all begin, all are waited for, first failure wins.
+ * Private to train/. */
 #ifndef VECMILL_TRAIN_CORPUS_CREW_H
 #define VECMILL_TRAIN_CORPUS_CREW_H
 
@@ -9,8 +10,9 @@
 
 struct crew {
     int threads;
-    atomic_int *request;         /* enum train_request; may be NULL */
-    void (*tick)(void *context); /* called on the thread of crew_run about every 50 ms; may be NULL */
+    atomic_int *request; /* enum train_request; may be NULL */
+    /* called on the thread of crew_run about every 50 ms; may be NULL */
+    void (*tick)(void *context);
     void *tick_context;
     atomic_bool failed;     /* a member failed: the others end at their next crew_check */
     struct crew_pool *pool; /* private: the threads, from the first crew_run to crew_end */
@@ -18,11 +20,14 @@ struct crew {
 
 typedef enum status (*crew_work)(void *context, int index, struct error *err);
 
-/* Calls work(context, i, ...) for i in [0, crew->threads), each on a thread of its own; where the system gives no
- * thread the caller's own does the work, one index after the other. Returns the failure that came first. */
-enum status crew_run(struct crew *crew, crew_work work, void *context, struct error *err) MUST_CHECK;
+/* Calls work(context, i, ...) for i in [0, crew->threads), each on a thread of its own; where the
+ * system gives no thread the caller's own does the work, one index after the other. Returns the
+ * failure that came first. */
+enum status crew_run(struct crew *crew, crew_work work, void *context,
+                     struct error *err) MUST_CHECK;
 void crew_end(struct crew *crew); /* joins the threads */
-/* For members between small pieces of work: CANCELLED or PAUSED when asked for, or when another member failed. */
+/* For members between small pieces of work: CANCELLED or PAUSED when asked for, or when another
+ * member failed. */
 enum status crew_check(const struct crew *crew, struct error *err) MUST_CHECK;
 
 #endif

@@ -24,7 +24,8 @@ struct candidate {
     uint32_t index; /* in the part */
 };
 
-/* Words are dealt to the threads by their hash, so that each merges a part of its own: by first appearance. */
+/* Words are dealt to the threads by their hash, so that each merges a part of its own: by first
+ * appearance. */
 struct part {
     struct merged *words;   /* [most], pages */
     struct candidate *kept; /* words that pass least_count, best first */
@@ -41,7 +42,8 @@ struct merge {
     struct part *parts;
 };
 
-/* The tag as a fraction: its whole part once multiplied chooses the part, what is left the slot there. */
+/* The tag as a fraction: its whole part once multiplied chooses the part, what is left the slot
+ * there. */
 static uint32_t part_of(uint32_t tag, int parts) {
     return (uint32_t)(tag * (uint64_t)parts >> 32);
 }
@@ -51,17 +53,20 @@ static uint64_t part_slot(const struct part *part, uint32_t tag, int parts) {
 }
 
 static enum status no_memory(struct error *err, uint64_t words) {
-    return error_set(err, STATUS_NO_MEMORY, "out of memory for a vocabulary of %llu words", (unsigned long long)words);
+    return error_set(err, STATUS_NO_MEMORY, "out of memory for a vocabulary of %llu words",
+                     (unsigned long long)words);
 }
 
-static enum status part_init(const struct merge *merge, int index, struct part *part, struct error *err) {
+static enum status part_init(const struct merge *merge, int index, struct part *part,
+                             struct error *err) {
     uint64_t most = 0, slots = 16;
     for (int t = 0; t < merge->crew->threads; t++) {
         const struct word_table *table = &merge->counters[t].table;
         for (uint32_t i = 0; i < table->size; i++)
             most += part_of(table->tags[i], merge->crew->threads) == (uint32_t)index;
     }
-    while (slots / 4 * 3 < most && slots < SLOTS_MOST) /* of `most`, threads share the frequent half */
+    /* of `most`, threads share the frequent half */
+    while (slots / 4 * 3 < most && slots < SLOTS_MOST)
         slots *= 2;
     if (merge->crew->threads == 1)
         slots = 2; /* nothing to look up: one thread's words differ */
@@ -81,8 +86,10 @@ static struct word *merged_word(const struct merge *merge, const struct merged *
     return &merge->counters[merged->thread].table.words[merged->number];
 }
 
-/* The merged word equal to this one, made when there is none yet. Words of one thread never are equal. */
-static uint32_t part_place(const struct merge *merge, struct part *part, uint32_t thread, uint32_t number) {
+/* The merged word equal to this one, made when there is none yet. Words of one thread never are
+ * equal. */
+static uint32_t part_place(const struct merge *merge, struct part *part, uint32_t thread,
+                           uint32_t number) {
     const struct word_table *table = &merge->counters[thread].table;
     uint32_t tag = table->tags[number];
     uint64_t at = part_slot(part, tag, merge->crew->threads);
@@ -98,10 +105,10 @@ static uint32_t part_place(const struct merge *merge, struct part *part, uint32_
     return part->size++;
 }
 
-/* What part_place will read of the words with these tags, all of it far apart, on its way to the caches. The slots are
- * already. */
-static void group_fetch(const struct merge *merge, const struct part *part, const uint32_t *tags, const uint32_t *group,
-                        int n) {
+/* What part_place will read of the words with these tags, all of it far apart, on its way to the
+ * caches. The slots are already. */
+static void group_fetch(const struct merge *merge, const struct part *part, const uint32_t *tags,
+                        const uint32_t *group, int n) {
     for (int i = 0; i < n; i++) {
         uint64_t slot = part->slots[part_slot(part, tags[group[i]], merge->crew->threads)];
         if (slot != 0)
@@ -122,7 +129,8 @@ static void part_add(const struct merge *merge, int index, uint32_t thread) {
     for (uint32_t i = 0; i < table->size; i++) {
         if (part_of(table->tags[i], merge->crew->threads) == (uint32_t)index) {
             group[n++] = i;
-            __builtin_prefetch(&part->slots[part_slot(part, table->tags[i], merge->crew->threads)], 1);
+            __builtin_prefetch(&part->slots[part_slot(part, table->tags[i], merge->crew->threads)],
+                               1);
         }
         if (n < GROUP && i + 1 < table->size)
             continue;
@@ -137,9 +145,10 @@ static void part_add(const struct merge *merge, int index, uint32_t thread) {
     }
 }
 
-/* By falling count; words of one count stay in their order. spare: as large as candidates. Returns the sorted one. */
-static struct candidate *candidates_sort(struct candidate *candidates, struct candidate *spare, uint32_t n,
-                                         uint64_t most) {
+/* By falling count; words of one count stay in their order. spare: as large as candidates. Returns
+ * the sorted one. */
+static struct candidate *candidates_sort(struct candidate *candidates, struct candidate *spare,
+                                         uint32_t n, uint64_t most) {
     for (int shift = 0; shift < 64 && most >> shift != 0; shift += DIGIT_BITS) {
         uint32_t places[DIGITS] = {0};
         for (uint32_t i = 0; i < n; i++)
@@ -178,7 +187,8 @@ static enum status part_sort(const struct merge *merge, struct part *part, struc
         uint64_t count = merged_word(merge, merged)->count;
         if (count < least_count)
             continue;
-        candidates[n++] = (struct candidate){count, merge->counters[merged->thread].table.first[merged->number], i};
+        candidates[n++] = (struct candidate){
+            count, merge->counters[merged->thread].table.first[merged->number], i};
         most = count > most ? count : most;
     }
     part->kept = candidates_sort(candidates, spare, n, most);
@@ -217,7 +227,8 @@ static bool candidate_before(const struct candidate *a, const struct candidate *
 }
 
 /* Ids over all parts: always the best of the parts' next words. */
-static void parts_rank(const struct merge *merge, struct corpus_ranked *ranked, uint64_t size, uint32_t *next) {
+static void parts_rank(const struct merge *merge, struct corpus_ranked *ranked, uint64_t size,
+                       uint32_t *next) {
     int parts = merge->crew->threads;
     for (uint64_t id = 0; id < size; id++) {
         const struct candidate *best = NULL;
@@ -270,8 +281,10 @@ static void parts_top(const struct merge *merge, struct corpus_top *top) {
         for (uint32_t i = 0; i < part->size; i++) {
             const struct corpus_counter *counter = &counters[part->words[i].thread];
             uint32_t number = part->words[i].number;
-            uint64_t count = counter->table.words[number].count, most = in == NULL ? 0 : in->table.words[best].count;
-            if (in == NULL || count > most || (count == most && counter->table.first[number] < in->table.first[best])) {
+            uint64_t count = counter->table.words[number].count,
+                     most = in == NULL ? 0 : in->table.words[best].count;
+            if (in == NULL || count > most ||
+                (count == most && counter->table.first[number] < in->table.first[best])) {
                 in = counter;
                 best = number;
             }
@@ -295,7 +308,8 @@ static enum status parts_finish(struct merge *merge, struct error *err) {
     if (ranking->most > 0 && size > ranking->most)
         size = ranking->most;
     if (size > WORD_IDS_MOST)
-        return error_set(err, STATUS_REFUSED, "%llu different words reach min_count: at most %u can be numbered",
+        return error_set(err, STATUS_REFUSED,
+                         "%llu different words reach min_count: at most %u can be numbered",
                          (unsigned long long)size, WORD_IDS_MOST);
     ranking->size = (uint32_t)size;
     ranking->ranked = malloc(size * sizeof *ranking->ranked + 1);
@@ -307,9 +321,10 @@ static enum status parts_finish(struct merge *merge, struct error *err) {
     return status;
 }
 
-enum status corpus_rank(struct crew *crew, struct corpus_counter *counters, struct corpus_ranking *ranking,
-                        struct error *err) {
-    struct merge merge = {crew, counters, ranking, calloc((size_t)crew->threads, sizeof(struct part))};
+enum status corpus_rank(struct crew *crew, struct corpus_counter *counters,
+                        struct corpus_ranking *ranking, struct error *err) {
+    struct merge merge = {crew, counters, ranking,
+                          calloc((size_t)crew->threads, sizeof(struct part))};
     enum status status = merge.parts == NULL ? no_memory(err, 0) : STATUS_OK;
     for (int t = 0; t < crew->threads && status == STATUS_OK; t++) {
         ranking->maps[t] = malloc((size_t)counters[t].table.size * sizeof(uint32_t) + 1);
@@ -330,11 +345,13 @@ enum status corpus_rank(struct crew *crew, struct corpus_counter *counters, stru
     return status;
 }
 
-static const struct word *ranked_word(const struct corpus_counter *counters, const struct corpus_ranked *ranked) {
+static const struct word *ranked_word(const struct corpus_counter *counters,
+                                      const struct corpus_ranked *ranked) {
     return &counters[ranked->thread].table.words[ranked->number];
 }
 
-static uint64_t ranked_bytes(const struct corpus_counter *counters, const struct corpus_ranking *ranking) {
+static uint64_t ranked_bytes(const struct corpus_counter *counters,
+                             const struct corpus_ranking *ranking) {
     uint64_t bytes = 0;
     for (uint32_t id = 0; id < ranking->size; id++) {
         if (ranking->size - id > AHEAD)
@@ -344,8 +361,9 @@ static uint64_t ranked_bytes(const struct corpus_counter *counters, const struct
     return bytes;
 }
 
-enum status corpus_vocabulary(const struct corpus_counter *counters, const struct corpus_ranking *ranking,
-                              struct vocabulary **vocabulary, struct error *err) {
+enum status corpus_vocabulary(const struct corpus_counter *counters,
+                              const struct corpus_ranking *ranking, struct vocabulary **vocabulary,
+                              struct error *err) {
     uint32_t size = ranking->size;
     char *text = malloc(ranked_bytes(counters, ranking) + 1);
     uint64_t *offsets = malloc(((size_t)size + 1) * sizeof *offsets);

@@ -1,5 +1,6 @@
-/* From numbers to ids in one pass. The numbers are dealt out in pieces in the order of the text, so that the piece
- * before is done, or in work, when a thread asks where its own ids begin in the file. */
+/* From numbers to ids in one pass. The numbers are dealt out in pieces in the order of the text, so
+ * that the piece before is done, or in work, when a thread asks where its own ids begin in the
+ * file. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -35,7 +36,9 @@ struct remapper {
     uint32_t *out;      /* [CORPUS_BUFFER] */
     uint32_t fill;      /* of out */
     uint64_t words;
-    bool leads; /* out begins with a sentence end that belongs to an open sentence of the pieces before, if any */
+    /* out begins with a sentence end that belongs to an open sentence of the pieces before, if
+     * any */
+    bool leads;
     bool marked, open;
     uint32_t *map_room; /* for the map of an older generation */
     const uint32_t *loaded;
@@ -47,12 +50,15 @@ static enum status no_memory(struct error *err) {
     return error_set(err, STATUS_NO_MEMORY, "out of memory for numbering the corpus");
 }
 
-static enum status map_read(const struct corpus_counter *counter, const struct generation *generation, uint32_t *room,
+static enum status map_read(const struct corpus_counter *counter,
+                            const struct generation *generation, uint32_t *room,
                             const uint32_t **map, struct error *err) {
-    return corpus_tape_read(&counter->tape, generation->map_at, generation->map_size, room, map, err);
+    return corpus_tape_read(&counter->tape, generation->map_at, generation->map_size, room, map,
+                            err);
 }
 
-/* Chains the maps of a pruned table from the last generation back, so that each leads straight to ids. */
+/* Chains the maps of a pruned table from the last generation back, so that each leads straight to
+ * ids. */
 static enum status maps_chain(void *context, int index, struct error *err) {
     struct remap_pass *pass = context;
     struct corpus_counter *counter = &pass->remap->counters[index];
@@ -67,7 +73,8 @@ static enum status maps_chain(void *context, int index, struct error *err) {
         for (uint32_t i = 0; i < generation->map_size && status == STATUS_OK; i++)
             map[i] = old[i] == WORD_NONE ? CORPUS_DROPPED : next[old[i]];
         if (status == STATUS_OK)
-            status = corpus_tape_write(&counter->tape, generation->map_at, map, generation->map_size, err);
+            status = corpus_tape_write(&counter->tape, generation->map_at, map,
+                                       generation->map_size, err);
         free(owned);
         next = owned = map;
     }
@@ -101,8 +108,8 @@ static bool piece_take(struct remap_pass *pass, struct piece *piece) {
     return found;
 }
 
-static enum status piece_map(struct remapper *remapper, const struct piece *piece, const uint32_t **map,
-                             struct error *err) {
+static enum status piece_map(struct remapper *remapper, const struct piece *piece,
+                             const uint32_t **map, struct error *err) {
     const struct corpus_counter *counter = &remapper->pass->remap->counters[piece->range];
     if (piece->generation == counter->n_generations - 1) {
         *map = remapper->pass->remap->maps[piece->range];
@@ -116,7 +123,8 @@ static enum status piece_map(struct remapper *remapper, const struct piece *piec
         remapper->map_room = malloc(generation->map_size * sizeof *remapper->map_room + 1);
         if (remapper->map_room == NULL)
             return no_memory(err);
-        enum status status = map_read(counter, generation, remapper->map_room, &remapper->loaded, err);
+        enum status status =
+            map_read(counter, generation, remapper->map_room, &remapper->loaded, err);
         if (status != STATUS_OK)
             return status;
         remapper->loaded_range = piece->range;
@@ -126,11 +134,13 @@ static enum status piece_map(struct remapper *remapper, const struct piece *piec
     return STATUS_OK;
 }
 
-/* Turns n numbers into ids: dropped words left out, a sentence end only behind a kept word. out holds as much as in. */
+/* Turns n numbers into ids: dropped words left out, a sentence end only behind a kept word. out
+ * holds as much as in. */
 static void piece_convert(struct remapper *remapper, const uint32_t *map, uint32_t n) {
     uint32_t *out = remapper->out, fill = 0, ends = 0;
     const uint32_t *in = remapper->in;
-    bool open = true; /* as if the pieces before ended within a sentence; if not, its end is taken back */
+    /* as if the pieces before ended within a sentence; if not, its end is taken back */
+    bool open = true;
     remapper->marked = remapper->leads = false;
     for (uint32_t i = 0;; i++) {
         uint32_t begin = fill;
@@ -154,8 +164,10 @@ static void piece_convert(struct remapper *remapper, const uint32_t *map, uint32
     remapper->open = remapper->marked ? open : fill > 0;
 }
 
-/* Waits for the turn of the piece and ends it. *begin: entries of out to leave out; false: another thread failed. */
-static bool piece_turn(struct remapper *remapper, const struct piece *piece, uint64_t *offset, uint32_t *begin) {
+/* Waits for the turn of the piece and ends it. *begin: entries of out to leave out; false: another
+ * thread failed. */
+static bool piece_turn(struct remapper *remapper, const struct piece *piece, uint64_t *offset,
+                       uint32_t *begin) {
     struct remap_pass *pass = remapper->pass;
     pthread_mutex_lock(&pass->lock);
     while (pass->turn != piece->turn && !pass->failed)
@@ -173,7 +185,8 @@ static bool piece_turn(struct remapper *remapper, const struct piece *piece, uin
     return good;
 }
 
-static enum status piece_work(struct remapper *remapper, const struct piece *piece, struct error *err) {
+static enum status piece_work(struct remapper *remapper, const struct piece *piece,
+                              struct error *err) {
     struct remap_pass *pass = remapper->pass;
     const struct corpus_counter *counter = &pass->remap->counters[piece->range];
     const uint32_t *map = NULL;
@@ -190,7 +203,8 @@ static enum status piece_work(struct remapper *remapper, const struct piece *pie
     if (!piece_turn(remapper, piece, &offset, &begin))
         return STATUS_OK; /* whoever failed says why */
     atomic_fetch_add_explicit(&pass->remap->done, piece->n, memory_order_relaxed);
-    return file_write_at(pass->remap->ids, remapper->out + begin, (remapper->fill - begin) * sizeof *remapper->out,
+    return file_write_at(pass->remap->ids, remapper->out + begin,
+                         (remapper->fill - begin) * sizeof *remapper->out,
                          offset * sizeof *remapper->out, err);
 }
 
@@ -210,7 +224,8 @@ static enum status remap_work(void *context, int index, struct error *err) {
     struct remapper remapper = {.pass = context};
     struct piece piece;
     if (index == 0) {
-        enum status status = remapper.pass->remap->beside(remapper.pass->remap->beside_context, err);
+        enum status status =
+            remapper.pass->remap->beside(remapper.pass->remap->beside_context, err);
         if (status != STATUS_OK) {
             remapper_end(&remapper, status);
             return status;

@@ -14,12 +14,14 @@
 #define HUGE_PAGE 2097152u
 #define SLOTS_MOST ((uint64_t)1 << 32) /* a tag has 32 bits */
 
-#define RECORD_BYTES (sizeof(struct word) + sizeof(uint64_t) + sizeof(uint32_t)) /* words, first, tags */
+#define RECORD_BYTES \
+    (sizeof(struct word) + sizeof(uint64_t) + sizeof(uint32_t)) /* words, first, tags */
 
-/* Bytes one word costs, the slack of growing arrays included: a record, two to four slots, and its text when it is
- * long. */
+/* Bytes one word costs, the slack of growing arrays included: a record, two to four slots, and its
+ * text when it is long. */
 static uint64_t word_cost(const struct word *word) {
-    return RECORD_BYTES * 3 / 2 + 4 * sizeof(uint64_t) + (word->length > WORD_SHORT ? word->length * 3 / 2 : 0);
+    return RECORD_BYTES * 3 / 2 + 4 * sizeof(uint64_t) +
+           (word->length > WORD_SHORT ? word->length * 3 / 2 : 0);
 }
 
 static uint64_t table_cost(uint64_t room, uint64_t slots, uint64_t arena) {
@@ -27,7 +29,8 @@ static uint64_t table_cost(uint64_t room, uint64_t slots, uint64_t arena) {
 }
 
 static enum status no_memory(struct error *err, uint64_t bytes) {
-    return error_set(err, STATUS_NO_MEMORY, "out of memory: %llu bytes for counting words", (unsigned long long)bytes);
+    return error_set(err, STATUS_NO_MEMORY, "out of memory: %llu bytes for counting words",
+                     (unsigned long long)bytes);
 }
 
 /* Zeroed memory that is read at random: on huge pages where the system has them. */
@@ -40,8 +43,9 @@ static void *places_create(size_t bytes) {
     return memset(places, 0, bytes);
 }
 
-/* Address space for as many records as the budget, or the system, allows at most: they are read at random, and huge
- * pages, which growing arrays do not keep, make that a tenth faster for all of counting. */
+/* Address space for as many records as the budget, or the system, allows at most: they are read at
+ * random, and huge pages, which growing arrays do not keep, make that a tenth faster for all of
+ * counting. */
 static enum status words_reserve(struct word_table *table, struct error *err) {
     uint64_t most = table->budget / RECORD_BYTES;
     most = most < FIRST_ROOM ? FIRST_ROOM : most < WORD_IDS_MOST ? most : WORD_IDS_MOST;
@@ -75,16 +79,19 @@ static void slots_adopt(struct word_table *table, uint64_t *slots, uint64_t coun
     table->shift = 64 - __builtin_ctzll(count);
 }
 
-enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed, struct error *err) {
-    *table = (struct word_table){
-        .budget = budget, .seed = {random_mix(seed + 1) | 1, random_mix(seed + 2) | 1}, .most = WORD_IDS_MOST};
+enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed,
+                            struct error *err) {
+    *table = (struct word_table){.budget = budget,
+                                 .seed = {random_mix(seed + 1) | 1, random_mix(seed + 2) | 1},
+                                 .most = WORD_IDS_MOST};
     enum status status = words_reserve(table, err);
     if (status == STATUS_OK)
         status = words_resize(table, FIRST_ROOM, err);
     table->slots = places_create(FIRST_SLOTS * sizeof *table->slots);
     table->front = places_create((WORD_FRONT_SIZE + CACHE_LINE) * sizeof *table->front);
     if (status == STATUS_OK && (table->slots == NULL || table->front == NULL))
-        status = no_memory(err, table_cost(FIRST_ROOM, FIRST_SLOTS, WORD_FRONT_SIZE * sizeof *table->front));
+        status = no_memory(
+            err, table_cost(FIRST_ROOM, FIRST_SLOTS, WORD_FRONT_SIZE * sizeof *table->front));
     slots_adopt(table, table->slots, FIRST_SLOTS);
     if (status != STATUS_OK)
         word_table_clear(table);
@@ -118,7 +125,8 @@ void word_table_promote(struct word_table *table, uint32_t number, uint64_t hash
     struct word_front *front = word_table_front(table, hash);
     if (front->number != 0)
         table->words[front->number - 1].count += front->count; /* of this word itself, perhaps */
-    *front = (struct word_front){word->head, word->rest, word->count, (uint32_t)word->length, number + 1};
+    *front = (struct word_front){word->head, word->rest, word->count, (uint32_t)word->length,
+                                 number + 1};
     word->count = 0;
 }
 
@@ -129,9 +137,11 @@ static void slots_put(struct word_table *table, uint64_t slot) {
     table->slots[at] = slot;
 }
 
-/* Twice as many, in the order of the hashes as before: nothing here is read or written at random. */
+/* Twice as many, in the order of the hashes as before: nothing here is read or written at
+ * random. */
 static enum status slots_grow(struct word_table *table, struct error *err) {
-    uint64_t count = table->mask + 1, *old = table->slots, *slots = places_create(2 * count * sizeof *slots);
+    uint64_t count = table->mask + 1, *old = table->slots,
+             *slots = places_create(2 * count * sizeof *slots);
     if (slots == NULL)
         return no_memory(err, 2 * count * sizeof *slots);
     slots_adopt(table, slots, 2 * count);
@@ -163,10 +173,12 @@ static enum status arena_resize(struct word_table *table, uint64_t room, struct 
     return STATUS_OK;
 }
 
-enum status word_table_reserve(struct word_table *table, size_t length, bool *fits, struct error *err) {
+enum status word_table_reserve(struct word_table *table, size_t length, bool *fits,
+                               struct error *err) {
     uint64_t room = table->room, slots = table->mask + 1, arena = table->arena_room;
     if (table->size >= table->most)
-        return error_set(err, STATUS_REFUSED, "the corpus has more than %u different words", table->most);
+        return error_set(err, STATUS_REFUSED, "the corpus has more than %u different words",
+                         table->most);
     if (table->size == room)
         room = room + room / 2 < table->most ? room + room / 2 : table->most;
     if (((uint64_t)table->size + 1) * 2 > slots && slots < SLOTS_MOST)
@@ -187,18 +199,20 @@ enum status word_table_reserve(struct word_table *table, size_t length, bool *fi
 }
 
 bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t bytes) {
-    uint64_t room = table->room, slots = table->mask + 1, arena = table->arena_room, size = (uint64_t)table->size + n;
+    uint64_t room = table->room, slots = table->mask + 1, arena = table->arena_room,
+             size = (uint64_t)table->size + n;
     while (room < size)
         room += room / 2;
     while (slots < 2 * size && slots < SLOTS_MOST)
         slots *= 2;
-    if (arena - table->arena_length < bytes) /* the last growth begins below this sum, and adds half or one word */
+    /* the last growth begins below this sum, and adds half or one word */
+    if (arena - table->arena_length < bytes)
         arena = (table->arena_length + bytes) * 3 / 2 + bytes;
     return size <= table->most && table_cost(room, slots, arena) <= table->budget;
 }
 
-uint32_t word_table_insert(struct word_table *table, const char *text, size_t length, const struct word_key *key,
-                           uint64_t first) {
+uint32_t word_table_insert(struct word_table *table, const char *text, size_t length,
+                           const struct word_key *key, uint64_t first) {
     assert(table->size < table->room);
     uint32_t number = table->size++;
     struct word *word = &table->words[number];
@@ -217,8 +231,8 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
 }
 
 /* The least count t such that the words seen more than t times take at most `bytes`. */
-static enum status prune_threshold(const struct word_table *table, uint64_t bytes, uint32_t *threshold,
-                                   struct error *err) {
+static enum status prune_threshold(const struct word_table *table, uint64_t bytes,
+                                   uint32_t *threshold, struct error *err) {
     uint64_t *cost = calloc(PRUNE_BINS, sizeof *cost);
     if (cost == NULL)
         return no_memory(err, PRUNE_BINS * sizeof *cost);
@@ -232,16 +246,17 @@ static enum status prune_threshold(const struct word_table *table, uint64_t byte
         used += cost[--least];
     free(cost);
     if (least == PRUNE_BINS)
-        return error_set_key(
-            err, STATUS_NO_MEMORY, "max_memory",
-            "max_memory leaves %llu bytes for counting words: too few even for the words that were seen "
-            "%u times and more",
-            (unsigned long long)table->budget, PRUNE_BINS - 1);
+        return error_set_key(err, STATUS_NO_MEMORY, "max_memory",
+                             "max_memory leaves %llu bytes for counting words: too few even for "
+                             "the words that were seen "
+                             "%u times and more",
+                             (unsigned long long)table->budget, PRUNE_BINS - 1);
     *threshold = least - 1;
     return STATUS_OK;
 }
 
-enum status word_table_prune(struct word_table *table, uint32_t *map, struct word_loss *loss, struct error *err) {
+enum status word_table_prune(struct word_table *table, uint32_t *map, struct word_loss *loss,
+                             struct error *err) {
     word_table_settle(table);
     enum status status = prune_threshold(table, table->budget * 2 / 5, &loss->threshold, err);
     if (status != STATUS_OK)
@@ -257,7 +272,8 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
             loss->invalid_utf8 += word.count * word_invalid_utf8(table, &word);
             continue;
         }
-        if (word.length > WORD_SHORT) { /* moves towards the front: text lies in the order of the records */
+        /* moves towards the front: text lies in the order of the records */
+        if (word.length > WORD_SHORT) {
             memmove(table->arena + arena, table->arena + word.rest, word.length);
             word.rest = arena;
             arena += word.length;
@@ -285,7 +301,8 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
 const char *word_text(const struct word_table *table, const struct word *word) {
     if (word->length > WORD_SHORT)
         return table->arena + word->rest;
-    return (const char *)word; /* head and rest, which begin the record, hold up to 16 bytes in order */
+    /* head and rest, which begin the record, hold up to 16 bytes in order */
+    return (const char *)word;
 }
 
 bool word_equal(const struct word_table *a, uint32_t i, const struct word_table *b, uint32_t j) {

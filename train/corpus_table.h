@@ -1,7 +1,7 @@
-/* Words of one thread with their counts: open addressing, eight bytes a slot, over records that are numbered by first
- * appearance. Before the table stands its front, a direct-mapped cache of short frequent words: it fits the
- * second-level cache and serves seven words of eight, while the records of a large vocabulary lie in memory. Private to
- * train/. */
+/* Words of one thread with their counts: open addressing, eight bytes a slot, over records that are
+ * numbered by first appearance. Before the table stands its front, a direct-mapped cache of short
+ * frequent words: it fits the second-level cache and serves seven words of eight, while the records
+ * of a large vocabulary lie in memory. Private to train/. */
 #ifndef VECMILL_TRAIN_CORPUS_TABLE_H
 #define VECMILL_TRAIN_CORPUS_TABLE_H
 
@@ -13,16 +13,19 @@
 #include "base/error.h"
 #include "embedding/embedding.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are loaded eight bytes at a time, first byte lowest");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "words are loaded eight bytes at a time, first byte lowest");
 
 #define WORD_FRONT_BITS 14 /* 512 KiB a thread; half of it misses 4 words of 100 more */
 #define WORD_FRONT_SIZE (1u << WORD_FRONT_BITS)
-#define WORD_SHORT 16u           /* words up to this length are compared without touching their text */
+#define WORD_SHORT 16u /* words up to this length are compared without touching their text */
 #define WORD_IDS_MOST (3u << 30) /* three quarters of the most slots that a tag can choose among */
 
 struct word {
-    uint64_t head;   /* first 8 bytes, zero-filled */
-    uint64_t rest;   /* short words: the next 8 bytes, zero-filled; long ones: where the whole word begins in `arena` */
+    uint64_t head; /* first 8 bytes, zero-filled */
+    /* short words: the next 8 bytes, zero-filled; long ones: where the whole word begins in
+     * `arena` */
+    uint64_t rest;
     uint64_t length; /* bytes */
     uint64_t count;  /* complete after word_table_settle */
 };
@@ -45,10 +48,11 @@ struct word_seed {
 };
 
 struct word_table {
-    struct word *words;       /* [room], of pages */
-    uint64_t words_reserved;  /* records that their address space holds */
-    uint64_t *first;          /* [room] byte offset of the first appearance */
-    uint32_t *tags;           /* [room] high halves of the hashes: all that slots and merging go by */
+    struct word *words;      /* [room], of pages */
+    uint64_t words_reserved; /* records that their address space holds */
+    uint64_t *first;         /* [room] byte offset of the first appearance */
+    /* [room] high halves of the hashes: all that slots and merging go by */
+    uint32_t *tags;
     uint64_t *slots;          /* tag << 32 | number + 1, or 0: free */
     struct word_front *front; /* [WORD_FRONT_SIZE + 1], nothing ever in the last place */
     char *arena;
@@ -68,22 +72,24 @@ struct word_loss {
     uint32_t threshold; /* words seen up to this often went */
 };
 
-enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed, struct error *err) MUST_CHECK;
+enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t seed,
+                            struct error *err) MUST_CHECK;
 /* Before the first word: there will be megabytes. */
 void word_table_expect_many(struct word_table *table);
 void word_table_clear(struct word_table *table);
-/* Room for one more word of that length. *fits false: the budget does not allow it, prune first. REFUSED: too many
- * words. */
-enum status word_table_reserve(struct word_table *table, size_t length, bool *fits, struct error *err) MUST_CHECK;
-/* Whether reserve is sure to fit for each of n more words, of which the longer than WORD_SHORT have so many bytes
- * together. */
+/* Room for one more word of that length. *fits false: the budget does not allow it, prune first.
+ * REFUSED: too many words. */
+enum status word_table_reserve(struct word_table *table, size_t length, bool *fits,
+                               struct error *err) MUST_CHECK;
+/* Whether reserve is sure to fit for each of n more words, of which the longer than WORD_SHORT have
+ * so many bytes together. */
 bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t bytes);
 /* Adds a word that is not there yet, seen once. Room was reserved. Returns its number. */
-uint32_t word_table_insert(struct word_table *table, const char *text, size_t length, const struct word_key *key,
-                           uint64_t first);
-/* Forgets the rarest words, as few counts as bring the table under half its budget, and numbers the others anew in the
- * same order. map: [old size] gets the new number or WORD_NONE. NO_MEMORY when even words seen thousands of times do
- * not fit. */
+uint32_t word_table_insert(struct word_table *table, const char *text, size_t length,
+                           const struct word_key *key, uint64_t first);
+/* Forgets the rarest words, as few counts as bring the table under half its budget, and numbers the
+ * others anew in the same order. map: [old size] gets the new number or WORD_NONE. NO_MEMORY when
+ * even words seen thousands of times do not fit. */
 enum status word_table_prune(struct word_table *table, uint32_t *map, struct word_loss *loss,
                              struct error *err) MUST_CHECK;
 /* Brings the counts of the records up to date. */
@@ -103,9 +109,10 @@ static inline uint64_t word_load(const char *text) {
     return bytes;
 }
 
-/* Of the first 16 bytes. Multiply-shift with odd factors that nobody knows: words that differ meet in the high bits
- * with the probability of a random hash, at most doubled (Dietzfelbinger and others, A Reliable Randomized Algorithm
- * for the Closest-Pair Problem, 1997). Low bits are worse: nothing may go by them. */
+/* Of the first 16 bytes. Multiply-shift with odd factors that nobody knows: words that differ meet
+ * in the high bits with the probability of a random hash, at most doubled (Dietzfelbinger and
+ * others, A Reliable Randomized Algorithm for the Closest-Pair Problem, 1997). Low bits are worse:
+ * nothing may go by them. */
 static inline uint64_t word_hash(struct word_seed seed, uint64_t head, uint64_t rest) {
     return head * seed.head + rest * seed.rest;
 }
@@ -136,12 +143,13 @@ static inline void word_table_prefetch_slot(const struct word_table *table, uint
     __builtin_prefetch(&table->slots[hash >> table->shift]);
 }
 
-static inline bool word_is(const struct word_table *table, uint32_t number, const char *text, size_t length,
-                           const struct word_key *key) {
+static inline bool word_is(const struct word_table *table, uint32_t number, const char *text,
+                           size_t length, const struct word_key *key) {
     const struct word *word = &table->words[number];
     if (word->head != key->head || word->length != length)
         return false;
-    return length <= WORD_SHORT ? word->rest == key->rest : memcmp(table->arena + word->rest, text, length) == 0;
+    return length <= WORD_SHORT ? word->rest == key->rest
+                                : memcmp(table->arena + word->rest, text, length) == 0;
 }
 
 /* One more of a word that was found behind the front. */
@@ -151,8 +159,8 @@ static inline void word_table_count(struct word_table *table, uint32_t number, u
         word_table_promote(table, number, hash);
 }
 
-/* The number of the first word with the tag of this hash, whose record is then on its way, or WORD_NONE. The slot was
- * fetched before. */
+/* The number of the first word with the tag of this hash, whose record is then on its way, or
+ * WORD_NONE. The slot was fetched before. */
 static inline uint32_t word_table_foresee(const struct word_table *table, uint64_t hash) {
     uint64_t at = hash >> table->shift;
     while (table->slots[at] != 0 && table->slots[at] >> 32 != hash >> 32)
@@ -164,8 +172,8 @@ static inline uint32_t word_table_foresee(const struct word_table *table, uint64
 }
 
 /* The number of a word, or WORD_NONE. */
-static inline uint32_t word_table_find(const struct word_table *table, const char *text, size_t length,
-                                       const struct word_key *key) {
+static inline uint32_t word_table_find(const struct word_table *table, const char *text,
+                                       size_t length, const struct word_key *key) {
     for (uint64_t at = key->hash >> table->shift;; at = (at + 1) & table->mask) {
         uint64_t slot = table->slots[at];
         if (slot == 0)

@@ -8,14 +8,17 @@
 #include "base/file.h"
 #include "base/pages.h"
 
-enum status corpus_tape_open(struct corpus_tape *tape, const char *path, uint64_t bytes, struct error *err) {
+enum status corpus_tape_open(struct corpus_tape *tape, const char *path, uint64_t bytes,
+                             struct error *err) {
     uint64_t room = bytes / sizeof *tape->memory / CORPUS_BUFFER * CORPUS_BUFFER;
-    *tape = (struct corpus_tape){.file = -1, .buffer = malloc(CORPUS_BUFFER * sizeof *tape->buffer)};
+    *tape =
+        (struct corpus_tape){.file = -1, .buffer = malloc(CORPUS_BUFFER * sizeof *tape->buffer)};
     if (tape->buffer == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     if (room > 0)
         tape->memory = pages_reserve(room * sizeof *tape->memory);
-    tape->room = tape->memory == NULL ? 0 : room; /* where the system gives no memory the file has to do */
+    /* where the system gives no memory the file has to do */
+    tape->room = tape->memory == NULL ? 0 : room;
     if (path == NULL)
         return STATUS_OK;
     enum status status = file_scratch_open(path, &tape->file, err);
@@ -51,17 +54,19 @@ static uint64_t file_offset(const struct corpus_tape *tape, uint64_t at) {
     return (at - tape->room) * sizeof *tape->memory;
 }
 
-enum status corpus_tape_write(struct corpus_tape *tape, uint64_t at, const uint32_t *entries, uint64_t n,
-                              struct error *err) {
+enum status corpus_tape_write(struct corpus_tape *tape, uint64_t at, const uint32_t *entries,
+                              uint64_t n, struct error *err) {
     uint64_t here = in_memory(tape, at, n);
     if (here > 0)
         memcpy(tape->memory + at, entries, here * sizeof *entries);
     if (here == n || tape->file < 0)
         return STATUS_OK;
-    return file_write_at(tape->file, entries + here, (n - here) * sizeof *entries, file_offset(tape, at + here), err);
+    return file_write_at(tape->file, entries + here, (n - here) * sizeof *entries,
+                         file_offset(tape, at + here), err);
 }
 
-enum status corpus_tape_append(struct corpus_tape *tape, const uint32_t *entries, uint64_t n, struct error *err) {
+enum status corpus_tape_append(struct corpus_tape *tape, const uint32_t *entries, uint64_t n,
+                               struct error *err) {
     enum status status = corpus_tape_write(tape, tape->length, entries, n, err);
     if (status == STATUS_OK)
         tape->length += n;
@@ -75,13 +80,14 @@ enum status corpus_tape_advance(struct corpus_tape *tape, uint32_t n, struct err
     return STATUS_OK;
 }
 
-enum status corpus_tape_read(const struct corpus_tape *tape, uint64_t at, uint64_t n, uint32_t *buffer,
-                             const uint32_t **entries, struct error *err) {
+enum status corpus_tape_read(const struct corpus_tape *tape, uint64_t at, uint64_t n,
+                             uint32_t *buffer, const uint32_t **entries, struct error *err) {
     uint64_t here = in_memory(tape, at, n);
     *entries = here == n ? tape->memory + at : buffer;
     if (here == n)
         return STATUS_OK;
     if (here > 0)
         memcpy(buffer, tape->memory + at, here * sizeof *buffer);
-    return file_read_at(tape->file, buffer + here, (n - here) * sizeof *buffer, file_offset(tape, at + here), err);
+    return file_read_at(tape->file, buffer + here, (n - here) * sizeof *buffer,
+                        file_offset(tape, at + here), err);
 }

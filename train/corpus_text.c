@@ -19,14 +19,16 @@ struct decoding {
 };
 
 static enum status decoding_flush(struct decoding *decoding, struct error *err) {
-    enum status status = file_write_at(decoding->file, decoding->room, decoding->fill, decoding->written, err);
+    enum status status =
+        file_write_at(decoding->file, decoding->room, decoding->fill, decoding->written, err);
     decoding->written += decoding->fill;
     decoding->fill = 0;
     return status;
 }
 
 /* A small piece of input may become very much output: requests are looked at here too. */
-static enum status decoding_sink(void *context, const char *bytes, size_t length, struct error *err) {
+static enum status decoding_sink(void *context, const char *bytes, size_t length,
+                                 struct error *err) {
     struct decoding *decoding = context;
     enum status status = crew_check(decoding->crew, err);
     while (length > 0 && status == STATUS_OK) {
@@ -42,8 +44,8 @@ static enum status decoding_sink(void *context, const char *bytes, size_t length
     return status;
 }
 
-static enum status map_decode(const struct file_map *map, enum encoding encoding, struct decoding *decoding,
-                              atomic_ullong *input, struct error *err) {
+static enum status map_decode(const struct file_map *map, enum encoding encoding,
+                              struct decoding *decoding, atomic_ullong *input, struct error *err) {
     struct decoder *decoder;
     enum status status = decoder_create(&decoder, encoding, 0, decoding_sink, decoding, err);
     if (status != STATUS_OK)
@@ -52,7 +54,8 @@ static enum status map_decode(const struct file_map *map, enum encoding encoding
         size_t left = map->length - at;
         status = crew_check(decoding->crew, err);
         if (status == STATUS_OK)
-            status = decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
+            status =
+                decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
         if (input != NULL)
             atomic_store_explicit(input, at, memory_order_relaxed);
     }
@@ -79,7 +82,8 @@ static enum status text_decode(struct corpus_text *text, enum encoding encoding,
         status = map_decode(&text->map, encoding, &decoding, text->input, err);
         if (status == STATUS_OK)
             status = file_map_open(&decoded, path, err);
-        if (unlink(path) != 0 && status == STATUS_OK) /* not path_remove: nothing here needs an fsync */
+        /* not path_remove: nothing here needs an fsync */
+        if (unlink(path) != 0 && status == STATUS_OK)
             status = error_set_errno(err, errno, "cannot remove '%s'", path);
         close(decoding.file);
     }
@@ -98,8 +102,8 @@ size_t corpus_text_mark(const char *data, uint64_t length) {
     return length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work, const struct crew *crew,
-                             struct error *err) {
+enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work,
+                             const struct crew *crew, struct error *err) {
     enum status status = file_map_open(&text->map, path, err);
     if (status != STATUS_OK)
         return status;

@@ -1,5 +1,5 @@
-/* The text of a corpus file as one mapping: plain files as they stand, compressed ones decoded into scratch first.
- * Private to train/. */
+/* The text of a corpus file as one mapping: plain files as they stand, compressed ones decoded into
+ * scratch first. Private to train/. */
 #ifndef VECMILL_TRAIN_CORPUS_TEXT_H
 #define VECMILL_TRAIN_CORPUS_TEXT_H
 
@@ -19,8 +19,8 @@ struct corpus_text {
 
 /* work: folder for the decoded text, which loses its name before this returns.
  * Errors: MALFORMED, DISK_FULL, CANCELLED, PAUSED, ... */
-enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work, const struct crew *crew,
-                             struct error *err) MUST_CHECK;
+enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work,
+                             const struct crew *crew, struct error *err) MUST_CHECK;
 void corpus_text_close(struct corpus_text *text);
 /* Length of the byte order mark at data: 3 or 0. */
 size_t corpus_text_mark(const char *data, uint64_t length);

@@ -25,9 +25,11 @@ struct lane *lanes_allocate(size_t count) {
 static enum status noise_create(struct kernel_noise *noise, uint32_t words, struct error *err) {
     uint32_t *ids = calloc(words + 16, sizeof *ids);
     float **rows = calloc(words + 16, sizeof *rows);
-    float *shift = aligned_zeros((words + 16) * sizeof *shift), *weight = aligned_zeros((words + 16) * sizeof *weight);
+    float *shift = aligned_zeros((words + 16) * sizeof *shift),
+          *weight = aligned_zeros((words + 16) * sizeof *weight);
     float *repeat = aligned_zeros((words + 16) * sizeof *repeat);
-    noise->ids = ids, noise->rows = rows, noise->shift = shift, noise->weight = weight, noise->repeat = repeat;
+    noise->ids = ids, noise->rows = rows, noise->shift = shift, noise->weight = weight,
+    noise->repeat = repeat;
     if (!ids || !rows || !shift || !weight || !repeat)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate noise buffers of %u words", words);
     return STATUS_OK;
@@ -45,7 +47,8 @@ static size_t own_bytes(const struct trainer *trainer) {
     return trainer->private_rows * trainer->step.stride * sizeof(float);
 }
 
-/* Where a lane finds output rows: a value of its own, so that loops that write keep it in registers. */
+/* Where a lane finds output rows: a value of its own, so that loops that write keep it in
+ * registers. */
 struct output_rows {
     float *own, *table;
     size_t stride;
@@ -53,7 +56,8 @@ struct output_rows {
 };
 
 static struct output_rows output_rows(const struct trainer *trainer, const struct lane *lane) {
-    return (struct output_rows){lane->own, trainer->output->data, trainer->step.stride, trainer->private_rows};
+    return (struct output_rows){lane->own, trainer->output->data, trainer->step.stride,
+                                trainer->private_rows};
 }
 
 /* place: number of the word's row in the table. */
@@ -61,11 +65,13 @@ static inline float *output_row(struct output_rows rows, uint32_t id, uint32_t p
     return id < rows.private ? rows.own + id * rows.stride : rows.table + place * rows.stride;
 }
 
-enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t number, struct error *err) {
+enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t number,
+                        struct error *err) {
     const struct settings *settings = trainer->settings;
     uint32_t window = (uint32_t)settings->window;
-    uint32_t noise =
-        settings->exact_negatives ? KERNEL_BLOCK * 2 * window * (uint32_t)settings->negative : trainer->step.noise;
+    uint32_t noise = settings->exact_negatives
+                         ? KERNEL_BLOCK * 2 * window * (uint32_t)settings->negative
+                         : trainer->step.noise;
     memset(lane, 0, sizeof *lane);
     random_init(&lane->state.words, (uint64_t)settings->seed, 2 * number);
     random_init(&lane->state.noise, (uint64_t)settings->seed, 2 * number + 1);
@@ -84,9 +90,11 @@ enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t num
     lane->own = aligned_zeros(own_bytes(trainer));
     lane->base = aligned_zeros(own_bytes(trainer));
     lane->zero = aligned_zeros(trainer->step.stride * sizeof *lane->zero);
-    lane->workspace = aligned_zeros(trainer->options->kernel->train->workspace_size(&trainer->step));
-    if (!lane->carry || !lane->draws || !lane->ids || !lane->centres || !lane->input || !lane->output || !lane->shift ||
-        !lane->rate || !lane->zero || !lane->workspace || !lane->own || !lane->base)
+    lane->workspace =
+        aligned_zeros(trainer->options->kernel->train->workspace_size(&trainer->step));
+    if (!lane->carry || !lane->draws || !lane->ids || !lane->centres || !lane->input ||
+        !lane->output || !lane->shift || !lane->rate || !lane->zero || !lane->workspace ||
+        !lane->own || !lane->base)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the buffers of a training thread");
     for (int i = 0; i < 2; i++) {
         enum status status = noise_create(&lane->noise[i], noise, err);
@@ -114,16 +122,17 @@ void lane_clear(struct lane *lane) {
     memset(lane, 0, sizeof *lane);
 }
 
-/* ---- packing ---------------------------------------------------------------------------------------------------- */
+/* ---- packing --------------------------------------------------------------------------------- */
 
 static void pack_separators(struct lane *lane, uint32_t *n, uint32_t window) {
     for (uint32_t i = 0; i < window; i++)
         lane->ids[(*n)++] = KERNEL_NO_WORD;
 }
 
-/* A sentence that is cut by the end of the chunk goes on in the next one: its last words are context here and centres
- * there. */
-static void pack_carry(struct lane *lane, uint32_t first, uint32_t n, uint32_t *n_centres, uint32_t window) {
+/* A sentence that is cut by the end of the chunk goes on in the next one: its last words are
+ * context here and centres there. */
+static void pack_carry(struct lane *lane, uint32_t first, uint32_t n, uint32_t *n_centres,
+                       uint32_t window) {
     uint32_t kept = n - first, carried = kept < 2 * window ? kept : 2 * window;
     uint32_t later = kept < window ? kept : window; /* words that are not centres here */
     while (*n_centres > 0 && lane->centres[*n_centres - 1] >= n - later)
@@ -183,7 +192,8 @@ bool lane_pack(struct trainer *trainer, struct lane *lane) {
     uint64_t at = state->at, end = state->end, words = 0;
     const struct word_facts *table = trainer->facts;
     uint32_t *kept_ids = lane->ids, *centres = lane->centres, rows = trainer->rows;
-    struct random random = state->words; /* in registers: a state in memory waits for itself, word after word */
+    /* in registers: a state in memory waits for itself, word after word */
+    struct random random = state->words;
     while (at < end && n < limit && n_centres < TRAINER_CHUNK_WORDS) {
         uint32_t id = ids[at++], ahead = ids[at + PACK_AHEAD < end ? at + PACK_AHEAD : at - 1];
         __builtin_prefetch(&table[ahead < rows ? ahead : 0]);
@@ -212,7 +222,7 @@ bool lane_pack(struct trainer *trainer, struct lane *lane) {
     return true;
 }
 
-/* ---- noise ------------------------------------------------------------------------------------------------------ */
+/* ---- noise ----------------------------------------------------------------------------------- */
 
 static uint32_t noise_next(const struct trainer *trainer, struct lane *lane) {
     if (lane->state.draw == TRAINER_DRAWS) {
@@ -232,13 +242,16 @@ static bool noise_drawn(const uint32_t *ids, uint32_t n, uint32_t id) {
 /* The next id; what is known of the word n draws on is on its way to the caches. */
 static inline uint32_t noise_take(const struct trainer *trainer, struct lane *lane, uint32_t n) {
     uint32_t id = noise_next(trainer, lane), ahead = lane->state.draw + n;
-    __builtin_prefetch(&trainer->noise[lane->draws[ahead < TRAINER_DRAWS ? ahead : TRAINER_DRAWS - 1]]);
+    __builtin_prefetch(
+        &trainer->noise[lane->draws[ahead < TRAINER_DRAWS ? ahead : TRAINER_DRAWS - 1]]);
     return id;
 }
 
-/* Different ids. Words drawn before are known by a bit each: below UNIQUE_BITS by one of their own, for they come again
- * so often that no branch could be foreseen; the others share bits, and are looked up when theirs is set. */
-static void noise_unique_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids, uint32_t n) {
+/* Different ids. Words drawn before are known by a bit each: below UNIQUE_BITS by one of their own,
+ * for they come again so often that no branch could be foreseen; the others share bits, and are
+ * looked up when theirs is set. */
+static void noise_unique_ids(const struct trainer *trainer, struct lane *lane, uint32_t *ids,
+                             uint32_t n) {
     uint64_t seen[2 * UNIQUE_BITS / 64] = {0};
     for (uint32_t k = 0; k < n;) {
         uint32_t id = noise_take(trainer, lane, n);
@@ -261,7 +274,8 @@ static void noise_ids(const struct trainer *trainer, struct lane *lane, uint32_t
             ids[k] = noise_take(trainer, lane, n);
 }
 
-static void noise_draw(const struct trainer *trainer, struct lane *lane, struct kernel_noise *noise, uint32_t n) {
+static void noise_draw(const struct trainer *trainer, struct lane *lane, struct kernel_noise *noise,
+                       uint32_t n) {
     uint32_t *ids = (uint32_t *)(uintptr_t)noise->ids;
     float **rows = (float **)(uintptr_t)noise->rows;
     float *shift = (float *)(uintptr_t)noise->shift, *weight = (float *)(uintptr_t)noise->weight;
@@ -278,25 +292,28 @@ static void noise_draw(const struct trainer *trainer, struct lane *lane, struct 
     }
 }
 
-/* ---- training --------------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
-/* One window for the centres of several blocks: over all of them each size comes as often as if each centre drew its
- * own. */
+/* One window for the centres of several blocks: over all of them each size comes as often as if
+ * each centre drew its own. */
 static uint32_t draw_window(const struct trainer *trainer, struct lane *lane) {
     uint64_t window = trainer->step.window;
-    return trainer->settings->dynamic_window ? 1 + (uint32_t)((random_next(&lane->state.words) >> 32) * window >> 32)
-                                             : (uint32_t)window;
+    return trainer->settings->dynamic_window
+               ? 1 + (uint32_t)((random_next(&lane->state.words) >> 32) * window >> 32)
+               : (uint32_t)window;
 }
 
-/* A draw of noise words, and a window, serve shared_blocks blocks. The next draw is made while its rows can still be
- * fetched during the last of them. */
-static void train_blocks(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
+/* A draw of noise words, and a window, serve shared_blocks blocks. The next draw is made while its
+ * rows can still be fetched during the last of them. */
+static void train_blocks(struct trainer *trainer, struct lane *lane,
+                         const struct kernel_step *step) {
     const struct kernel_train *train = trainer->options->kernel->train;
     const struct kernel_chunk *chunk = &lane->chunk;
     uint32_t shared = (uint32_t)trainer->settings->shared_blocks, window = 0;
     noise_draw(trainer, lane, &lane->noise[0], step->noise);
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
-        uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
+        uint32_t n =
+            chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
         uint32_t block = first / KERNEL_BLOCK, draw = block / shared;
         struct kernel_noise *now = &lane->noise[draw % 2], *next = &lane->noise[1 - draw % 2];
         bool renew = (block + 1) % shared == 0 && first + KERNEL_BLOCK < chunk->n_centres;
@@ -311,42 +328,49 @@ static void train_blocks(struct trainer *trainer, struct lane *lane, const struc
     }
 }
 
-static void train_pairs(struct trainer *trainer, struct lane *lane, const struct kernel_step *step) {
+static void train_pairs(struct trainer *trainer, struct lane *lane,
+                        const struct kernel_step *step) {
     const struct kernel_chunk *chunk = &lane->chunk;
     uint32_t per_pair = (uint32_t)trainer->settings->negative;
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
-        uint32_t n = chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
+        uint32_t n =
+            chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
         uint32_t window = draw_window(trainer, lane), pairs = step->cbow ? n : 2 * window * n;
         noise_draw(trainer, lane, &lane->noise[0], pairs * per_pair);
         bool want_loss = lane->state.blocks++ % TRAINER_LOSS_EVERY == 0;
-        trainer->options->kernel->train->pairs(step, lane->workspace, chunk, first, n, window, &lane->noise[0],
-                                               per_pair, want_loss ? &lane->loss : NULL);
+        trainer->options->kernel->train->pairs(step, lane->workspace, chunk, first, n, window,
+                                               &lane->noise[0], per_pair,
+                                               want_loss ? &lane->loss : NULL);
         lane->steps++;
     }
 }
 
 void lane_train(struct trainer *trainer, struct lane *lane) {
     struct kernel_step step = trainer->step;
-    step.rate = (float)trainer_rate(trainer, atomic_load_explicit(&trainer->words_done, memory_order_relaxed));
+    step.rate = (float)trainer_rate(
+        trainer, atomic_load_explicit(&trainer->words_done, memory_order_relaxed));
     if (trainer->settings->exact_negatives)
         train_pairs(trainer, lane, &step);
     else
         train_blocks(trainer, lane, &step);
 }
 
-/* Output rows of frequent words are noise in every other block, and positives often: threads that write the same rows
- * wait for each other's caches. So each trains copies of its own. A row moves by the mean of what the threads did
- * since, not by the sum: a hot row has found its balance within a few chunks, all threads alike, and the sum would
- * carry it as many times too far (McDonald, Hall and Mann 2010: iterative parameter mixing). */
+/* Output rows of frequent words are noise in every other block, and positives often: threads that
+ * write the same rows wait for each other's caches. So each trains copies of its own. A row moves
+ * by the mean of what the threads did since, not by the sum: a hot row has found its balance within
+ * a few chunks, all threads alike, and the sum would carry it as many times too far (McDonald, Hall
+ * and Mann 2010: iterative parameter mixing). */
 static void merge_rows(struct trainer *trainer, struct lane *lane, float share) {
     size_t stride = trainer->step.stride;
     for (uint32_t id = 0; id < trainer->private_rows; id++) {
         float *row = trainer->output->data + trainer->facts[id].place * stride;
-        trainer->options->kernel->train->merge(row, lane->own + id * stride, lane->base + id * stride, share, stride);
+        trainer->options->kernel->train->merge(row, lane->own + id * stride,
+                                               lane->base + id * stride, share, stride);
     }
 }
 
-/* What the lane had may be of a training that diverged and was rolled back: no part of it, not even times zero. */
+/* What the lane had may be of a training that diverged and was rolled back: no part of it, not even
+ * times zero. */
 void lane_take_rows(struct trainer *trainer, struct lane *lane) {
     memset(lane->own, 0, own_bytes(trainer));
     memset(lane->base, 0, own_bytes(trainer));

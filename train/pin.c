@@ -1,5 +1,6 @@
-/* The setting pin_threads: training threads bound to CPUs before they first touch the tables. The team of threads
- * outlives a parallel region (as libgomp's and libomp's do), so binding it once is enough. */
+/* The setting pin_threads: training threads bound to CPUs before they first touch the tables. The
+ * team of threads outlives a parallel region (as libgomp's and libomp's do), so binding it once is
+ * enough. */
 #include <omp.h>
 
 #include "base/machine.h"
@@ -28,7 +29,8 @@ void trainer_unpin(struct trainer *trainer) {
 #pragma omp parallel num_threads(trainer->threads)
     {
         struct error why = {0};
-        (void)!machine_unpin_thread(trainer->cpus, &why); /* a CPU taken away meanwhile: the thread stays where it is */
+        /* a CPU taken away meanwhile: the thread stays where it is */
+        (void)!machine_unpin_thread(trainer->cpus, &why);
     }
     machine_cpus_free(trainer->cpus);
     trainer->cpus = NULL;

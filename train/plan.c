@@ -27,7 +27,8 @@ static enum status sample_sink(void *context, const char *bytes, size_t length, 
     return sample->full ? STATUS_CANCELLED : STATUS_OK;
 }
 
-static enum status sample_read(struct sample *sample, const struct file_map *map, struct error *err) {
+static enum status sample_read(struct sample *sample, const struct file_map *map,
+                               struct error *err) {
     struct decoder *decoder;
     enum encoding encoding = encoding_detect(map->data, map->length);
     if (sample->most == 0)
@@ -37,7 +38,8 @@ static enum status sample_read(struct sample *sample, const struct file_map *map
         return status;
     for (size_t at = 0; at < map->length && status == STATUS_OK; at += INPUT_PIECE) {
         size_t left = map->length - at;
-        status = decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
+        status =
+            decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
     }
     if (status == STATUS_OK)
         status = decoder_finish(decoder, err);
@@ -45,19 +47,21 @@ static enum status sample_read(struct sample *sample, const struct file_map *map
     return status == STATUS_CANCELLED && sample->full ? STATUS_OK : status;
 }
 
-/* A word cut off by the end of the sample might be none: the text ends behind the last separator. */
+/* A word cut off by the end of the sample might be none: the text ends behind the last
+ * separator. */
 static uint64_t sample_end(const struct sample *sample, bool lists) {
     const char *text = sample->text.data;
     uint64_t length = sample->text.length;
     const char *newline = memrchr(text, '\n', length);
     bool list = lists && *(newline == NULL ? text : newline + 1) == CORPUS_LIST;
-    while (length > 0 && (list ? text[length - 1] != CORPUS_LIST : !byte_is_space(text[length - 1])))
+    while (length > 0 &&
+           (list ? text[length - 1] != CORPUS_LIST : !byte_is_space(text[length - 1])))
         length--;
     return length;
 }
 
-static enum status sample_count(const struct settings *settings, const struct sample *sample, uint64_t *least,
-                                struct error *err) {
+static enum status sample_count(const struct settings *settings, const struct sample *sample,
+                                uint64_t *least, struct error *err) {
     const struct crew crew = {.threads = 1};
     struct corpus_counter counter = {.crew = &crew, .tape.file = -1};
     bool lists = settings->format == FORMAT_TOKENS;
@@ -77,13 +81,14 @@ static enum status sample_count(const struct settings *settings, const struct sa
     return status;
 }
 
-enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample, uint64_t *least_vocabulary,
-                       struct error *err) {
+enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample,
+                       uint64_t *least_vocabulary, struct error *err) {
     struct sample begin = {.most = sample};
     struct file_map map;
     *least_vocabulary = 0;
     if (settings->format == FORMAT_NDJSON)
-        return error_set(err, STATUS_INTERNAL, "ndjson must be turned into the format tokens before it is read");
+        return error_set(err, STATUS_INTERNAL,
+                         "ndjson must be turned into the format tokens before it is read");
     enum status status = file_map_open(&map, corpus, err);
     if (status != STATUS_OK)
         return status;

@@ -6,8 +6,8 @@
 #include "base/machine.h"
 #include "train/trainer.h"
 
-/* Gives *table exactly `columns` columns, in place when its rows keep their length, else as a copy. A column that goes
- * must be cleared, for padding is zero. */
+/* Gives *table exactly `columns` columns, in place when its rows keep their length, else as a copy.
+ * A column that goes must be cleared, for padding is zero. */
 static enum status set_columns(struct table **table, uint32_t columns, struct error *err) {
     struct table *old = *table, *copy = NULL;
     uint32_t kept = old->columns < columns ? old->columns : columns;
@@ -28,8 +28,8 @@ static enum status set_columns(struct table **table, uint32_t columns, struct er
     return STATUS_OK;
 }
 
-/* Tables as a model has them: input rows without the constant of the bias column, output rows with their bias behind.
- */
+/* Tables as a model has them: input rows without the constant of the bias column, output rows with
+ * their bias behind. */
 static enum status shape_tables(struct trainer *trainer, struct error *err) {
     uint32_t dim = (uint32_t)trainer->settings->dim;
     enum status status = set_columns(&trainer->input, dim, err);
@@ -40,7 +40,8 @@ static enum status shape_tables(struct trainer *trainer, struct error *err) {
     return status;
 }
 
-static enum status fill_info(const struct trainer *trainer, struct model_info *info, struct error *err) {
+static enum status fill_info(const struct trainer *trainer, struct model_info *info,
+                             struct error *err) {
     const struct train_options *options = trainer->options;
     const struct train_progress *last = &trainer->progress;
     struct buffer text = {0};
@@ -70,11 +71,13 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     bool repeatable = trainer->threads == 1;
     info->created = repeatable ? 0 : machine_wall_seconds();
     info->train_seconds = repeatable ? 0 : last->seconds;
-    info->words_per_second = repeatable || last->seconds <= 0 ? 0 : (double)info->words_trained / last->seconds;
+    info->words_per_second =
+        repeatable || last->seconds <= 0 ? 0 : (double)info->words_trained / last->seconds;
     return STATUS_OK;
 }
 
-enum status trainer_publish(struct trainer *trainer, struct train_result *result, struct error *err) {
+enum status trainer_publish(struct trainer *trainer, struct train_result *result,
+                            struct error *err) {
     struct model_info info;
     struct model *model = NULL;
     trainer_report(trainer, PHASE_PUBLISHING, 0, NULL);

@@ -14,7 +14,8 @@ static double mean_loss(const struct kernel_loss *loss) {
     return loss->positives ? loss->sum / (double)loss->positives : NAN;
 }
 
-void trainer_report(struct trainer *trainer, enum train_phase phase, double share, const char *note) {
+void trainer_report(struct trainer *trainer, enum train_phase phase, double share,
+                    const char *note) {
     struct train_progress *progress = &trainer->progress;
     uint64_t words = atomic_load(&trainer->words_done);
     double done = trainer->words_total ? (double)words / (double)trainer->words_total : 0;
@@ -23,22 +24,25 @@ void trainer_report(struct trainer *trainer, enum train_phase phase, double shar
     progress->words = words, progress->words_total = trainer->words_total;
     progress->step = atomic_load(&trainer->steps_done);
     progress->epochs = (uint64_t)trainer->settings->epochs;
-    progress->seconds =
-        trainer->seconds_before + (trainer->started > 0 ? machine_monotonic_seconds() - trainer->started : 0);
+    progress->seconds = trainer->seconds_before +
+                        (trainer->started > 0 ? machine_monotonic_seconds() - trainer->started : 0);
     progress->learning_rate = trainer_rate(trainer, words);
     snprintf(progress->note, sizeof progress->note, "%s", note ? note : "");
     if (phase == PHASE_VOCABULARY) {
         progress->progress = SHARE_VOCABULARY * share;
     } else if (phase == PHASE_TRAINING) {
         progress->progress = SHARE_VOCABULARY + SHARE_TRAINING * done;
-        progress->epoch = done >= 1 ? progress->epochs : (uint64_t)(done * (double)progress->epochs) + 1;
+        progress->epoch =
+            done >= 1 ? progress->epochs : (uint64_t)(done * (double)progress->epochs) + 1;
         if (progress->epoch_ended)
             progress->epoch = trainer->epochs_reported;
         progress->words_per_second = trainer->recent_rate;
-        progress->eta_seconds =
-            trainer->recent_rate > 0 ? (double)(trainer->words_total - words) / trainer->recent_rate : 0;
+        progress->eta_seconds = trainer->recent_rate > 0
+                                    ? (double)(trainer->words_total - words) / trainer->recent_rate
+                                    : 0;
     } else {
-        progress->progress = SHARE_VOCABULARY + SHARE_TRAINING + (1 - SHARE_VOCABULARY - SHARE_TRAINING) * share;
+        progress->progress =
+            SHARE_VOCABULARY + SHARE_TRAINING + (1 - SHARE_VOCABULARY - SHARE_TRAINING) * share;
         progress->eta_seconds = 0;
     }
     if (trainer->options->on_progress)
@@ -47,8 +51,8 @@ void trainer_report(struct trainer *trainer, enum train_phase phase, double shar
     progress->note[0] = 0;
 }
 
-/* Called by the first thread only, between its chunks. An epoch ends when its words have been passed, give or take the
- * chunks that other threads still hold. */
+/* Called by the first thread only, between its chunks. An epoch ends when its words have been
+ * passed, give or take the chunks that other threads still hold. */
 void trainer_report_if_due(struct trainer *trainer) {
     double now = machine_monotonic_seconds(), passed = now - trainer->last_report;
     uint64_t words = atomic_load(&trainer->words_done), per_epoch = trainer->corpus->words;
@@ -65,7 +69,8 @@ void trainer_report_if_due(struct trainer *trainer) {
     }
     if (passed > 0) {
         double rate = (double)(words - trainer->words_at_report) / passed;
-        trainer->recent_rate = trainer->recent_rate > 0 ? 0.7 * trainer->recent_rate + 0.3 * rate : rate;
+        trainer->recent_rate =
+            trainer->recent_rate > 0 ? 0.7 * trainer->recent_rate + 0.3 * rate : rate;
     }
     trainer->words_at_report = words;
     trainer->last_report = now;

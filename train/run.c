@@ -13,7 +13,8 @@ uint64_t train_memory(const struct settings *settings, uint64_t words, int threa
     uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
     uint64_t tables = 2 * table_bytes(rows, (uint32_t)settings->dim + 1);
     uint64_t per_word =
-        WORD_BYTES + sizeof(struct word_facts) + sizeof(struct noise_facts) + 8; /* and the sampler's alias table */
+        /* and the sampler's alias table */
+        WORD_BYTES + sizeof(struct word_facts) + sizeof(struct noise_facts) + 8;
     uint64_t noise = shared_noise(settings);
     uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
     uint64_t lane = (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
@@ -28,7 +29,8 @@ static uint64_t memory_allowed(const struct settings *settings) {
     return allowed;
 }
 
-static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads, uint64_t allowed) {
+static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads,
+                           uint64_t allowed) {
     struct settings try = *settings;
     int64_t low = 0, high = settings->dim;
     while (low + 1 < high) {
@@ -38,17 +40,19 @@ static int64_t largest_dim(const struct settings *settings, uint64_t words, int 
     return low;
 }
 
-static enum status admit(const struct settings *settings, const struct corpus *corpus, int threads, struct error *err) {
-    uint64_t words = vocabulary_size(corpus->vocabulary), need = train_memory(settings, words, threads);
+static enum status admit(const struct settings *settings, const struct corpus *corpus, int threads,
+                         struct error *err) {
+    uint64_t words = vocabulary_size(corpus->vocabulary),
+             need = train_memory(settings, words, threads);
     uint64_t allowed = memory_allowed(settings);
     if (need <= allowed)
         return STATUS_OK;
     int64_t dim = largest_dim(settings, words, threads, allowed);
-    return error_set_key(
-        err, STATUS_NO_MEMORY, "dim",
-        "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the largest dim that fits is %lld",
-        (unsigned long long)words, (long long)settings->dim, (unsigned long long)need, (unsigned long long)allowed,
-        (long long)dim);
+    return error_set_key(err, STATUS_NO_MEMORY, "dim",
+                         "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the "
+                         "largest dim that fits is %lld",
+                         (unsigned long long)words, (long long)settings->dim,
+                         (unsigned long long)need, (unsigned long long)allowed, (long long)dim);
 }
 
 struct reading {
@@ -59,11 +63,14 @@ struct reading {
 static void report_reading(void *context, double share, const struct corpus_report *report) {
     struct reading *reading = context;
     double now = machine_monotonic_seconds();
-    if (!reading->options->on_progress || now - reading->last < reading->options->settings->progress_interval)
+    if (!reading->options->on_progress ||
+        now - reading->last < reading->options->settings->progress_interval)
         return;
     reading->last = now;
-    struct train_progress progress = {
-        .magic = TRAIN_PROGRESS_MAGIC, .phase = PHASE_VOCABULARY, .progress = 0.05 * share, .loss = NAN};
+    struct train_progress progress = {.magic = TRAIN_PROGRESS_MAGIC,
+                                      .phase = PHASE_VOCABULARY,
+                                      .progress = 0.05 * share,
+                                      .loss = NAN};
     progress.epochs = (uint64_t)reading->options->settings->epochs;
     progress.learning_rate = trainer_first_rate(reading->options->settings);
     if (report)
@@ -83,15 +90,16 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
     if (trainer->settings->unique && !trainer->settings->exact_negatives && !trainer->unique) {
         char note[160];
-        snprintf(note, sizeof note, "%u words are few for %u noise words a draw: a word may stand in it twice",
+        snprintf(note, sizeof note,
+                 "%u words are few for %u noise words a draw: a word may stand in it twice",
                  trainer->rows, trainer->step.noise);
         trainer_report(trainer, PHASE_TRAINING, 0, note);
     }
     return STATUS_OK;
 }
 
-static enum status train_corpus(const struct train_options *options, struct corpus *corpus, struct train_result *result,
-                                struct error *err) {
+static enum status train_corpus(const struct train_options *options, struct corpus *corpus,
+                                struct train_result *result, struct error *err) {
     struct trainer trainer;
     enum status status = trainer_create(&trainer, options, corpus, err);
     if (!status)
@@ -105,7 +113,8 @@ static enum status train_corpus(const struct train_options *options, struct corp
     return status;
 }
 
-enum status train_run(const struct train_options *options, struct train_result *result, struct error *err) {
+enum status train_run(const struct train_options *options, struct train_result *result,
+                      struct error *err) {
     const struct settings *settings = options->settings;
     struct reading reading = {.options = options};
     struct corpus *corpus = NULL;

@@ -32,7 +32,8 @@ enum status token_reserve(struct tokenizer *tokenizer, size_t length, struct err
     return STATUS_OK;
 }
 
-enum status token_adopt(struct tokenizer *tokenizer, uint8_t *result, size_t length, struct error *err) {
+enum status token_adopt(struct tokenizer *tokenizer, uint8_t *result, size_t length,
+                        struct error *err) {
     if (result == NULL)
         return error_set_errno(err, errno, "cannot fold the case of a word");
     if ((char *)result != tokenizer->folded) {
@@ -43,7 +44,8 @@ enum status token_adopt(struct tokenizer *tokenizer, uint8_t *result, size_t len
     return STATUS_OK;
 }
 
-enum status token_lower_ascii(struct tokenizer *tokenizer, const char *text, size_t length, struct error *err) {
+enum status token_lower_ascii(struct tokenizer *tokenizer, const char *text, size_t length,
+                              struct error *err) {
     enum status status = token_reserve(tokenizer, length, err);
     if (status != STATUS_OK)
         return status;
@@ -59,8 +61,8 @@ static bool is_ascii(const char *text, size_t length) {
     return any < 128;
 }
 
-enum status tokenizer_lower(struct tokenizer *tokenizer, const char *text, size_t length, const char **lowered,
-                            size_t *lowered_length, struct error *err) {
+enum status tokenizer_lower(struct tokenizer *tokenizer, const char *text, size_t length,
+                            const char **lowered, size_t *lowered_length, struct error *err) {
     *lowered = text;
     *lowered_length = length;
     if (!tokenizer->lowercase)
@@ -73,7 +75,8 @@ enum status tokenizer_lower(struct tokenizer *tokenizer, const char *text, size_
         if (status != STATUS_OK)
             return status;
         size_t size = tokenizer->folded_room;
-        uint8_t *result = u8_tolower((const uint8_t *)text, length, NULL, NULL, (uint8_t *)tokenizer->folded, &size);
+        uint8_t *result = u8_tolower((const uint8_t *)text, length, NULL, NULL,
+                                     (uint8_t *)tokenizer->folded, &size);
         status = token_adopt(tokenizer, result, size, err);
         *lowered_length = size;
     }
@@ -96,8 +99,8 @@ const char *token_run_end(const char *text, const char *end, bool *high) {
     return text;
 }
 
-enum status tokenizer_scan(struct tokenizer *tokenizer, const char **at, const char *stop, const char *end,
-                           token_visit visit, void *context, struct error *err) {
+enum status tokenizer_scan(struct tokenizer *tokenizer, const char **at, const char *stop,
+                           const char *end, token_visit visit, void *context, struct error *err) {
     const char *p = *at;
     enum status status = STATUS_OK;
     while (status == STATUS_OK) {

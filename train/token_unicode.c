@@ -1,5 +1,6 @@
-/* Words by the Unicode rules: boundaries of UAX #29 (libunistring), words in NFC with full case folding. Segments
- * without a letter, number or ideograph are no words. Invalid UTF-8 separates words. */
+/* Words by the Unicode rules: boundaries of UAX #29 (libunistring), words in NFC with full case
+ * folding. Segments without a letter, number or ideograph are no words. Invalid UTF-8 separates
+ * words. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unicase.h>
@@ -11,9 +12,9 @@
 #include "base/utf8.h"
 #include "train/token.h"
 
-/* Long runs are taken in windows that begin at a word boundary: no rule looks back over one, regional indicators
- * included, which boundaries leave in pairs. Boundaries in a window's last MARGIN bytes are not believed, since some
- * rules look ahead over combining marks. */
+/* Long runs are taken in windows that begin at a word boundary: no rule looks back over one,
+ * regional indicators included, which boundaries leave in pairs. Boundaries in a window's last
+ * MARGIN bytes are not believed, since some rules look ahead over combining marks. */
 #define WINDOW 16384u
 #define MARGIN 1024u
 
@@ -36,8 +37,8 @@ static bool kind_joins(int before, int middle, int after) {
 }
 
 /* The rules as far as ASCII without white space needs them; the result is that of u8_wordbreaks. */
-static enum status ascii_run(struct tokenizer *tokenizer, const char *run, const char *end, token_visit visit,
-                             void *context, struct error *err) {
+static enum status ascii_run(struct tokenizer *tokenizer, const char *run, const char *end,
+                             token_visit visit, void *context, struct error *err) {
     const unsigned char *kinds = tokenizer->kinds;
     enum status status = STATUS_OK;
     for (const char *p = run; p < end && status == STATUS_OK;) {
@@ -53,7 +54,8 @@ static enum status ascii_run(struct tokenizer *tokenizer, const char *run, const
             letter_or_number |= kind != WBP_EXTENDNUMLET;
             if (end - p > 1 && kind_is_word(kinds[(unsigned char)p[1]]))
                 continue;
-            if (end - p <= 2 || !kind_joins(kind, kinds[(unsigned char)p[1]], kinds[(unsigned char)p[2]]))
+            if (end - p <= 2 ||
+                !kind_joins(kind, kinds[(unsigned char)p[1]], kinds[(unsigned char)p[2]]))
                 break;
             p++;
         }
@@ -77,26 +79,29 @@ static bool has_letter_or_number(const uint8_t *text, size_t length) {
     return false;
 }
 
-static enum status segment_visit(struct tokenizer *tokenizer, const uint8_t *segment, size_t length, token_visit visit,
-                                 void *context, struct error *err) {
+static enum status segment_visit(struct tokenizer *tokenizer, const uint8_t *segment, size_t length,
+                                 token_visit visit, void *context, struct error *err) {
     if (!has_letter_or_number(segment, length))
         return STATUS_OK;
     enum status status = token_reserve(tokenizer, length, err);
     if (status != STATUS_OK)
         return status;
     size_t size = tokenizer->folded_room;
-    uint8_t *result = u8_casefold(segment, length, NULL, UNINORM_NFC, (uint8_t *)tokenizer->folded, &size);
+    uint8_t *result =
+        u8_casefold(segment, length, NULL, UNINORM_NFC, (uint8_t *)tokenizer->folded, &size);
     status = token_adopt(tokenizer, result, size, err);
     if (status != STATUS_OK || size == 0)
         return status;
     return visit(context, (const char *)segment, tokenizer->folded, size, err);
 }
 
-static enum status breaks_find(struct tokenizer *tokenizer, const uint8_t *text, size_t length, struct error *err) {
+static enum status breaks_find(struct tokenizer *tokenizer, const uint8_t *text, size_t length,
+                               struct error *err) {
     if (length > tokenizer->breaks_room) {
         char *breaks = realloc(tokenizer->breaks, length);
         if (breaks == NULL)
-            return error_set(err, STATUS_NO_MEMORY, "out of memory for word breaks of %zu bytes", length);
+            return error_set(err, STATUS_NO_MEMORY, "out of memory for word breaks of %zu bytes",
+                             length);
         tokenizer->breaks = breaks;
         tokenizer->breaks_room = length;
     }
@@ -104,10 +109,10 @@ static enum status breaks_find(struct tokenizer *tokenizer, const uint8_t *text,
     return STATUS_OK;
 }
 
-/* Finds the breaks of the window at text and how much of it they hold for: up to a boundary, or to the end of the run.
- * A word longer than the window doubles it. */
-static enum status window_find(struct tokenizer *tokenizer, const uint8_t *text, size_t left, size_t *sure,
-                               struct error *err) {
+/* Finds the breaks of the window at text and how much of it they hold for: up to a boundary, or to
+ * the end of the run. A word longer than the window doubles it. */
+static enum status window_find(struct tokenizer *tokenizer, const uint8_t *text, size_t left,
+                               size_t *sure, struct error *err) {
     for (size_t window = WINDOW;; window *= 2) {
         size_t length = left < window ? left : window;
         while (length < left && (text[length] & 0xc0) == 0x80)
@@ -126,8 +131,8 @@ static enum status window_find(struct tokenizer *tokenizer, const uint8_t *text,
     }
 }
 
-static enum status valid_run(struct tokenizer *tokenizer, const uint8_t *text, const uint8_t *end, token_visit visit,
-                             void *context, struct error *err) {
+static enum status valid_run(struct tokenizer *tokenizer, const uint8_t *text, const uint8_t *end,
+                             token_visit visit, void *context, struct error *err) {
     while (text < end) {
         size_t sure = 0;
         enum status status = window_find(tokenizer, text, (size_t)(end - text), &sure, err);
@@ -144,15 +149,15 @@ static enum status valid_run(struct tokenizer *tokenizer, const uint8_t *text, c
     return STATUS_OK;
 }
 
-enum status token_unicode_run(struct tokenizer *tokenizer, const char *run, const char *end, bool ascii,
-                              token_visit visit, void *context, struct error *err) {
+enum status token_unicode_run(struct tokenizer *tokenizer, const char *run, const char *end,
+                              bool ascii, token_visit visit, void *context, struct error *err) {
     if (ascii)
         return ascii_run(tokenizer, run, end, visit, context, err);
     while (run < end) {
         const uint8_t *bad = u8_check((const uint8_t *)run, (size_t)(end - run));
         const char *valid_end = bad == NULL ? end : (const char *)bad;
-        enum status status =
-            valid_run(tokenizer, (const uint8_t *)run, (const uint8_t *)valid_end, visit, context, err);
+        enum status status = valid_run(tokenizer, (const uint8_t *)run, (const uint8_t *)valid_end,
+                                       visit, context, err);
         if (status != STATUS_OK || bad == NULL)
             return status;
         uint32_t code_point;

@@ -8,14 +8,16 @@ struct listener {
     void *context;
 };
 
-static enum status listener_visit(void *context, const char *at, const char *token, size_t length, struct error *err) {
+static enum status listener_visit(void *context, const char *at, const char *token, size_t length,
+                                  struct error *err) {
     const struct listener *listener = context;
     (void)at;
     return listener->visit(listener->context, token, length, err);
 }
 
 enum status train_tokenize(const struct settings *settings, const char *text, size_t length,
-                           enum status (*visit)(void *context, const char *token, size_t length, struct error *err),
+                           enum status (*visit)(void *context, const char *token, size_t length,
+                                                struct error *err),
                            void *context, struct error *err) {
     struct listener listener = {visit, context};
     struct tokenizer tokenizer;

@@ -18,30 +18,34 @@
 struct corpus_report {
     uint64_t bytes; /* decoded text */
     uint64_t lines, empty_lines, sentences;
-    uint64_t words;        /* tokens in all */
-    uint64_t distinct;     /* different words before min_count; an upper bound when pruned_words > 0 */
+    uint64_t words; /* tokens in all */
+    /* different words before min_count; an upper bound when pruned_words > 0 */
+    uint64_t distinct;
     uint64_t vocabulary;   /* words kept */
     uint64_t kept_words;   /* tokens of kept words */
     uint64_t rare_words;   /* tokens dropped by min_count and max_vocab */
     uint64_t pruned_words; /* tokens lost because max_memory pruned the vocabulary while counting */
-    uint64_t invalid_utf8; /* invalid parts seen; tokens keep their bytes (whitespace), or get U+FFFD (unicode) */
+    /* invalid parts seen; tokens keep their bytes (whitespace), or get U+FFFD (unicode) */
+    uint64_t invalid_utf8;
     uint64_t longest_line, longest_word; /* bytes */
     double seconds;
 };
 
 enum train_phase { PHASE_VOCABULARY, PHASE_TRAINING, PHASE_PUBLISHING };
 
-/* One report of progress; plain data, so that a child process can write it to a pipe as it stands. */
+/* One report of progress; plain data, so that a child process can write it to a pipe as it
+ * stands. */
 struct train_progress {
     uint32_t magic;         /* TRAIN_PROGRESS_MAGIC */
     uint32_t phase;         /* enum train_phase */
     double progress;        /* 0..1 over the whole job */
     uint64_t epoch, epochs; /* epoch counts from 1 while training */
     uint64_t step;          /* steps: blocks of 16 centres updated */
-    uint64_t words,
-        words_total; /* in-vocabulary corpus words passed, subsampled ones included; total over all epochs */
-    double words_per_second, loss, learning_rate, eta_seconds,
-        seconds;                 /* loss: mean per positive since the last report */
+    /* in-vocabulary corpus words passed, subsampled ones included; total over all epochs */
+    uint64_t words, words_total;
+    double words_per_second;
+    double loss; /* mean per positive since the last report */
+    double learning_rate, eta_seconds, seconds;
     struct corpus_report corpus; /* filled from the end of the vocabulary phase on */
     uint32_t epoch_ended;        /* 1: this report ends an epoch; loss is then the epoch's mean */
     uint32_t checkpointed;       /* 1: a checkpoint was just written */
@@ -58,8 +62,9 @@ enum train_request {
 
 struct train_options {
     const struct settings *settings;
-    const char *corpus;        /* path; gzip and zstd are decoded by their magic */
-    const char *work;          /* scratch folder: ids, checkpoints; made when missing; emptied after success */
+    const char *corpus; /* path; gzip and zstd are decoded by their magic */
+    /* scratch folder: ids, checkpoints; made when missing; emptied after success */
+    const char *work;
     const char *output;        /* model folder to write */
     const char *name;          /* model name for the card */
     const char *corpus_digest; /* or NULL: computed */
@@ -78,25 +83,28 @@ struct train_result {
     double seconds;
 };
 
-/* The whole road. Errors: REFUSED (empty corpus, all words below min_count: with the figures), NO_MEMORY (the tables
- * cannot fit: bytes needed, bytes allowed, largest dim that fits), DIVERGED (table, word, step, learning rate), PAUSED,
- * CANCELLED, ... */
-enum status train_run(const struct train_options *options, struct train_result *result, struct error *err) MUST_CHECK;
+/* The whole road. Errors: REFUSED (empty corpus, all words below min_count: with the figures),
+ * NO_MEMORY (the tables cannot fit: bytes needed, bytes allowed, largest dim that fits), DIVERGED
+ * (table, word, step, learning rate), PAUSED, CANCELLED, ... */
+enum status train_run(const struct train_options *options, struct train_result *result,
+                      struct error *err) MUST_CHECK;
 
 /* Bytes of memory that training needs once the vocabulary has `words` words. */
 uint64_t train_memory(const struct settings *settings, uint64_t words, int threads);
-/* A lower bound of the vocabulary from the first `sample` bytes of the corpus; lets a server refuse early what cannot
- * fit. */
-enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample, uint64_t *least_vocabulary,
-                       struct error *err) MUST_CHECK;
+/* A lower bound of the vocabulary from the first `sample` bytes of the corpus; lets a server refuse
+ * early what cannot fit. */
+enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample,
+                       uint64_t *least_vocabulary, struct error *err) MUST_CHECK;
 /* The sampler a job with these settings uses over a model's vocabulary. Owns: caller frees. */
-enum status train_sampler_create(const struct settings *settings, const struct vocabulary *vocabulary,
-                                 struct sampler **sampler, struct error *err) MUST_CHECK;
+enum status train_sampler_create(const struct settings *settings,
+                                 const struct vocabulary *vocabulary, struct sampler **sampler,
+                                 struct error *err) MUST_CHECK;
 
-/* Tokens of one text by the rules of the settings (tokenizer, lowercase), as training would see them. Calls visit per
- * token. */
+/* Tokens of one text by the rules of the settings (tokenizer, lowercase), as training would see
+ * them. Calls visit per token. */
 enum status train_tokenize(const struct settings *settings, const char *text, size_t length,
-                           enum status (*visit)(void *context, const char *token, size_t length, struct error *err),
+                           enum status (*visit)(void *context, const char *token, size_t length,
+                                                struct error *err),
                            void *context, struct error *err) MUST_CHECK;
 
 #endif

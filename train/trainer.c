@@ -8,26 +8,28 @@
 #include "base/machine.h"
 #include "train/trainer.h"
 
-/* ---- noise distribution ----------------------------------------------------------------------------------------- */
+/* ---- noise distribution ---------------------------------------------------------------------- */
 
-enum status train_sampler_create(const struct settings *settings, const struct vocabulary *vocabulary,
-                                 struct sampler **sampler, struct error *err) {
+enum status train_sampler_create(const struct settings *settings,
+                                 const struct vocabulary *vocabulary, struct sampler **sampler,
+                                 struct error *err) {
     static const enum sampler_kind kinds[] = {[NOISE_LOG_UNIFORM] = SAMPLER_LOG_UNIFORM,
                                               [NOISE_UNIGRAM] = SAMPLER_UNIGRAM,
                                               [NOISE_UNIFORM] = SAMPLER_UNIFORM};
-    return sampler_create(sampler, kinds[settings->sampler], vocabulary_size(vocabulary), vocabulary_counts(vocabulary),
-                          settings->sampler_power, err);
+    return sampler_create(sampler, kinds[settings->sampler], vocabulary_size(vocabulary),
+                          vocabulary_counts(vocabulary), settings->sampler_power, err);
 }
 
-/* The number of tries in which `wanted` different ids are expected: sum of 1 - (1 - P)^tries. Training with unique
- * draws uses this one number for every block, so that the shifts can be a table; single draws differ from it by a few
- * per cent. */
+/* The number of tries in which `wanted` different ids are expected: sum of 1 - (1 - P)^tries.
+ * Training with unique draws uses this one number for every block, so that the shifts can be a
+ * table; single draws differ from it by a few per cent. */
 static double expected_tries(const struct trainer *trainer, double wanted) {
     double low = wanted, high = wanted;
     for (int step = 0; step < 200; step++) {
         double tries = step < 60 && low == high ? high * 2 : (low + high) / 2, sum = 0;
         for (uint32_t id = 0; id < trainer->rows; id++)
-            sum -= expm1(tries * log1p(-fmin(sampler_probability(trainer->sampler, id), 1 - 1e-15)));
+            sum -=
+                expm1(tries * log1p(-fmin(sampler_probability(trainer->sampler, id), 1 - 1e-15)));
         if (sum >= wanted)
             high = tries;
         else if (low == high)
@@ -42,7 +44,8 @@ static double expected_tries(const struct trainer *trainer, double wanted) {
 
 /* word2vec's rule of subsampling. */
 static double keep_probability(const struct trainer *trainer, uint32_t id) {
-    double sample = trainer->settings->sample, count = (double)vocabulary_count(trainer->vocabulary, id);
+    double sample = trainer->settings->sample,
+           count = (double)vocabulary_count(trainer->vocabulary, id);
     double f = count / (sample * (double)trainer->corpus->words);
     return sample > 0 ? fmin((sqrt(f) + 1) / f, 1) : 1;
 }
@@ -63,9 +66,9 @@ static bool noise_is_weighted(const struct settings *settings) {
            settings->objective != OBJECTIVE_SAMPLED_SOFTMAX;
 }
 
-/* Draws come from the sampler; with noise_power each counts by its importance, so that the noise of the loss is that
- * power of the counts (Bengio and Senecal 2003). shift: log expected count in the noise, less the log of what the
- * model's normaliser and bias bring to the score. */
+/* Draws come from the sampler; with noise_power each counts by its importance, so that the noise of
+ * the loss is that power of the counts (Bengio and Senecal 2003). shift: log expected count in the
+ * noise, less the log of what the model's normaliser and bias bring to the score. */
 static void noise_tables(struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
     bool unique = trainer->unique, weighted = noise_is_weighted(settings);
@@ -74,12 +77,15 @@ static void noise_tables(struct trainer *trainer) {
     bool shifted = settings->objective != OBJECTIVE_NEGATIVE_SAMPLING;
     trainer->noise_total = 0;
     for (uint32_t id = 0; weighted && id < trainer->rows; id++)
-        trainer->noise_total += pow((double)vocabulary_count(trainer->vocabulary, id), settings->noise_power);
+        trainer->noise_total +=
+            pow((double)vocabulary_count(trainer->vocabulary, id), settings->noise_power);
 #pragma omp parallel for num_threads(trainer->threads) schedule(static)
     for (uint32_t id = 0; id < trainer->rows; id++) {
         double p = sampler_probability(trainer->sampler, id);
-        /* A word the sampler never draws (possible with power 0 counts only) keeps the shift of the rarest. */
-        double expected = fmax(unique ? -expm1(tries * log1p(-fmin(p, 1 - 1e-15))) : draws * p, 1e-12);
+        /* A word the sampler never draws (possible with power 0 counts only) keeps the shift of the
+         * rarest. */
+        double expected =
+            fmax(unique ? -expm1(tries * log1p(-fmin(p, 1 - 1e-15))) : draws * p, 1e-12);
         double wanted = weighted ? draws * noise_share(trainer, id) : expected;
         double shift = shifted ? log(fmax(wanted * scale, 1e-12)) : 0;
         if (settings->objective == OBJECTIVE_NCE)
@@ -94,7 +100,7 @@ static void noise_tables(struct trainer *trainer) {
     }
 }
 
-/* ---- tables ----------------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static void keep_table(struct trainer *trainer) {
     trainer->words_kept = 0;
@@ -105,11 +111,13 @@ static void keep_table(struct trainer *trainer) {
     }
 }
 
-/* A word seen five times takes few steps at the rate that suits one seen a million times: its row may move further. */
+/* A word seen five times takes few steps at the rate that suits one seen a million times: its row
+ * may move further. */
 static void rate_table(struct trainer *trainer) {
     const struct settings *s = trainer->settings;
     for (uint32_t id = 0; id < trainer->rows; id++) {
-        double factor = pow((double)vocabulary_count(trainer->vocabulary, id) / s->rate_count, -s->rate_power);
+        double factor =
+            pow((double)vocabulary_count(trainer->vocabulary, id) / s->rate_count, -s->rate_power);
         trainer->facts[id].rate = (float)fmin(fmax(factor, s->rate_least), s->rate_most);
     }
 }
@@ -117,10 +125,12 @@ static void rate_table(struct trainer *trainer) {
 static void place_table(struct trainer *trainer) {
     const struct table *table = trainer->input;
     for (uint32_t id = 0; id < trainer->rows; id++)
-        trainer->facts[id].place = (uint32_t)((size_t)(table_row(table, id) - table->data) / table->stride);
+        trainer->facts[id].place =
+            (uint32_t)((size_t)(table_row(table, id) - table->data) / table->stride);
 }
 
-/* Each row has its own stream of random numbers, so that start values do not depend on shards or threads. */
+/* Each row has its own stream of random numbers, so that start values do not depend on shards or
+ * threads. */
 void trainer_init_tables(struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
     uint32_t dim = (uint32_t)settings->dim;
@@ -169,7 +179,8 @@ static void step_from_settings(struct trainer *trainer) {
         .loss_kind = softmax ? KERNEL_SOFTMAX : KERNEL_LOGISTIC,
         .noise = noise,
         .window = (uint32_t)s->window,
-        .remove_hits = s->remove_accidental_hits == HITS_YES || (s->remove_accidental_hits == HITS_AUTO && softmax),
+        .remove_hits = s->remove_accidental_hits == HITS_YES ||
+                       (s->remove_accidental_hits == HITS_AUTO && softmax),
         .guard = s->guard && !s->exact_negatives,
         .guard_repeat = (float)s->guard_repeat,
         .guard_output = (float)s->guard_output,
@@ -186,14 +197,16 @@ static enum status allocate(struct trainer *trainer, struct error *err) {
     trainer->noise = calloc(trainer->rows, sizeof *trainer->noise);
     trainer->lanes = lanes_allocate((size_t)trainer->threads);
     if (!trainer->facts || !trainer->noise || !trainer->lanes)
-        return error_set(err, STATUS_NO_MEMORY, "cannot allocate the tables of %u words", trainer->rows);
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate the tables of %u words",
+                         trainer->rows);
     return STATUS_OK;
 }
 
-enum status trainer_create(struct trainer *trainer, const struct train_options *options, struct corpus *corpus,
-                           struct error *err) {
+enum status trainer_create(struct trainer *trainer, const struct train_options *options,
+                           struct corpus *corpus, struct error *err) {
     const struct settings *settings = options->settings;
-    enum partition partition = settings->partition == PARTITION_BY_DIV ? PARTITION_DIV : PARTITION_MOD;
+    enum partition partition =
+        settings->partition == PARTITION_BY_DIV ? PARTITION_DIV : PARTITION_MOD;
     memset(trainer, 0, sizeof *trainer);
     trainer->options = options, trainer->settings = settings, trainer->corpus = corpus;
     trainer->vocabulary = corpus->vocabulary;
@@ -206,7 +219,8 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
     trainer->bias = settings->bias;
     if (trainer->bias == BIAS_AUTO)
         trainer->bias = settings->objective == OBJECTIVE_NEGATIVE_SAMPLING ? BIAS_NONE : BIAS_FIXED;
-    uint32_t columns = (uint32_t)settings->dim + (trainer->bias == BIAS_LEARNED || trainer->bias == BIAS_ZERO);
+    uint32_t columns =
+        (uint32_t)settings->dim + (trainer->bias == BIAS_LEARNED || trainer->bias == BIAS_ZERO);
     trainer->rate_scale = 1;
     trainer->progress.loss = NAN;
     trainer->progress.corpus = corpus->report;
@@ -217,12 +231,15 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
     enum status status;
     if ((status = trainer_pin(trainer, err)) || (status = allocate(trainer, err)) ||
         (status = train_sampler_create(settings, trainer->vocabulary, &trainer->sampler, err)) ||
-        (status = table_create(&trainer->input, trainer->rows, columns, (uint32_t)settings->shards, partition, err)) ||
-        (status = table_create(&trainer->output, trainer->rows, columns, (uint32_t)settings->shards, partition, err)))
+        (status = table_create(&trainer->input, trainer->rows, columns, (uint32_t)settings->shards,
+                               partition, err)) ||
+        (status = table_create(&trainer->output, trainer->rows, columns, (uint32_t)settings->shards,
+                               partition, err)))
         return status;
     step_from_settings(trainer);
-    trainer->unique = settings->unique && !settings->exact_negatives &&
-                      (uint64_t)trainer->step.noise * TRAINER_UNIQUE_SHARE <= sampler_support(trainer->sampler);
+    trainer->unique =
+        settings->unique && !settings->exact_negatives &&
+        (uint64_t)trainer->step.noise * TRAINER_UNIQUE_SHARE <= sampler_support(trainer->sampler);
     keep_table(trainer);
     rate_table(trainer);
     place_table(trainer);
@@ -247,17 +264,20 @@ void trainer_clear(struct trainer *trainer) {
 }
 
 double trainer_first_rate(const struct settings *settings) {
-    return settings->learning_rate * (settings->architecture == ARCHITECTURE_CBOW ? settings->cbow_rate : 1);
+    return settings->learning_rate *
+           (settings->architecture == ARCHITECTURE_CBOW ? settings->cbow_rate : 1);
 }
 
 double trainer_rate(const struct trainer *trainer, uint64_t words_done) {
     const struct settings *settings = trainer->settings;
-    double left =
-        settings->schedule == SCHEDULE_LINEAR ? 1 - (double)words_done / ((double)trainer->words_total + 1) : 1;
-    return fmax(trainer_first_rate(settings) * left, settings->min_learning_rate) * trainer->rate_scale;
+    double left = settings->schedule == SCHEDULE_LINEAR
+                      ? 1 - (double)words_done / ((double)trainer->words_total + 1)
+                      : 1;
+    return fmax(trainer_first_rate(settings) * left, settings->min_learning_rate) *
+           trainer->rate_scale;
 }
 
-/* ---- finite ----------------------------------------------------------------------------------------------------- */
+/* ---- finite ---------------------------------------------------------------------------------- */
 
 static enum status check_table(struct trainer *trainer, const struct table *table, const char *name,
                                struct error *err) {
@@ -265,17 +285,20 @@ static enum status check_table(struct trainer *trainer, const struct table *tabl
     if (trainer->options->kernel->first_nonfinite(table->data, floats) == floats)
         return STATUS_OK;
     for (uint32_t id = 0; id < table->rows; id++) {
-        size_t column = trainer->options->kernel->first_nonfinite(table_row(table, id), table->stride), length;
+        size_t column =
+                   trainer->options->kernel->first_nonfinite(table_row(table, id), table->stride),
+               length;
         if (column == table->stride)
             continue;
         const char *word = vocabulary_word(trainer->vocabulary, id, &length);
         uint64_t words = atomic_load(&trainer->words_done);
-        return error_set(
-            err, STATUS_DIVERGED,
-            "training diverged: the %s row of '%.*s' (id %u) holds a non-finite value in column %zu at step %llu, "
-            "learning rate %g; try a smaller learning_rate or keep guard = true",
-            name, (int)(length < 80 ? length : 80), word, id, column,
-            (unsigned long long)atomic_load(&trainer->steps_done), trainer_rate(trainer, words));
+        return error_set(err, STATUS_DIVERGED,
+                         "training diverged: the %s row of '%.*s' (id %u) holds a non-finite value "
+                         "in column %zu at step %llu, "
+                         "learning rate %g; try a smaller learning_rate or keep guard = true",
+                         name, (int)(length < 80 ? length : 80), word, id, column,
+                         (unsigned long long)atomic_load(&trainer->steps_done),
+                         trainer_rate(trainer, words));
     }
     return STATUS_OK;
 }
@@ -285,7 +308,8 @@ enum status trainer_check(struct trainer *trainer, struct error *err) {
     return status ? status : check_table(trainer, trainer->output, "output", err);
 }
 
-/* Between full checks: the noise rows of the last block and the loss. A NaN reaches them within a few blocks. */
+/* Between full checks: the noise rows of the last block and the loss. A NaN reaches them within a
+ * few blocks. */
 static bool lane_looks_finite(const struct trainer *trainer, const struct lane *lane) {
     const struct kernel_noise *noise = &lane->noise[0];
     float loss = (float)lane->loss.sum;
@@ -295,7 +319,7 @@ static bool lane_looks_finite(const struct trainer *trainer, const struct lane *
     return trainer->options->kernel->first_nonfinite(&loss, 1) == 1;
 }
 
-/* ---- the loop --------------------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static bool lane_next_segment(struct trainer *trainer, struct lane *lane) {
     uint64_t all = trainer->segments * (uint64_t)trainer->settings->epochs, segment;
@@ -303,7 +327,8 @@ static bool lane_next_segment(struct trainer *trainer, struct lane *lane) {
     segment = trainer->next_segment++;
     if (segment >= all)
         return false;
-    uint64_t first = segment % trainer->segments * trainer->segment_size, end = first + trainer->segment_size;
+    uint64_t first = segment % trainer->segments * trainer->segment_size,
+             end = first + trainer->segment_size;
     lane->state.segment = segment;
     lane->state.at = first;
     lane->state.end = end < trainer->corpus->length ? end : trainer->corpus->length;
@@ -319,8 +344,10 @@ static void lane_account(struct trainer *trainer, struct lane *lane) {
     }
 #pragma omp critical(trainer_loss)
     {
-        trainer->epoch_loss.sum += lane->loss.sum, trainer->epoch_loss.positives += lane->loss.positives;
-        trainer->recent_loss.sum += lane->loss.sum, trainer->recent_loss.positives += lane->loss.positives;
+        trainer->epoch_loss.sum += lane->loss.sum,
+            trainer->epoch_loss.positives += lane->loss.positives;
+        trainer->recent_loss.sum += lane->loss.sum,
+            trainer->recent_loss.positives += lane->loss.positives;
     }
     lane->words = lane->steps = 0;
     lane->loss = (struct kernel_loss){0};
@@ -358,7 +385,8 @@ static bool all_done(const struct trainer *trainer) {
     if (trainer->next_segment < trainer->segments * (uint64_t)trainer->settings->epochs)
         return false;
     for (int i = 0; i < trainer->threads; i++)
-        if (trainer->lanes[i].state.at < trainer->lanes[i].state.end || trainer->lanes[i].state.carried)
+        if (trainer->lanes[i].state.at < trainer->lanes[i].state.end ||
+            trainer->lanes[i].state.carried)
             return false;
     return true;
 }
@@ -380,8 +408,9 @@ static enum status start_again(struct trainer *trainer, struct error *err) {
     return STATUS_OK;
 }
 
-/* A checkpoint may be of a training that had diverged and was finite still: no rate would save it. After
- * CHECKPOINT_TRIES in a row from which training got no further, by a hundredth of its words, it begins again. */
+/* A checkpoint may be of a training that had diverged and was finite still: no rate would save it.
+ * After CHECKPOINT_TRIES in a row from which training got no further, by a hundredth of its words,
+ * it begins again. */
 #define CHECKPOINT_TRIES 2
 
 static bool checkpoint_is_worth_it(struct trainer *trainer) {
@@ -400,7 +429,8 @@ static enum status roll_back(struct trainer *trainer, struct error *err) {
     double scale = trainer->rate_scale / 2;
     if (trainer->settings->on_nonfinite == NONFINITE_FAIL ||
         trainer_first_rate(trainer->settings) * scale < trainer->settings->min_learning_rate)
-        return error_set(err, STATUS_DIVERGED, "%s", status ? why.text : "training diverged: the loss is not finite");
+        return error_set(err, STATUS_DIVERGED, "%s",
+                         status ? why.text : "training diverged: the loss is not finite");
     status = checkpoint_is_worth_it(trainer) ? checkpoint_load(trainer, &found, err) : STATUS_OK;
     if (!status && !found)
         status = start_again(trainer, err);
@@ -410,7 +440,8 @@ static enum status roll_back(struct trainer *trainer, struct error *err) {
     trainer->epoch_loss = trainer->recent_loss = (struct kernel_loss){0};
     char note[256];
     snprintf(note, sizeof note, "a value was not finite: went back to %s with learning rate %g",
-             found ? "the last checkpoint" : "the start", trainer_first_rate(trainer->settings) * scale);
+             found ? "the last checkpoint" : "the start",
+             trainer_first_rate(trainer->settings) * scale);
     trainer_report(trainer, PHASE_TRAINING, 0, note);
     return STATUS_OK;
 }
@@ -431,11 +462,14 @@ static enum status run_until_halt(struct trainer *trainer, struct error *err) {
     enum status status = checkpoint_save(trainer, err);
     if (status)
         return status;
-    return request == REQUEST_STOP ? error_set(err, STATUS_PAUSED, "training stopped at a checkpoint") : STATUS_OK;
+    return request == REQUEST_STOP
+               ? error_set(err, STATUS_PAUSED, "training stopped at a checkpoint")
+               : STATUS_OK;
 }
 
 enum status trainer_run(struct trainer *trainer, struct error *err) {
-    trainer->started = trainer->last_report = trainer->last_checkpoint = machine_monotonic_seconds();
+    trainer->started = trainer->last_report = trainer->last_checkpoint =
+        machine_monotonic_seconds();
     trainer->words_at_report = atomic_load(&trainer->words_done);
     enum status status = STATUS_OK;
     while (!status && !all_done(trainer))
