@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/number.h"
 
-#define PROC_MOST ((size_t)8 << 20)
+#define PROC_MAX ((size_t)8 << 20)
 #define PATH_ROOM 4096
 
 struct cgroup_visit {
@@ -20,7 +20,7 @@ struct cgroup_visit {
 static char *read_text(const char *folder, const char *name) {
     char *path = path_join(folder, name), *text = NULL;
     size_t length;
-    if (path && file_read(path, PROC_MOST, &text, &length, NULL) != STATUS_OK)
+    if (path && file_read(path, PROC_MAX, &text, &length, NULL) != STATUS_OK)
         text = NULL;
     free(path);
     return text;
@@ -186,9 +186,9 @@ static bool memory_limit_of(const char *folder, int version, uint64_t *limit) {
 }
 
 static void take_limit(void *context, const char *folder, int version) {
-    uint64_t *least = context, limit;
-    if (memory_limit_of(folder, version, &limit) && limit < *least)
-        *least = limit;
+    uint64_t *min = context, limit;
+    if (memory_limit_of(folder, version, &limit) && limit < *min)
+        *min = limit;
 }
 
 /* Value of a "name value" row. */
@@ -201,7 +201,7 @@ static uint64_t row_value(const char *text, const char *name) {
 }
 
 static void take_unused(void *context, const char *folder, int version) {
-    uint64_t *least = context, limit, used;
+    uint64_t *min = context, limit, used;
     if (!memory_limit_of(folder, version, &limit) ||
         !read_number(folder, version == 2 ? "memory.current" : "memory.usage_in_bytes", &used))
         return;
@@ -211,8 +211,8 @@ static void take_unused(void *context, const char *folder, int version) {
     free(rows);
     used -= cache != UINT64_MAX && cache < used ? cache : 0;
     uint64_t unused = used < limit ? limit - used : 0;
-    if (unused < *least)
-        *least = unused;
+    if (unused < *min)
+        *min = unused;
 }
 
 int cgroup_cpus(const char *root) {
@@ -222,15 +222,15 @@ int cgroup_cpus(const char *root) {
 }
 
 uint64_t cgroup_memory_limit(const char *root) {
-    uint64_t least = UINT64_MAX;
-    walk(root, "memory", &(struct cgroup_visit){take_limit, &least});
-    return least;
+    uint64_t min = UINT64_MAX;
+    walk(root, "memory", &(struct cgroup_visit){take_limit, &min});
+    return min;
 }
 
 uint64_t cgroup_memory_unused(const char *root) {
-    uint64_t least = UINT64_MAX;
-    walk(root, "memory", &(struct cgroup_visit){take_unused, &least});
-    return least;
+    uint64_t min = UINT64_MAX;
+    walk(root, "memory", &(struct cgroup_visit){take_unused, &min});
+    return min;
 }
 
 uint64_t meminfo_field(const char *root, const char *name) {

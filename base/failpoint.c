@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILPOINTS_MOST 16
+#define FAILPOINTS_MAX 16
 
 struct failpoint {
     char name[48];
@@ -21,7 +21,7 @@ struct failpoint {
 
 /* The one piece of process-wide state in vecmill, in test builds only: a failure must reach code
  * that knows nothing of the test, and the point of it is that no interface shows it. */
-static struct failpoint failpoints[FAILPOINTS_MOST];
+static struct failpoint failpoints[FAILPOINTS_MAX];
 static size_t n_failpoints;
 
 static bool failpoint_parse(struct failpoint *point, const char *text, size_t length) {
@@ -48,7 +48,7 @@ static bool failpoint_parse(struct failpoint *point, const char *text, size_t le
 
 void failpoint_configure(const char *spec) {
     n_failpoints = 0;
-    while (spec && *spec && n_failpoints < FAILPOINTS_MOST) {
+    while (spec && *spec && n_failpoints < FAILPOINTS_MAX) {
         size_t length = strcspn(spec, ",");
         if (failpoint_parse(&failpoints[n_failpoints], spec, length))
             n_failpoints++;

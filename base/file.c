@@ -14,8 +14,8 @@
 #include "base/random.h"
 
 #define WRITER_BUFFER ((size_t)256 * 1024)
-#define FILE_TOKEN_SIZE 17              /* 16 characters and a NUL */
-#define TRANSFER_MOST ((size_t)1 << 30) /* Linux moves at most 2 GiB - 4 KiB in one call */
+#define FILE_TOKEN_SIZE 17             /* 16 characters and a NUL */
+#define TRANSFER_MAX ((size_t)1 << 30) /* Linux moves at most 2 GiB - 4 KiB in one call */
 
 struct file_writer {
     int fd;
@@ -104,8 +104,7 @@ enum status file_writer_create(struct file_writer **writer, const char *path, st
 static enum status write_all(int fd, const char *bytes, size_t length, uint64_t offset,
                              struct error *err) {
     while (length > 0) {
-        ssize_t n =
-            pwrite(fd, bytes, length < TRANSFER_MOST ? length : TRANSFER_MOST, (off_t)offset);
+        ssize_t n = pwrite(fd, bytes, length < TRANSFER_MAX ? length : TRANSFER_MAX, (off_t)offset);
         if (n < 0) {
             if (errno == EINTR)
                 continue;
@@ -235,7 +234,7 @@ static enum status read_to_end(int fd, const char *path, size_t expected, size_t
         if (buffer->failed)
             return error_set(err, STATUS_NO_MEMORY, "out of memory reading '%s'", path);
         ssize_t n =
-            read(fd, buffer->data + buffer->length, room < TRANSFER_MOST ? room : TRANSFER_MOST);
+            read(fd, buffer->data + buffer->length, room < TRANSFER_MAX ? room : TRANSFER_MAX);
         if (n < 0) {
             if (errno == EINTR)
                 continue;
@@ -338,7 +337,7 @@ enum status file_write_at(int fd, const void *bytes, size_t length, uint64_t off
 enum status file_read_at(int fd, void *bytes, size_t length, uint64_t offset, struct error *err) {
     char *to = bytes;
     while (length > 0) {
-        ssize_t n = pread(fd, to, length < TRANSFER_MOST ? length : TRANSFER_MOST, (off_t)offset);
+        ssize_t n = pread(fd, to, length < TRANSFER_MAX ? length : TRANSFER_MAX, (off_t)offset);
         if (n < 0) {
             if (errno == EINTR)
                 continue;

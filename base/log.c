@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 void log_line(const struct logger *logger, enum log_level level, const char *format, ...) {
-    if (!logger || !logger->write || level < logger->least)
+    if (!logger || !logger->write || level < logger->min)
         return;
     char line[1024];
     va_list arguments;

@@ -10,7 +10,7 @@ struct logger {
     /* One line without a newline; must be safe to call from any thread. NULL: lines are dropped. */
     void (*write)(void *context, enum log_level level, const char *line);
     void *context;
-    enum log_level least; /* lines below are not formatted */
+    enum log_level min; /* lines below are not formatted */
 };
 
 void log_line(const struct logger *logger, enum log_level level, const char *format, ...)

@@ -24,9 +24,9 @@ enum status machine_cpus_create(struct machine_cpus **out, struct error *err) {
         return error_set(err, STATUS_NO_MEMORY, "no memory for a set of CPUs");
     /* The kernel refuses a set smaller than its own, which may hold more CPUs than a cpu_set_t. */
     int reason = ENOMEM;
-    for (int most = CPU_SETSIZE; most <= 1 << 20; most *= 4) {
-        cpus->size = CPU_ALLOC_SIZE((size_t)most);
-        cpus->set = CPU_ALLOC((size_t)most);
+    for (int max = CPU_SETSIZE; max <= 1 << 20; max *= 4) {
+        cpus->size = CPU_ALLOC_SIZE((size_t)max);
+        cpus->set = CPU_ALLOC((size_t)max);
         if (!cpus->set)
             break;
         if (sched_getaffinity(0, cpus->size, cpus->set) == 0) {
@@ -99,8 +99,8 @@ uint64_t machine_memory_limit(void) {
 
 uint64_t machine_memory_available(void) {
     uint64_t available = meminfo_field("", "MemAvailable"), unused = cgroup_memory_unused("");
-    uint64_t least = available < unused ? available : unused;
-    return least < UINT64_MAX ? least : machine_memory_limit();
+    uint64_t min = available < unused ? available : unused;
+    return min < UINT64_MAX ? min : machine_memory_limit();
 }
 
 uint64_t machine_peak_memory(void) {

@@ -11,12 +11,12 @@
  * at most one multiple of 10^(k+1) does. All is scaled by 4 * 10^-k, and "rounding to odd" keeps
  * every comparison with an integer exact. */
 
-#define POWER_LEAST (-32)
-#define POWER_MOST 46
+#define POWER_MIN (-32)
+#define POWER_MAX 46
 
 /* 10^k as a 64-bit integer with its top bit set, rounded up: k = POWER_LEAST .. POWER_MOST. Each
  * follows from big-integer arithmetic: ceil(10^k * 2^(63 - floor(log2(10^k)))). */
-static const uint64_t powers[POWER_MOST - POWER_LEAST + 1] = {
+static const uint64_t powers[POWER_MAX - POWER_MIN + 1] = {
     0xcfb11ead453994bbu, 0x81ceb32c4b43fcf5u, 0xa2425ff75e14fc32u, 0xcad2f7f5359a3b3fu,
     0xfd87b5f28300ca0eu, 0x9e74d1b791e07e49u, 0xc612062576589ddbu, 0xf79687aed3eec552u,
     0x9abe14cd44753b53u, 0xc16d9a0095928a28u, 0xf1c90080baf72cb2u, 0x971da05074da7befu,
@@ -72,8 +72,8 @@ static struct decimal_float shortest_decimal(uint32_t fraction, uint32_t biased)
     bool lopsided = fraction == 0 && biased > 1; /* the float below is half as far away */
     int k = lopsided ? floor_log10_of_three_quarters(q) : floor_log10_of_power2(q);
     int shift = q + floor_log2_of_power10(-k) + 1;
-    assert(-k >= POWER_LEAST && -k <= POWER_MOST && shift >= 1 && shift <= 5);
-    uint64_t g = powers[-k - POWER_LEAST];
+    assert(-k >= POWER_MIN && -k <= POWER_MAX && shift >= 1 && shift <= 5);
+    uint64_t g = powers[-k - POWER_MIN];
     uint32_t value = multiply_to_odd(g, 4 * c << shift);
     /* An even significand wins ties, so its interval holds its ends. */
     uint32_t lower = multiply_to_odd(g, (4 * c - 2 + lopsided) << shift) + !even;
@@ -376,13 +376,13 @@ bool number_parse_int(const char *text, int64_t *value) {
     bool negative = *text == '-';
     if (*text == '-' || *text == '+')
         text++;
-    const uint64_t most = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
+    const uint64_t max = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
     uint64_t magnitude = 0;
     if (!is_digit(*text))
         return false;
     for (; is_digit(*text); text++) {
         unsigned digit = (unsigned)(*text - '0');
-        if (magnitude > (most - digit) / 10)
+        if (magnitude > (max - digit) / 10)
             return false;
         magnitude = magnitude * 10 + digit;
     }

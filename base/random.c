@@ -32,8 +32,8 @@ uint64_t random_below(struct random *random, uint64_t bound) {
     assert(bound > 0);
     wide product = (wide)random_next(random) * bound;
     if ((uint64_t)product < bound) {
-        uint64_t least = (0 - bound) % bound;
-        while ((uint64_t)product < least)
+        uint64_t min = (0 - bound) % bound;
+        while ((uint64_t)product < min)
             product = (wide)random_next(random) * bound;
     }
     return (uint64_t)(product >> 64);

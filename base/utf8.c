@@ -4,9 +4,9 @@
 
 /* Bounds of the second byte, which alone decides about overlong forms, surrogates and the end at
  * U+10FFFF. */
-static void second_byte_bounds(unsigned char first, unsigned char *least, unsigned char *most) {
-    *least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    *most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+static void second_byte_bounds(unsigned char first, unsigned char *min, unsigned char *max) {
+    *min = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    *max = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
 }
 
 size_t utf8_decode(const char *text, const char *end, uint32_t *code_point, size_t *skip) {
@@ -21,17 +21,17 @@ size_t utf8_decode(const char *text, const char *end, uint32_t *code_point, size
     if (first < 0xc2 || first > 0xf4)
         return 0;
     size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    unsigned char least, most;
-    second_byte_bounds(first, &least, &most);
+    unsigned char min, max;
+    second_byte_bounds(first, &min, &max);
     uint32_t value = first & (0xffu >> (length + 1));
     for (size_t i = 1; i < length; i++) {
-        if (i >= room || bytes[i] < least || bytes[i] > most) {
+        if (i >= room || bytes[i] < min || bytes[i] > max) {
             *skip = i;
             return 0;
         }
         value = value << 6 | (bytes[i] & 0x3fu);
-        least = 0x80;
-        most = 0xbf;
+        min = 0x80;
+        max = 0xbf;
     }
     *code_point = value;
     return length;

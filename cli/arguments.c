@@ -57,24 +57,24 @@ static enum status refuse_option(struct invocation *invocation, const char *name
                                  struct error *err) {
     const struct command *command = invocation->command;
     const char *nearest = "help";
-    size_t least = edit_distance(name, nearest);
+    size_t min = edit_distance(name, nearest);
     for (const struct option_row *row = command->options; row && row->name; row++) {
         size_t distance = edit_distance(name, row->name);
-        if (distance < least) {
-            least = distance;
+        if (distance < min) {
+            min = distance;
             nearest = row->name;
         }
     }
     for (size_t i = 0; i < settings_count(); i++) {
         const struct setting *row = settings_row(i);
         size_t distance = edit_distance(name, row->name);
-        if (distance < least && takes_setting(command, row->name) &&
+        if (distance < min && takes_setting(command, row->name) &&
             (command->settings || row->scope & command->scopes)) {
-            least = distance;
+            min = distance;
             nearest = row->name;
         }
     }
-    if (!distance_is_near(least, name)) {
+    if (!distance_is_near(min, name)) {
         return misuse(invocation, err, "unknown option '--%.64s'; see 'vecmill help %s'", name,
                       command->name);
     }
@@ -201,11 +201,11 @@ static enum status walk_arguments(struct walk *walk, struct error *err) {
 
 static enum status check_operands(struct invocation *invocation, struct error *err) {
     const struct command *command = invocation->command;
-    if (invocation->n_operands > command->most) {
+    if (invocation->n_operands > command->max) {
         return misuse(invocation, err, "unexpected argument '%.64s'; usage: vecmill %s %s",
-                      invocation->operands[command->most], command->name, command->synopsis);
+                      invocation->operands[command->max], command->name, command->synopsis);
     }
-    if (invocation->n_operands < command->least) {
+    if (invocation->n_operands < command->min) {
         return misuse(invocation, err, "too few arguments; usage: vecmill %s %s", command->name,
                       command->synopsis);
     }
@@ -255,13 +255,13 @@ enum status arguments_read(struct invocation *invocation, int n, char **argument
     return status;
 }
 
-enum status option_number(struct invocation *invocation, const char *name, int64_t least,
-                          int64_t most, int64_t initial, int64_t *value, struct error *err) {
+enum status option_number(struct invocation *invocation, const char *name, int64_t min, int64_t max,
+                          int64_t initial, int64_t *value, struct error *err) {
     const char *text = option_value(invocation, name);
     *value = initial;
-    if (text && (!number_parse_int(text, value) || *value < least || *value > most)) {
+    if (text && (!number_parse_int(text, value) || *value < min || *value > max)) {
         return misuse(invocation, err, "--%s must be between %lld and %lld, not '%.64s'", name,
-                      (long long)least, (long long)most, text);
+                      (long long)min, (long long)max, text);
     }
     return STATUS_OK;
 }

@@ -13,7 +13,7 @@
 #include "cli/watch.h"
 #include "train/train.h"
 
-#define LINE_MOST ((size_t)4096)
+#define LINE_BYTES_MAX ((size_t)4096)
 
 struct child {
     char *corpus, *name, *digest, *work, *output, *settings_path, *error_path;
@@ -48,7 +48,7 @@ static char *line_read(const char *folder, const char *file, struct error *err) 
     size_t length;
     if (!path)
         error_set(err, STATUS_NO_MEMORY, "out of memory");
-    else if (file_read(path, LINE_MOST, &text, &length, err) == STATUS_OK)
+    else if (file_read(path, LINE_BYTES_MAX, &text, &length, err) == STATUS_OK)
         text[strcspn(text, "\n")] = '\0';
     else
         text = NULL;

@@ -29,7 +29,7 @@
 enum exit_code { EXIT_ROWS(EXIT_ENUM) };
 #undef EXIT_ENUM
 
-#define OPTIONS_MOST 16
+#define OPTIONS_MAX 16
 
 /* An option of one command that is no setting. The list ends with a row without a name. */
 struct option_row {
@@ -47,7 +47,7 @@ struct command {
     /* settings that --name may set; 0: only those in `settings` */
     unsigned scopes;
     const char *const *settings; /* NULL-terminated names, or NULL */
-    size_t least, most;          /* operands */
+    size_t min, max;             /* operands */
     enum status (*run)(struct invocation *invocation, struct error *err);
 };
 
@@ -56,7 +56,7 @@ struct invocation {
     const struct command *commands; /* the whole table, for help */
     struct settings settings;
     /* of command->options; "" for one without a value; NULL when not given */
-    const char *values[OPTIONS_MOST];
+    const char *values[OPTIONS_MAX];
     char **operands;
     size_t n_operands;
     char **environment;
@@ -73,9 +73,8 @@ enum status arguments_read(struct invocation *invocation, int n, char **argument
 /* What an option of the command was given: NULL when it was not. The name must be in the table. */
 const char *option_value(const struct invocation *invocation, const char *name);
 /* A whole number between bounds; `initial` when the option was not given. */
-enum status option_number(struct invocation *invocation, const char *name, int64_t least,
-                          int64_t most, int64_t initial, int64_t *value,
-                          struct error *err) MUST_CHECK;
+enum status option_number(struct invocation *invocation, const char *name, int64_t min, int64_t max,
+                          int64_t initial, int64_t *value, struct error *err) MUST_CHECK;
 /* Index of the option's value in a list "a|b|c"; 0 when it was not given. */
 enum status option_choice(struct invocation *invocation, const char *name, const char *list,
                           size_t *index, struct error *err) MUST_CHECK;
@@ -101,7 +100,7 @@ struct output {
     bool json;
     atomic_bool bar; /* a progress bar stands in the terminal's last line */
 };
-struct logger output_logger(struct output *output, enum log_level least);
+struct logger output_logger(struct output *output, enum log_level min);
 bool output_is_terminal(int fd);
 /* with quotes; any bytes */
 void json_put_string(struct buffer *buffer, const char *text, size_t length);

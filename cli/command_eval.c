@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "cli/words.h"
 
-#define QUESTIONS_MOST ((size_t)1 << 30)
+#define QUESTIONS_MAX ((size_t)1 << 30)
 
 enum { SET_AUTO, SET_ANALOGIES, SET_SIMILARITY };
 
@@ -132,7 +132,7 @@ enum status command_eval(struct invocation *invocation, struct error *err) {
     size_t length;
     enum status status = evaluation_read(&evaluation, invocation, err);
     if (status == STATUS_OK)
-        status = file_read(invocation->operands[1], QUESTIONS_MOST, &questions, &length, err);
+        status = file_read(invocation->operands[1], QUESTIONS_MAX, &questions, &length, err);
     if (status != STATUS_OK)
         return status;
     status = model_open(invocation, &model, err);

@@ -4,7 +4,7 @@
 #include "base/number.h"
 #include "cli/words.h"
 
-#define NEIGHBORS_MOST 1000000
+#define NEIGHBORS_MAX 1000000
 
 const struct option_row nearest_options[] = {
     {"k", "N", "how many (default 10)"},
@@ -25,7 +25,7 @@ struct wanted {
 
 static enum status wanted_read(struct wanted *wanted, struct invocation *invocation,
                                struct error *err) {
-    enum status status = option_number(invocation, "k", 1, NEIGHBORS_MOST, 10, &wanted->k, err);
+    enum status status = option_number(invocation, "k", 1, NEIGHBORS_MAX, 10, &wanted->k, err);
     return status == STATUS_OK
                ? option_number(invocation, "among", 0, UINT32_MAX, 0, &wanted->among, err)
                : status;

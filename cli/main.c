@@ -62,15 +62,15 @@ static const struct command *command_find(const char *name) {
 
 static int refuse_command(const char *name) {
     const char *nearest = NULL;
-    size_t least = DISTANCE_FAR;
+    size_t min = DISTANCE_FAR;
     for (const struct command *command = commands; command->name; command++) {
         size_t distance = edit_distance(name, command->name);
-        if (distance < least) {
-            least = distance;
+        if (distance < min) {
+            min = distance;
             nearest = command->name;
         }
     }
-    bool near = distance_is_near(least, name);
+    bool near = distance_is_near(min, name);
     fprintf(stderr, "vecmill: unknown command '%.64s'%s%s%s\n", name,
             near ? "; did you mean '" : "", near ? nearest : "",
             near ? "'?" : "; see 'vecmill help'");

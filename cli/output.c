@@ -85,6 +85,6 @@ static void output_write(void *context, enum log_level level, const char *line) 
     buffer_clear(&text);
 }
 
-struct logger output_logger(struct output *output, enum log_level least) {
-    return (struct logger){output_write, output, least};
+struct logger output_logger(struct output *output, enum log_level min) {
+    return (struct logger){output_write, output, min};
 }

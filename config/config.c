@@ -9,21 +9,21 @@
 
 #define AT(name) offsetof(struct settings, name)
 
-#define SETTING_INT(name, def, least, most, scope, meaning)                           \
-    {#name,           meaning,        SETTING_IS_INT, SETTING_OF_##scope, #def, NULL, \
-     (double)(least), (double)(most), AT(name)},
-#define SETTING_REAL(name, def, least, most, scope, meaning)                           \
-    {#name,           meaning,        SETTING_IS_REAL, SETTING_OF_##scope, #def, NULL, \
-     (double)(least), (double)(most), AT(name)},
+#define SETTING_INT(name, def, min, max, scope, meaning)                           \
+    {#name,         meaning,       SETTING_IS_INT, SETTING_OF_##scope, #def, NULL, \
+     (double)(min), (double)(max), AT(name)},
+#define SETTING_REAL(name, def, min, max, scope, meaning)                           \
+    {#name,         meaning,       SETTING_IS_REAL, SETTING_OF_##scope, #def, NULL, \
+     (double)(min), (double)(max), AT(name)},
 #define SETTING_FLAG(name, def, scope, meaning) \
     {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, #def, NULL, 0, 1, AT(name)},
 #define SETTING_CHOICE(name, def, list, scope, meaning) \
     {#name, meaning, SETTING_IS_CHOICE, SETTING_OF_##scope, def, list, 0, 0, AT(name)},
 #define SETTING_TEXT(name, def, size, scope, meaning) \
     {#name, meaning, SETTING_IS_TEXT, SETTING_OF_##scope, def, NULL, 1, (size)-1, AT(name)},
-#define SETTING_BYTES(name, def, least, most, scope, meaning)                           \
-    {#name,           meaning,        SETTING_IS_BYTES, SETTING_OF_##scope, #def, NULL, \
-     (double)(least), (double)(most), AT(name)},
+#define SETTING_BYTES(name, def, min, max, scope, meaning)                           \
+    {#name,         meaning,       SETTING_IS_BYTES, SETTING_OF_##scope, #def, NULL, \
+     (double)(min), (double)(max), AT(name)},
 
 static const struct setting rows[] = {
 #include "config/settings.def"
@@ -56,16 +56,16 @@ void settings_init(struct settings *settings) {
 }
 
 const char *setting_nearest(const char *name) {
-    size_t least = DISTANCE_FAR;
+    size_t min = DISTANCE_FAR;
     const char *nearest = NULL;
     for (size_t i = 0; i < settings_count(); i++) {
         size_t distance = edit_distance(name, rows[i].name);
-        if (distance < least) {
-            least = distance;
+        if (distance < min) {
+            min = distance;
             nearest = rows[i].name;
         }
     }
-    return distance_is_near(least, name) ? nearest : NULL;
+    return distance_is_near(min, name) ? nearest : NULL;
 }
 
 size_t choice_length(const char *list, size_t index) {
@@ -111,7 +111,7 @@ static enum status refuse_number(const struct setting *row, const char *kind, co
  * is right. */
 static enum status store_whole(void *place, const struct setting *row, int64_t value,
                                const char *text, struct error *err) {
-    if ((double)value < row->least || (double)value > row->most)
+    if ((double)value < row->min || (double)value > row->max)
         return refuse_number(row, "", text, err);
     memcpy(place, &value, sizeof value);
     return STATUS_OK;
@@ -159,7 +159,7 @@ static enum status parse_real(void *place, const struct setting *row, const char
     double value;
     if (!number_parse_real(text, &value))
         return refuse_number(row, "a number ", text, err);
-    if (value < row->least || value > row->most)
+    if (value < row->min || value > row->max)
         return refuse_number(row, "", text, err);
     value += 0.0; /* -0 passes the bounds of [0, ...); nobody wants to meet it later */
     memcpy(place, &value, sizeof value);
@@ -209,12 +209,12 @@ static enum status parse_choice(void *place, const struct setting *row, const ch
 
 static enum status parse_text(void *place, const struct setting *row, const char *text,
                               struct error *err) {
-    size_t length = strlen(text), most = (size_t)row->most;
+    size_t length = strlen(text), max = (size_t)row->max;
     if (length == 0)
         return error_set_key(err, STATUS_REFUSED, row->name, "%s must not be empty", row->name);
-    if (length > most) {
+    if (length > max) {
         return error_set_key(err, STATUS_REFUSED, row->name,
-                             "%s must be at most %zu bytes long, not %zu", row->name, most, length);
+                             "%s must be at most %zu bytes long, not %zu", row->name, max, length);
     }
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
@@ -222,7 +222,7 @@ static enum status parse_text(void *place, const struct setting *row, const char
                                  "%s must not hold control characters", row->name);
         }
     }
-    memset(place, 0, most + 1); /* so that equal settings are equal bytes */
+    memset(place, 0, max + 1); /* so that equal settings are equal bytes */
     memcpy(place, text, length);
     return STATUS_OK;
 }

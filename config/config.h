@@ -28,12 +28,12 @@ enum { KERNEL_AUTO, KERNEL_AVX512BF16, KERNEL_AVX512, KERNEL_AVX2, KERNEL_PORTAB
 enum { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct settings {
-#define SETTING_INT(name, def, least, most, scope, meaning) int64_t name;
-#define SETTING_REAL(name, def, least, most, scope, meaning) double name;
+#define SETTING_INT(name, def, min, max, scope, meaning) int64_t name;
+#define SETTING_REAL(name, def, min, max, scope, meaning) double name;
 #define SETTING_FLAG(name, def, scope, meaning) bool name;
 #define SETTING_CHOICE(name, def, list, scope, meaning) int name;
 #define SETTING_TEXT(name, def, size, scope, meaning) char name[size];
-#define SETTING_BYTES(name, def, least, most, scope, meaning) int64_t name;
+#define SETTING_BYTES(name, def, min, max, scope, meaning) int64_t name;
 #include "config/settings.def"
 #undef SETTING_INT
 #undef SETTING_REAL
@@ -65,7 +65,7 @@ struct setting {
     enum setting_scope scope;
     const char *initial; /* default as text */
     const char *choices; /* "a|b|c" for a choice, else NULL */
-    double least, most;  /* bounds of numbers; for text, most = longest in bytes */
+    double min, max;     /* bounds of numbers; for text, most = longest in bytes */
     size_t offset;       /* into struct settings */
 };
 size_t settings_count(void);

@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "config/config_rows.h"
 
-#define FILE_MOST ((size_t)1 << 20)
+#define FILE_MAX ((size_t)1 << 20)
 #define HELP_COLUMN 34
 #define HELP_WIDTH 100
 
@@ -67,9 +67,9 @@ static void print_bound(const struct setting *row, double bound, struct buffer *
 }
 
 void setting_print_bounds(const struct setting *row, const char *between, struct buffer *text) {
-    print_bound(row, row->least, text);
+    print_bound(row, row->min, text);
     buffer_append_text(text, between);
-    print_bound(row, row->most, text);
+    print_bound(row, row->max, text);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -165,7 +165,7 @@ enum status settings_read_file(struct settings *settings, const char *path, unsi
                                struct error *err) {
     char *text = NULL;
     size_t length;
-    enum status status = file_read(path, FILE_MOST, &text, &length, err);
+    enum status status = file_read(path, FILE_MAX, &text, &length, err);
     if (status != STATUS_OK)
         return status;
     if (strlen(text) != length)
@@ -274,7 +274,7 @@ static void describe(const struct setting *row, struct buffer *text) {
             buffer_append(text, *c == '|' ? ", " : c, *c == '|' ? 2 : 1);
         break;
     case SETTING_IS_TEXT:
-        buffer_print(text, "at most %d bytes", (int)row->most);
+        buffer_print(text, "at most %d bytes", (int)row->max);
         break;
     default:
         setting_print_bounds(row, " to ", text);

@@ -12,8 +12,6 @@
 #include "base/error.h"
 #include "kernel/kernel.h"
 
-#define WORD_NONE UINT32_MAX
-
 /* ---- vocabulary (vocabulary.c): words sorted by falling count; ids are positions ------------- */
 struct vocabulary;
 

@@ -12,7 +12,7 @@
 #include "embedding/vocabulary.h"
 
 /* Bounds on what a hostile file can make us hold. */
-#define MOST_DIM 65536
+#define MAX_DIM 65536
 #define LONGEST_WORD 65536
 #define LONGEST_LINE ((size_t)4 << 20)
 #define PART ((size_t)1 << 20) /* bytes decoded at a time */
@@ -86,10 +86,10 @@ static enum status header_check(const struct import *import, struct error *err) 
                          "line 1: the number of words must be between 1 and %" PRIu32
                          ", not %" PRIu64,
                          WORD_NONE - 1, import->promised);
-    if (import->dim == 0 || import->dim > MOST_DIM)
+    if (import->dim == 0 || import->dim > MAX_DIM)
         return error_set(err, STATUS_REFUSED,
                          "line 1: the length of the vectors must be between 1 and %d, not %zu",
-                         MOST_DIM, import->dim);
+                         MAX_DIM, import->dim);
     return STATUS_OK;
 }
 
@@ -334,7 +334,7 @@ static enum status start_advance(struct import *import, bool last, struct error 
         size_t fields = 0, field;
         for (const char *at = next_field(data, data + length, &field); field > 0; fields++)
             at = next_field(at + field, data + length, &field);
-        if (fields < 2 || fields - 1 > MOST_DIM)
+        if (fields < 2 || fields - 1 > MAX_DIM)
             return error_set(err, STATUS_MALFORMED,
                              "line 1 is neither 'rows dim' nor a word and its values");
         import->dim = fields - 1;

@@ -13,7 +13,7 @@
 #define MODEL_ENTRY_SIZE 32 /* one section in the section table */
 #define MODEL_FOOTER_SIZE 16
 #define MODEL_ALIGNMENT 64
-#define MODEL_METADATA_MOST \
+#define MODEL_METADATA_MAX \
     16384 /* bytes: several times what the fields of struct model_info can fill */
 
 /* Sections stand in the file in this order; the numbers are the format. */

@@ -200,7 +200,7 @@ static enum status facts_check(const struct model_layout *layout, uint64_t input
                          layout->output.columns, layout->output.shards);
     if (input_partition > PARTITION_DIV || output_partition > PARTITION_DIV)
         return error_set(err, STATUS_REFUSED, "a partition that is neither mod nor div");
-    if (layout->metadata_length > MODEL_METADATA_MOST)
+    if (layout->metadata_length > MODEL_METADATA_MAX)
         return error_set(err, STATUS_REFUSED, "%" PRIu64 " bytes of metadata",
                          layout->metadata_length);
     if (layout->settings_length >= sizeof(((struct model_info *)0)->settings))

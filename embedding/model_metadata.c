@@ -43,8 +43,8 @@ static const struct field fields[] = {
 
 /* A value is one line: line ends and the escape itself are escaped, every other byte stands as it
  * is. */
-static void text_write(struct buffer *out, const char *value, size_t most) {
-    for (size_t i = 0; i < most && value[i]; i++)
+static void text_write(struct buffer *out, const char *value, size_t max) {
+    for (size_t i = 0; i < max && value[i]; i++)
         if (value[i] == '\\')
             buffer_append_text(out, "\\\\");
         else if (value[i] == '\n')

@@ -14,10 +14,10 @@
 #define TILE_ROWS 256
 /* Neighbours held over all threads of a pass; a larger k means fewer groups in a pass. */
 #define PASS_NEIGHBORS ((size_t)1 << 22)
-#define MOST_SLICES 256
+#define MAX_SLICES 256
 /* Outside these norms float products may overflow or lose bits: such rows are scored in double. */
-#define LEAST_NORM 1e-20f
-#define MOST_NORM 1e20f
+#define MIN_NORM 1e-20f
+#define MAX_NORM 1e20f
 #define COSMUL_EPSILON 0.001
 
 /* A pass: some groups against all candidate rows. */
@@ -118,11 +118,11 @@ static void group_collect(struct slice *slice, size_t group, const float *scores
     size_t *size = &slice->sizes[group];
     for (size_t begin = 0; begin < n; begin += 16) {
         size_t end = n - begin < 16 ? n : begin + 16;
-        float least = *size < pass->k ? -INFINITY : heap[0].score;
+        float min = *size < pass->k ? -INFINITY : heap[0].score;
         int any = 0;
         if (end - begin == 16)
             for (size_t i = 0; i < 16; i++)
-                any |= scores[begin + i] >= least;
+                any |= scores[begin + i] >= min;
         else
             any = 1;
         if (!any)
@@ -155,7 +155,7 @@ static bool tile_prepare(struct slice *slice, uint32_t shard, size_t row, size_t
         struct place place = {.shard = shard, .row = (uint32_t)(row + i)};
         uint32_t id = partition_id(table->partition, table->rows, table->shards, place);
         float norm = model->norms[id];
-        bool plain = norm >= LEAST_NORM && norm <= MOST_NORM;
+        bool plain = norm >= MIN_NORM && norm <= MAX_NORM;
         slice->ids[i] = id;
         slice->reciprocals[i] = plain ? 1 / norm : NAN;
         care = care || (!plain && norm != 0);
@@ -374,7 +374,7 @@ enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *foun
     if (!pass_init(&pass, scan))
         return scan_no_memory(scan, err);
     size_t tiles = (pass.starts[table->shards] + pass.tile - 1) / pass.tile;
-    n_slices = smaller(smaller((size_t)scan->threads, MOST_SLICES), tiles);
+    n_slices = smaller(smaller((size_t)scan->threads, MAX_SLICES), tiles);
     size_t groups = smaller(PASS_VECTORS / scan->width, PASS_NEIGHBORS / pass.k / n_slices);
     groups = smaller(groups < 1 ? 1 : groups, scan->groups);
     slices = calloc(n_slices, sizeof *slices);

@@ -7,7 +7,7 @@
 #include "embedding/evaluate_text.h"
 #include "embedding/vocabulary.h"
 
-#define MOST_COLUMNS 16
+#define MAX_COLUMNS 16
 #define LONGEST_NUMBER 63
 
 /* Scored pairs of a file whose words are in the model. */
@@ -26,12 +26,12 @@ static bool field_number(struct text_part field, double *value) {
     return number_parse_real(text, value);
 }
 
-static size_t line_split(struct text_part line, struct text_part fields[MOST_COLUMNS]) {
+static size_t line_split(struct text_part line, struct text_part fields[MAX_COLUMNS]) {
     if (memchr(line.text, '\t', line.length) != NULL)
-        return text_split(line, '\t', fields, MOST_COLUMNS);
+        return text_split(line, '\t', fields, MAX_COLUMNS);
     if (memchr(line.text, ',', line.length) != NULL)
-        return text_split(line, ',', fields, MOST_COLUMNS);
-    return text_split(line, TEXT_BLANKS, fields, MOST_COLUMNS);
+        return text_split(line, ',', fields, MAX_COLUMNS);
+    return text_split(line, TEXT_BLANKS, fields, MAX_COLUMNS);
 }
 
 static enum status pairs_add(struct pairs *pairs, double human, double cosine, struct error *err) {
@@ -149,7 +149,7 @@ static enum status pairs_correlate(struct pairs *pairs, struct similarity_report
 
 enum status evaluate_similarity(const struct model *model, const char *text, size_t length,
                                 struct similarity_report *report, struct error *err) {
-    struct text_part rest = text_begin(text, length), line, fields[MOST_COLUMNS];
+    struct text_part rest = text_begin(text, length), line, fields[MAX_COLUMNS];
     struct pairs pairs = {.column = 2};
     enum status status = STATUS_OK;
     bool first = true;

@@ -7,14 +7,14 @@
 #include "embedding/embedding.h"
 #include "embedding/letter.h"
 
-#define MOST_LETTERS 64        /* a longer word gets no suggestions: nobody mistypes one */
-#define MOST_EDITS 2           /* a transposition of neighbours counts 1 */
-#define RANKS (MOST_EDITS + 1) /* 0: same letters in another case; then the distance */
+#define MAX_LETTERS 64        /* a longer word gets no suggestions: nobody mistypes one */
+#define MAX_EDITS 2           /* a transposition of neighbours counts 1 */
+#define RANKS (MAX_EDITS + 1) /* 0: same letters in another case; then the distance */
 
 struct letters {
     size_t n;
-    uint32_t raw[MOST_LETTERS + MOST_EDITS];
-    uint32_t folded[MOST_LETTERS + MOST_EDITS];
+    uint32_t raw[MAX_LETTERS + MAX_EDITS];
+    uint32_t folded[MAX_LETTERS + MAX_EDITS];
     uint64_t set; /* bit hash(folded letter) */
 };
 
@@ -44,9 +44,9 @@ uint32_t letter_fold(uint32_t c) {
     return c;
 }
 
-/* False when the word has more than `most` code points. A byte that is not UTF-8 is a letter of its
+/* False when the word has more than `max` code points. A byte that is not UTF-8 is a letter of its
  * own. */
-static bool letters_read(struct letters *letters, const char *word, size_t length, size_t most) {
+static bool letters_read(struct letters *letters, const char *word, size_t length, size_t max) {
     const char *end = word + length;
 
     letters->n = 0;
@@ -56,7 +56,7 @@ static bool letters_read(struct letters *letters, const char *word, size_t lengt
         size_t skip;
         size_t taken = utf8_decode(word, end, &letter, &skip);
 
-        if (letters->n == most)
+        if (letters->n == max)
             return false;
         if (taken == 0) {
             letter = 0x110000 + (unsigned char)*word;
@@ -80,36 +80,36 @@ static unsigned bits_count(uint64_t bits) {
     return n;
 }
 
-static unsigned least(unsigned a, unsigned b) {
+static unsigned min(unsigned a, unsigned b) {
     return a < b ? a : b;
 }
 
 /* Damerau-Levenshtein distance (optimal string alignment: no letter takes part in two edits), cut
  * at MOST_EDITS + 1. Only the diagonal band that can stay within MOST_EDITS is filled. */
 static unsigned edit_distance(const struct letters *a, const struct letters *b) {
-    unsigned rows[3][MOST_LETTERS + MOST_EDITS + 1];
+    unsigned rows[3][MAX_LETTERS + MAX_EDITS + 1];
     unsigned *before = rows[0], *above = rows[1], *row = rows[2];
-    const unsigned far = MOST_EDITS + 1;
+    const unsigned far = MAX_EDITS + 1;
 
     for (size_t j = 0; j <= b->n; j++)
-        above[j] = j > MOST_EDITS ? far : (unsigned)j;
+        above[j] = j > MAX_EDITS ? far : (unsigned)j;
     for (size_t i = 1; i <= a->n; i++) {
-        size_t from = i > MOST_EDITS ? i - MOST_EDITS : 1;
-        size_t to = i + MOST_EDITS < b->n ? i + MOST_EDITS : b->n;
+        size_t from = i > MAX_EDITS ? i - MAX_EDITS : 1;
+        size_t to = i + MAX_EDITS < b->n ? i + MAX_EDITS : b->n;
         unsigned best = far;
         unsigned *spare;
 
-        row[from - 1] = from == 1 && i <= MOST_EDITS ? (unsigned)i : far;
+        row[from - 1] = from == 1 && i <= MAX_EDITS ? (unsigned)i : far;
         for (size_t j = from; j <= to; j++) {
             unsigned cost = a->raw[i - 1] == b->raw[j - 1] ? 0 : 1;
-            unsigned value = least(above[j - 1] + cost, row[j - 1] + 1);
+            unsigned value = min(above[j - 1] + cost, row[j - 1] + 1);
 
-            if (j < i + MOST_EDITS)
-                value = least(value, above[j] + 1);
+            if (j < i + MAX_EDITS)
+                value = min(value, above[j] + 1);
             if (i > 1 && j > 1 && a->raw[i - 1] == b->raw[j - 2] && a->raw[i - 2] == b->raw[j - 1])
-                value = least(value, before[j - 2] + 1);
-            row[j] = least(value, far);
-            best = least(best, row[j]);
+                value = min(value, before[j - 2] + 1);
+            row[j] = min(value, far);
+            best = min(best, row[j]);
         }
         if (best == far && row[from - 1] == far)
             return far;
@@ -129,7 +129,7 @@ static unsigned letters_rank(const struct letters *wanted, const struct letters 
         memcmp(other->folded, wanted->folded, wanted->n * sizeof(wanted->folded[0])) == 0)
         return 0;
     distance = edit_distance(wanted, other);
-    return distance <= MOST_EDITS ? distance : RANKS;
+    return distance <= MAX_EDITS ? distance : RANKS;
 }
 
 size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word, size_t length,
@@ -141,19 +141,19 @@ size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word,
         0};
     uint32_t size = vocabulary_size(vocabulary);
 
-    if (room == 0 || length == 0 || !letters_read(&wanted, word, length, MOST_LETTERS))
+    if (room == 0 || length == 0 || !letters_read(&wanted, word, length, MAX_LETTERS))
         return 0;
     for (uint32_t id = 0; id < size && id < among && ends[0] < room; id++) {
         size_t other_length;
         const char *text = vocabulary_word(vocabulary, id, &other_length);
         unsigned rank;
 
-        if (other_length + MOST_EDITS < wanted.n || other_length > 4 * (wanted.n + MOST_EDITS))
+        if (other_length + MAX_EDITS < wanted.n || other_length > 4 * (wanted.n + MAX_EDITS))
             continue;
-        if (!letters_read(&other, text, other_length, wanted.n + MOST_EDITS) ||
-            other.n + MOST_EDITS < wanted.n)
+        if (!letters_read(&other, text, other_length, wanted.n + MAX_EDITS) ||
+            other.n + MAX_EDITS < wanted.n)
             continue;
-        if (bits_count(other.set ^ wanted.set) > 2 * MOST_EDITS)
+        if (bits_count(other.set ^ wanted.set) > 2 * MAX_EDITS)
             continue;
         if (other_length == length && memcmp(text, word, length) == 0)
             continue;

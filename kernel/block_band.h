@@ -38,8 +38,8 @@ static void band_open_whole(struct block *b) {
         b->band[v] = (struct band_tile){v * TILE / 4, (v * TILE + TILE - 1 + reach) / 4};
     b->contexts = KERNEL_BLOCK + reach;
     for (uint32_t r = 0; r < b->contexts; r += 4)
-        ws->span[r / 4] = (struct band_span){r > reach ? (r - reach) / TILE : 0,
-                                             least((r + 3) / TILE + 1, TILES)};
+        ws->span[r / 4] =
+            (struct band_span){r > reach ? (r - reach) / TILE : 0, min((r + 3) / TILE + 1, TILES)};
     memcpy(ws->context, b->chunk->output + low, b->contexts * sizeof *ws->context);
     memcpy(ws->context_shift, b->chunk->shift + low, b->contexts * sizeof *ws->context_shift);
 }
@@ -274,7 +274,7 @@ INLINE struct band_part contexts_part(const struct block *b, uint32_t q) {
         return (struct band_part){first / DEPTH, (end + DEPTH - 1) / DEPTH, head, tail};
     }
     return (struct band_part){span.first * TILE / DEPTH,
-                              (least(span.end * TILE, b->n) + DEPTH - 1) / DEPTH, false, false};
+                              (min(span.end * TILE, b->n) + DEPTH - 1) / DEPTH, false, false};
 }
 
 /* The steps of centres t + r by their positives. */

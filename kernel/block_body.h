@@ -8,10 +8,10 @@
 
 /* ---- what the block consists of -------------------------------------------------------------- */
 
-/* Words from a centre to the nearest separator, at most `most`; step is 1 or -1. */
-INLINE uint32_t words_beside(const uint32_t *id, ptrdiff_t step, uint32_t most) {
+/* Words from a centre to the nearest separator, at most `max`; step is 1 or -1. */
+INLINE uint32_t words_beside(const uint32_t *id, ptrdiff_t step, uint32_t max) {
     uint32_t n = 0;
-    while (n < most && *(id += step) != KERNEL_NO_WORD)
+    while (n < max && *(id += step) != WORD_NONE)
         n++;
     return n;
 }
@@ -43,7 +43,7 @@ static bool block_is_whole(const struct block *b) {
         return false;
     const uint32_t *ids = b->chunk->ids + first - window;
     for (uint32_t i = 0; i < KERNEL_BLOCK + 2 * window; i++)
-        cut |= ids[i] == KERNEL_NO_WORD;
+        cut |= ids[i] == WORD_NONE;
     return cut == 0;
 }
 
@@ -89,14 +89,14 @@ static void block_count_repeats(struct block *b) {
     for (int l = 0; l < LANES; l++)
         same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
     float limit = b->step->guard_repeat;
-    float most = 0;
+    float max = 0;
     for (int l = 0; l < LANES; l++) {
         vec_store(b->multiple + l * WIDTH, __builtin_convertvector(same[l], vec));
         vec_store(b->discount + l * WIDTH, vec_set(1.0f));
     }
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
-        most = b->multiple[t] > most ? b->multiple[t] : most;
-    b->repeated = most > limit;
+        max = b->multiple[t] > max ? b->multiple[t] : max;
+    b->repeated = max > limit;
     for (uint32_t t = 0; b->repeated && t < b->n; t++)
         b->discount[t] = limit / fmaxf(b->multiple[t], limit);
 }

@@ -174,11 +174,11 @@ INLINE ivec last_operand_mask(const struct block *b) {
 }
 #endif
 
-INLINE uint32_t least(uint32_t a, uint32_t b) {
+INLINE uint32_t min(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-INLINE uint32_t most(uint32_t a, uint32_t b) {
+INLINE uint32_t max(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
@@ -232,21 +232,21 @@ static size_t block_workspace_size(const struct kernel_step *step) {
     return workspace_lay_out(step, NULL, &unused);
 }
 
-/* How many vectors to take next when `left` are left: at most `most`, and no small rest. */
-INLINE uint32_t next_piece(uint32_t left, uint32_t most) {
-    return left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+/* How many vectors to take next when `left` are left: at most `max`, and no small rest. */
+INLINE uint32_t next_piece(uint32_t left, uint32_t max) {
+    return left <= max ? left : left < 2 * max ? (left + 1) / 2 : max;
 }
 
-/* Cuts `total` into pieces of at most `most`; n of them from `first` on. */
-#define FOR_PIECES(total, most, n, first)                                                       \
-    for (uint32_t first = 0, n; first < (total) && (n = next_piece((total)-first, most), true); \
+/* Cuts `total` into pieces of at most `max`; n of them from `first` on. */
+#define FOR_PIECES(total, max, n, first)                                                       \
+    for (uint32_t first = 0, n; first < (total) && (n = next_piece((total)-first, max), true); \
          first += n)
 
-/* Calls function(b, at, from, n) with n, 1 to `most`, as a constant: the piece's vectors stay in
+/* Calls function(b, at, from, n) with n, 1 to `max`, as a constant: the piece's vectors stay in
  * registers. */
-#define PIECE_CASE(i, most, function, b, at, from)      \
-    case i:                                             \
-        function(b, at, from, (i) <= (most) ? (i) : 1); \
+#define PIECE_CASE(i, max, function, b, at, from)      \
+    case i:                                            \
+        function(b, at, from, (i) <= (max) ? (i) : 1); \
         break;
 /* The same for tiles of steps: function(b, at, from, n, half), n whole vectors and a half one, for
  * all rows of a piece `at` = first, first + 4, ... Each shape is a loop of its own: a switch within

@@ -11,15 +11,15 @@ static float softmax_without_hits(const struct block *b, uint32_t t, uint32_t wo
     const float *logit = b->ws->logit;
     const uint32_t *ids = b->noise->ids;
     uint32_t noise = b->step->noise;
-    float most = positive, sum;
+    float max = positive, sum;
     for (uint32_t k = 0; k < noise; k++)
-        most = ids[k] == word ? most : fmaxf(most, logit[cell_at(k, t)]);
-    sum = expf(positive - most);
+        max = ids[k] == word ? max : fmaxf(max, logit[cell_at(k, t)]);
+    sum = expf(positive - max);
     for (uint32_t k = 0; k < noise; k++)
-        sum += ids[k] == word ? 0.0f : expf(logit[cell_at(k, t)] - most);
+        sum += ids[k] == word ? 0.0f : expf(logit[cell_at(k, t)] - max);
     for (uint32_t k = 0; k < noise; k++)
-        extra[k] += ids[k] == word ? 0.0f : expf(logit[cell_at(k, t)] - most) / sum;
-    return positive - most - logf(sum);
+        extra[k] += ids[k] == word ? 0.0f : expf(logit[cell_at(k, t)] - max) / sum;
+    return positive - max - logf(sum);
 }
 
 INLINE bool noise_holds(const struct block *b, uint32_t word) {
@@ -32,13 +32,13 @@ INLINE bool noise_holds(const struct block *b, uint32_t word) {
 static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t, float *extra) {
     struct kernel_workspace *ws = b->ws;
     uint32_t noise = b->step->noise, pairs = b->start[t + 1] - b->start[t];
-    float most = -INFINITY, sum = 0, share = 0;
+    float max = -INFINITY, sum = 0, share = 0;
     for (uint32_t k = 0; k < noise; k++)
-        most = fmaxf(most, ws->logit[cell_at(k, t)]);
+        max = fmaxf(max, ws->logit[cell_at(k, t)]);
     for (uint32_t i = 0; i < pairs; i++)
-        most = fmaxf(most, ws->pair_logit[pair_at(b, t, i)]);
+        max = fmaxf(max, ws->pair_logit[pair_at(b, t, i)]);
     for (uint32_t k = 0; k < noise; k++)
-        sum += ws->g[cell_at(k, t)] = expf(ws->logit[cell_at(k, t)] - most);
+        sum += ws->g[cell_at(k, t)] = expf(ws->logit[cell_at(k, t)] - max);
     memset(extra, 0, noise * sizeof *extra);
     for (uint32_t i = 0; i < pairs; i++) {
         uint32_t word = pair_word(b, t, i);
@@ -46,9 +46,9 @@ static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t
         if (b->step->remove_hits && noise_holds(b, word)) {
             *s = softmax_without_hits(b, t, word, *s, extra);
         } else {
-            float z = expf(*s - most) + sum;
+            float z = expf(*s - max) + sum;
             share += 1.0f / z;
-            *s -= most + logf(z);
+            *s -= max + logf(z);
         }
         /* s is the log of the positive's share now: the loss */
         ws->pair_g[pair_at(b, t, i)] = b->step->rate * (1.0f - expf(*s));

@@ -165,7 +165,7 @@ INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n,
     struct targets to = {.count = b->n - t};
     UNROLL
     for (uint32_t r = 0; r < STEP_ROWS; r++) {
-        uint32_t centre = least(t + r, b->n - 1);
+        uint32_t centre = min(t + r, b->n - 1);
         to.row[r] = (b->step->cbow ? ws->d + centre * stride : b->chunk->input[b->at[centre]]) + j;
         to.scale[r] = b->x_scale[centre];
     }
@@ -193,7 +193,7 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n, 
         PREFETCH_ROW(b->next->rows[next], b->step->stride);
     UNROLL
     for (uint32_t r = 0; r < STEP_ROWS; r++) {
-        uint32_t word = least(k + r, b->step->noise - 1);
+        uint32_t word = min(k + r, b->step->noise - 1);
         to.row[r] = b->noise->rows[word] + j;
         to.scale[r] = b->step->guard ? b->ws->scale[word] : 1.0f;
     }

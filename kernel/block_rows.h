@@ -11,7 +11,7 @@ struct partners {
  * pair when 0 < |i - p| <= window. */
 INLINE struct partners context_partners(const struct block *b, uint32_t run, uint32_t c) {
     uint32_t low = b->at[b->run[run]], high = b->at[b->run[run + 1] - 1], window = b->window;
-    return (struct partners){most(low + window, c) - window, least(high, c + window)};
+    return (struct partners){max(low + window, c) - window, min(high, c + window)};
 }
 
 /* Positions [low, high] that the windows of a run reach. */
@@ -26,11 +26,11 @@ INLINE uint32_t run_high(const struct block *b, uint32_t run) {
 }
 
 /* A stage that takes one run after the other, a piece of its rows at a time. */
-#define RUN_STAGE(name, piece)                                                            \
-    static __attribute__((noinline)) void name(struct block *b) {                         \
-        for (uint32_t run = 0; run < b->runs; run++)                                      \
-            for (uint32_t from = 0; from < b->ws->vectors; from += ROW_TILE)              \
-                PIECE_SWITCH(piece, b, run, from, least(ROW_TILE, b->ws->vectors - from)) \
+#define RUN_STAGE(name, piece)                                                          \
+    static __attribute__((noinline)) void name(struct block *b) {                       \
+        for (uint32_t run = 0; run < b->runs; run++)                                    \
+            for (uint32_t from = 0; from < b->ws->vectors; from += ROW_TILE)            \
+                PIECE_SWITCH(piece, b, run, from, min(ROW_TILE, b->ws->vectors - from)) \
     }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

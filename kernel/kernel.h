@@ -12,6 +12,10 @@
  * tails. */
 #define KERNEL_PAD 16
 
+/* No word: the id of a word that is not in the vocabulary, and of a position between sentences.
+ * The one name for it; it is no valid id, for a table has fewer rows. */
+#define WORD_NONE UINT32_MAX
+
 struct kernel_train; /* kernel/train_step.h: the training entry points */
 
 struct kernel {

@@ -23,8 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KERNEL_BLOCK 16           /* centres in a block */
-#define KERNEL_NO_WORD UINT32_MAX /* id of a position between sentences */
+#include "kernel/kernel.h"
+
+#define KERNEL_BLOCK 16 /* centres in a block */
 
 enum kernel_loss_kind { KERNEL_LOGISTIC, KERNEL_SOFTMAX };
 

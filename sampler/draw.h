@@ -9,7 +9,7 @@
 
 /* Largest range whose ids a signed 32-bit conversion reaches; above it only draw_log_uniform_any
  * will do. */
-#define DRAW_RANGE_MOST (INT32_MAX - 1u)
+#define DRAW_RANGE_MAX (INT32_MAX - 1u)
 
 struct draw {
     const char *kernel; /* the kernel whose machines run it */

@@ -19,7 +19,7 @@ struct sampler {
     /* LOG_UNIFORM only: its binary logarithm, the same on every machine */
     double log2_range;
     const struct draw *draw;  /* LOG_UNIFORM only */
-    double least;             /* smallest probability above zero */
+    double min;               /* smallest probability above zero */
     double *probability;      /* [range], UNIGRAM only */
     struct alias_cell *cells; /* [range], UNIGRAM only */
 };
@@ -45,21 +45,21 @@ static double power_of(double x, double power) {
 /* Fills weights, the probabilities, the support and the least probability. */
 static enum status weights_fill(struct sampler *sampler, const uint64_t *counts, double power,
                                 double *weights, struct error *err) {
-    double sum = 0, least = INFINITY;
+    double sum = 0, min = INFINITY;
     sampler->support = 0;
     for (uint32_t k = 0; k < sampler->range; k++) {
         weights[k] = power_of((double)counts[k], power);
         sum += weights[k];
         if (weights[k] > 0) {
             sampler->support++;
-            least = fmin(least, weights[k]);
+            min = fmin(min, weights[k]);
         }
     }
     if (sampler->support == 0)
         return error_set(err, STATUS_REFUSED,
                          "counts of all %u ids are zero: there is nothing to sample",
                          sampler->range);
-    sampler->least = least / sum;
+    sampler->min = min / sum;
     for (uint32_t k = 0; k < sampler->range; k++)
         sampler->probability[k] = weights[k] / sum;
     return STATUS_OK;
@@ -100,7 +100,7 @@ enum status sampler_create(struct sampler **out, enum sampler_kind kind, uint32_
     sampler->support = range;
     sampler->log_range = log1p(range);
     if (kind != SAMPLER_UNIGRAM)
-        sampler->least = sampler_probability(sampler, range - 1);
+        sampler->min = sampler_probability(sampler, range - 1);
     if (kind == SAMPLER_LOG_UNIFORM) {
         sampler->log2_range = draw_log2((double)range + 1);
         sampler->draw = draw_choose();
@@ -174,7 +174,7 @@ static void fill_log_uniform(const struct sampler *sampler, uint64_t counter, ui
         size_t some = n - done < 512 ? n - done : 512;
         for (size_t i = 0; i < some; i++)
             words[i] = counter_fold(counter += COUNTER_STEP);
-        if (sampler->range <= DRAW_RANGE_MOST)
+        if (sampler->range <= DRAW_RANGE_MAX)
             sampler->draw->log_uniform(words, sampler->log2_range, sampler->range, ids + done,
                                        some);
         else
@@ -250,9 +250,9 @@ static bool id_set_add(struct id_set *set, uint32_t id) {
 /* After (64 + ln n) / least draws each single id has been seen, save with probability e^-64: more
  * only means that the generator is broken. The cap is that of the published op; what is too rare
  * for it would take minutes. */
-static uint64_t tries_most(const struct sampler *sampler, size_t n) {
-    double most = (64 + log((double)n + 1)) / sampler->least + (double)n;
-    return most < INT32_MAX ? (uint64_t)most : INT32_MAX;
+static uint64_t tries_max(const struct sampler *sampler, size_t n) {
+    double max = (64 + log((double)n + 1)) / sampler->min + (double)n;
+    return max < INT32_MAX ? (uint64_t)max : INT32_MAX;
 }
 
 static double draw_unit(void *random) {
@@ -269,9 +269,9 @@ static enum status sample_unique(const struct sampler *sampler, double (*draw)(v
     struct id_set set;
     if (!id_set_init(&set, n))
         return error_set(err, STATUS_NO_MEMORY, "no memory to draw %zu different ids", n);
-    uint64_t most = tries_most(sampler, n), count = 0;
+    uint64_t max = tries_max(sampler, n), count = 0;
     size_t kept = 0;
-    for (; kept < n && count < most; count++) {
+    for (; kept < n && count < max; count++) {
         uint32_t id = sampler_invert(sampler, draw(context));
         if (id_set_add(&set, id))
             ids[kept++] = id;

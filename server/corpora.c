@@ -376,12 +376,12 @@ void corpora_close(struct corpora *corpora) {
 enum status corpora_admit(struct corpora *corpora, const char *name, struct error *err) {
     if (name_check("corpus", name, err) != STATUS_OK)
         return err->status;
-    int64_t most = corpora->server->settings.max_corpora;
+    int64_t max = corpora->server->settings.max_corpora;
     pthread_mutex_lock(&corpora->mutex);
-    if (entry_find(corpora, name) == NULL && corpora->n >= (size_t)most)
+    if (entry_find(corpora, name) == NULL && corpora->n >= (size_t)max)
         error_set_key(err, STATUS_REFUSED, "max_corpora",
                       "there are %zu corpora already: max_corpora is %lld", corpora->n,
-                      (long long)most);
+                      (long long)max);
     pthread_mutex_unlock(&corpora->mutex);
     return err->status;
 }

@@ -193,16 +193,16 @@ static enum status upload_admit(struct upload *upload, const struct http_request
                                 enum encoding *encoding, struct error *err) {
     const char *text = request_header(request, "Content-Encoding");
     int64_t length = request_content_length(request),
-            most = upload->server->settings.max_corpus_bytes;
+            max = upload->server->settings.max_corpus_bytes;
     if (corpora_admit(upload->server->corpora, upload->info.name, err) != STATUS_OK ||
         encoding_parse(text == NULL ? "" : text, encoding, err) != STATUS_OK ||
         format_find(request, upload->info.format, err) != STATUS_OK ||
         idempotency_key(request, upload->key, err) != STATUS_OK)
         return err->status;
-    if (*encoding == ENCODING_IDENTITY && length > most)
+    if (*encoding == ENCODING_IDENTITY && length > max)
         return error_set_key(err, STATUS_TOO_LARGE, "max_corpus_bytes",
                              "corpus of %lld bytes is larger than max_corpus_bytes, %lld",
-                             (long long)length, (long long)most);
+                             (long long)length, (long long)max);
     return disk_check(upload, length > 0 ? (uint64_t)length : 0, err);
 }
 

@@ -37,24 +37,24 @@ static enum status refuse_kind(const char *name, const char *wanted, const json_
                          field_kind(value));
 }
 
-static enum status check_int(const char *key, const char *name, int64_t least, int64_t most,
+static enum status check_int(const char *key, const char *name, int64_t min, int64_t max,
                              int64_t value, struct error *err) {
-    if (value >= least && value <= most)
+    if (value >= min && value <= max)
         return STATUS_OK;
-    if (most == INT64_MAX)
+    if (max == INT64_MAX)
         return error_set_key(err, STATUS_REFUSED, key,
-                             "%s must be at least %" PRId64 ", not %" PRId64, name, least, value);
+                             "%s must be at least %" PRId64 ", not %" PRId64, name, min, value);
     return error_set_key(err, STATUS_REFUSED, key,
-                         "%s must be between %" PRId64 " and %" PRId64 ", not %" PRId64, name,
-                         least, most, value);
+                         "%s must be between %" PRId64 " and %" PRId64 ", not %" PRId64, name, min,
+                         max, value);
 }
 
-static enum status check_real(const char *key, const char *name, double least, double most,
+static enum status check_real(const char *key, const char *name, double min, double max,
                               double value, struct error *err) {
-    if (value >= least && value <= most)
+    if (value >= min && value <= max)
         return STATUS_OK;
     return error_set_key(err, STATUS_REFUSED, key, "%s must be between %g and %g, not %g", name,
-                         least, most, value);
+                         min, max, value);
 }
 
 /* Index of text among "a|b|c", -1 when it is none of them. */
@@ -80,7 +80,7 @@ static enum status check_choice(const char *key, const char *name, const char *c
     return STATUS_OK;
 }
 
-enum status field_int(const json_t *object, const char *name, int64_t least, int64_t most,
+enum status field_int(const json_t *object, const char *name, int64_t min, int64_t max,
                       int64_t *value, struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
@@ -89,13 +89,13 @@ enum status field_int(const json_t *object, const char *name, int64_t least, int
         return refuse_kind(name, "a whole number", member, err);
     char pointer[POINTER_SIZE];
     snprintf(pointer, sizeof pointer, "/%s", name);
-    enum status status = check_int(pointer, name, least, most, json_integer_value(member), err);
+    enum status status = check_int(pointer, name, min, max, json_integer_value(member), err);
     if (status == STATUS_OK)
         *value = json_integer_value(member);
     return status;
 }
 
-enum status field_real(const json_t *object, const char *name, double least, double most,
+enum status field_real(const json_t *object, const char *name, double min, double max,
                        double *value, struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
@@ -104,7 +104,7 @@ enum status field_real(const json_t *object, const char *name, double least, dou
         return refuse_kind(name, "a number", member, err);
     char pointer[POINTER_SIZE];
     snprintf(pointer, sizeof pointer, "/%s", name);
-    enum status status = check_real(pointer, name, least, most, json_number_value(member), err);
+    enum status status = check_real(pointer, name, min, max, json_number_value(member), err);
     if (status == STATUS_OK)
         *value = json_number_value(member);
     return status;
@@ -145,7 +145,7 @@ enum status field_text(const json_t *object, const char *name, const char **text
     return STATUS_OK;
 }
 
-enum status field_list(const json_t *object, const char *name, size_t least, size_t most,
+enum status field_list(const json_t *object, const char *name, size_t min, size_t max,
                        const json_t **list, struct error *err) {
     const json_t *member = json_object_get(object, name);
     if (member == NULL)
@@ -153,11 +153,11 @@ enum status field_list(const json_t *object, const char *name, size_t least, siz
     if (!json_is_array(member))
         return refuse_kind(name, "a list", member, err);
     size_t n = json_array_size(member);
-    if (n < least || n > most) {
+    if (n < min || n > max) {
         char pointer[POINTER_SIZE];
         snprintf(pointer, sizeof pointer, "/%s", name);
         return error_set_key(err, STATUS_REFUSED, pointer,
-                             "%s must hold between %zu and %zu entries, not %zu", name, least, most,
+                             "%s must hold between %zu and %zu entries, not %zu", name, min, max,
                              n);
     }
     *list = member;
@@ -198,8 +198,8 @@ enum status query_check(const struct http_request *request, const char *const *a
     return STATUS_REFUSED;
 }
 
-enum status query_int(const struct http_request *request, const char *key, int64_t least,
-                      int64_t most, int64_t *value, struct error *err) {
+enum status query_int(const struct http_request *request, const char *key, int64_t min, int64_t max,
+                      int64_t *value, struct error *err) {
     const char *text = request_query(request, key, 0);
     int64_t number;
     if (text == NULL)
@@ -207,14 +207,14 @@ enum status query_int(const struct http_request *request, const char *key, int64
     if (!number_parse_int(text, &number))
         return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.80s'",
                              key, text);
-    enum status status = check_int(key, key, least, most, number, err);
+    enum status status = check_int(key, key, min, max, number, err);
     if (status == STATUS_OK)
         *value = number;
     return status;
 }
 
-enum status query_real(const struct http_request *request, const char *key, double least,
-                       double most, double *value, struct error *err) {
+enum status query_real(const struct http_request *request, const char *key, double min, double max,
+                       double *value, struct error *err) {
     const char *text = request_query(request, key, 0);
     double number;
     if (text == NULL)
@@ -222,7 +222,7 @@ enum status query_real(const struct http_request *request, const char *key, doub
     if (!number_parse_real(text, &number))
         return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.80s'", key,
                              text);
-    enum status status = check_real(key, key, least, most, number, err);
+    enum status status = check_real(key, key, min, max, number, err);
     if (status == STATUS_OK)
         *value = number;
     return status;

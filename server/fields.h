@@ -12,9 +12,9 @@
 /* "a string", "a list", ... for messages. */
 const char *field_kind(const json_t *value);
 
-enum status field_int(const json_t *object, const char *name, int64_t least, int64_t most,
+enum status field_int(const json_t *object, const char *name, int64_t min, int64_t max,
                       int64_t *value, struct error *err) MUST_CHECK;
-enum status field_real(const json_t *object, const char *name, double least, double most,
+enum status field_real(const json_t *object, const char *name, double min, double max,
                        double *value, struct error *err) MUST_CHECK;
 enum status field_flag(const json_t *object, const char *name, bool *value,
                        struct error *err) MUST_CHECK;
@@ -25,16 +25,16 @@ enum status field_choice(const json_t *object, const char *name, const char *cho
 enum status field_text(const json_t *object, const char *name, const char **text, size_t *length,
                        struct error *err) MUST_CHECK;
 /* *list is borrowed from the object. */
-enum status field_list(const json_t *object, const char *name, size_t least, size_t most,
+enum status field_list(const json_t *object, const char *name, size_t min, size_t max,
                        const json_t **list, struct error *err) MUST_CHECK;
 
 /* Refuses a query key outside `allowed` (NULL-terminated). */
 enum status query_check(const struct http_request *request, const char *const *allowed,
                         struct error *err) MUST_CHECK;
-enum status query_int(const struct http_request *request, const char *key, int64_t least,
-                      int64_t most, int64_t *value, struct error *err) MUST_CHECK;
-enum status query_real(const struct http_request *request, const char *key, double least,
-                       double most, double *value, struct error *err) MUST_CHECK;
+enum status query_int(const struct http_request *request, const char *key, int64_t min, int64_t max,
+                      int64_t *value, struct error *err) MUST_CHECK;
+enum status query_real(const struct http_request *request, const char *key, double min, double max,
+                       double *value, struct error *err) MUST_CHECK;
 /* true, false, 1, 0, yes, no; a key without a value is true. */
 enum status query_flag(const struct http_request *request, const char *key, bool *value,
                        struct error *err) MUST_CHECK;

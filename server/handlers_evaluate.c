@@ -9,8 +9,8 @@
 #include "base/random.h"
 #include "server/inquiry.h"
 
-#define DEFAULT_AMONG 30000  /* word2vec's habit for analogies */
-#define MOST_TRIES 50000000u /* draws a unique batch may be expected to take */
+#define DEFAULT_AMONG 30000 /* word2vec's habit for analogies */
+#define MAX_TRIES 50000000u /* draws a unique batch may be expected to take */
 
 enum { SET_ANALOGIES, SET_SIMILARITY };
 
@@ -130,12 +130,12 @@ struct draw {
 static enum status check_unique(const struct draw *draw, struct error *err) {
     double distinct = 0;
     for (uint32_t id = 0; id < sampler_range(draw->sampler) && distinct < (double)draw->n; id++)
-        distinct += sampler_expected_count(draw->sampler, id, (size_t)draw->n, MOST_TRIES);
+        distinct += sampler_expected_count(draw->sampler, id, (size_t)draw->n, MAX_TRIES);
     if (distinct < (double)draw->n)
         return error_set_key(
             err, STATUS_REFUSED, "/num_sampled",
             "%" PRId64 " different ids would take over %u draws: %.0f can be expected by then",
-            draw->n, MOST_TRIES, floor(distinct));
+            draw->n, MAX_TRIES, floor(distinct));
     return STATUS_OK;
 }
 

@@ -68,7 +68,7 @@ static enum status check_request(struct server *server, const struct http_reques
                                         "vectors.bin.gz"};
     static const char *const no_keys[] = {NULL};
     const char *header = request_header(request, "Content-Encoding");
-    int64_t length = request_content_length(request), most = server->settings.max_import_bytes;
+    int64_t length = request_content_length(request), max = server->settings.max_import_bytes;
     bool known = false;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         known = known || strcmp(files[i], request->segments[1]) == 0;
@@ -86,10 +86,10 @@ static enum status check_request(struct server *server, const struct http_reques
         status = models_check_new(server->models, request->segments[0], err);
     if (status == STATUS_OK)
         status = encoding_parse(header == NULL ? "" : header, encoding, err);
-    if (status == STATUS_OK && length > most)
+    if (status == STATUS_OK && length > max)
         status = error_set_key(err, STATUS_TOO_LARGE, "max_import_bytes",
                                "the file has %" PRId64 " bytes; max_import_bytes is %" PRId64,
-                               length, most);
+                               length, max);
     return status;
 }
 

@@ -92,14 +92,14 @@ static enum status add_input(struct texts *texts, const json_t *item, const char
 }
 
 static enum status read_inputs(struct texts *texts, const json_t *input, struct error *err) {
-    size_t most = (size_t)texts->inquiry->server->settings.max_batch;
+    size_t max = (size_t)texts->inquiry->server->settings.max_batch;
     bool many = json_is_array(input) && !json_is_integer(json_array_get(input, 0));
     size_t n = many ? json_array_size(input) : 1;
     if (input == NULL)
         return error_set_key(err, STATUS_REFUSED, "/input", "input is missing");
-    if (n == 0 || n > most)
+    if (n == 0 || n > max)
         return error_set_key(err, STATUS_REFUSED, "/input",
-                             "input must hold between 1 and %zu texts, not %zu", most, n);
+                             "input must hold between 1 and %zu texts, not %zu", max, n);
     texts->starts = calloc(n + 1, sizeof *texts->starts);
     texts->capacity = 256;
     texts->ids = calloc(texts->capacity, sizeof *texts->ids);

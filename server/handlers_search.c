@@ -236,12 +236,12 @@ static enum status queries_search(struct queries *queries, struct error *err) {
 
 /* Head with k: the most any query got, so that a cut k is seen. */
 static void write_head(const struct queries *queries, struct buffer *answer) {
-    size_t most = 0;
+    size_t max = 0;
     for (size_t i = 0; i < queries->n; i++)
-        if (queries->counts[i] > most)
-            most = queries->counts[i];
+        if (queries->counts[i] > max)
+            max = queries->counts[i];
     inquiry_head(queries->inquiry, answer);
-    buffer_print(answer, ",\"k\":%zu,", most);
+    buffer_print(answer, ",\"k\":%zu,", max);
 }
 
 static void write_result(const struct queries *queries, size_t index, struct buffer *answer) {

@@ -133,15 +133,15 @@ void setting_append_schema(struct buffer *text, const struct setting *row) {
     append_default(text, row);
     if (is_number(row)) {
         buffer_append_text(text, ",\"minimum\":");
-        append_bound(text, row, row->least);
+        append_bound(text, row, row->min);
         buffer_append_text(text, ",\"maximum\":");
-        append_bound(text, row, row->most);
+        append_bound(text, row, row->max);
     }
     if (row->choices != NULL)
         append_choices(text, row->choices);
     if (row->type == SETTING_IS_TEXT) {
         buffer_append_text(text, ",\"maxLength\":");
-        append_bound(text, row, row->most);
+        append_bound(text, row, row->max);
     }
     buffer_append_text(text, ",\"description\":");
     json_append_string(text, row->meaning, strlen(row->meaning));

@@ -9,7 +9,7 @@
 
 #define NO_COMBINER (-1)
 #define COMBINER_CHOICES "sum|mean|sqrtn" /* in the order of enum combiner */
-#define NORM_MOST 1e30
+#define NORM_MAX 1e30
 
 struct lookup {
     struct inquiry *inquiry;
@@ -77,13 +77,13 @@ static enum status combine_with_zeros(struct lookup *lookup, struct error *err) 
 static enum status gather(struct lookup *lookup, struct error *err) {
     struct selection *selection = &lookup->selection;
     const struct table *table = lookup->inquiry->model->input;
-    size_t most = lookup->combiner == NO_COMBINER ? selection->n : selection->lists;
-    lookup->rows = calloc(most * table->columns + 1, sizeof *lookup->rows);
+    size_t max = lookup->combiner == NO_COMBINER ? selection->n : selection->lists;
+    lookup->rows = calloc(max * table->columns + 1, sizeof *lookup->rows);
     if (lookup->rows == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu rows", most);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu rows", max);
     if (lookup->combiner == NO_COMBINER)
         return gather_rows(lookup, err);
-    lookup->n_rows = most;
+    lookup->n_rows = max;
     if (selection->missing > 0 && lookup->missing == MISSING_ZERO)
         return combine_with_zeros(lookup, err);
     selection_drop_missing(selection);
@@ -263,7 +263,7 @@ static enum status vectors_of_query(struct inquiry *inquiry, struct buffer *answ
     struct error first = {0};
     struct query_tree tree = {json_array(), &first};
     enum status status =
-        query_real(inquiry->request, "max_norm", 0, NORM_MOST, &lookup.max_norm, err);
+        query_real(inquiry->request, "max_norm", 0, NORM_MAX, &lookup.max_norm, err);
     if (status == STATUS_OK)
         status = query_choice(inquiry->request, "oov", MISSING_CHOICES, &lookup.missing, err);
     if (status == STATUS_OK) {
@@ -292,7 +292,7 @@ static enum status vectors_of_body(struct inquiry *inquiry, struct buffer *answe
     if (status == STATUS_OK)
         status = field_list(body, "weights", 0, SIZE_MAX, &weights, err);
     if (status == STATUS_OK)
-        status = field_real(body, "max_norm", 0, NORM_MOST, &lookup.max_norm, err);
+        status = field_real(body, "max_norm", 0, NORM_MAX, &lookup.max_norm, err);
     if (status == STATUS_OK)
         status = field_choice(body, "combiner", COMBINER_CHOICES, &lookup.combiner, err);
     if (status == STATUS_OK)

@@ -74,7 +74,7 @@ static enum MHD_Result on_header(void *argument, enum MHD_ValueKind kind, const 
                                  const char *value) {
     struct exchange *exchange = argument;
     (void)kind;
-    if (exchange->n_headers == HTTP_HEADERS_MOST) {
+    if (exchange->n_headers == HTTP_HEADERS_MAX) {
         exchange->headers_cut = true;
         return MHD_NO;
     }

@@ -8,9 +8,9 @@
 
 #include "server/http.h"
 
-#define HTTP_HEADERS_MOST 100
-#define HTTP_TARGET_MOST 8192 /* bytes of a request target */
-#define HTTP_RATE_SECONDS 20  /* min_body_rate is measured over windows of this length */
+#define HTTP_HEADERS_MAX 100
+#define HTTP_TARGET_MAX 8192 /* bytes of a request target */
+#define HTTP_RATE_SECONDS 20 /* min_body_rate is measured over windows of this length */
 
 struct header {
     const char *name, *value; /* in libmicrohttpd's memory, good for the whole request */
@@ -52,7 +52,7 @@ struct exchange {
     /* as it came; the buffer also holds the decoded path and query behind it */
     char *target;
     char *path, *query, *query_end; /* query: key NUL value NUL ..., decoded */
-    struct header headers[HTTP_HEADERS_MOST];
+    struct header headers[HTTP_HEADERS_MAX];
     size_t n_headers;
     bool headers_cut; /* there were more than HTTP_HEADERS_MOST */
     /* bytes of the request head where libmicrohttpd parsed it; 0: not to be looked at */

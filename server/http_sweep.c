@@ -42,10 +42,10 @@ static void address_of(int fd, unsigned char address[16]) {
 static int link_refusal(const struct http *http, const struct http_link *link) {
     if (http->n_links > (size_t)http->settings->max_connections)
         return 503;
-    int64_t most = http->settings->max_connections_per_address, n = 0;
-    for (const struct http_link *at = http->links; most > 0 && at != NULL; at = at->next)
+    int64_t max = http->settings->max_connections_per_address, n = 0;
+    for (const struct http_link *at = http->links; max > 0 && at != NULL; at = at->next)
         n += memcmp(at->address, link->address, sizeof at->address) == 0;
-    return most > 0 && n > most ? 429 : 0;
+    return max > 0 && n > max ? 429 : 0;
 }
 
 struct http_link *link_create(struct http *http, int fd) {
@@ -132,8 +132,8 @@ void link_moved(struct http_link *link, uint64_t bytes) {
 static bool too_slow(struct http_link *link, double now) {
     if (now - link->window < HTTP_RATE_SECONDS)
         return false;
-    uint64_t least = (uint64_t)link->http->settings->min_body_rate * HTTP_RATE_SECONDS;
-    bool slow = link->moved - link->window_moved < least;
+    uint64_t min = (uint64_t)link->http->settings->min_body_rate * HTTP_RATE_SECONDS;
+    bool slow = link->moved - link->window_moved < min;
     link->window = now;
     link->window_moved = link->moved;
     return slow;

@@ -53,9 +53,9 @@ static char *percent_decode(char *to, const char *from, const char *end, bool qu
 }
 
 static enum status target_check_raw(const char *target, struct error *err) {
-    if (strlen(target) > HTTP_TARGET_MOST) {
+    if (strlen(target) > HTTP_TARGET_MAX) {
         return error_set(err, STATUS_TOO_LARGE, "the request target is longer than %d bytes",
-                         HTTP_TARGET_MOST);
+                         HTTP_TARGET_MAX);
     }
     for (const char *c = target; *c != '\0'; c++) {
         if ((unsigned char)*c <= 0x20 || *c == 0x7f)

@@ -133,16 +133,16 @@ enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char
 }
 
 enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
-                          const char *name, size_t least, uint32_t **ids, size_t *n,
+                          const char *name, size_t min, uint32_t **ids, size_t *n,
                           struct error *err) {
     char pointer[POINTER_SIZE];
-    size_t most = (size_t)inquiry->server->settings.max_batch;
+    size_t max = (size_t)inquiry->server->settings.max_batch;
     const json_t *list = NULL;
     *n = 0;
-    enum status status = field_list(object, name, least, most, &list, err);
+    enum status status = field_list(object, name, min, max, &list, err);
     if (status != STATUS_OK)
         return status;
-    if (list == NULL && least > 0) {
+    if (list == NULL && min > 0) {
         snprintf(pointer, sizeof pointer, "%s/%s", prefix, name);
         return error_set_key(err, STATUS_REFUSED, pointer, "%s is missing", name);
     }

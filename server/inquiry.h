@@ -53,10 +53,10 @@ enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *poin
 /* A string is a word, a whole number an id. */
 enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
                          uint32_t *id, struct error *err) MUST_CHECK;
-/* All items of body[name], as ids; *ids has room for `least` at least. Absent: *n = 0 unless least
+/* All items of body[name], as ids; *ids has room for `min` at least. Absent: *n = 0 unless least
  * > 0. Owns: caller frees *ids. */
 enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
-                          const char *name, size_t least, uint32_t **ids, size_t *n,
+                          const char *name, size_t min, uint32_t **ids, size_t *n,
                           struct error *err) MUST_CHECK;
 /* The settings the model was trained with; the defaults for an import. */
 enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings,

@@ -389,14 +389,14 @@ static enum status jobs_load(struct jobs *jobs, struct error *err) {
 
 /* The threads take no signals: those are for whoever runs the server. */
 static enum status slots_start(struct jobs *jobs, struct error *err) {
-    size_t most = (size_t)jobs->server->settings.max_jobs_running;
+    size_t max = (size_t)jobs->server->settings.max_jobs_running;
     sigset_t all, before;
-    jobs->slots = calloc(most, sizeof(*jobs->slots));
+    jobs->slots = calloc(max, sizeof(*jobs->slots));
     if (jobs->slots == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu job slots", most);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu job slots", max);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (jobs->n_slots < most && err->status == STATUS_OK) {
+    while (jobs->n_slots < max && err->status == STATUS_OK) {
         struct slot *slot = &jobs->slots[jobs->n_slots];
         slot->jobs = jobs;
         int failed = pthread_create(&slot->thread, NULL, slot_run, slot);

@@ -24,7 +24,7 @@ struct job_log {
     pthread_cond_t grown; /* monotonic clock */
     unsigned holds;
     struct event *events; /* by id */
-    size_t n, capacity, most;
+    size_t n, capacity, max;
     uint64_t next;
     double heartbeat;
     bool ended, interrupted;
@@ -33,7 +33,7 @@ struct job_log {
 static const char kind_letters[] = "sprel"; /* in the file, by enum event_kind */
 static const char *const kind_names[] = {"state", "progress", "progress", "epoch", "log"};
 
-enum status job_log_create(struct job_log **created, size_t most, double heartbeat,
+enum status job_log_create(struct job_log **created, size_t max, double heartbeat,
                            struct error *err) {
     struct job_log *log = calloc(1, sizeof(*log));
     pthread_condattr_t monotonic;
@@ -45,7 +45,7 @@ enum status job_log_create(struct job_log **created, size_t most, double heartbe
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&log->mutex, NULL);
     log->holds = 1;
-    log->most = most < 16 ? 16 : most;
+    log->max = max < 16 ? 16 : max;
     log->next = 1;
     log->heartbeat = heartbeat;
     *created = log;
@@ -97,7 +97,7 @@ static void events_halve(struct job_log *log, enum event_kind kind, size_t end) 
 static void events_thin(struct job_log *log) {
     static const enum event_kind order[] = {EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG,
                                             EVENT_STATE};
-    size_t goal = log->most - log->most / 8;
+    size_t goal = log->max - log->max / 8;
     for (size_t i = 0; i < sizeof order / sizeof *order && log->n > goal; i++)
         events_halve(log, order[i], log->n - log->n / 4);
     while (log->n > goal) {
@@ -109,7 +109,7 @@ static void events_thin(struct job_log *log) {
 
 /* Takes data (malloc'ed), also when there is no room for it. */
 static bool event_put(struct job_log *log, uint64_t id, enum event_kind kind, char *data) {
-    if (log->n >= log->most)
+    if (log->n >= log->max)
         events_thin(log);
     if (log->n == log->capacity) {
         size_t capacity = log->capacity == 0 ? 64 : 2 * log->capacity;

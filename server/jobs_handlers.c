@@ -14,7 +14,7 @@
 
 #define ASK_SECONDS 3.0     /* an answer to cancel or pause waits this long for the deed */
 #define PAUSE_SECONDS 120.0 /* a checkpoint must be written by then */
-#define MOST_LISTED 1000
+#define MAX_LISTED 1000
 
 static enum status unknown_job(const char *id, struct error *err) {
     return error_set_key(err, STATUS_NOT_FOUND, "job", "no job '%.64s'", id);
@@ -123,7 +123,7 @@ void jobs_list(struct server *server, const struct http_request *request,
     enum job_state state = JOB_QUEUED;
     const char *wanted = request_query(request, "state", 0);
     if (query_check(request, keys, &err) == STATUS_OK &&
-        query_int(request, "limit", 0, MOST_LISTED, &limit, &err) == STATUS_OK &&
+        query_int(request, "limit", 0, MAX_LISTED, &limit, &err) == STATUS_OK &&
         query_int(request, "offset", 0, INT64_MAX, &offset, &err) == STATUS_OK && wanted != NULL &&
         !state_parse(wanted, &state))
         error_set_key(

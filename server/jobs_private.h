@@ -27,7 +27,7 @@ struct job_log; /* reference-counted; safe from any thread */
 
 /* most: events kept; when there are more, older progress is thinned to every other one, then
  * epochs, then lines. States stay. */
-enum status job_log_create(struct job_log **log, size_t most, double heartbeat,
+enum status job_log_create(struct job_log **log, size_t max, double heartbeat,
                            struct error *err) MUST_CHECK;
 struct job_log *job_log_hold(struct job_log *log);
 void job_log_drop(struct job_log *log); /* NULL is fine */

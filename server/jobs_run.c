@@ -356,12 +356,12 @@ static void run_crash(struct run *run, const char *reason) {
     char line[600];
     struct job *job = run->job;
     pthread_mutex_lock(&run->jobs->mutex);
-    unsigned crashes = ++job->crashes, most = (unsigned)run->jobs->server->settings.max_job_crashes;
-    snprintf(line, sizeof line, "%s; crash %u of %u", reason, crashes, most);
+    unsigned crashes = ++job->crashes, max = (unsigned)run->jobs->server->settings.max_job_crashes;
+    snprintf(line, sizeof line, "%s; crash %u of %u", reason, crashes, max);
     job_line_event(job, line, strlen(line));
     pthread_mutex_unlock(&run->jobs->mutex);
     log_line(logger_of(run), LOG_WARNING, "job %s: %s", job->id, line);
-    if (crashes < most) {
+    if (crashes < max) {
         run_end(run, JOB_QUEUED);
         return;
     }

@@ -261,11 +261,11 @@ static bool read_string(const json_t *record, const char *name, char *text, size
 }
 
 /* A whole number in least..most; -2 for anything else. */
-static json_int_t read_count(const json_t *record, const char *name, json_int_t least,
-                             json_int_t most) {
+static json_int_t read_count(const json_t *record, const char *name, json_int_t min,
+                             json_int_t max) {
     const json_t *value = json_object_get(record, name);
     json_int_t count = json_integer_value(value);
-    return json_is_integer(value) && count >= least && count <= most ? count : -2;
+    return json_is_integer(value) && count >= min && count <= max ? count : -2;
 }
 
 static void read_progress(const json_t *record, struct train_progress *now) {

@@ -17,14 +17,14 @@
 
 /* Under the mutex. Paused jobs count: they hold a corpus too. */
 static enum status queue_check(const struct jobs *jobs, struct error *err) {
-    int64_t waiting = 0, most = jobs->server->settings.max_jobs_queued;
+    int64_t waiting = 0, max = jobs->server->settings.max_jobs_queued;
     for (size_t i = 0; i < jobs->n; i++)
         waiting += jobs->jobs[i]->state == JOB_QUEUED || jobs->jobs[i]->state == JOB_PAUSED;
-    if (waiting < most)
+    if (waiting < max)
         return STATUS_OK;
     return error_set_key(err, STATUS_BUSY, "max_jobs_queued",
                          "%lld jobs are waiting: max_jobs_queued is %lld", (long long)waiting,
-                         (long long)most);
+                         (long long)max);
 }
 
 enum status jobs_admit(struct jobs *jobs, struct error *err) {

@@ -38,7 +38,7 @@ bool json_take_failure(void) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-#define NUMBER_MOST 1000 /* characters of one number */
+#define NUMBER_MAX 1000 /* characters of one number */
 
 struct reader {
     const char *text, *at, *end;
@@ -195,12 +195,12 @@ static size_t scan_number(const char *at, const char *end, bool *real) {
 /* Not inlined: its buffer must not lie in every frame of the recursion. */
 __attribute__((noinline)) static json_t *read_number(struct reader *reader) {
     bool real;
-    char text[NUMBER_MOST + 1];
+    char text[NUMBER_MAX + 1];
     const char *start = reader->at;
     size_t length = scan_number(start, reader->end, &real);
     if (length == 0)
         return read_refuse(reader, start, "a malformed value");
-    if (length > NUMBER_MOST)
+    if (length > NUMBER_MAX)
         return read_refuse(reader, start, "a number that is too long");
     memcpy(text, start, length);
     text[length] = '\0';

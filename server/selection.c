@@ -24,7 +24,7 @@ struct reader {
     struct selection *selection;
     struct inquiry *inquiry;
     enum missing_policy missing;
-    size_t most;
+    size_t max;
 };
 
 /* First pass: depth, number of leaves and of innermost lists, shape. A list at level 1 holds leaves
@@ -58,10 +58,10 @@ static enum status measure(struct reader *reader, const json_t *list, unsigned l
                 selection->member, level, selection->depth);
         } else {
             selection->depth = level;
-            if (++selection->n > reader->most)
+            if (++selection->n > reader->max)
                 return error_set_key(
                     err, STATUS_REFUSED, selection->member[0] != '\0' ? below.text : "word",
-                    "one request may ask for %zu rows at most (max_batch)", reader->most);
+                    "one request may ask for %zu rows at most (max_batch)", reader->max);
         }
         if (status != STATUS_OK)
             return status;
@@ -168,9 +168,9 @@ enum status selection_read(struct selection *selection, struct inquiry *inquiry,
     if (selection->depth == 0)
         selection->depth = deepest(tree);
     size_t leaves = selection->n, lists = count_lists(tree, 1, selection->depth);
-    if (lists > reader.most)
+    if (lists > reader.max)
         return error_set_key(err, STATUS_REFUSED, root.text,
-                             "%s must hold at most %zu lists (max_batch)", member, reader.most);
+                             "%s must hold at most %zu lists (max_batch)", member, reader.max);
     selection->ids = calloc(leaves + 1, sizeof *selection->ids);
     selection->leaves = calloc(leaves + 1, sizeof *selection->leaves);
     selection->absent = calloc(leaves + 1, sizeof *selection->absent);

@@ -225,11 +225,11 @@ static int stop(void **state) {
 
 static int client_open(const struct fixture *fixture) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(http_port(fixture->http))};
-    struct timeval most = {.tv_sec = 5};
+    struct timeval max = {.tv_sec = 5};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(fd >= 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &max, sizeof max);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
 }

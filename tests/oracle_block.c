@@ -50,10 +50,10 @@ static double product(const struct oracle_block *b, const double *x, const doubl
 }
 
 static double largest(const double *values, size_t n) {
-    double most = 0;
+    double max = 0;
     for (size_t i = 0; i < n; i++)
-        most = fmax(most, fabs(values[i]));
-    return most;
+        max = fmax(max, fabs(values[i]));
+    return max;
 }
 
 /* y += scale g x, g and x operands; mass: of y, or NULL */
@@ -148,19 +148,19 @@ static void softmax_gradients(struct step *s, size_t t) {
     const double *scores = s->scores + t * b->k;
     double a = b->rate * s->discount[t];
     for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
-        double x = positive_score(s, t, b->positives[p]), most = x;
+        double x = positive_score(s, t, b->positives[p]), max = x;
         for (size_t k = 0; k < b->k; k++)
             if (!(b->remove_hits && b->noise[k] == b->positives[p]))
-                most = fmax(most, scores[k]);
-        double sum = exp(x - most);
+                max = fmax(max, scores[k]);
+        double sum = exp(x - max);
         for (size_t k = 0; k < b->k; k++)
             if (!(b->remove_hits && b->noise[k] == b->positives[p]))
-                sum += exp(scores[k] - most);
-        s->g[p] = a * positive_discount(b, b->positives[p]) * (1 - exp(x - most) / sum);
-        s->loss += log(sum) + most - x;
+                sum += exp(scores[k] - max);
+        s->g[p] = a * positive_discount(b, b->positives[p]) * (1 - exp(x - max) / sum);
+        s->loss += log(sum) + max - x;
         for (size_t k = 0; k < b->k; k++)
             if (!(b->remove_hits && b->noise[k] == b->positives[p]))
-                s->cells[t * b->k + k] -= a * exp(scores[k] - most) / sum;
+                s->cells[t * b->k + k] -= a * exp(scores[k] - max) / sum;
     }
 }
 

@@ -113,7 +113,7 @@ static uint32_t fill_sentences(struct layout *l, uint32_t n) {
         n = fill_words(l, n, 1);
         if (++sentence == l->test->longest || draw_below(&l->draw, 30) == 0) {
             for (uint32_t i = 0; i < window; i++)
-                l->ids[n++] = KERNEL_NO_WORD;
+                l->ids[n++] = WORD_NONE;
             sentence = 0;
         }
         if (draw_below(&l->draw, 40) == 0)
@@ -126,7 +126,7 @@ static void fill_chunk(struct layout *l) {
     uint32_t window = l->test->window, n = 0;
     l->reach = 1 + draw_below(&l->draw, window);
     for (uint32_t i = 0; i < window; i++)
-        l->ids[n++] = KERNEL_NO_WORD;
+        l->ids[n++] = WORD_NONE;
     if (l->test->inside) {
         n = fill_words(l, n, l->reach);
         for (; l->n < KERNEL_BLOCK; l->n++)
@@ -136,10 +136,10 @@ static void fill_chunk(struct layout *l) {
         n = fill_sentences(l, n);
     }
     for (uint32_t i = 0; i < window; i++)
-        l->ids[n++] = KERNEL_NO_WORD;
+        l->ids[n++] = WORD_NONE;
     l->length = n;
     for (uint32_t i = 0; i < n; i++) {
-        bool word = l->ids[i] != KERNEL_NO_WORD;
+        bool word = l->ids[i] != WORD_NONE;
         l->in[i] = word ? l->input + l->ids[i] * l->stride : l->zero;
         l->out[i] = word ? l->output + l->ids[i] * l->stride : l->zero;
         l->shift[i] = word ? l->shift_of[l->ids[i]] : 0;
@@ -259,7 +259,7 @@ static void wanted_create(struct wanted *w, const struct layout *l) {
         w->centres[i] = test->cbow ? (uint32_t)i : l->ids[l->centres[i]];
         for (uint32_t c = 0; c < 2 * l->reach; c++) {
             uint32_t id = neighbour(l, i, c);
-            if (id == KERNEL_NO_WORD)
+            if (id == WORD_NONE)
                 continue;
             count++;
             if (!test->cbow)
@@ -319,7 +319,7 @@ static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat1
     for (size_t i = 0; test->cbow && i < l->n; i++)
         for (uint32_t c = 0; c < 2 * l->reach; c++) {
             uint32_t id = neighbour(l, i, c);
-            if (id == KERNEL_NO_WORD)
+            if (id == WORD_NONE)
                 continue;
             for (size_t j = 0; j < test->dim; j++)
                 w->input[id * test->dim + j] +=
@@ -427,7 +427,7 @@ static void sequence_centre(struct sequence *s, size_t t) {
     memset(s->x, 0, dim * sizeof *s->x);
     for (uint32_t c = 0; c < 2 * w; c++) {
         uint32_t id = neighbour(s->l, t, c);
-        if (id == KERNEL_NO_WORD)
+        if (id == WORD_NONE)
             continue;
         count++;
         double *row = s->w->input + (s->l->test->cbow ? id : s->l->ids[s->l->centres[t]]) * dim;
@@ -446,7 +446,7 @@ static void sequence_centre(struct sequence *s, size_t t) {
     sequence_pair(s, s->l->ids[s->l->centres[t]]);
     for (uint32_t c = 0; c < 2 * w; c++) {
         uint32_t id = neighbour(s->l, t, c);
-        for (size_t j = 0; id != KERNEL_NO_WORD && j < dim; j++)
+        for (size_t j = 0; id != WORD_NONE && j < dim; j++)
             s->w->input[id * dim + j] += rate * s->d[j];
     }
 }

@@ -61,16 +61,16 @@ static double logistic_loss(const double *x, size_t truths, size_t n, double q, 
 }
 
 static double softmax_loss(const double *x, size_t truths, size_t n, double *slopes) {
-    double most = x[0], sum = 0, loss = 0;
+    double max = x[0], sum = 0, loss = 0;
     for (size_t c = 0; c < n; c++)
-        most = fmax(most, x[c]);
+        max = fmax(max, x[c]);
     for (size_t c = 0; c < n; c++)
-        sum += exp(x[c] - most);
+        sum += exp(x[c] - max);
     for (size_t c = 0; c < n; c++) {
         double z = c < truths ? 1.0 / (double)truths : 0;
-        slopes[c] = exp(x[c] - most) / sum - z;
+        slopes[c] = exp(x[c] - max) / sum - z;
         if (z > 0)
-            loss -= z * (x[c] - most - log(sum));
+            loss -= z * (x[c] - max - log(sum));
     }
     return loss;
 }
@@ -113,12 +113,12 @@ static double dot(const double *a, const double *b, size_t dim) {
     return sum;
 }
 
-#define DIM_MOST 4096 /* the largest dim there is a setting for */
+#define DIM_MAX 4096 /* the largest dim there is a setting for */
 
 void oracle_word2vec_step(double *input, double *weights, size_t dim, uint32_t label,
                           const uint32_t *noise, size_t n_noise, double rate) {
-    double buffer[DIM_MOST] = {0};
-    assert(dim <= DIM_MOST);
+    double buffer[DIM_MAX] = {0};
+    assert(dim <= DIM_MAX);
     double *row = weights + label * dim;
     pair_update(input, row, buffer, dim, rate * oracle_sigmoid(-dot(input, row, dim)));
     for (size_t k = 0; k < n_noise; k++) {

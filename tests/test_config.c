@@ -146,26 +146,26 @@ static void bounds_of_every_row(void **state) {
         struct settings settings = fresh();
         char text[64];
         if (row->type == SETTING_IS_INT || row->type == SETTING_IS_BYTES) {
-            whole_text(row->least, text);
+            whole_text(row->min, text);
             assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL),
                              STATUS_OK);
-            whole_text(row->least - 1, text);
+            whole_text(row->min - 1, text);
             assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL),
                              STATUS_REFUSED);
-            bool widest = row->most >= 0x1p63;
-            whole_text(row->most, text);
+            bool widest = row->max >= 0x1p63;
+            whole_text(row->max, text);
             assert_int_equal(settings_set(&settings, row->name,
                                           widest ? "9223372036854775807" : text, SETTING_OF_ALL,
                                           NULL),
                              STATUS_OK);
-            whole_text(row->most + 1, text);
+            whole_text(row->max + 1, text);
             assert_int_equal(settings_set(&settings, row->name,
                                           widest ? "9223372036854775808" : text, SETTING_OF_ALL,
                                           NULL),
                              STATUS_REFUSED);
         } else if (row->type == SETTING_IS_REAL) {
-            const double inside[] = {row->least, row->most},
-                         outside[] = {nextafter(row->least, -1e300), nextafter(row->most, 1e300)};
+            const double inside[] = {row->min, row->max},
+                         outside[] = {nextafter(row->min, -1e300), nextafter(row->max, 1e300)};
             for (int side = 0; side < 2; side++) {
                 snprintf(text, sizeof text, "%.17g", inside[side]);
                 assert_int_equal(settings_set(&settings, row->name, text, SETTING_OF_ALL, NULL),
@@ -175,9 +175,9 @@ static void bounds_of_every_row(void **state) {
                                  STATUS_REFUSED);
             }
         } else if (row->type == SETTING_IS_TEXT) {
-            char *longest = malloc((size_t)row->most + 2);
-            memset(longest, 'x', (size_t)row->most + 1);
-            longest[(size_t)row->most + 1] = '\0';
+            char *longest = malloc((size_t)row->max + 2);
+            memset(longest, 'x', (size_t)row->max + 1);
+            longest[(size_t)row->max + 1] = '\0';
             assert_int_equal(settings_set(&settings, row->name, longest, SETTING_OF_ALL, NULL),
                              STATUS_REFUSED);
             assert_int_equal(settings_set(&settings, row->name, longest + 1, SETTING_OF_ALL, NULL),

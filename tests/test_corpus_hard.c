@@ -31,7 +31,7 @@ static void test_huge_line(void **state) {
         assert_int_equal(corpus->report.longest_line, length);
         assert_int_equal(corpus->words, length / 8 / 3 * 4 + 2);
         assert_int_equal(corpus->length, corpus->words + 1);
-        assert_int_equal(corpus->ids[corpus->length - 1], CORPUS_SENTENCE_END);
+        assert_int_equal(corpus->ids[corpus->length - 1], WORD_NONE);
         uint64_t wrong = 0;
         for (uint64_t i = 0; i < corpus->words; i++)
             wrong += corpus->ids[i] != i % 4;
@@ -207,12 +207,12 @@ static void assert_consistent(const struct corpus *corpus) {
     uint32_t size = vocabulary_size(corpus->vocabulary);
     uint64_t *counts = calloc(size, sizeof *counts), words = 0;
     for (uint64_t i = 0; i < corpus->length; i++)
-        if (corpus->ids[i] != CORPUS_SENTENCE_END) {
+        if (corpus->ids[i] != WORD_NONE) {
             assert_true(corpus->ids[i] < size);
             counts[corpus->ids[i]]++;
             words++;
         } else {
-            assert_true(i > 0 && corpus->ids[i - 1] != CORPUS_SENTENCE_END);
+            assert_true(i > 0 && corpus->ids[i - 1] != WORD_NONE);
         }
     for (uint32_t id = 0; id < size; id++)
         assert_int_equal(counts[id], vocabulary_count(corpus->vocabulary, id));
@@ -296,8 +296,8 @@ static void test_too_many_words(void **state) {
     bool fits;
     (void)state;
     assert_int_equal(word_table_init(&table, UINT64_MAX, 1, &err), STATUS_OK);
-    table.most = 3000;
-    for (uint32_t i = 0; i < table.most; i++) {
+    table.max = 3000;
+    for (uint32_t i = 0; i < table.max; i++) {
         struct word_key key = word_key((const char *)&i, sizeof i, table.seed);
         assert_int_equal(word_table_reserve(&table, sizeof i, &fits, &err), STATUS_OK);
         assert_true(fits);

@@ -195,13 +195,13 @@ static int expected_compare(const void *left, const void *right, void *context) 
     return expected->first[a] < expected->first[b] ? -1 : expected->first[a] > expected->first[b];
 }
 
-static void expected_rank(struct expected *expected, uint64_t least_count) {
+static void expected_rank(struct expected *expected, uint64_t min_count) {
     for (uint32_t word = 0; word < expected->words; word++)
         expected->order[word] = word;
     qsort_r(expected->order, expected->words, sizeof *expected->order, expected_compare, expected);
     for (uint32_t i = 0; i < expected->words; i++) {
-        bool kept = expected->counts[expected->order[i]] >= least_count;
-        expected->ids[expected->order[i]] = kept ? i : CORPUS_SENTENCE_END;
+        bool kept = expected->counts[expected->order[i]] >= min_count;
+        expected->ids[expected->order[i]] = kept ? i : WORD_NONE;
         expected->kept += kept;
     }
 }
@@ -221,9 +221,9 @@ static void assert_expected(const struct corpus *corpus, const struct expected *
                          expected->counts[expected->order[id]]);
     }
     for (size_t i = 0; i < expected->length; i++) {
-        bool end = expected->stream[i] == CORPUS_SENTENCE_END;
-        uint32_t id = end ? CORPUS_SENTENCE_END : expected->ids[expected->stream[i]];
-        if (end ? !open : id == CORPUS_SENTENCE_END)
+        bool end = expected->stream[i] == WORD_NONE;
+        uint32_t id = end ? WORD_NONE : expected->ids[expected->stream[i]];
+        if (end ? !open : id == WORD_NONE)
             continue;
         assert_true(at < corpus->length);
         assert_int_equal(corpus->ids[at], id);
@@ -231,7 +231,7 @@ static void assert_expected(const struct corpus *corpus, const struct expected *
         open = !end;
     }
     assert_int_equal(at + open, corpus->length);
-    assert_true(!open || corpus->ids[at] == CORPUS_SENTENCE_END);
+    assert_true(!open || corpus->ids[at] == WORD_NONE);
 }
 
 /* Three times as many words as the front holds, several pieces of numbers, and sentences that keep
@@ -258,7 +258,7 @@ static void test_large(void **state) {
         length += (size_t)snprintf(text + length, 64, NAME "%c", word, end ? '\n' : ' ');
         expected.stream[expected.length++] = word;
         if (end)
-            expected.stream[expected.length++] = CORPUS_SENTENCE_END;
+            expected.stream[expected.length++] = WORD_NONE;
     }
     fixture_write(fixture, text, length);
     free(text);
@@ -307,9 +307,9 @@ static void test_ranks(void **state) {
             assert_int_equal(vocabulary_count(corpus->vocabulary, id), counts[expected[id] - 'A']);
         }
         assert_int_equal(corpus->length, corpus->words + 2);
-        assert_int_equal(corpus->ids[corpus->length - 3], CORPUS_SENTENCE_END);
+        assert_int_equal(corpus->ids[corpus->length - 3], WORD_NONE);
         assert_int_equal(corpus->ids[corpus->length - 2], 4);
-        assert_int_equal(corpus->ids[corpus->length - 1], CORPUS_SENTENCE_END);
+        assert_int_equal(corpus->ids[corpus->length - 1], WORD_NONE);
         corpus_free(corpus);
     }
 }

@@ -231,10 +231,10 @@ static void settings_of_a_body_are_typed(void **state) {
     json_decref(object);
 }
 
-static struct job_log *log_make(size_t most, double heartbeat) {
+static struct job_log *log_make(size_t max, double heartbeat) {
     struct error err = {0};
     struct job_log *log = NULL;
-    assert_int_equal(job_log_create(&log, most, heartbeat, &err), STATUS_OK);
+    assert_int_equal(job_log_create(&log, max, heartbeat, &err), STATUS_OK);
     return log;
 }
 

@@ -169,10 +169,10 @@ static void test_out_of_memory(void **state) {
     static const char text[] = "{\"model\":\"prod-0001\",\"n\":[1234567890123456,0.5,\"a long "
                                "enough string\",{\"b\":null}]}";
     json_set_alloc_funcs(stingy, free);
-    for (size_t most = 0;; most++) {
+    for (size_t max = 0;; max++) {
         json_t *document = NULL;
         struct error err = {0};
-        allowance = most;
+        allowance = max;
         enum status status = parse(text, &document, &err);
         if (status == STATUS_OK) {
             allowance = SIZE_MAX;
@@ -181,7 +181,7 @@ static void test_out_of_memory(void **state) {
                              1234567890123456);
             assert_string_equal(json_string_value(json_object_get(document, "model")), "prod-0001");
             json_decref(document);
-            assert_true(most > 5);
+            assert_true(max > 5);
             break;
         }
         assert_int_equal(status, STATUS_NO_MEMORY);

@@ -238,7 +238,7 @@ static void private_rows_are_merged(void **state) {
     uint64_t private = 0, shared = 0;
     for (uint32_t i = 0; i < work.lane.chunk.length; i++) {
         uint32_t id = work.lane.ids[i];
-        if (id == KERNEL_NO_WORD)
+        if (id == WORD_NONE)
             continue;
         *(id < 3 ? &private : &shared) += 1;
         assert_ptr_equal(work.lane.output[i],

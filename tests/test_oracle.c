@@ -373,20 +373,20 @@ static void first_loss(void **state) {
 /* ---- finite differences
  * ------------------------------------------------------------------------- */
 
-enum { BATCH = 4, MOST_TRUTHS = 3, SAMPLES = 6, CLASSES = 9, DIM = 5 };
+enum { BATCH = 4, MAX_TRUTHS = 3, SAMPLES = 6, CLASSES = 9, DIM = 5 };
 
 struct room {
     double inputs[BATCH * DIM], weights[CLASSES * DIM], biases[CLASSES];
-    double true_counts[BATCH * MOST_TRUTHS], sampled_counts[SAMPLES];
-    uint32_t labels[BATCH * MOST_TRUTHS], sampled[SAMPLES];
-    double logits[BATCH * (MOST_TRUTHS + SAMPLES)], slopes[BATCH * (MOST_TRUTHS + SAMPLES)],
+    double true_counts[BATCH * MAX_TRUTHS], sampled_counts[SAMPLES];
+    uint32_t labels[BATCH * MAX_TRUTHS], sampled[SAMPLES];
+    double logits[BATCH * (MAX_TRUTHS + SAMPLES)], slopes[BATCH * (MAX_TRUTHS + SAMPLES)],
         losses[BATCH];
     double d_inputs[BATCH * DIM], d_weights[CLASSES * DIM], d_biases[CLASSES];
 };
 
-static void randoms(struct random *random, double *values, size_t n, double least, double most) {
+static void randoms(struct random *random, double *values, size_t n, double min, double max) {
     for (size_t i = 0; i < n; i++)
-        values[i] = least + (most - least) * random_unit(random);
+        values[i] = min + (max - min) * random_unit(random);
 }
 
 static double total_loss(const struct oracle_problem *problem, struct room *r) {
@@ -432,7 +432,7 @@ static void finite_differences(void **state) {
             r.sampled[i] = (uint32_t)random_below(&random, CLASSES);
         const struct oracle_problem problem = {.objective = (enum oracle_objective)(turn % 3),
                                                .batch = BATCH,
-                                               .truths = 1 + (size_t)turn / 3 % MOST_TRUTHS,
+                                               .truths = 1 + (size_t)turn / 3 % MAX_TRUTHS,
                                                .samples = SAMPLES,
                                                .classes = CLASSES,
                                                .dim = DIM,

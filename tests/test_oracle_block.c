@@ -336,10 +336,10 @@ static void guard_at_rest(void **state) {
         assert_memory_equal(&plain, &guarded, sizeof plain);
         block.rate = 5; /* and now they are */
         oracle_block_step(&block, scales);
-        double least = 1;
+        double min = 1;
         for (size_t i = 0; i < COUNT(scales); i++)
-            least = fmin(least, scales[i]);
-        assert_true(least < 1);
+            min = fmin(min, scales[i]);
+        assert_true(min < 1);
     }
 }
 

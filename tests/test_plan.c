@@ -6,10 +6,9 @@
 
 static uint64_t plan(struct fixture *fixture, uint64_t sample) {
     struct error err = {0};
-    uint64_t least = 99;
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, sample, &least, &err),
-                     STATUS_OK);
-    return least;
+    uint64_t min = 99;
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, sample, &min, &err), STATUS_OK);
+    return min;
 }
 
 static void test_small(void **state) {
@@ -42,11 +41,11 @@ static void test_never_above(void **state) {
         fixture->settings.format = random_below(&random, 2) ? FORMAT_TOKENS : FORMAT_AUTO;
         fixture->settings.tokenizer = (int)random_below(&random, 2);
         fixture_write(fixture, text, length);
-        uint64_t before = 0, most = plan(fixture, sizeof text + 1);
+        uint64_t before = 0, max = plan(fixture, sizeof text + 1);
         for (uint64_t sample = 0; sample <= length; sample++) {
-            uint64_t least = plan(fixture, sample);
-            assert_true(least >= before && least <= most);
-            before = least;
+            uint64_t min = plan(fixture, sample);
+            assert_true(min >= before && min <= max);
+            before = min;
         }
     }
 }
@@ -54,7 +53,7 @@ static void test_never_above(void **state) {
 static void test_compressed(void **state) {
     struct fixture *fixture = *state;
     struct error err = {0};
-    uint64_t least;
+    uint64_t min;
     static char text[1 << 20], packed[1 << 20];
     for (size_t i = 0; i < sizeof text; i += 8)
         memcpy(text + i, i % 16 == 0 ? "sevenly " : "thirty9 ", 8);
@@ -63,19 +62,19 @@ static void test_compressed(void **state) {
     fixture_write(fixture, packed, length - 3);
     assert_int_equal(plan(fixture, 8), 1);
     assert_int_equal(plan(fixture, 1000), 2);
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, UINT64_MAX, &least, &err),
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, UINT64_MAX, &min, &err),
                      STATUS_MALFORMED);
     fixture->settings.format = FORMAT_NDJSON;
     error_clear(&err);
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &least, &err),
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &min, &err),
                      STATUS_INTERNAL);
 }
 
 static void test_missing(void **state) {
     struct fixture *fixture = *state;
     struct error err = {0};
-    uint64_t least;
-    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &least, &err),
+    uint64_t min;
+    assert_int_equal(train_plan(&fixture->settings, fixture->path, 10, &min, &err),
                      STATUS_NOT_FOUND);
 }
 

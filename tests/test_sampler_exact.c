@@ -11,7 +11,7 @@ static uint32_t id_of(uint64_t step, uint32_t range) {
     uint64_t word = step << 12;
     uint32_t id;
     double log2_range = draw_log2((double)range + 1);
-    if (range <= DRAW_RANGE_MOST)
+    if (range <= DRAW_RANGE_MAX)
         draw_choose()->log_uniform(&word, log2_range, range, &id, 1);
     else
         draw_log_uniform_any(&word, log2_range, range, &id, 1);
@@ -89,7 +89,7 @@ static void variants_agree(void **state) {
 #else
     static const struct draw *const draws[] = {&draw_portable};
 #endif
-    static const uint32_t ranges[] = {1, 2, 3, 71000, 1000000007, DRAW_RANGE_MOST};
+    static const uint32_t ranges[] = {1, 2, 3, 71000, 1000000007, DRAW_RANGE_MAX};
     uint64_t *words = calloc(N, sizeof *words);
     uint32_t *ids = calloc(N, sizeof *ids), *expected = calloc(N, sizeof *expected);
     assert_true(words && ids && expected);

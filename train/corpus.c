@@ -14,7 +14,7 @@
  * is numbering. */
 #define SHARE_DECODE 0.3
 #define SHARE_COUNT 0.75
-#define BUDGET_LEAST 524288u
+#define BUDGET_MIN 524288u
 #define NUMBERS_PART \
     16 /* of the memory holds numbers; more of them are cheap to write and to read again */
 
@@ -97,7 +97,7 @@ static struct corpus_budget counting_budget(const struct settings *settings, int
     uint64_t memory =
         settings->max_memory > 0 ? (uint64_t)settings->max_memory : machine_memory_available();
     uint64_t share = memory / (uint64_t)threads, table = share / 2 - share / NUMBERS_PART;
-    return (struct corpus_budget){.table = table < BUDGET_LEAST ? BUDGET_LEAST : table,
+    return (struct corpus_budget){.table = table < BUDGET_MIN ? BUDGET_MIN : table,
                                   .numbers = share / NUMBERS_PART};
 }
 
@@ -201,8 +201,8 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
     const struct settings *settings = reading->options->settings;
     struct corpus_report *report = &reading->corpus->report;
     struct corpus_ranking *ranking = &reading->ranking;
-    ranking->least_count = (uint64_t)settings->min_count;
-    ranking->most = (uint64_t)settings->max_vocab;
+    ranking->min_count = (uint64_t)settings->min_count;
+    ranking->max = (uint64_t)settings->max_vocab;
     ranking->maps = calloc((size_t)reading->crew.threads, sizeof *ranking->maps);
     if (ranking->maps == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads",

@@ -6,8 +6,6 @@
 #include "base/file.h"
 #include "train/train.h"
 
-#define CORPUS_SENTENCE_END UINT32_MAX
-
 /* The corpus as training reads it. ids: vocabulary ids in text order, dropped words left out,
  * CORPUS_SENTENCE_END after each sentence that kept a word. Memory: the ids live in a scratch file
  * that is mapped, so that corpora larger than memory stream. */

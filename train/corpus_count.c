@@ -192,7 +192,7 @@ static enum status counter_mark(struct corpus_counter *counter, struct error *er
     else
         counter->first_open = open;
     counter->marked = true;
-    enum status status = counter_emit(counter, CORPUS_SENTENCE_END, err);
+    enum status status = counter_emit(counter, WORD_NONE, err);
     counter->emitted_at_mark = counter->emitted + counter->fill;
     return status;
 }
@@ -241,9 +241,9 @@ static enum status range_begin(struct corpus_counter *counter, struct error *err
 static enum status counter_step(struct corpus_counter *counter, const char **at,
                                 struct error *err) {
     const char *end = counter->end;
-    size_t most = counter->spaced && !counter->line_list ? BLOCK_SPACED : BLOCK,
+    size_t max = counter->spaced && !counter->line_list ? BLOCK_SPACED : BLOCK,
            left = (size_t)(end - *at);
-    size_t block = left < most ? left : most;
+    size_t block = left < max ? left : max;
     const char *newline = memchr(*at, '\n', block), *stop = newline == NULL ? *at + block : newline;
     enum status status =
         counter->line_list ? scan_list(counter, at, stop, err) : scan_text(counter, at, stop, err);

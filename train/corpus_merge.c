@@ -9,7 +9,7 @@
 #define GROUP 32      /* words looked up together */
 #define DIGIT_BITS 11 /* of counts, sorted by one pass each */
 #define DIGITS ((size_t)1 << DIGIT_BITS)
-#define SLOTS_MOST ((uint64_t)1 << 32)
+#define SLOTS_MAX ((uint64_t)1 << 32)
 #define AHEAD 16 /* records read at random are fetched so many turns before */
 
 /* A word over all threads. The record where it appears first sums its counts. */
@@ -30,7 +30,7 @@ struct part {
     struct merged *words;   /* [most], pages */
     struct candidate *kept; /* words that pass least_count, best first */
     uint64_t *slots;        /* [mask + 1], pages */
-    uint64_t most, mask;
+    uint64_t max, mask;
     int shift;
     uint32_t size, n_kept;
 };
@@ -59,25 +59,25 @@ static enum status no_memory(struct error *err, uint64_t words) {
 
 static enum status part_init(const struct merge *merge, int index, struct part *part,
                              struct error *err) {
-    uint64_t most = 0, slots = 16;
+    uint64_t max = 0, slots = 16;
     for (int t = 0; t < merge->crew->threads; t++) {
         const struct word_table *table = &merge->counters[t].table;
         for (uint32_t i = 0; i < table->size; i++)
-            most += part_of(table->tags[i], merge->crew->threads) == (uint32_t)index;
+            max += part_of(table->tags[i], merge->crew->threads) == (uint32_t)index;
     }
-    /* of `most`, threads share the frequent half */
-    while (slots / 4 * 3 < most && slots < SLOTS_MOST)
+    /* of `max`, threads share the frequent half */
+    while (slots / 4 * 3 < max && slots < SLOTS_MAX)
         slots *= 2;
     if (merge->crew->threads == 1)
         slots = 2; /* nothing to look up: one thread's words differ */
-    part->most = most + 1;
-    part->words = pages_reserve(part->most * sizeof *part->words);
+    part->max = max + 1;
+    part->words = pages_reserve(part->max * sizeof *part->words);
     part->slots = pages_reserve(slots * sizeof *part->slots);
     part->mask = slots - 1;
     part->shift = 32 - __builtin_ctzll(slots);
     if (part->words == NULL || part->slots == NULL)
-        return no_memory(err, most);
-    pages_prefer_huge(part->words, part->most * sizeof *part->words);
+        return no_memory(err, max);
+    pages_prefer_huge(part->words, part->max * sizeof *part->words);
     pages_prefer_huge(part->slots, slots * sizeof *part->slots);
     return STATUS_OK;
 }
@@ -148,8 +148,8 @@ static void part_add(const struct merge *merge, int index, uint32_t thread) {
 /* By falling count; words of one count stay in their order. spare: as large as candidates. Returns
  * the sorted one. */
 static struct candidate *candidates_sort(struct candidate *candidates, struct candidate *spare,
-                                         uint32_t n, uint64_t most) {
-    for (int shift = 0; shift < 64 && most >> shift != 0; shift += DIGIT_BITS) {
+                                         uint32_t n, uint64_t max) {
+    for (int shift = 0; shift < 64 && max >> shift != 0; shift += DIGIT_BITS) {
         uint32_t places[DIGITS] = {0};
         for (uint32_t i = 0; i < n; i++)
             places[~(candidates[i].count >> shift) & (DIGITS - 1)]++;
@@ -168,11 +168,11 @@ static struct candidate *candidates_sort(struct candidate *candidates, struct ca
 }
 
 static enum status part_sort(const struct merge *merge, struct part *part, struct error *err) {
-    uint64_t least_count = merge->ranking->least_count;
+    uint64_t min_count = merge->ranking->min_count;
     uint32_t n = 0;
-    uint64_t most = 0;
+    uint64_t max = 0;
     for (uint32_t i = 0; i < part->size; i++)
-        n += merged_word(merge, &part->words[i])->count >= least_count;
+        n += merged_word(merge, &part->words[i])->count >= min_count;
     struct candidate *candidates = malloc((size_t)n * sizeof *candidates + 1);
     struct candidate *spare = malloc((size_t)n * sizeof *spare + 1);
     if (candidates == NULL || spare == NULL) {
@@ -185,13 +185,13 @@ static enum status part_sort(const struct merge *merge, struct part *part, struc
     for (uint32_t i = 0; i < part->size; i++) {
         const struct merged *merged = &part->words[i];
         uint64_t count = merged_word(merge, merged)->count;
-        if (count < least_count)
+        if (count < min_count)
             continue;
         candidates[n++] = (struct candidate){
             count, merge->counters[merged->thread].table.first[merged->number], i};
-        most = count > most ? count : most;
+        max = count > max ? count : max;
     }
-    part->kept = candidates_sort(candidates, spare, n, most);
+    part->kept = candidates_sort(candidates, spare, n, max);
     free(part->kept == spare ? candidates : spare);
     return STATUS_OK;
 }
@@ -282,9 +282,9 @@ static void parts_top(const struct merge *merge, struct corpus_top *top) {
             const struct corpus_counter *counter = &counters[part->words[i].thread];
             uint32_t number = part->words[i].number;
             uint64_t count = counter->table.words[number].count,
-                     most = in == NULL ? 0 : in->table.words[best].count;
-            if (in == NULL || count > most ||
-                (count == most && counter->table.first[number] < in->table.first[best])) {
+                     max = in == NULL ? 0 : in->table.words[best].count;
+            if (in == NULL || count > max ||
+                (count == max && counter->table.first[number] < in->table.first[best])) {
                 in = counter;
                 best = number;
             }
@@ -305,12 +305,12 @@ static enum status parts_finish(struct merge *merge, struct error *err) {
     }
     if (size == 0)
         parts_top(merge, &ranking->top);
-    if (ranking->most > 0 && size > ranking->most)
-        size = ranking->most;
-    if (size > WORD_IDS_MOST)
+    if (ranking->max > 0 && size > ranking->max)
+        size = ranking->max;
+    if (size > WORD_IDS_MAX)
         return error_set(err, STATUS_REFUSED,
                          "%llu different words reach min_count: at most %u can be numbered",
-                         (unsigned long long)size, WORD_IDS_MOST);
+                         (unsigned long long)size, WORD_IDS_MAX);
     ranking->size = (uint32_t)size;
     ranking->ranked = malloc(size * sizeof *ranking->ranked + 1);
     uint32_t *next = calloc((size_t)merge->crew->threads, sizeof *next);
@@ -338,7 +338,7 @@ enum status corpus_rank(struct crew *crew, struct corpus_counter *counters,
     if (status == STATUS_OK)
         status = crew_run(crew, map_finish, &merge, err);
     for (int p = 0; merge.parts != NULL && p < crew->threads; p++) {
-        pages_release(merge.parts[p].words, merge.parts[p].most * sizeof *merge.parts[p].words);
+        pages_release(merge.parts[p].words, merge.parts[p].max * sizeof *merge.parts[p].words);
         free(merge.parts[p].kept);
     }
     free(merge.parts);

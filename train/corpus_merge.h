@@ -30,7 +30,7 @@ struct corpus_ranked {
  * both freed by the caller, also on failure. distinct: of all words. top is set when no word is
  * left. The first record of a word in the tables ends with the count of all. */
 struct corpus_ranking {
-    uint64_t least_count, most;
+    uint64_t min_count, max;
     uint32_t **maps;
     struct corpus_ranked *ranked; /* [size] */
     uint32_t size;

@@ -144,7 +144,7 @@ static void piece_convert(struct remapper *remapper, const uint32_t *map, uint32
     remapper->marked = remapper->leads = false;
     for (uint32_t i = 0;; i++) {
         uint32_t begin = fill;
-        for (; i < n && in[i] != CORPUS_SENTENCE_END; i++) {
+        for (; i < n && in[i] != WORD_NONE; i++) {
             uint32_t id = map[in[i]];
             out[fill] = id; /* a dropped one is overwritten by the next */
             fill += id != CORPUS_DROPPED;
@@ -154,7 +154,7 @@ static void piece_convert(struct remapper *remapper, const uint32_t *map, uint32
             break;
         remapper->leads |= fill == 0 && open;
         remapper->marked = true;
-        out[fill] = CORPUS_SENTENCE_END;
+        out[fill] = WORD_NONE;
         fill += open;
         ends += open;
         open = false;
@@ -272,7 +272,7 @@ enum status corpus_remap(struct crew *crew, struct corpus_remap *remap, struct e
     pthread_mutex_destroy(&pass.lock);
     if (status != STATUS_OK)
         return status;
-    uint32_t end = CORPUS_SENTENCE_END;
+    uint32_t end = WORD_NONE;
     remap->length = pass.offset;
     if (pass.open)
         status = file_write_at(remap->ids, &end, sizeof end, remap->length++ * sizeof end, err);

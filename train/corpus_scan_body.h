@@ -13,9 +13,9 @@
 #define OVER 16  /* bytes behind a chunk that are loaded too */
 #define ENDS 16  /* separators of a chunk that are noted without asking how many there are */
 #define BATCH 96 /* separators whose tokens are looked up together */
-#define BATCH_MOST (BATCH + CHUNK)
-#define QUEUE (3 * BATCH_MOST)
-#define TOKEN_MOST \
+#define BATCH_MAX (BATCH + CHUNK)
+#define QUEUE (3 * BATCH_MAX)
+#define TOKEN_MAX \
     64 /* bytes of the longest token of a batch; folding makes at most three times as many */
 #define BLOCK 262144 /* bytes between two looks at the crew */
 
@@ -45,9 +45,9 @@ struct scan {
     const char *begin; /* behind the last token that was looked up */
     uint64_t emitted;  /* when the line began */
     int n_ends, n_breaks;
-    const char *ends[BATCH_MOST + ENDS]; /* separators behind `begin` */
-    int breaks[BATCH_MOST];              /* how many of them stand in the lines up to this one */
-    bool stop;                           /* the next line is a list, or there is none */
+    const char *ends[BATCH_MAX + ENDS]; /* separators behind `begin` */
+    int breaks[BATCH_MAX];              /* how many of them stand in the lines up to this one */
+    bool stop;                          /* the next line is a list, or there is none */
     /* In the order of the text, which new words are numbered by: whose records are fetched, whose
      * slots are. */
     int records, slots;
@@ -333,8 +333,8 @@ static inline enum status queue_count(struct corpus_counter *counter, struct sca
 static inline enum status scan_lookup(struct corpus_counter *counter, struct scan *scan, bool lower,
                                       struct error *err) {
     const struct word_table *table = &counter->table;
-    struct token tokens[2 * BATCH_MOST + 1]; /* each end is one's, and perhaps a line's */
-    uint16_t missing[2 * BATCH_MOST + 1];
+    struct token tokens[2 * BATCH_MAX + 1]; /* each end is one's, and perhaps a line's */
+    uint16_t missing[2 * BATCH_MAX + 1];
     uint32_t at = counter->fill;
     int counted = scan->records, n;
     enum status status = scan_tokens(counter, scan, lower, tokens, &n, err);
@@ -380,8 +380,8 @@ static inline enum status scan_batch(struct corpus_counter *counter, struct scan
         if (status == STATUS_OK)
             status = corpus_counter_flush(counter, err);
     }
-    *stop = scan->stop ||
-            !word_table_has_room(&counter->table, QUEUE, (uint64_t)QUEUE * TOKEN_MOST * 3);
+    *stop =
+        scan->stop || !word_table_has_room(&counter->table, QUEUE, (uint64_t)QUEUE * TOKEN_MAX * 3);
     return status;
 }
 
@@ -416,8 +416,8 @@ static inline enum status scan_chunk(struct corpus_counter *counter, struct scan
     }
     if (spaces == 0)
         return STATUS_OK;
-    if (chunk - scan->open > TOKEN_MOST - CHUNK &&
-        chunk + __builtin_ctzll(spaces) - scan->open > TOKEN_MOST)
+    if (chunk - scan->open > TOKEN_MAX - CHUNK &&
+        chunk + __builtin_ctzll(spaces) - scan->open > TOKEN_MAX)
         status = scan_long(counter, scan, chunk + __builtin_ctzll(spaces), lower, stop, err);
     scan->open = chunk + (CHUNK - __builtin_clzll(spaces));
     if (status != STATUS_OK || *stop)

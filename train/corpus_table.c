@@ -12,7 +12,7 @@
 #define PRUNE_BINS 4096u
 #define CACHE_LINE 64u
 #define HUGE_PAGE 2097152u
-#define SLOTS_MOST ((uint64_t)1 << 32) /* a tag has 32 bits */
+#define SLOTS_MAX ((uint64_t)1 << 32) /* a tag has 32 bits */
 
 #define RECORD_BYTES \
     (sizeof(struct word) + sizeof(uint64_t) + sizeof(uint32_t)) /* words, first, tags */
@@ -47,15 +47,15 @@ static void *places_create(size_t bytes) {
  * random, and huge pages, which growing arrays do not keep, make that a tenth faster for all of
  * counting. */
 static enum status words_reserve(struct word_table *table, struct error *err) {
-    uint64_t most = table->budget / RECORD_BYTES;
-    most = most < FIRST_ROOM ? FIRST_ROOM : most < WORD_IDS_MOST ? most : WORD_IDS_MOST;
-    for (;; most /= 2, table->budget = most * RECORD_BYTES) {
-        table->words = pages_reserve(most * sizeof *table->words);
-        table->words_reserved = most;
+    uint64_t max = table->budget / RECORD_BYTES;
+    max = max < FIRST_ROOM ? FIRST_ROOM : max < WORD_IDS_MAX ? max : WORD_IDS_MAX;
+    for (;; max /= 2, table->budget = max * RECORD_BYTES) {
+        table->words = pages_reserve(max * sizeof *table->words);
+        table->words_reserved = max;
         if (table->words != NULL)
             return STATUS_OK;
-        if (most / 2 < FIRST_ROOM)
-            return no_memory(err, most * sizeof *table->words);
+        if (max / 2 < FIRST_ROOM)
+            return no_memory(err, max * sizeof *table->words);
     }
 }
 
@@ -83,7 +83,7 @@ enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t 
                             struct error *err) {
     *table = (struct word_table){.budget = budget,
                                  .seed = {random_mix(seed + 1) | 1, random_mix(seed + 2) | 1},
-                                 .most = WORD_IDS_MOST};
+                                 .max = WORD_IDS_MAX};
     enum status status = words_reserve(table, err);
     if (status == STATUS_OK)
         status = words_resize(table, FIRST_ROOM, err);
@@ -176,12 +176,12 @@ static enum status arena_resize(struct word_table *table, uint64_t room, struct 
 enum status word_table_reserve(struct word_table *table, size_t length, bool *fits,
                                struct error *err) {
     uint64_t room = table->room, slots = table->mask + 1, arena = table->arena_room;
-    if (table->size >= table->most)
+    if (table->size >= table->max)
         return error_set(err, STATUS_REFUSED, "the corpus has more than %u different words",
-                         table->most);
+                         table->max);
     if (table->size == room)
-        room = room + room / 2 < table->most ? room + room / 2 : table->most;
-    if (((uint64_t)table->size + 1) * 2 > slots && slots < SLOTS_MOST)
+        room = room + room / 2 < table->max ? room + room / 2 : table->max;
+    if (((uint64_t)table->size + 1) * 2 > slots && slots < SLOTS_MAX)
         slots *= 2;
     if (length > WORD_SHORT && table->arena_room - table->arena_length < length)
         arena += arena / 2 > length ? arena / 2 : length;
@@ -203,12 +203,12 @@ bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t by
              size = (uint64_t)table->size + n;
     while (room < size)
         room += room / 2;
-    while (slots < 2 * size && slots < SLOTS_MOST)
+    while (slots < 2 * size && slots < SLOTS_MAX)
         slots *= 2;
     /* the last growth begins below this sum, and adds half or one word */
     if (arena - table->arena_length < bytes)
         arena = (table->arena_length + bytes) * 3 / 2 + bytes;
-    return size <= table->most && table_cost(room, slots, arena) <= table->budget;
+    return size <= table->max && table_cost(room, slots, arena) <= table->budget;
 }
 
 uint32_t word_table_insert(struct word_table *table, const char *text, size_t length,
@@ -240,18 +240,18 @@ static enum status prune_threshold(const struct word_table *table, uint64_t byte
         uint64_t count = table->words[i].count;
         cost[count < PRUNE_BINS ? count : PRUNE_BINS - 1] += word_cost(&table->words[i]);
     }
-    uint32_t least = PRUNE_BINS; /* words seen this often, or more, stay */
+    uint32_t min = PRUNE_BINS; /* words seen this often, or more, stay */
     uint64_t used = 0;
-    while (least > 1 && used + cost[least - 1] <= bytes)
-        used += cost[--least];
+    while (min > 1 && used + cost[min - 1] <= bytes)
+        used += cost[--min];
     free(cost);
-    if (least == PRUNE_BINS)
+    if (min == PRUNE_BINS)
         return error_set_key(err, STATUS_NO_MEMORY, "max_memory",
                              "max_memory leaves %llu bytes for counting words: too few even for "
                              "the words that were seen "
                              "%u times and more",
                              (unsigned long long)table->budget, PRUNE_BINS - 1);
-    *threshold = least - 1;
+    *threshold = min - 1;
     return STATUS_OK;
 }
 
@@ -287,7 +287,7 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
     table->arena_length = arena;
     memset(table->front, 0, WORD_FRONT_SIZE * sizeof *table->front);
     uint64_t room = kept + kept / 2 + FIRST_ROOM, slots = FIRST_SLOTS;
-    while (slots < 2 * room && slots < SLOTS_MOST)
+    while (slots < 2 * room && slots < SLOTS_MAX)
         slots *= 2;
     if (room < table->room)
         status = words_resize(table, room, err);

@@ -19,7 +19,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define WORD_FRONT_BITS 14 /* 512 KiB a thread; half of it misses 4 words of 100 more */
 #define WORD_FRONT_SIZE (1u << WORD_FRONT_BITS)
 #define WORD_SHORT 16u /* words up to this length are compared without touching their text */
-#define WORD_IDS_MOST (3u << 30) /* three quarters of the most slots that a tag can choose among */
+#define WORD_IDS_MAX (3u << 30) /* three quarters of the most slots that a tag can choose among */
 
 struct word {
     uint64_t head; /* first 8 bytes, zero-filled */
@@ -63,7 +63,7 @@ struct word_table {
     struct word_seed seed;
     uint64_t longest; /* bytes of the longest word ever added */
     uint32_t size, room;
-    uint32_t most; /* WORD_IDS_MOST; less in tests */
+    uint32_t max; /* WORD_IDS_MOST; less in tests */
 };
 
 /* What pruning took away. */

@@ -126,7 +126,7 @@ void lane_clear(struct lane *lane) {
 
 static void pack_separators(struct lane *lane, uint32_t *n, uint32_t window) {
     for (uint32_t i = 0; i < window; i++)
-        lane->ids[(*n)++] = KERNEL_NO_WORD;
+        lane->ids[(*n)++] = WORD_NONE;
 }
 
 /* A sentence that is cut by the end of the chunk goes on in the next one: its last words are
@@ -164,7 +164,7 @@ static void pack_rows(const struct trainer *trainer, struct lane *lane, uint32_t
     float **input = lane->input, **output = lane->output, *shift = lane->shift, *rate = lane->rate;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t id = lane->ids[i];
-        bool word = id != KERNEL_NO_WORD;
+        bool word = id != WORD_NONE;
         struct word_facts facts = table[word ? id : 0];
         input[i] = word ? inputs + facts.place * stride : zero;
         output[i] = word ? output_row(outputs, id, facts.place) : zero;
@@ -197,7 +197,7 @@ bool lane_pack(struct trainer *trainer, struct lane *lane) {
     while (at < end && n < limit && n_centres < TRAINER_CHUNK_WORDS) {
         uint32_t id = ids[at++], ahead = ids[at + PACK_AHEAD < end ? at + PACK_AHEAD : at - 1];
         __builtin_prefetch(&table[ahead < rows ? ahead : 0]);
-        if (id == CORPUS_SENTENCE_END) {
+        if (id == WORD_NONE) {
             if (n > first) {
                 pack_separators(lane, &n, window);
                 first = n;

@@ -12,14 +12,14 @@
 
 struct sample {
     struct buffer text;
-    uint64_t most;
+    uint64_t max;
     bool full;
 };
 
 /* Ends decoding by a failure of its own once there is enough. */
 static enum status sample_sink(void *context, const char *bytes, size_t length, struct error *err) {
     struct sample *sample = context;
-    uint64_t left = sample->most - sample->text.length;
+    uint64_t left = sample->max - sample->text.length;
     buffer_append(&sample->text, bytes, length < left ? length : (size_t)left);
     if (sample->text.failed)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a sample of the corpus");
@@ -31,7 +31,7 @@ static enum status sample_read(struct sample *sample, const struct file_map *map
                                struct error *err) {
     struct decoder *decoder;
     enum encoding encoding = encoding_detect(map->data, map->length);
-    if (sample->most == 0)
+    if (sample->max == 0)
         return STATUS_OK;
     enum status status = decoder_create(&decoder, encoding, 0, sample_sink, sample, err);
     if (status != STATUS_OK)
@@ -61,7 +61,7 @@ static uint64_t sample_end(const struct sample *sample, bool lists) {
 }
 
 static enum status sample_count(const struct settings *settings, const struct sample *sample,
-                                uint64_t *least, struct error *err) {
+                                uint64_t *min, struct error *err) {
     const struct crew crew = {.threads = 1};
     struct corpus_counter counter = {.crew = &crew, .tape.file = -1};
     bool lists = settings->format == FORMAT_TOKENS;
@@ -74,18 +74,18 @@ static enum status sample_count(const struct settings *settings, const struct sa
     if (status == STATUS_OK)
         status = corpus_counter_run(&counter, err);
     for (uint32_t i = 0; i < counter.table.size && status == STATUS_OK; i++)
-        *least += counter.table.words[i].count >= (uint64_t)settings->min_count;
+        *min += counter.table.words[i].count >= (uint64_t)settings->min_count;
     corpus_counter_clear(&counter);
-    if (settings->max_vocab > 0 && *least > (uint64_t)settings->max_vocab)
-        *least = (uint64_t)settings->max_vocab;
+    if (settings->max_vocab > 0 && *min > (uint64_t)settings->max_vocab)
+        *min = (uint64_t)settings->max_vocab;
     return status;
 }
 
 enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample,
-                       uint64_t *least_vocabulary, struct error *err) {
-    struct sample begin = {.most = sample};
+                       uint64_t *min_vocabulary, struct error *err) {
+    struct sample begin = {.max = sample};
     struct file_map map;
-    *least_vocabulary = 0;
+    *min_vocabulary = 0;
     if (settings->format == FORMAT_NDJSON)
         return error_set(err, STATUS_INTERNAL,
                          "ndjson must be turned into the format tokens before it is read");
@@ -94,7 +94,7 @@ enum status train_plan(const struct settings *settings, const char *corpus, uint
         return status;
     status = sample_read(&begin, &map, err);
     if (status == STATUS_OK && begin.text.length > 0)
-        status = sample_count(settings, &begin, least_vocabulary, err);
+        status = sample_count(settings, &begin, min_vocabulary, err);
     buffer_clear(&begin.text);
     file_map_close(&map);
     return status;

@@ -94,7 +94,7 @@ uint64_t train_memory(const struct settings *settings, uint64_t words, int threa
 /* A lower bound of the vocabulary from the first `sample` bytes of the corpus; lets a server refuse
  * early what cannot fit. */
 enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample,
-                       uint64_t *least_vocabulary, struct error *err) MUST_CHECK;
+                       uint64_t *min_vocabulary, struct error *err) MUST_CHECK;
 /* The sampler a job with these settings uses over a model's vocabulary. Owns: caller frees. */
 enum status train_sampler_create(const struct settings *settings,
                                  const struct vocabulary *vocabulary, struct sampler **sampler,
