@@ -14,6 +14,7 @@ COPY kernel kernel
 COPY config config
 COPY sampler sampler
 COPY embedding embedding
+COPY corpus corpus
 COPY train train
 COPY server server
 COPY cli cli

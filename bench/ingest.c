@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/machine.h"
-#include "train/corpus.h"
-#include "train/corpus_scan.h"
+#include "corpus/corpus.h"
+#include "corpus/corpus_scan.h"
 
 static double cpu_seconds(void) {
     struct rusage usage;

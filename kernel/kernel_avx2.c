@@ -9,8 +9,8 @@
 #define ROW_TILE 6
 #define SCORE_TILES 3
 #define STEP_VECTORS 3
-#include "kernel/block_body.h"
-#include "kernel/search_body.h"
+#include "kernel/block/block_body.h"
+#include "kernel/search/search_body.h"
 
 static bool runs(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -11,8 +11,8 @@
 #define ROW_TILE 8
 #define SCORE_TILES 4
 #define STEP_VECTORS 4
-#include "kernel/block_body.h"
-#include "kernel/search_body.h"
+#include "kernel/block/block_body.h"
+#include "kernel/search/search_body.h"
 
 static bool runs(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

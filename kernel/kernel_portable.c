@@ -14,8 +14,8 @@
 #define SCORE_TILES 2
 #define STEP_VECTORS 2
 #endif
-#include "kernel/block_body.h"
-#include "kernel/search_body.h"
+#include "kernel/block/block_body.h"
+#include "kernel/search/search_body.h"
 
 static bool runs(void) {
     return true;

@@ -4,10 +4,10 @@
 
 #include <stdatomic.h>
 
-#include "server/corpora.h"
-#include "server/http.h"
-#include "server/jobs.h"
-#include "server/models.h"
+#include "server/corpora/corpora.h"
+#include "server/http/http.h"
+#include "server/jobs/jobs.h"
+#include "server/models/models.h"
 
 struct server {
     struct settings settings;

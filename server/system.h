@@ -2,7 +2,7 @@
 #ifndef VECMILL_SERVER_SYSTEM_H
 #define VECMILL_SERVER_SYSTEM_H
 
-#include "server/json.h"
+#include "server/json/json.h"
 
 void system_home(struct server *server, const struct http_request *request,
                  struct http_response *response);

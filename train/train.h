@@ -10,26 +10,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "corpus/corpus.h"
 #include "embedding/embedding.h"
 #include "kernel/kernel.h"
 #include "sampler/sampler.h"
-
-/* What reading a corpus found: nothing is dropped in silence. */
-struct corpus_report {
-    uint64_t bytes; /* decoded text */
-    uint64_t lines, empty_lines, sentences;
-    uint64_t words; /* tokens in all */
-    /* different words before min_count; an upper bound when pruned_words > 0 */
-    uint64_t distinct;
-    uint64_t vocabulary;   /* words kept */
-    uint64_t kept_words;   /* tokens of kept words */
-    uint64_t rare_words;   /* tokens dropped by min_count and max_vocab */
-    uint64_t pruned_words; /* tokens lost because max_memory pruned the vocabulary while counting */
-    /* invalid parts seen; tokens keep their bytes (whitespace), or get U+FFFD (unicode) */
-    uint64_t invalid_utf8;
-    uint64_t longest_line, longest_word; /* bytes */
-    double seconds;
-};
 
 enum train_phase { PHASE_VOCABULARY, PHASE_TRAINING, PHASE_PUBLISHING };
 
@@ -52,13 +36,6 @@ struct train_progress {
     char note[256];              /* a line for the log, or empty */
 };
 #define TRAIN_PROGRESS_MAGIC 0x564d5031u
-
-/* What the caller may ask of a running training, from a signal handler too. */
-enum train_request {
-    REQUEST_NONE,
-    REQUEST_STOP /* checkpoint, return PAUSED */,
-    REQUEST_CANCEL /* return CANCELLED */
-};
 
 struct train_options {
     const struct settings *settings;
@@ -91,20 +68,9 @@ enum status train_run(const struct train_options *options, struct train_result *
 
 /* Bytes of memory that training needs once the vocabulary has `words` words. */
 uint64_t train_memory(const struct settings *settings, uint64_t words, int threads);
-/* A lower bound of the vocabulary from the first `sample` bytes of the corpus; lets a server refuse
- * early what cannot fit. */
-enum status train_plan(const struct settings *settings, const char *corpus, uint64_t sample,
-                       uint64_t *min_vocabulary, struct error *err) MUST_CHECK;
 /* The sampler a job with these settings uses over a model's vocabulary. Owns: caller frees. */
 enum status train_sampler_create(const struct settings *settings,
                                  const struct vocabulary *vocabulary, struct sampler **sampler,
                                  struct error *err) MUST_CHECK;
-
-/* Tokens of one text by the rules of the settings (tokenizer, lowercase), as training would see
- * them. Calls visit per token. */
-enum status train_tokenize(const struct settings *settings, const char *text, size_t length,
-                           enum status (*visit)(void *context, const char *token, size_t length,
-                                                struct error *err),
-                           void *context, struct error *err) MUST_CHECK;
 
 #endif

@@ -5,8 +5,9 @@
 
 #include <stdatomic.h>
 
+#include "base/random.h"
 #include "kernel/train_step.h"
-#include "train/corpus.h"
+#include "train/train.h"
 
 #define TRAINER_DRAWS 4096       /* noise ids drawn at a time */
 #define TRAINER_CHUNK_WORDS 3072 /* kept words packed at a time */

@@ -1,0 +1,327 @@
+#include "corpus/corpus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/machine.h"
+#include "base/random.h"
+#include "corpus/corpus_merge.h"
+#include "corpus/corpus_text.h"
+
+/* Shares of the whole that progress gives to decoding (when there is any) and to counting; the rest
+ * is numbering. */
+#define SHARE_DECODE 0.3
+#define SHARE_COUNT 0.75
+#define BUDGET_MIN 524288u
+#define NUMBERS_PART \
+    16 /* of the memory holds numbers; more of them are cheap to write and to read again */
+
+/* One reading of a corpus, from the path to the ids. */
+struct reading {
+    const struct corpus_options *options;
+    struct corpus *corpus;
+    struct crew crew;
+    struct corpus_text text;
+    uint64_t input_length; /* of the file as it is */
+    atomic_ullong input;
+    bool decoded;
+    struct corpus_counter *counters; /* [crew.threads] */
+    struct corpus_ranking ranking;
+    struct corpus_remap remap;
+    double started;
+};
+
+static uint64_t counters_done(const struct reading *reading) {
+    uint64_t done = 0;
+    for (int t = 0; reading->counters != NULL && t < reading->crew.threads; t++)
+        done += atomic_load_explicit(&reading->counters[t].done, memory_order_relaxed);
+    return done;
+}
+
+static void reading_tick(void *context) {
+    struct reading *reading = context;
+    const struct corpus_options *options = reading->options;
+    if (options->on_progress == NULL)
+        return;
+    double share = 0, decode = reading->decoded ? SHARE_DECODE : 0,
+           words = (double)reading->corpus->report.words;
+    uint64_t done = counters_done(reading),
+             input = atomic_load_explicit(&reading->input, memory_order_relaxed);
+    if (reading->decoded && reading->input_length > 0)
+        share = decode * (double)input / (double)reading->input_length;
+    if (reading->text.length > 0)
+        share = decode + (SHARE_COUNT - decode) * (double)done / (double)reading->text.length;
+    if (words > 0) /* sentence ends are numbers too */
+        share += (1 - SHARE_COUNT) *
+                 (double)atomic_load_explicit(&reading->remap.done, memory_order_relaxed) /
+                 (1.1 * words);
+    struct corpus_report report = reading->corpus->report;
+    report.bytes = done;
+    report.seconds = machine_monotonic_seconds() - reading->started;
+    options->on_progress(options->context, share < 1 ? share : 1, &report);
+}
+
+static enum status text_work(void *context, int index, struct error *err) {
+    struct reading *reading = context;
+    (void)index;
+    return corpus_text_open(&reading->text, reading->options->path, reading->options->work,
+                            &reading->crew, err);
+}
+
+/* On a thread of its own, so that decoding reports progress. */
+static enum status reading_open(struct reading *reading, struct error *err) {
+    enum status status = file_size(reading->options->path, &reading->input_length, err);
+    if (status != STATUS_OK)
+        return status;
+    reading->text.input = &reading->input;
+    reading->decoded = true;
+    int threads = reading->crew.threads;
+    reading->crew.threads = 1;
+    status = crew_run(&reading->crew, text_work, reading, err);
+    reading->crew.threads = threads;
+    if (status != STATUS_OK)
+        return status;
+    reading->decoded = reading->text.bytes != reading->input_length;
+    reading->corpus->report.bytes = reading->text.bytes;
+    if (reading->text.length == 0)
+        return error_set(err, STATUS_REFUSED, "corpus is empty");
+    posix_madvise((char *)(uintptr_t)reading->text.map.data, reading->text.map.length,
+                  POSIX_MADV_SEQUENTIAL);
+    return STATUS_OK;
+}
+
+/* Half of the memory is for merging. */
+static struct corpus_budget counting_budget(const struct settings *settings, int threads) {
+    uint64_t memory =
+        settings->max_memory > 0 ? (uint64_t)settings->max_memory : machine_memory_available();
+    uint64_t share = memory / (uint64_t)threads, table = share / 2 - share / NUMBERS_PART;
+    return (struct corpus_budget){.table = table < BUDGET_MIN ? BUDGET_MIN : table,
+                                  .numbers = share / NUMBERS_PART};
+}
+
+static enum status counter_start(struct reading *reading, int index, uint64_t seed,
+                                 struct error *err) {
+    const struct corpus_options *options = reading->options;
+    char name[32];
+    snprintf(name, sizeof name, "corpus-part-%d", index);
+    char *path = path_join(options->work, name);
+    if (path == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
+    struct corpus_counter *counter = &reading->counters[index];
+    counter->scanner = options->scanner;
+    struct corpus_budget budget = counting_budget(options->settings, options->threads);
+    enum status status = corpus_counter_init(counter, options->settings, path, &budget, seed, err);
+    free(path);
+    if (status != STATUS_OK)
+        return status;
+    const char *text = reading->text.data, *end = text + reading->text.length;
+    uint64_t share = reading->text.length / (uint64_t)options->threads,
+             at = share * (uint64_t)index;
+    counter->crew = &reading->crew;
+    counter->text = text;
+    counter->text_end = end;
+    counter->begin = index == 0 ? text : reading->counters[index - 1].end;
+    counter->end = end;
+    if (index + 1 < options->threads) {
+        const char *nominal = text + at + share;
+        counter->end = corpus_cut(text, end, nominal < counter->begin ? counter->begin : nominal,
+                                  counter->lists);
+    }
+    return STATUS_OK;
+}
+
+static enum status count_work(void *context, int index, struct error *err) {
+    struct reading *reading = context;
+    return corpus_counter_run(&reading->counters[index], err);
+}
+
+static void line_longest(struct corpus_report *report, uint64_t length) {
+    if (length > report->longest_line)
+        report->longest_line = length;
+}
+
+/* Every figure is the same at any number of threads (with pruning: only at one). */
+static void report_collect(struct reading *reading) {
+    struct corpus_report *report = &reading->corpus->report;
+    bool open = false;
+    uint64_t line = 0; /* bytes of the line that goes on in the next range */
+    for (int t = 0; t < reading->crew.threads; t++) {
+        const struct corpus_counter *counter = &reading->counters[t];
+        report->lines += counter->lines;
+        report->empty_lines += counter->empty_lines;
+        report->sentences +=
+            counter->sentences + (counter->marked && (counter->first_open || open));
+        open = counter->marked ? counter->open : counter->open || open;
+        report->pruned_words += counter->loss.words;
+        report->words += counter->loss.words + counter->words;
+        report->distinct += counter->loss.distinct;
+        report->invalid_utf8 +=
+            counter->loss.invalid_utf8 + counter->tokenizer.invalid + counter->invalid_utf8;
+        if (counter->lines > 0) {
+            line += counter->first_line;
+            line_longest(report, line - (line > 0 && counter->first_return));
+            line_longest(report, counter->longest_line);
+            line = 0;
+        }
+        if (counter->begin < counter->end && counter->line < counter->end)
+            line += (uint64_t)(counter->end - counter->line);
+        if (counter->table.longest > report->longest_word)
+            report->longest_word = counter->table.longest;
+    }
+    report->sentences += open;
+}
+
+static enum status reading_count(struct reading *reading, struct error *err) {
+    int threads = reading->crew.threads;
+    char token[17];
+    enum status status = random_token(token, 16, err); /* nobody can prepare words that collide */
+    if (status != STATUS_OK)
+        return status;
+    reading->counters = calloc((size_t)threads, sizeof *reading->counters);
+    if (reading->counters == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads", threads);
+    for (int t = 0; t < threads; t++)
+        reading->counters[t].tape.file = -1;
+    for (int t = 0; t < threads && status == STATUS_OK; t++)
+        status = counter_start(reading, t, strtoull(token, NULL, 16), err);
+    if (status == STATUS_OK)
+        status = crew_run(&reading->crew, count_work, reading, err);
+    if (status != STATUS_OK)
+        return status;
+    report_collect(reading);
+    if (reading->corpus->report.words == 0)
+        return error_set(err, STATUS_REFUSED, "corpus is empty: %llu bytes hold no word",
+                         (unsigned long long)reading->corpus->report.bytes);
+    return STATUS_OK;
+}
+
+static enum status reading_rank(struct reading *reading, struct error *err) {
+    const struct settings *settings = reading->options->settings;
+    struct corpus_report *report = &reading->corpus->report;
+    struct corpus_ranking *ranking = &reading->ranking;
+    ranking->min_count = (uint64_t)settings->min_count;
+    ranking->max = (uint64_t)settings->max_vocab;
+    ranking->maps = calloc((size_t)reading->crew.threads, sizeof *ranking->maps);
+    if (ranking->maps == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads",
+                         reading->crew.threads);
+    enum status status = corpus_rank(&reading->crew, reading->counters, ranking, err);
+    if (status != STATUS_OK)
+        return status;
+    report->distinct += ranking->distinct;
+    if (ranking->size == 0)
+        return error_set_key(
+            err, STATUS_REFUSED, "min_count",
+            "no word reaches min_count %lld: the most frequent, '%s', was seen %llu times",
+            (long long)settings->min_count, ranking->top.word,
+            (unsigned long long)ranking->top.count);
+    report->vocabulary = ranking->size;
+    report->kept_words = ranking->kept_words;
+    report->rare_words = report->words - report->pruned_words - ranking->kept_words;
+    return STATUS_OK;
+}
+
+/* Beside the numbering, which has no use for the text any more. */
+static enum status vocabulary_work(void *context, struct error *err) {
+    struct reading *reading = context;
+    corpus_text_close(&reading->text);
+    return corpus_vocabulary(reading->counters, &reading->ranking, &reading->corpus->vocabulary,
+                             err);
+}
+
+static enum status reading_number(struct reading *reading, struct error *err) {
+    struct corpus *corpus = reading->corpus;
+    struct corpus_remap *remap = &reading->remap;
+    corpus->scratch = path_join(reading->options->work, "corpus-ids");
+    if (corpus->scratch == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for numbering the corpus");
+    remap->counters = reading->counters;
+    remap->maps = reading->ranking.maps;
+    remap->beside = vocabulary_work;
+    remap->beside_context = reading;
+    enum status status = file_scratch_open(corpus->scratch, &remap->ids, err);
+    if (status != STATUS_OK)
+        return status;
+    status = corpus_remap(&reading->crew, remap, err);
+    close(remap->ids);
+    if (status == STATUS_OK)
+        status = file_map_open(&corpus->map, corpus->scratch, err);
+    if (status != STATUS_OK)
+        return status;
+    corpus->ids = (const uint32_t *)(const void *)corpus->map.data;
+    corpus->length = remap->length;
+    corpus->words = remap->words;
+    return STATUS_OK;
+}
+
+static enum status clear_work(void *context, int index, struct error *err) {
+    struct reading *reading = context;
+    (void)err;
+    corpus_counter_clear(&reading->counters[index]);
+    return STATUS_OK;
+}
+
+/* Giving so much memory back takes a while too: on all threads, if they can be had. */
+static void reading_clear(struct reading *reading) {
+    struct error ignored;
+    reading->crew.tick = NULL;
+    if (reading->counters != NULL &&
+        crew_run(&reading->crew, clear_work, reading, &ignored) != STATUS_OK)
+        for (int t = 0; t < reading->crew.threads; t++)
+            corpus_counter_clear(&reading->counters[t]);
+    for (int t = 0; reading->ranking.maps != NULL && t < reading->crew.threads; t++)
+        free(reading->ranking.maps[t]);
+    free(reading->counters);
+    free(reading->ranking.maps);
+    free(reading->ranking.ranked);
+    corpus_text_close(&reading->text);
+    crew_end(&reading->crew);
+}
+
+enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
+                          struct error *err) {
+    struct reading reading = {.options = options, .started = machine_monotonic_seconds()};
+    reading.crew = (struct crew){.threads = options->threads,
+                                 .request = options->request,
+                                 .tick = reading_tick,
+                                 .tick_context = &reading};
+    if (options->settings->format == FORMAT_NDJSON)
+        return error_set(err, STATUS_INTERNAL,
+                         "ndjson must be turned into the format tokens before it is read");
+    if (options->threads < 1)
+        return error_set(err, STATUS_INTERNAL, "reading a corpus needs a thread, not %d",
+                         options->threads);
+    reading.corpus = calloc(1, sizeof *reading.corpus);
+    if (reading.corpus == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
+    enum status status = reading_open(&reading, err);
+    if (status == STATUS_OK)
+        status = reading_count(&reading, err);
+    if (status == STATUS_OK)
+        status = reading_rank(&reading, err);
+    if (status == STATUS_OK)
+        status = reading_number(&reading, err);
+    reading_clear(&reading);
+    if (status != STATUS_OK) {
+        corpus_free(reading.corpus);
+        return status;
+    }
+    reading.corpus->report.seconds = machine_monotonic_seconds() - reading.started;
+    if (options->on_progress != NULL)
+        options->on_progress(options->context, 1, &reading.corpus->report);
+    *corpus = reading.corpus;
+    return STATUS_OK;
+}
+
+void corpus_free(struct corpus *corpus) {
+    if (corpus == NULL)
+        return;
+    file_map_close(&corpus->map);
+    if (corpus->scratch != NULL)
+        (void)unlink(corpus->scratch); /* one that stays is overwritten by the next reading */
+    free(corpus->scratch);
+    vocabulary_free(corpus->vocabulary);
+    free(corpus);
+}

@@ -1,0 +1,7 @@
+#if defined(__x86_64__)
+#include "corpus/corpus_scan_body.h"
+
+const struct corpus_scanner corpus_scanner_avx2 = {"avx2", scan_text};
+#else
+typedef int corpus_scan_avx2_needs_x86;
+#endif

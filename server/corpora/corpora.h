@@ -1,0 +1,45 @@
+/* The catalogue of corpora on disk. Private to server/. data/corpora/<name>/ holds meta.json and
+ * <random id>.corpus; a new upload is written aside, fsynced, then meta.json is replaced: that is
+ * the moment of the switch. A job hard-links the content it began with. */
+#ifndef VECMILL_SERVER_CORPORA_H
+#define VECMILL_SERVER_CORPORA_H
+
+#include "server/json/json.h"
+#include "train/train.h"
+
+struct corpora;
+struct corpus_info {
+    /* format: "text" or "tokens" (decoded NDJSON) */
+    char name[129], id[33], digest[80], format[16];
+    uint64_t bytes;   /* decoded */
+    uint64_t altered; /* see ndjson_altered */
+    double created;
+    bool scanned;
+    struct corpus_report report; /* of the last scan by a job */
+};
+enum status corpora_open(struct corpora **corpora, const struct server *server,
+                         struct error *err) MUST_CHECK;
+void corpora_close(struct corpora *corpora);
+enum status corpora_find(struct corpora *corpora, const char *name, struct corpus_info *info,
+                         struct error *err) MUST_CHECK;
+/* Hard-links the current content to `path`; *info as of that moment. */
+enum status corpora_link(struct corpora *corpora, const char *name, const char *path,
+                         struct corpus_info *info, struct error *err) MUST_CHECK;
+/* Remembers the report of a scan, if the content is still the one with this digest. */
+void corpora_note_report(struct corpora *corpora, const char *name, const char *digest,
+                         const struct corpus_report *report);
+json_t *corpus_report_json(const struct corpus_report *report);
+
+/* Routes. */
+extern const struct body_stream corpus_upload;
+void corpora_list(struct server *server, const struct http_request *request,
+                  struct http_response *response);
+void corpora_get(struct server *server, const struct http_request *request,
+                 struct http_response *response);
+void corpora_delete(struct server *server, const struct http_request *request,
+                    struct http_response *response);
+/* For POST /v1/models/{model}/train: the same upload under a corpus name; the job is started when
+ * the body is whole. */
+extern const struct body_stream corpus_train_upload;
+
+#endif

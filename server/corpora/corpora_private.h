@@ -1,0 +1,52 @@
+/* Between corpora.c (the catalogue) and corpora_upload.c (bodies on their way in). Private to these
+ * two and to their tests. */
+#ifndef VECMILL_SERVER_CORPORA_PRIVATE_H
+#define VECMILL_SERVER_CORPORA_PRIVATE_H
+
+#include <pthread.h>
+
+#include "server/corpora/corpora.h"
+#include "server/internal.h"
+
+#define IDEMPOTENCY_KEY_SIZE 256
+#define CORPUS_KEYS \
+    16 /* answered uploads remembered per corpus, so that a replay answers the same */
+
+struct upload_key {
+    char key[IDEMPOTENCY_KEY_SIZE];
+    struct corpus_info info; /* what was answered */
+};
+
+struct corpus_entry {
+    struct corpus_info info;
+    struct upload_key *keys; /* oldest first */
+    size_t n_keys;
+};
+
+struct corpora {
+    pthread_mutex_t mutex; /* guards everything below, and the switch of a corpus on disk */
+    const struct server *server;
+    char *folder;                  /* data/corpora */
+    struct corpus_entry **entries; /* by name */
+    size_t n, capacity;
+};
+
+/* Refuses a name that is bad, or that would be one corpus too many. */
+enum status corpora_admit(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
+/* The switch: moves the finished content at `staged` (inside corpora->folder, durable) to
+ * info->name and records it. `key`: the Idempotency-Key or NULL. A key that was answered before:
+ * the same content gives the old answer and *replayed, another content is REFUSED. *answer is what
+ * the client is told. On failure `staged` is still the caller's. */
+enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key,
+                           const char *staged, struct corpus_info *answer, bool *replayed,
+                           struct error *err) MUST_CHECK;
+/* The corpus as clients see it; NULL when out of memory. */
+json_t *corpus_document(const struct corpus_info *info);
+/* The inverse of corpus_report_json; missing members become 0. */
+void corpus_report_read(const json_t *document, struct corpus_report *report);
+/* The request's Idempotency-Key checked; "" when there is none. MALFORMED when it is too long or
+ * not printable. */
+enum status idempotency_key(const struct http_request *request, char key[IDEMPOTENCY_KEY_SIZE],
+                            struct error *err) MUST_CHECK;
+
+#endif

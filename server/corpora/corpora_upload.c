@@ -1,0 +1,386 @@
+/* Bodies on their way in: bytes -> decoder (gzip, zstd) -> NDJSON to tokens -> digest and file
+ * aside -> switch. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/decode.h"
+#include "base/digest.h"
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "base/machine.h"
+#include "base/random.h"
+#include "server/corpora/corpora_private.h"
+#include "server/jobs/jobs_private.h"
+#include "server/models/models_private.h"
+
+#define MAGIC_BYTES 4                        /* what encoding_detect needs */
+#define DISK_CHECK_BYTES ((uint64_t)8 << 20) /* stored between two looks at the free space */
+
+struct upload {
+    struct server *server;
+    struct corpus_info info;
+    char key[IDEMPOTENCY_KEY_SIZE];
+    char *staged; /* where the content waits for its switch */
+    struct file_writer *writer;
+    struct digest *digest;
+    struct decoder *decoder; /* NULL while `head` is too short to tell */
+    struct ndjson *ndjson;   /* NULL for text */
+    /* first bytes of the body, when no Content-Encoding says what they are */
+    char head[MAGIC_BYTES];
+    size_t n_head;
+    char stored_head[MAGIC_BYTES]; /* first bytes stored */
+    uint64_t checked;              /* stored bytes at the last look at the free space */
+    struct job_request *job;       /* to submit when the body is whole, or NULL */
+};
+
+static void upload_free(void *state) {
+    struct upload *upload = state;
+    struct error err = {0};
+    if (upload == NULL)
+        return;
+    file_writer_abort(upload->writer);
+    if (upload->staged != NULL && path_remove(upload->staged, &err) != STATUS_OK)
+        log_line(&upload->server->logger, LOG_WARNING, "%s", err.text);
+    decoder_free(upload->decoder);
+    ndjson_free(upload->ndjson);
+    digest_free(upload->digest);
+    free(upload->staged);
+    free(upload->job);
+    free(upload);
+}
+
+enum status idempotency_key(const struct http_request *request, char key[IDEMPOTENCY_KEY_SIZE],
+                            struct error *err) {
+    const char *value = request_header(request, "Idempotency-Key");
+    key[0] = '\0';
+    if (value == NULL)
+        return STATUS_OK;
+    size_t length = strlen(value);
+    bool printable = length > 0 && length < IDEMPOTENCY_KEY_SIZE;
+    for (size_t i = 0; i < length && printable; i++)
+        printable = value[i] > ' ' && value[i] <= '~';
+    if (!printable)
+        return error_set_key(err, STATUS_MALFORMED, "Idempotency-Key",
+                             "Idempotency-Key must be 1 to %d printable characters without spaces",
+                             IDEMPOTENCY_KEY_SIZE - 1);
+    memcpy(key, value, length + 1);
+    return STATUS_OK;
+}
+
+/* The part before ';' without white space around it equals `type`. */
+static bool media_is(const char *value, const char *type) {
+    value += strspn(value, " \t");
+    size_t length = strcspn(value, ";");
+    while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
+        length--;
+    return length == strlen(type) && strncasecmp(value, type, length) == 0;
+}
+
+/* "text" or "tokens" by Content-Type. curl's --data-binary says x-www-form-urlencoded of
+ * anything. */
+static enum status format_find(const struct http_request *request, char format[16],
+                               struct error *err) {
+    static const char *const texts[] = {"", "text/plain", "application/octet-stream",
+                                        "application/x-www-form-urlencoded"};
+    static const char *const tokens[] = {"application/x-ndjson", "application/ndjson",
+                                         "application/jsonl", "application/x-jsonlines",
+                                         "application/json-lines"};
+    const char *value = request_header(request, "Content-Type");
+    const char *charset = value == NULL ? NULL : strcasestr(value, "charset=");
+    if (charset != NULL) {
+        charset += strlen("charset=");
+        charset += *charset == '"';
+        if (strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "us-ascii", 8) != 0)
+            return error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
+                                 "a corpus must be UTF-8, not '%.40s'", charset);
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (value == NULL || media_is(value, texts[i])) {
+            snprintf(format, 16, "text");
+            return STATUS_OK;
+        }
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+        if (media_is(value, tokens[i])) {
+            snprintf(format, 16, "tokens");
+            return STATUS_OK;
+        }
+    return error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
+                         "a corpus is text/plain or application/x-ndjson, not '%.80s'", value);
+}
+
+static enum status disk_check(const struct upload *upload, uint64_t more, struct error *err) {
+    uint64_t available = 0, reserve = (uint64_t)upload->server->settings.reserve_disk;
+    if (disk_available(upload->server->corpora->folder, &available, err) != STATUS_OK)
+        return err->status;
+    if (available >= reserve && available - reserve >= more)
+        return STATUS_OK;
+    return error_set_key(
+        err, STATUS_DISK_FULL, "reserve_disk",
+        "disk has %llu bytes free, reserve_disk keeps %llu of them, the corpus needs %llu",
+        (unsigned long long)available, (unsigned long long)reserve, (unsigned long long)more);
+}
+
+/* The last station: digest and file. */
+static enum status store_bytes(void *context, const char *bytes, size_t length, struct error *err) {
+    struct upload *upload = context;
+    uint64_t stored = upload->info.bytes;
+    for (size_t i = 0; i < length && stored + i < MAGIC_BYTES; i++)
+        upload->stored_head[stored + i] = bytes[i];
+    digest_add(upload->digest, bytes, length);
+    if (file_writer_append(upload->writer, bytes, length, err) != STATUS_OK)
+        return err->status;
+    upload->info.bytes += length;
+    if (upload->info.bytes - upload->checked < DISK_CHECK_BYTES)
+        return STATUS_OK;
+    upload->checked = upload->info.bytes;
+    return disk_check(upload, 0, err);
+}
+
+static enum status decoded_bytes(void *context, const char *bytes, size_t length,
+                                 struct error *err) {
+    struct upload *upload = context;
+    if (upload->ndjson != NULL)
+        return ndjson_push(upload->ndjson, bytes, length, err);
+    return store_bytes(upload, bytes, length, err);
+}
+
+static enum status decode_start(struct upload *upload, enum encoding encoding, struct error *err) {
+    return decoder_create(&upload->decoder, encoding,
+                          (uint64_t)upload->server->settings.max_corpus_bytes, decoded_bytes,
+                          upload, err);
+}
+
+/* What a handler of decoded bytes said, with the setting at fault named. */
+static enum status blame_limit(struct error *err) {
+    if (err->status == STATUS_TOO_LARGE && err->key[0] == '\0')
+        snprintf(err->key, sizeof err->key, "max_corpus_bytes");
+    return err->status;
+}
+
+/* The compressed bytes of a file sent without Content-Encoding are known by their magic: training
+ * would decode them too, but without max_corpus_bytes. */
+static enum status head_decide(struct upload *upload, struct error *err) {
+    if (decode_start(upload, encoding_detect(upload->head, upload->n_head), err) != STATUS_OK)
+        return err->status;
+    if (upload->n_head == 0)
+        return STATUS_OK;
+    return decoder_push(upload->decoder, upload->head, upload->n_head, err);
+}
+
+static enum status upload_push(void *state, const char *bytes, size_t length, struct error *err) {
+    struct upload *upload = state;
+    if (upload->decoder == NULL) {
+        size_t taken =
+            MAGIC_BYTES - upload->n_head < length ? MAGIC_BYTES - upload->n_head : length;
+        memcpy(upload->head + upload->n_head, bytes, taken);
+        upload->n_head += taken;
+        bytes += taken;
+        length -= taken;
+        if (upload->n_head < MAGIC_BYTES)
+            return STATUS_OK;
+        if (head_decide(upload, err) != STATUS_OK)
+            return blame_limit(err);
+    }
+    if (length > 0 && decoder_push(upload->decoder, bytes, length, err) != STATUS_OK)
+        return blame_limit(err);
+    return STATUS_OK;
+}
+
+/* Refusals that need no byte of the body. */
+static enum status upload_admit(struct upload *upload, const struct http_request *request,
+                                enum encoding *encoding, struct error *err) {
+    const char *text = request_header(request, "Content-Encoding");
+    int64_t length = request_content_length(request),
+            max = upload->server->settings.max_corpus_bytes;
+    if (corpora_admit(upload->server->corpora, upload->info.name, err) != STATUS_OK ||
+        encoding_parse(text == NULL ? "" : text, encoding, err) != STATUS_OK ||
+        format_find(request, upload->info.format, err) != STATUS_OK ||
+        idempotency_key(request, upload->key, err) != STATUS_OK)
+        return err->status;
+    if (*encoding == ENCODING_IDENTITY && length > max)
+        return error_set_key(err, STATUS_TOO_LARGE, "max_corpus_bytes",
+                             "corpus of %lld bytes is larger than max_corpus_bytes, %lld",
+                             (long long)length, (long long)max);
+    return disk_check(upload, length > 0 ? (uint64_t)length : 0, err);
+}
+
+static enum status upload_open(struct upload *upload, struct error *err) {
+    char file[64];
+    struct corpora *corpora = upload->server->corpora;
+    if (random_token(upload->info.id, 32, err) != STATUS_OK)
+        return err->status;
+    snprintf(file, sizeof file, "%s%s.corpus", FILE_TEMPORARY_PREFIX, upload->info.id);
+    upload->staged = path_join(corpora->folder, file);
+    if (upload->staged == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
+    if (digest_create(&upload->digest, err) != STATUS_OK)
+        return err->status;
+    if (strcmp(upload->info.format, "tokens") == 0 &&
+        ndjson_create(&upload->ndjson, store_bytes, upload, err) != STATUS_OK)
+        return err->status;
+    return file_writer_create(&upload->writer, upload->staged, err);
+}
+
+/* Takes `job` over, also on failure. */
+static enum status upload_begin_as(struct server *server, const struct http_request *request,
+                                   const char *name, struct job_request *job, void **state,
+                                   struct error *err) {
+    enum encoding encoding = ENCODING_IDENTITY;
+    struct upload *upload = calloc(1, sizeof(*upload));
+    if (upload == NULL) {
+        free(job);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
+    }
+    upload->server = server;
+    upload->job = job;
+    if (name_check("corpus", name, err) != STATUS_OK)
+        goto fail;
+    snprintf(upload->info.name, sizeof upload->info.name, "%s", name);
+    if (upload_admit(upload, request, &encoding, err) != STATUS_OK ||
+        upload_open(upload, err) != STATUS_OK)
+        goto fail;
+    if (encoding != ENCODING_IDENTITY && decode_start(upload, encoding, err) != STATUS_OK)
+        goto fail;
+    *state = upload;
+    return STATUS_OK;
+fail:
+    upload_free(upload);
+    return err->status;
+}
+
+static enum status upload_begin(struct server *server, const struct http_request *request,
+                                void **state, struct error *err) {
+    return upload_begin_as(server, request, request->segments[0], NULL, state, err);
+}
+
+/* The whole body is in: content checked, durable, switched to. */
+static enum status upload_complete(struct upload *upload, struct corpus_info *answer,
+                                   bool *replayed, struct error *err) {
+    if (upload->decoder == NULL && head_decide(upload, err) != STATUS_OK)
+        return blame_limit(err);
+    if (decoder_finish(upload->decoder, err) != STATUS_OK)
+        return blame_limit(err);
+    if (upload->ndjson != NULL) {
+        if (ndjson_finish(upload->ndjson, err) != STATUS_OK)
+            return err->status;
+        upload->info.altered = ndjson_altered(upload->ndjson);
+    }
+    if (upload->info.bytes == 0)
+        return error_set(err, STATUS_REFUSED, "corpus is empty");
+    size_t n = upload->info.bytes < MAGIC_BYTES ? (size_t)upload->info.bytes : MAGIC_BYTES;
+    if (encoding_detect(upload->stored_head, n) != ENCODING_IDENTITY)
+        return error_set_key(err, STATUS_UNSUPPORTED, "Content-Encoding",
+                             "corpus is compressed twice");
+    digest_text(upload->digest, upload->info.digest);
+    if (disk_check(upload, 0, err) != STATUS_OK)
+        return err->status;
+    struct file_writer *writer = upload->writer;
+    upload->writer = NULL;
+    upload->info.created = machine_wall_seconds();
+    if (file_writer_commit(writer, true, err) != STATUS_OK ||
+        failpoint_hit("corpus.staged", err) != STATUS_OK)
+        return err->status;
+    return corpora_switch(upload->server->corpora, &upload->info,
+                          upload->key[0] != '\0' ? upload->key : NULL, upload->staged, answer,
+                          replayed, err);
+}
+
+static void upload_finish(struct server *server, const struct http_request *request, void *state,
+                          struct http_response *response) {
+    struct upload *upload = state;
+    struct error err = {0};
+    struct corpus_info answer = {0};
+    bool replayed = false;
+    json_t *document = NULL;
+    if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK &&
+        (document = corpus_document(&answer)) == NULL)
+        error_set(&err, STATUS_NO_MEMORY, "out of memory to answer");
+    if (err.status != STATUS_OK) {
+        response_error(request, response, 0, &err);
+    } else {
+        response_json(response, 201, document);
+        response_header(response, "Location", "/v1/corpora/%s", answer.name);
+        if (replayed)
+            response_header(response, "Idempotent-Replayed", "true");
+        log_line(&server->logger, LOG_INFO, "corpus '%s': %llu bytes, %s", answer.name,
+                 (unsigned long long)answer.bytes, answer.digest);
+    }
+    upload_free(upload);
+}
+
+const struct body_stream corpus_upload = {upload_begin, upload_push, upload_finish, upload_free};
+
+struct query_reading {
+    struct job_request *job;
+    struct error *err;
+};
+
+static void query_setting(void *context, const char *key, const char *value) {
+    struct query_reading *reading = context;
+    struct job_request *job = reading->job;
+    if (reading->err->status != STATUS_OK)
+        return;
+    if (strcmp(key, "corpus") != 0)
+        (void)!settings_set(&job->settings, key, value, SETTING_OF_JOB, reading->err);
+    else if (name_check("corpus", value, reading->err) == STATUS_OK)
+        snprintf(job->corpus, sizeof job->corpus, "%s", value);
+}
+
+static enum status train_begin(struct server *server, const struct http_request *request,
+                               void **state, struct error *err) {
+    struct job_request *job = calloc(1, sizeof(*job));
+    struct query_reading reading = {job, err};
+    const char *model = request->segments[0];
+    if (job == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
+    job->settings = server->settings;
+    if (name_check("model", model, err) == STATUS_OK) {
+        snprintf(job->model, sizeof job->model, "%s", model);
+        snprintf(job->corpus, sizeof job->corpus, "%s", model);
+        request_query_visit(request, query_setting, &reading);
+    }
+    /* may need no place in the queue */
+    bool replay = request_header(request, "Idempotency-Key") != NULL;
+    if (err->status != STATUS_OK || settings_check(&job->settings, err) != STATUS_OK ||
+        (!replay && (jobs_admit(server->jobs, err) != STATUS_OK ||
+                     models_check_new(server->models, job->model, err) != STATUS_OK))) {
+        free(job);
+        return err->status;
+    }
+    return upload_begin_as(server, request, job->corpus, job, state, err);
+}
+
+/* What a replay must repeat: model, settings and content. */
+static enum status train_fingerprint(struct job_request *job, const char *content,
+                                     struct error *err) {
+    struct buffer text = {0};
+    buffer_print(&text, "train\n%s\n%s\n%s\n", job->model, job->corpus, content);
+    settings_write_text(&job->settings, SETTING_OF_JOB, false, &text);
+    if (text.failed)
+        error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
+    else
+        (void)!fingerprint_text(text.data, text.length, job->fingerprint, err);
+    buffer_clear(&text);
+    return err->status;
+}
+
+static void train_finish(struct server *server, const struct http_request *request, void *state,
+                         struct http_response *response) {
+    struct upload *upload = state;
+    struct job_request *job = upload->job;
+    struct error err = {0};
+    struct corpus_info answer = {0};
+    json_t *document = NULL;
+    bool replayed = false;
+    memcpy(job->key, upload->key, sizeof job->key);
+    if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK &&
+        train_fingerprint(job, answer.digest, &err) == STATUS_OK)
+        (void)!jobs_submit_request(server->jobs, job, &document, &replayed, &err);
+    jobs_answer(request, response, document, replayed, &err);
+    upload_free(upload);
+}
+
+const struct body_stream corpus_train_upload = {train_begin, upload_push, train_finish,
+                                                upload_free};

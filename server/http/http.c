@@ -1,0 +1,519 @@
+/* The one file that knows libmicrohttpd: what it calls, and how an answer is handed to it. Its
+ * time-outs, limits, decoding and form parser are not used; see http_guard.c, http_sweep.c and
+ * http_target.c for ours. */
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/machine.h"
+#include "server/http/http_private.h"
+
+#define CONNECTION_POOL_BYTES 65536 /* header and read buffer of one connection */
+/* twice what JSON of the deepest max_json_depth takes; pages untouched cost nothing */
+#define CONNECTION_STACK_BYTES (1024 * 1024)
+#define STREAM_BLOCK_BYTES 16384
+/* beyond max_connections: these are told 503 instead of being left to wait */
+#define EXTRA_CONNECTIONS 64
+
+static const char out_of_memory_body[] =
+    "{\"type\":\"/problems/no_memory\",\"title\":\"Service "
+    "Unavailable\",\"status\":503,\"detail\":\"out of memory\"}";
+
+/* ---- one request ----------------------------------------------------------------------------- */
+
+static void exchange_free(struct exchange *exchange) {
+    response_clear(&exchange->response);
+    buffer_clear(&exchange->body);
+    free(exchange->target);
+    free(exchange);
+}
+
+static struct http_link *connection_link(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+/* Called with the target as it came, before anything is decoded; what it returns becomes *context
+ * of the calls below. */
+static void *on_target(void *argument, const char *target, struct MHD_Connection *connection) {
+    struct http *http = argument;
+    struct http_link *link = connection_link(connection);
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL)
+        return NULL;
+    size_t length = strlen(target);
+    /* raw, decoded path, decoded query, segments: see http_target.c */
+    exchange->target = calloc(length + 1, 6);
+    if (exchange->target == NULL || link == NULL) {
+        exchange_free(exchange);
+        return NULL;
+    }
+    memcpy(exchange->target, target, length + 1);
+    exchange->path = exchange->target + length + 1;
+    exchange->query = exchange->query_end = exchange->path;
+    exchange->http = http;
+    exchange->link = link;
+    exchange->began = machine_monotonic_seconds();
+    exchange->request.connection = exchange;
+    exchange->request.method = "GET";
+    exchange->request.path = exchange->path;
+    response_init(&exchange->response);
+    atomic_fetch_add(&http->in_flight, 1);
+    link_enter(link, LINK_HEADER);
+    return exchange;
+}
+
+static enum MHD_Result on_header(void *argument, enum MHD_ValueKind kind, const char *name,
+                                 const char *value) {
+    struct exchange *exchange = argument;
+    (void)kind;
+    if (exchange->n_headers == HTTP_HEADERS_MAX) {
+        exchange->headers_cut = true;
+        return MHD_NO;
+    }
+    exchange->headers[exchange->n_headers++] = (struct header){name, value != NULL ? value : ""};
+    return MHD_YES;
+}
+
+/* Later versions refuse by themselves what http_guard.c looks for in the head, and may keep it
+ * otherwise. */
+static size_t head_size(struct MHD_Connection *connection) {
+    const char *version = MHD_get_version();
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return strcmp(version, "0.9.75") == 0 && info != NULL ? info->header_size : 0;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+struct stream {
+    struct exchange *exchange;
+    ssize_t (*produce)(void *context, char *bytes, size_t room);
+    void (*release)(void *context);
+    void *context;
+};
+
+static ssize_t on_stream_read(void *argument, uint64_t position, char *bytes, size_t room) {
+    struct stream *stream = argument;
+    (void)position;
+    ssize_t n = stream->produce(stream->context, bytes, room);
+    if (n > 0) {
+        stream->exchange->sent += (uint64_t)n;
+        return n;
+    }
+    return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void on_stream_free(void *argument) {
+    struct stream *stream = argument;
+    if (stream->release != NULL)
+        stream->release(stream->context);
+    free(stream);
+}
+
+static struct MHD_Response *make_stream(struct exchange *exchange) {
+    struct http_response *response = &exchange->response;
+    struct stream *stream = malloc(sizeof *stream);
+    if (stream == NULL)
+        return NULL;
+    *stream = (struct stream){exchange, response->produce, response->produce_free,
+                              response->produce_context};
+    struct MHD_Response *made = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_stream_read, stream, on_stream_free);
+    if (made == NULL) {
+        free(stream);
+        return NULL;
+    }
+    response->produce = NULL;
+    response->produce_free = NULL;
+    return made;
+}
+
+/* Body and ownership over to libmicrohttpd. NULL when out of memory. */
+static struct MHD_Response *make_response(struct exchange *exchange) {
+    struct http_response *response = &exchange->response;
+    struct MHD_Response *made;
+    if (response->produce != NULL && strcmp(exchange->method, "HEAD") != 0)
+        return make_stream(exchange);
+    /* Of a stream, HEAD gets no more than that: 0.9.75 would send the last chunk of an empty
+     * body. */
+    if (response->file >= 0) {
+        made = MHD_create_response_from_fd_at_offset64(response->file_size, response->file,
+                                                       response->file_offset);
+        if (made != NULL) {
+            response->file = -1;
+            exchange->sent = response->file_size;
+        }
+        return made;
+    }
+    if (response->body.length == 0)
+        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    made = MHD_create_response_from_buffer(response->body.length, response->body.data,
+                                           MHD_RESPMEM_MUST_FREE);
+    if (made != NULL) {
+        exchange->sent = response->body.length;
+        response->body = (struct buffer){0};
+    }
+    return made;
+}
+
+struct header_adder {
+    struct MHD_Response *made;
+    bool failed;
+};
+
+static void add_header(void *context, const char *name, const char *value) {
+    struct header_adder *adder = context;
+    if (value[0] != '\0' && MHD_add_response_header(adder->made, name, value) != MHD_YES)
+        adder->failed = true;
+}
+
+static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange *exchange) {
+    struct http *http = exchange->http;
+    struct http_response *response = &exchange->response;
+    exchange->must_close = exchange->must_close || atomic_load(&http->draining);
+    struct MHD_Response *made =
+        response->body.failed || response->headers.failed ? NULL : make_response(exchange);
+    struct header_adder adder = {made, made == NULL};
+    if (made != NULL)
+        response_visit_headers(exchange, add_header, &adder);
+    exchange->stage = STAGE_ANSWERED;
+    link_enter(exchange->link, LINK_SEND);
+    enum MHD_Result queued;
+    if (adder.failed) {
+        response->status = 503;
+        queued = MHD_queue_response(connection, 503, http->out_of_memory);
+    } else {
+        queued = MHD_queue_response(connection, (unsigned)response->status, made);
+    }
+    if (made != NULL)
+        MHD_destroy_response(made);
+    return queued;
+}
+
+/* In the middle of a body libmicrohttpd takes no answer. Nothing of one has been sent yet, so it is
+ * written to the socket here, and libmicrohttpd is told to give the connection up. */
+static enum MHD_Result answer_by_hand(struct exchange *exchange) {
+    struct buffer text = {0};
+    exchange->must_close = true;
+    exchange->linger = true;
+    exchange->stage = STAGE_ANSWERED;
+    response_serialize(exchange, &text);
+    link_enter(exchange->link, LINK_SEND);
+    for (size_t at = 0; !text.failed && at < text.length;) {
+        ssize_t n =
+            send(exchange->link->fd, text.data + at, text.length - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0) {
+            at += (size_t)n;
+            continue;
+        }
+        struct pollfd wait = {.fd = exchange->link->fd, .events = POLLOUT};
+        if (n == 0 || (errno != EAGAIN && errno != EINTR) || poll(&wait, 1, 1000) <= 0)
+            break;
+    }
+    exchange->sent = exchange->response.body.length;
+    buffer_clear(&text);
+    return MHD_NO;
+}
+
+/* ---- bodies ---------------------------------------------------------------------------------- */
+
+static void upload_abort(struct exchange *exchange) {
+    if (exchange->upload != NULL) {
+        exchange->request.route->stream->abort(exchange->upload);
+        exchange->upload = NULL;
+    }
+}
+
+static enum status take_bytes(struct exchange *exchange, const char *bytes, size_t length,
+                              struct error *err) {
+    const struct route *route = exchange->request.route;
+    if (route->body == BODY_STREAMED)
+        return route->stream->push(exchange->upload, bytes, length, err);
+    if (exchange->received > exchange->limit) {
+        return error_set(err, STATUS_TOO_LARGE, "the body is larger than %s allows: %llu bytes",
+                         route->limit != NULL ? route->limit : "drain_bytes",
+                         (unsigned long long)exchange->limit);
+    }
+    if (route->body == BODY_BUFFERED) {
+        buffer_append(&exchange->body, bytes, length);
+        if (exchange->body.failed)
+            return error_set(err, STATUS_NO_MEMORY, "out of memory for the body");
+    }
+    return STATUS_OK;
+}
+
+static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, size_t length) {
+    exchange->received += length;
+    atomic_fetch_add(&exchange->http->bytes_in, length);
+    link_moved(exchange->link, length);
+    if (exchange->stage == STAGE_DISCARD)
+        return MHD_YES;
+    struct error err = {0};
+    link_enter(exchange->link, LINK_BUSY);
+    enum status status = take_bytes(exchange, bytes, length, &err);
+    if (status == STATUS_OK) {
+        link_enter(exchange->link, LINK_BODY);
+        return MHD_YES;
+    }
+    upload_abort(exchange);
+    buffer_clear(&exchange->body);
+    response_error(&exchange->request, &exchange->response, 0, &err);
+    if (guard_may_discard(exchange)) {
+        exchange->stage = STAGE_DISCARD;
+        link_enter(exchange->link, LINK_BODY);
+        return MHD_YES;
+    }
+    return answer_by_hand(exchange);
+}
+
+static void dispatch(struct exchange *exchange) {
+    struct http_request *request = &exchange->request;
+    const struct route *route = request->route;
+    struct server *server = exchange->http->server;
+    if (route->body == BODY_STREAMED) {
+        void *upload = exchange->upload;
+        exchange->upload = NULL;
+        route->stream->finish(server, request, upload, &exchange->response);
+        return;
+    }
+    if (route->body == BODY_BUFFERED) {
+        request->body = exchange->body.length > 0 ? exchange->body.data : "";
+        request->body_length = exchange->body.length;
+    }
+    route->handle(server, request, &exchange->response);
+}
+
+static enum MHD_Result on_begin(struct MHD_Connection *connection, struct exchange *exchange,
+                                const char *method, const char *version) {
+    link_enter(exchange->link, LINK_BUSY);
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, exchange);
+    exchange->head_size = head_size(connection);
+    if (guard_admit(exchange, method, version)) {
+        exchange->stage = STAGE_BODY;
+    } else if (guard_may_discard(exchange)) {
+        exchange->stage = STAGE_DISCARD;
+    } else {
+        exchange->must_close = true;
+        exchange->linger = true;
+        return answer(connection, exchange);
+    }
+    link_enter(exchange->link, LINK_BODY);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *argument, struct MHD_Connection *connection,
+                                  const char *url, const char *method, const char *version,
+                                  const char *bytes, size_t *length, void **context) {
+    struct http *http = argument;
+    struct exchange *exchange = *context;
+    (void)url;
+    if (exchange == NULL)
+        return MHD_queue_response(connection, 503, http->out_of_memory);
+    if (exchange->stage == STAGE_NEW)
+        return on_begin(connection, exchange, method, version);
+    if (*length > 0) {
+        size_t n = *length;
+        *length = 0;
+        return on_body(exchange, bytes, n);
+    }
+    link_enter(exchange->link, LINK_BUSY);
+    if (exchange->stage == STAGE_BODY)
+        dispatch(exchange);
+    return answer(connection, exchange);
+}
+
+/* ---- the end of a request -------------------------------------------------------------------- */
+
+static void log_request(const struct exchange *exchange, bool whole) {
+    char path[256];
+    size_t n = 0;
+    for (const char *c = exchange->target; *c != '\0' && n + 5 < sizeof path; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '"' || *c == '\\')
+            n += (size_t)snprintf(path + n, sizeof path - n, "\\x%02x", (unsigned char)*c);
+        else
+            path[n++] = *c;
+    path[n] = '\0';
+    const struct route *route = exchange->request.route;
+    bool poll = route != NULL && route->polled && exchange->stage == STAGE_ANSWERED &&
+                exchange->response.status < 400;
+    log_line(exchange->http->logger, poll ? LOG_DEBUG : LOG_INFO,
+             "request method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s", exchange->method,
+             path, exchange->stage == STAGE_ANSWERED ? exchange->response.status : 0,
+             (unsigned long long)exchange->sent,
+             (machine_monotonic_seconds() - exchange->began) * 1e3, exchange->request.id,
+             whole ? "" : " cut short");
+}
+
+static void on_completed(void *argument, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code) {
+    struct http *http = argument;
+    struct exchange *exchange = *context;
+    (void)connection;
+    if (exchange == NULL)
+        return;
+    upload_abort(exchange);
+    if (exchange->stage != STAGE_NEW) {
+        bool answered = exchange->stage == STAGE_ANSWERED;
+        atomic_fetch_add(&http->requests, 1);
+        atomic_fetch_add(&http->by_class[answered ? exchange->response.status / 100 % 6 : 0], 1);
+        log_request(exchange,
+                    answered && (code == MHD_REQUEST_TERMINATED_COMPLETED_OK || exchange->linger));
+    }
+    if (exchange->linger)
+        link_linger(exchange->link);
+    link_enter(exchange->link, LINK_IDLE);
+    atomic_fetch_sub(&http->in_flight, 1);
+    *context = NULL;
+    exchange_free(exchange);
+}
+
+static void on_connection(void *argument, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = info != NULL ? link_create(argument, info->connect_fd) : NULL;
+    } else {
+        link_free(*context);
+        *context = NULL;
+    }
+}
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *argument, const char *format,
+                                                         va_list arguments) {
+    const struct http *http = argument;
+    char line[512];
+    vsnprintf(line, sizeof line, format, arguments);
+    line[strcspn(line, "\n")] = '\0';
+    log_line(http->logger, LOG_DEBUG, "libmicrohttpd: %s", line);
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static void http_free(struct http *http) {
+    sweep_stop(http);
+    if (http->out_of_memory != NULL)
+        MHD_destroy_response(http->out_of_memory);
+    if (http->listener >= 0)
+        close(http->listener);
+    pthread_mutex_destroy(&http->mutex);
+    free(http);
+}
+
+static struct MHD_Response *make_out_of_memory(void) {
+    /* Copied now, so that nothing needs memory when it is sent. */
+    struct MHD_Response *made = MHD_create_response_from_buffer(
+        sizeof out_of_memory_body - 1, (void *)(uintptr_t)out_of_memory_body,
+        MHD_RESPMEM_MUST_COPY);
+    if (made != NULL &&
+        (MHD_add_response_header(made, "Content-Type", "application/problem+json") != MHD_YES ||
+         MHD_add_response_header(made, "Retry-After", "5") != MHD_YES ||
+         MHD_add_response_header(made, "Connection", "close") != MHD_YES)) {
+        MHD_destroy_response(made);
+        return NULL;
+    }
+    return made;
+}
+
+static struct MHD_Daemon *start_daemon(struct http *http) {
+    /* Time-out 0 and generous limits: the sweeper and the guard hold the real ones. */
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                     MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
+        MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http->settings->max_connections + EXTRA_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_POOL_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)CONNECTION_STACK_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+}
+
+enum status http_start(struct http **http, struct server *server, const struct route *routes,
+                       const struct settings *settings, const struct logger *logger,
+                       struct error *err) {
+    struct http *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    pthread_mutex_init(&made->mutex, NULL);
+    made->server = server;
+    made->routes = routes;
+    made->settings = settings;
+    made->logger = logger;
+    made->listener = -1;
+    enum status status = listen_open(settings->listen, &made->listener, made->address,
+                                     sizeof made->address, &made->port, err);
+    if (status != STATUS_OK)
+        goto fail;
+    made->out_of_memory = make_out_of_memory();
+    if (made->out_of_memory == NULL) {
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory");
+        goto fail;
+    }
+    status = sweep_start(made, err);
+    if (status != STATUS_OK)
+        goto fail;
+    *http = made; /* before the first request can come */
+    made->daemon = start_daemon(made);
+    if (made->daemon == NULL) {
+        *http = NULL;
+        status = error_set(err, STATUS_IO, "cannot start the HTTP service on '%s'", made->address);
+        goto fail;
+    }
+    return STATUS_OK;
+fail:
+    http_free(made);
+    return status;
+}
+
+uint16_t http_port(const struct http *http) {
+    return http->port;
+}
+
+const char *http_address(const struct http *http) {
+    return http->address;
+}
+
+void http_drain(struct http *http) {
+    if (!atomic_exchange(&http->draining, true)) {
+        MHD_socket listener = MHD_quiesce_daemon(http->daemon);
+        if (listener != MHD_INVALID_SOCKET) {
+            /* at once, even while libmicrohttpd still waits on it */
+            (void)shutdown(listener, SHUT_RDWR);
+            close(listener);
+            http->listener = -1;
+        }
+    }
+}
+
+void http_stop(struct http *http, double seconds) {
+    if (http == NULL)
+        return;
+    http_drain(http);
+    double until = machine_monotonic_seconds() + seconds;
+    while (atomic_load(&http->in_flight) > 0 && machine_monotonic_seconds() < until)
+        (void)poll(NULL, 0, 10);
+    sweep_stop(http);
+    MHD_stop_daemon(http->daemon);
+    http->listener = -1; /* closed by the daemon if it had it still */
+    http_free(http);
+}
+
+void http_count(const struct http *http, struct http_counts *counts) {
+    struct http *mutable = (struct http *)(uintptr_t)http; /* a mutex has to be taken to read */
+    counts->requests = atomic_load(&http->requests);
+    for (size_t i = 0; i < 6; i++)
+        counts->by_class[i] = atomic_load(&http->by_class[i]);
+    counts->bytes_in = atomic_load(&http->bytes_in);
+    pthread_mutex_lock(&mutable->mutex);
+    counts->connections = http->n_links;
+    pthread_mutex_unlock(&mutable->mutex);
+}

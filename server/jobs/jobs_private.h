@@ -1,0 +1,181 @@
+/* Between jobs.c (the table and its transitions), jobs_submit.c (admission), jobs_run.c (the
+ * child), jobs_events.c (what is told), jobs_store.c (what is kept) and jobs_handlers.c (routes).
+ * Private to these and to their tests. */
+#ifndef VECMILL_SERVER_JOBS_PRIVATE_H
+#define VECMILL_SERVER_JOBS_PRIVATE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "base/digest.h"
+#include "server/corpora/corpora_private.h"
+#include "server/internal.h"
+
+#define JOB_ID_SIZE 33      /* 32 hexadecimal characters */
+#define JOB_VERSION_SIZE 17 /* the version a job publishes: the first 16 of them */
+#define PHASE_NONE (-1)     /* a job that has not begun */
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED };
+/* What a client asked of a running job; carried out by the slot thread that runs it. */
+enum job_ask { JOB_ASK_NONE, JOB_ASK_PAUSE, JOB_ASK_CANCEL };
+
+/* ---- jobs_events.c: everything a job tells, in order, for streams and for the history ---- */
+
+/* ROW marks a progress report of the training phase: a row of the history. Epochs are rows too. */
+enum event_kind { EVENT_STATE, EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG };
+struct job_log; /* reference-counted; safe from any thread */
+
+/* most: events kept; when there are more, older progress is thinned to every other one, then
+ * epochs, then lines. States stay. */
+enum status job_log_create(struct job_log **log, size_t max, double heartbeat,
+                           struct error *err) MUST_CHECK;
+struct job_log *job_log_hold(struct job_log *log);
+void job_log_drop(struct job_log *log); /* NULL is fine */
+/* data: a JSON object in one line. Out of memory: the event is lost, its id is not given out
+ * again. */
+void job_log_append(struct job_log *log, enum event_kind kind, const char *data);
+/* the id the next event gets; ids begin with 1 */
+uint64_t job_log_next(struct job_log *log);
+void job_log_skip(struct job_log *log, uint64_t next); /* the next id is at least this */
+size_t job_log_count(struct job_log *log);
+void job_log_end(struct job_log *log);       /* no event follows: streams end behind the last one */
+void job_log_interrupt(struct job_log *log); /* the server stops: streams end at once */
+/* The file: a header with count and checksum, then a line per event. CORRUPT when it does not hold
+ * together. */
+enum status job_log_store(struct job_log *log, const char *path, struct error *err) MUST_CHECK;
+enum status job_log_load(struct job_log *log, const char *path, struct error *err) MUST_CHECK;
+/* Appends the rows, "{...},{...}", at most `points` of them spread evenly (0 = all); the last one
+ * is always among them. */
+void job_log_rows(struct job_log *log, size_t points, struct buffer *text);
+/* True when a client that has seen `seen` has nothing more to wait for. */
+bool job_log_exhausted(struct job_log *log, uint64_t seen);
+
+/* A reader of the log as server-sent events, beginning behind id `seen`. */
+struct job_stream;
+enum status job_stream_create(struct job_stream **stream, struct job_log *log, uint64_t seen,
+                              struct error *err) MUST_CHECK;
+ssize_t job_stream_produce(void *stream, char *bytes, size_t room); /* see struct http_response */
+void job_stream_free(void *stream);
+
+/* ---- the job ---- */
+
+struct job {
+    char id[JOB_ID_SIZE], version[JOB_VERSION_SIZE]; /* version: empty until published */
+    char model[129], corpus[129], digest[80];
+    char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
+    struct settings settings;
+    uint64_t sequence; /* order of submission */
+    enum job_state state;
+    int phase; /* enum train_phase or PHASE_NONE */
+    enum job_ask ask;
+    double created, started, finished; /* wall seconds; 0: not yet */
+    struct train_progress progress;
+    struct error error;
+    unsigned crashes; /* of the child, since its last checkpoint */
+    /* of the server while this ran, since its last checkpoint: a job must not take the service
+     * down for ever */
+    unsigned restarts;
+    bool orderly;      /* on disk: written by a server that was stopping */
+    uint64_t reserved; /* event ids below this may have been given out by a server that crashed */
+    /* In memory only. */
+    struct job_log *log; /* NULL once the job has ended and its events are on disk */
+    pid_t pid;           /* of the child, not reaped yet; 0 when there is none */
+    double deadline;     /* monotonic: a child that was asked to stop is killed then; 0 = none */
+    /* by threads that use it outside the table's mutex; the table itself is one */
+    unsigned holds;
+    bool creating;         /* reserved but not durable yet: not shown */
+    bool publishing;       /* too late to cancel or pause */
+    pthread_mutex_t store; /* held while job.json is written, so that the last snapshot wins */
+};
+
+struct slot {
+    struct jobs *jobs;
+    pthread_t thread;
+};
+
+struct jobs {
+    struct server *server;
+    char *folder; /* data/jobs */
+    /* guards the table and the jobs in it; never held while writing files */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* monotonic clock; a job changed its state, or the server stops */
+    struct job **jobs;      /* by sequence */
+    size_t n, capacity;
+    uint64_t sequence; /* of the next job */
+    uint64_t words;    /* trained since the start */
+    bool stopping;
+    struct slot
+        /* a thread each that lives as long as the server: children die with the thread that made
+         * them */
+        *slots;
+    size_t n_slots;
+};
+
+struct job_request {
+    char corpus[129], model[129];
+    struct settings settings; /* checked */
+    /* of the request, when there is a key */
+    char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
+};
+
+/* ---- jobs_store.c ---- */
+const char *job_state_name(enum job_state state);
+const char *phase_name(int phase); /* NULL for PHASE_NONE */
+bool job_ended(enum job_state state);
+/* The job as clients see it; NULL when out of memory. `kernel`: name of the server's kernel. */
+json_t *job_document(const struct job *job, const char *kernel);
+/* What job.json holds, and its inverse. Reading: *unknown counts settings that this version does
+ * not know. */
+json_t *job_record(const struct job *job);
+enum status job_read(const json_t *record, struct job *job, unsigned *unknown,
+                     struct error *err) MUST_CHECK;
+/* The job's settings as JSON values of their own types; only those of jobs. */
+json_t *job_settings_json(const struct settings *settings);
+/* Sets each member; errors name "/settings/<name>". */
+enum status job_settings_read(const json_t *object, struct settings *settings,
+                              struct error *err) MUST_CHECK;
+/* Data of events. */
+void job_state_event(const struct job *job);
+void job_progress_event(const struct job *job, bool epoch_ended);
+void job_line_event(const struct job *job, const char *line, size_t length);
+enum status fingerprint_text(const char *bytes, size_t length, char text[DIGEST_TEXT_SIZE],
+                             struct error *err) MUST_CHECK;
+
+/* ---- jobs.c ---- */
+/* data/jobs/<id>/<file>, or the folder when file is NULL; NULL when out of memory. */
+char *job_path(const struct jobs *jobs, const char *id, const char *file);
+/* Held for the caller; NULL when unknown. */
+struct job *job_hold(struct jobs *jobs, const char *id);
+void job_drop(struct jobs *jobs, struct job *job);
+void job_free(struct job *job);
+/* Writes job.json as the job is now; with_events: the events file first. The table's mutex must not
+ * be held. */
+enum status job_persist(struct jobs *jobs, struct job *job, bool with_events,
+                        struct error *err) MUST_CHECK;
+/* Under the mutex: new state, its event, waiters woken. */
+void job_enter(struct jobs *jobs, struct job *job, enum job_state state);
+/* After the end: durable, files that nobody needs removed, old jobs forgotten. */
+enum status job_settle(struct jobs *jobs, struct job *job, struct error *err);
+/* Under the mutex: into the table, with the next sequence number. */
+enum status job_insert(struct jobs *jobs, struct job *job, struct error *err) MUST_CHECK;
+/* Out of the table and off the disk: a submission that failed. */
+void job_withdraw(struct jobs *jobs, struct job *job);
+/* A log for the job from its folder, ids going on behind the last ones. */
+enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **log,
+                         struct error *err) MUST_CHECK;
+
+/* ---- jobs_submit.c ---- */
+/* BUSY when the queue is full */
+enum status jobs_admit(struct jobs *jobs, struct error *err) MUST_CHECK;
+enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
+                                json_t **document, bool *replayed, struct error *err) MUST_CHECK;
+
+/* ---- jobs_run.c ---- */
+void *slot_run(void *slot); /* struct slot; returns when the server stops */
+
+/* ---- jobs_handlers.c ---- */
+/* 202 with the job (taken), or the error. */
+void jobs_answer(const struct http_request *request, struct http_response *response,
+                 json_t *document, bool replayed, const struct error *err);
+
+#endif

@@ -1,0 +1,369 @@
+/* Routes of jobs. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/machine.h"
+#include "base/number.h"
+#include "server/jobs/jobs_private.h"
+#include "server/json/fields.h"
+
+#define ASK_SECONDS 3.0     /* an answer to cancel or pause waits this long for the deed */
+#define PAUSE_SECONDS 120.0 /* a checkpoint must be written by then */
+#define MAX_LISTED 1000
+
+static enum status unknown_job(const char *id, struct error *err) {
+    return error_set_key(err, STATUS_NOT_FOUND, "job", "no job '%.64s'", id);
+}
+
+static json_t *document_of(struct jobs *jobs, const struct job *job) {
+    pthread_mutex_lock(&jobs->mutex);
+    json_t *document = job_document(job, jobs->server->kernel->name);
+    pthread_mutex_unlock(&jobs->mutex);
+    return document;
+}
+
+/* The document (taken), or the error when there is one. */
+static void answer(const struct http_request *request, struct http_response *response, int status,
+                   json_t *document, const struct error *err) {
+    struct error missing = {0};
+    if (err->status == STATUS_OK && document != NULL) {
+        response_json(response, status, document);
+        return;
+    }
+    json_decref(document);
+    error_set(&missing, STATUS_NO_MEMORY, "out of memory to answer");
+    response_error(request, response, 0, err->status == STATUS_OK ? &missing : err);
+}
+
+void jobs_answer(const struct http_request *request, struct http_response *response,
+                 json_t *document, bool replayed, const struct error *err) {
+    char id[JOB_ID_SIZE] = "";
+    const char *value = json_string_value(json_object_get(document, "id"));
+    if (value != NULL)
+        snprintf(id, sizeof id, "%s", value);
+    answer(request, response, 202, document, err);
+    if (err->status != STATUS_OK || id[0] == '\0')
+        return;
+    response_header(response, "Location", "/v1/jobs/%s", id);
+    if (replayed)
+        response_header(response, "Idempotent-Replayed", "true");
+}
+
+/* A required string member. */
+static enum status name_member(const json_t *body, const char *name, char text[129],
+                               struct error *err) {
+    const char *value = NULL;
+    size_t length = 0;
+    char pointer[16];
+    struct error wrong = {0};
+    if (field_text(body, name, &value, &length, err) != STATUS_OK)
+        return err->status;
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    if (value == NULL)
+        return error_set_key(err, STATUS_REFUSED, pointer, "%s is missing", name);
+    if (name_check(name, value, &wrong) != STATUS_OK)
+        return error_set_key(err, wrong.status, pointer, "%s", wrong.text);
+    if (strlen(value) != length)
+        return error_set_key(err, STATUS_REFUSED, pointer, "%s holds a NUL", name);
+    snprintf(text, 129, "%s", value);
+    return STATUS_OK;
+}
+
+/* settings_check speaks of settings; here they are members of a body. */
+static enum status body_settings(const json_t *settings, struct settings *values,
+                                 struct error *err) {
+    struct error wrong = {0};
+    char pointer[sizeof err->key];
+    if (job_settings_read(settings, values, err) != STATUS_OK)
+        return err->status;
+    if (settings_check(values, &wrong) == STATUS_OK)
+        return STATUS_OK;
+    snprintf(pointer, sizeof pointer, "/settings/%.50s", wrong.key);
+    return error_set_key(err, wrong.status, pointer, "%s", wrong.text);
+}
+
+void jobs_post(struct server *server, const struct http_request *request,
+               struct http_response *response) {
+    static const char *const members[] = {"corpus", "model", "settings", NULL};
+    struct job_request job = {.settings = server->settings};
+    struct error err = {0};
+    json_t *body = NULL, *document = NULL;
+    bool replayed = false;
+    if (idempotency_key(request, job.key, &err) == STATUS_OK &&
+        json_body(server, request, members, &body, &err) == STATUS_OK &&
+        name_member(body, "corpus", job.corpus, &err) == STATUS_OK &&
+        name_member(body, "model", job.model, &err) == STATUS_OK &&
+        body_settings(json_object_get(body, "settings"), &job.settings, &err) == STATUS_OK &&
+        fingerprint_text(request->body, request->body_length, job.fingerprint, &err) == STATUS_OK)
+        (void)!jobs_submit_request(server->jobs, &job, &document, &replayed, &err);
+    json_decref(body);
+    jobs_answer(request, response, document, replayed, &err);
+}
+
+static bool state_parse(const char *text, enum job_state *state) {
+    for (int i = JOB_QUEUED; i <= JOB_CANCELLED; i++)
+        if (strcmp(job_state_name((enum job_state)i), text) == 0) {
+            *state = (enum job_state)i;
+            return true;
+        }
+    return false;
+}
+
+void jobs_list(struct server *server, const struct http_request *request,
+               struct http_response *response) {
+    static const char *const keys[] = {"state", "limit", "offset", NULL};
+    struct jobs *jobs = server->jobs;
+    struct error err = {0};
+    int64_t limit = 100, offset = 0, total = 0;
+    enum job_state state = JOB_QUEUED;
+    const char *wanted = request_query(request, "state", 0);
+    if (query_check(request, keys, &err) == STATUS_OK &&
+        query_int(request, "limit", 0, MAX_LISTED, &limit, &err) == STATUS_OK &&
+        query_int(request, "offset", 0, INT64_MAX, &offset, &err) == STATUS_OK && wanted != NULL &&
+        !state_parse(wanted, &state))
+        error_set_key(
+            &err, STATUS_REFUSED, "state",
+            "state must be queued, running, paused, succeeded, failed or cancelled, not '%.40s'",
+            wanted);
+    json_t *data = json_array();
+    bool failed = data == NULL;
+    pthread_mutex_lock(&jobs->mutex);
+    for (size_t i = jobs->n; i > 0 && err.status == STATUS_OK && !failed; i--) {
+        const struct job *job = jobs->jobs[i - 1];
+        if (job->creating || (wanted != NULL && job->state != state))
+            continue;
+        if (total >= offset && total - offset < limit)
+            failed = json_array_append_new(data, job_document(job, server->kernel->name)) != 0;
+        total++;
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    json_t *document = failed ? NULL
+                              : json_pack("{s:s, s:O, s:I, s:I, s:I}", "object", "list", "data",
+                                          data, "total", (json_int_t)total, "limit",
+                                          (json_int_t)limit, "offset", (json_int_t)offset);
+    json_decref(data);
+    answer(request, response, 200, document, &err);
+}
+
+void jobs_get(struct server *server, const struct http_request *request,
+              struct http_response *response) {
+    struct error err = {0};
+    struct job *job = job_hold(server->jobs, request->segments[0]);
+    json_t *document = job == NULL ? NULL : document_of(server->jobs, job);
+    if (job == NULL)
+        unknown_job(request->segments[0], &err);
+    job_drop(server->jobs, job);
+    answer(request, response, 200, document, &err);
+}
+
+/* The log of a job, held; read from disk when the job has ended. */
+static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log **log,
+                            struct error *err) {
+    *log = NULL;
+    pthread_mutex_lock(&jobs->mutex);
+    if (job->log != NULL)
+        *log = job_log_hold(job->log);
+    pthread_mutex_unlock(&jobs->mutex);
+    if (*log != NULL)
+        return STATUS_OK;
+    if (job_log_open(jobs, job, log, err) != STATUS_OK)
+        return err->status;
+    if (job_log_count(*log) == 0) { /* the file is lost: at least the end is told */
+        json_t *document = document_of(jobs, job);
+        char *text = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
+        if (text != NULL)
+            job_log_append(*log, EVENT_STATE, text);
+        json_decref(document);
+        free(text);
+    }
+    job_log_end(*log);
+    return STATUS_OK;
+}
+
+/* The id a client has seen last: a header when it reconnects, a query key where headers cannot be
+ * set. */
+static enum status seen_id(const struct http_request *request, uint64_t *seen, struct error *err) {
+    const char *text = request_header(request, "Last-Event-ID"), *key = "Last-Event-ID";
+    int64_t value = 0;
+    if (text == NULL) {
+        key = "last_event_id";
+        text = request_query(request, key, 0);
+    }
+    *seen = 0;
+    if (text == NULL || text[0] == '\0')
+        return STATUS_OK;
+    if (!number_parse_int(text, &value) || value < 0)
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be an event id, not '%.40s'", key,
+                             text);
+    *seen = (uint64_t)value;
+    return STATUS_OK;
+}
+
+void jobs_events(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
+    struct error err = {0};
+    uint64_t seen = 0;
+    struct job_log *log = NULL;
+    struct job_stream *stream = NULL;
+    struct job *job = job_hold(server->jobs, request->segments[0]);
+    if (job == NULL)
+        unknown_job(request->segments[0], &err);
+    else if (seen_id(request, &seen, &err) == STATUS_OK &&
+             log_hold(server->jobs, job, &log, &err) == STATUS_OK && !job_log_exhausted(log, seen))
+        (void)!job_stream_create(&stream, log, seen, &err);
+    if (err.status != STATUS_OK) {
+        response_error(request, response, 0, &err);
+    } else {
+        response_header(response, "Cache-Control", "no-cache");
+        response_header(response, "X-Accel-Buffering", "no");
+        if (stream == NULL)
+            response->status = 204; /* an EventSource that has seen the end stops coming back */
+        else
+            response_stream(response, "text/event-stream", job_stream_produce, job_stream_free,
+                            stream);
+    }
+    job_log_drop(log);
+    job_drop(server->jobs, job);
+}
+
+void jobs_history(struct server *server, const struct http_request *request,
+                  struct http_response *response) {
+    static const char *const keys[] = {"points", NULL};
+    struct error err = {0};
+    struct job_log *log = NULL;
+    struct buffer text = {0};
+    int64_t points = 0;
+    struct job *job = job_hold(server->jobs, request->segments[0]);
+    if (job == NULL)
+        unknown_job(request->segments[0], &err);
+    else if (query_check(request, keys, &err) == STATUS_OK &&
+             query_int(request, "points", 1, 10000000, &points, &err) == STATUS_OK &&
+             log_hold(server->jobs, job, &log, &err) == STATUS_OK) {
+        buffer_print(&text, "{\"job\":\"%s\",\"data\":[", job->id);
+        job_log_rows(log, (size_t)points, &text);
+        buffer_append_text(&text, "]}\n");
+        if (text.failed)
+            error_set(&err, STATUS_NO_MEMORY, "out of memory to answer");
+    }
+    if (err.status != STATUS_OK)
+        response_error(request, response, 0, &err);
+    else
+        response_bytes(response, 200, "application/json", &text);
+    buffer_clear(&text);
+    job_log_drop(log);
+    job_drop(server->jobs, job);
+}
+
+static enum status state_conflict(const struct job *job, const char *deed, struct error *err) {
+    const char *what = job->publishing ? "being published" : job_state_name(job->state);
+    if (job->state == JOB_RUNNING && job->ask == JOB_ASK_PAUSE)
+        what = "being paused";
+    if (job->state == JOB_RUNNING && job->ask == JOB_ASK_CANCEL)
+        what = "being cancelled";
+    return error_set_key(err, STATUS_CONFLICT, "job", "job '%s' is %s: it cannot be %s", job->id,
+                         what, deed);
+}
+
+/* Under the mutex: waits until a running job has done what was asked, some seconds at most. */
+static void ask_wait(struct jobs *jobs, const struct job *job) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)ASK_SECONDS;
+    while (job->state == JOB_RUNNING && job->ask != JOB_ASK_NONE && !jobs->stopping)
+        if (pthread_cond_timedwait(&jobs->changed, &jobs->mutex, &until) != 0)
+            return;
+}
+
+/* What is asked is on disk before the child hears of it, so that a crash in between does not lose
+ * it. */
+static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask ask,
+                               struct error *err) {
+    if (job_persist(jobs, job, false, err) != STATUS_OK) {
+        pthread_mutex_lock(&jobs->mutex);
+        if (job->ask == ask)
+            job->ask = JOB_ASK_NONE;
+        pthread_mutex_unlock(&jobs->mutex);
+        return err->status;
+    }
+    pthread_mutex_lock(&jobs->mutex);
+    if (job->ask == ask && job->pid > 0) {
+        kill(job->pid, ask == JOB_ASK_CANCEL ? SIGKILL : SIGTERM);
+        if (ask == JOB_ASK_PAUSE)
+            job->deadline = machine_monotonic_seconds() + PAUSE_SECONDS;
+    }
+    ask_wait(jobs, job);
+    pthread_mutex_unlock(&jobs->mutex);
+    return STATUS_OK;
+}
+
+/* One transition that a client asks for. */
+static enum status job_ask(struct jobs *jobs, struct job *job, enum job_ask ask,
+                           struct error *err) {
+    bool cancel = ask == JOB_ASK_CANCEL, running;
+    pthread_mutex_lock(&jobs->mutex);
+    running = job->state == JOB_RUNNING;
+    if (running && (job->publishing || job->ask >= ask))
+        state_conflict(job, cancel ? "cancelled" : "paused", err);
+    else if (running)
+        job->ask = ask;
+    else if (job->state == JOB_QUEUED || (cancel && job->state == JOB_PAUSED))
+        job_enter(jobs, job, cancel ? JOB_CANCELLED : JOB_PAUSED);
+    else
+        state_conflict(job, cancel ? "cancelled" : "paused", err);
+    pthread_mutex_unlock(&jobs->mutex);
+    if (err->status != STATUS_OK)
+        return err->status;
+    if (running)
+        return ask_running(jobs, job, ask, err);
+    return cancel ? job_settle(jobs, job, err) : job_persist(jobs, job, true, err);
+}
+
+static void ask_handle(struct server *server, const struct http_request *request,
+                       struct http_response *response, enum job_ask ask) {
+    struct error err = {0};
+    json_t *document = NULL;
+    struct job *job = job_hold(server->jobs, request->segments[0]);
+    if (job == NULL)
+        unknown_job(request->segments[0], &err);
+    else if (job_ask(server->jobs, job, ask, &err) == STATUS_OK)
+        document = document_of(server->jobs, job);
+    job_drop(server->jobs, job);
+    answer(request, response, 200, document, &err);
+}
+
+void jobs_cancel(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
+    ask_handle(server, request, response, JOB_ASK_CANCEL);
+}
+
+void jobs_pause(struct server *server, const struct http_request *request,
+                struct http_response *response) {
+    ask_handle(server, request, response, JOB_ASK_PAUSE);
+}
+
+void jobs_resume(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
+    struct jobs *jobs = server->jobs;
+    struct error err = {0};
+    json_t *document = NULL;
+    struct job *job = job_hold(jobs, request->segments[0]);
+    if (job == NULL) {
+        unknown_job(request->segments[0], &err);
+    } else {
+        pthread_mutex_lock(&jobs->mutex);
+        if (job->state == JOB_PAUSED)
+            job_enter(jobs, job, JOB_QUEUED);
+        else
+            state_conflict(job, "resumed", &err);
+        pthread_mutex_unlock(&jobs->mutex);
+        if (err.status == STATUS_OK && job_persist(jobs, job, true, &err) == STATUS_OK)
+            document = document_of(jobs, job);
+    }
+    job_drop(jobs, job);
+    answer(request, response, 200, document, &err);
+}

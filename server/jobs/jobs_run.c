@@ -1,0 +1,597 @@
+/* A running job: its training process, what that process tells, what becomes of the job when it
+ * ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "base/machine.h"
+#include "server/jobs/jobs_private.h"
+
+#define PROGRESS_FD 3      /* in the child */
+#define FIRST_SPARE_FD 10  /* our ends stay clear of the numbers that the child's get */
+#define LINES_PER_RUN 1000 /* of the child's stderr that reach the log */
+#define LINE_SIZE 1024
+#define STORE_SECONDS 2.0 /* between records of the progress, at least */
+#define STORE_SHARE 20.0  /* and this many times what the last one took */
+#define ERROR_LIMIT 4096
+
+/* Exit codes of `vecmill train --job`. */
+enum {
+    EXIT_OF_SUCCESS,
+    EXIT_OF_FAILURE,
+    EXIT_OF_USAGE,
+    EXIT_OF_CANCEL,
+    EXIT_OF_PAUSE,
+    EXIT_OF_DIVERGENCE,
+    EXIT_OF_MEMORY
+};
+
+struct run {
+    struct jobs *jobs;
+    struct job *job;
+    int progress, lines; /* descriptors, -1 once ended */
+    union {
+        struct train_progress report;
+        char bytes[sizeof(struct train_progress)];
+    } incoming;
+    size_t received;
+    char line[LINE_SIZE]; /* of stderr, unfinished */
+    size_t line_length;
+    char last_line[LINE_SIZE];
+    uint64_t n_lines;
+    uint64_t words; /* at the last report */
+    double stored_at, store_cost;
+    int status; /* as waitpid gives it */
+};
+
+static const struct logger *logger_of(const struct run *run) {
+    return &run->jobs->server->logger;
+}
+
+/* ---- the process ---- */
+
+/* The environment without our settings: the job has its own in a file, and some of the server's are
+ * refused there. */
+static char **child_environment(char *const *environment) {
+    size_t n = 0, kept = 0;
+    while (environment != NULL && environment[n] != NULL)
+        n++;
+    char **child = calloc(n + 1, sizeof(*child));
+    for (size_t i = 0; i < n && child != NULL; i++)
+        if (strncmp(environment[i], "VECMILL_", 8) != 0 ||
+            strncmp(environment[i], "VECMILL_FAILPOINT", 17) == 0)
+            child[kept++] = environment[i];
+    return child;
+}
+
+/* Both ends high and close-on-exec; the reading end does not block. */
+static enum status pipe_open(int ends[2], struct error *err) {
+    int low[2];
+    ends[0] = ends[1] = -1;
+    if (pipe2(low, O_CLOEXEC) != 0)
+        return error_set_errno(err, errno, "cannot make a pipe");
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+        int failed = errno;
+        close(low[i]);
+        if (ends[i] < 0)
+            error_set_errno(err, failed, "cannot make a pipe");
+    }
+    if (err->status == STATUS_OK && fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+        error_set_errno(err, errno, "cannot make a pipe");
+    return err->status;
+}
+
+static void descriptor_close(int *fd) {
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static enum status process_spawn(const char *program, char *const *arguments,
+                                 char *const *environment, int progress, int lines, pid_t *pid,
+                                 struct error *err) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    int failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 1);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 2);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, progress, PROGRESS_FD);
+#if defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 34)
+    /* Sockets of libraries that are not close-on-exec would keep connections open. */
+    failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, PROGRESS_FD + 1);
+#endif
+#endif
+    /* Its own group: a Ctrl-C at the terminal is for the server, which then asks the child to
+     * checkpoint. */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    failed =
+        failed ? failed : posix_spawn(pid, program, &actions, &attributes, arguments, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed ? error_set_errno(err, failed, "cannot start '%s'", program) : STATUS_OK;
+}
+
+/* Starts the child unless a cancel came first. */
+static enum status run_start(struct run *run, struct error *err) {
+    struct server *server = run->jobs->server;
+    int progress[2], lines[2] = {-1, -1};
+    char text_fd[8], train[] = "train", job[] = "--job", progress_fd[] = "--progress-fd";
+    char *folder = job_path(run->jobs, run->job->id, NULL),
+         **environment = child_environment(server->environment);
+    char *stale = job_path(run->jobs, run->job->id, "error");
+    char *arguments[] = {server->program, train, job, folder, progress_fd, text_fd, NULL};
+    pid_t pid = 0;
+    snprintf(text_fd, sizeof text_fd, "%d", PROGRESS_FD);
+    if (folder == NULL || environment == NULL || stale == NULL)
+        error_set(err, STATUS_NO_MEMORY, "out of memory to start a training process");
+    if (pipe_open(progress, err) == STATUS_OK && pipe_open(lines, err) == STATUS_OK &&
+        path_remove(stale, err) == STATUS_OK &&
+        process_spawn(server->program, arguments, environment, progress[1], lines[1], &pid, err) ==
+            STATUS_OK) {
+        pthread_mutex_lock(&run->jobs->mutex);
+        run->job->pid = pid;
+        run->job->deadline = 0;
+        /* What was asked before there was a process to hear it. */
+        if (run->job->ask == JOB_ASK_CANCEL)
+            kill(pid, SIGKILL);
+        else if (run->job->ask == JOB_ASK_PAUSE || run->jobs->stopping)
+            kill(pid, SIGTERM);
+        if (run->jobs->stopping)
+            run->job->deadline = machine_monotonic_seconds() + server->settings.shutdown_timeout;
+        pthread_mutex_unlock(&run->jobs->mutex);
+    }
+    run->progress = err->status == STATUS_OK ? progress[0] : -1;
+    run->lines = err->status == STATUS_OK ? lines[0] : -1;
+    for (int i = err->status == STATUS_OK ? 1 : 0; i < 2; i++) {
+        descriptor_close(&progress[i]);
+        descriptor_close(&lines[i]);
+    }
+    free(environment);
+    free(stale);
+    free(folder);
+    return err->status;
+}
+
+/* ---- what it tells ---- */
+
+static void run_store(struct run *run) {
+    struct error err = {0};
+    double begun = machine_monotonic_seconds();
+    if (job_persist(run->jobs, run->job, true, &err) != STATUS_OK)
+        log_line(logger_of(run), LOG_WARNING, "progress of job %s is not stored: %s", run->job->id,
+                 err.text);
+    run->stored_at = machine_monotonic_seconds();
+    run->store_cost = run->stored_at - begun;
+}
+
+static bool report_sane(const struct train_progress *report) {
+    return report->magic == TRAIN_PROGRESS_MAGIC && report->phase <= PHASE_PUBLISHING &&
+           memchr(report->note, '\0', sizeof report->note) != NULL;
+}
+
+/* Under the mutex. */
+static void report_apply(struct run *run, const struct train_progress *report) {
+    struct job *job = run->job;
+    bool entered = job->phase != (int)report->phase, advanced = report->words > run->words;
+    if (advanced)
+        run->jobs->words += report->words - run->words;
+    run->words = report->words;
+    job->progress = *report;
+    job->phase = (int)report->phase;
+    if (entered)
+        job_state_event(job);
+    if (report->note[0] != '\0')
+        job_line_event(job, report->note, strlen(report->note));
+    job_progress_event(job, report->epoch_ended != 0);
+    if (report->checkpointed) /* it got further than the last crash */
+        job->crashes = job->restarts = 0;
+}
+
+static void report_take(struct run *run) {
+    const struct train_progress *report = &run->incoming.report;
+    struct job *job = run->job;
+    if (!report_sane(report)) {
+        log_line(logger_of(run), LOG_WARNING, "job %s sent a report that makes no sense", job->id);
+        return;
+    }
+    pthread_mutex_lock(&run->jobs->mutex);
+    bool scanned = job->phase < PHASE_TRAINING && report->phase >= PHASE_TRAINING;
+    report_apply(run, report);
+    bool urgent = job_log_next(job->log) + 100 > job->reserved;
+    pthread_mutex_unlock(&run->jobs->mutex);
+    if (scanned)
+        corpora_note_report(run->jobs->server->corpora, job->corpus, job->digest, &report->corpus);
+    double wait = run->store_cost * STORE_SHARE > STORE_SECONDS ? run->store_cost * STORE_SHARE
+                                                                : STORE_SECONDS;
+    bool due = machine_monotonic_seconds() - run->stored_at >= wait;
+    if (urgent || (due && (report->checkpointed || report->epoch_ended)))
+        run_store(run);
+}
+
+static void line_take(struct run *run) {
+    if (run->line_length == 0)
+        return;
+    run->line[run->line_length] = '\0';
+    memcpy(run->last_line, run->line, run->line_length + 1);
+    run->line_length = 0;
+    if (run->n_lines++ < LINES_PER_RUN)
+        log_line(logger_of(run), LOG_INFO, "job %.8s: %s", run->job->id, run->last_line);
+}
+
+/* Reads what is there; false at the end of the pipe. */
+static bool progress_read(struct run *run) {
+    for (;;) {
+        ssize_t n = read(run->progress, run->incoming.bytes + run->received,
+                         sizeof run->incoming - run->received);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        run->received += (size_t)n;
+        if (run->received == sizeof run->incoming) {
+            run->received = 0;
+            report_take(run);
+        }
+    }
+}
+
+static bool lines_read(struct run *run) {
+    char bytes[LINE_SIZE];
+    for (;;) {
+        ssize_t n = read(run->lines, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        for (ssize_t i = 0; i < n; i++) {
+            if (bytes[i] == '\n' || run->line_length == LINE_SIZE - 1)
+                line_take(run);
+            if (bytes[i] != '\n')
+                run->line[run->line_length++] = bytes[i];
+        }
+    }
+}
+
+static void run_read(struct run *run) {
+    if (run->progress >= 0 && !progress_read(run))
+        descriptor_close(&run->progress);
+    if (run->lines >= 0 && !lines_read(run))
+        descriptor_close(&run->lines);
+}
+
+static void deadline_check(struct run *run) {
+    struct job *job = run->job;
+    pthread_mutex_lock(&run->jobs->mutex);
+    if (job->deadline > 0 && machine_monotonic_seconds() > job->deadline) {
+        log_line(logger_of(run), LOG_WARNING,
+                 "job %s was asked to stop and did not in time: killed", job->id);
+        job->deadline = 0;
+        kill(job->pid, SIGKILL);
+    }
+    pthread_mutex_unlock(&run->jobs->mutex);
+}
+
+/* Until the child has ended and everything it said is read. It is reaped only after its pid is out
+ * of reach of others. */
+static void run_watch(struct run *run) {
+    siginfo_t ended = {0};
+    pid_t pid = run->job->pid;
+    while (ended.si_pid == 0) {
+        struct pollfd polled[2] = {{run->progress, POLLIN, 0}, {run->lines, POLLIN, 0}};
+        bool open = run->progress >= 0 || run->lines >= 0;
+        (void)!poll(polled, 2, open ? 100 : 10);
+        if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 && errno != EINTR)
+            break;
+        run_read(run);
+        deadline_check(run);
+    }
+    line_take(run);
+    if (run->n_lines > LINES_PER_RUN)
+        log_line(logger_of(run), LOG_WARNING, "job %s: %llu more lines are left out", run->job->id,
+                 (unsigned long long)(run->n_lines - LINES_PER_RUN));
+    descriptor_close(&run->progress);
+    descriptor_close(&run->lines);
+    pthread_mutex_lock(&run->jobs->mutex);
+    run->job->pid = 0;
+    run->job->deadline = 0;
+    pthread_mutex_unlock(&run->jobs->mutex);
+    while (waitpid(pid, &run->status, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+/* ---- what becomes of it ---- */
+
+static void run_end(struct run *run, enum job_state state) {
+    struct error err = {0};
+    pthread_mutex_lock(&run->jobs->mutex);
+    run->job->publishing = false;
+    job_enter(run->jobs, run->job, state);
+    pthread_mutex_unlock(&run->jobs->mutex);
+    if (job_ended(state))
+        (void)!job_settle(run->jobs, run->job, &err);
+    else
+        run_store(run);
+}
+
+static void run_fail(struct run *run, const struct error *reason) {
+    pthread_mutex_lock(&run->jobs->mutex);
+    run->job->error = *reason;
+    pthread_mutex_unlock(&run->jobs->mutex);
+    run_end(run, JOB_FAILED);
+}
+
+/* The server stops: on disk the job stays running, and goes on at the next start. */
+static void run_leave(struct run *run) {
+    log_line(logger_of(run), LOG_INFO, "job %s goes on at the next start", run->job->id);
+    pthread_mutex_lock(&run->jobs->mutex);
+    run->job->orderly = true;
+    pthread_mutex_unlock(&run->jobs->mutex);
+    run_store(run);
+}
+
+/* `reason` says what happened, without a count. */
+static void run_crash(struct run *run, const char *reason) {
+    struct error err = {0};
+    char line[600];
+    struct job *job = run->job;
+    pthread_mutex_lock(&run->jobs->mutex);
+    unsigned crashes = ++job->crashes, max = (unsigned)run->jobs->server->settings.max_job_crashes;
+    snprintf(line, sizeof line, "%s; crash %u of %u", reason, crashes, max);
+    job_line_event(job, line, strlen(line));
+    pthread_mutex_unlock(&run->jobs->mutex);
+    log_line(logger_of(run), LOG_WARNING, "job %s: %s", job->id, line);
+    if (crashes < max) {
+        run_end(run, JOB_QUEUED);
+        return;
+    }
+    error_set_key(&err, STATUS_INTERNAL, "max_job_crashes",
+                  "%s; after %u crashes it is not started again", reason, crashes);
+    run_fail(run, &err);
+}
+
+/* FOLDER/error: "STATUS key", newline, text. False when the child left none. */
+static bool error_read(const struct run *run, struct error *reason) {
+    struct error err = {0};
+    char *text = NULL, *path = job_path(run->jobs, run->job->id, "error");
+    size_t length = 0;
+    bool found = path != NULL && file_exists(path) &&
+                 file_read(path, ERROR_LIMIT, &text, &length, &err) == STATUS_OK;
+    char *newline = found ? strchr(text, '\n') : NULL;
+    if (newline != NULL) {
+        *newline = '\0';
+        char *key = strchr(text, ' ');
+        if (key != NULL)
+            *key++ = '\0';
+        enum status status = STATUS_INTERNAL;
+        for (int i = 1; i < STATUS_COUNT; i++)
+            if (strcasecmp(status_name((enum status)i), text) == 0)
+                status = (enum status)i;
+        char *end = newline + 1 + strcspn(newline + 1, "\n");
+        *end = '\0';
+        error_set_key(reason, status, key == NULL || strcmp(key, "-") == 0 ? "" : key, "%s",
+                      newline + 1);
+    }
+    free(text);
+    free(path);
+    return newline != NULL;
+}
+
+/* The model is whole on disk: into the catalogue with it. False: it is not there after all, and
+ * must be trained again. */
+static bool run_publish(struct run *run, struct error *err) {
+    struct job *job = run->job;
+    struct server *server = run->jobs->server;
+    char version[JOB_VERSION_SIZE], *folder = job_path(run->jobs, job->id, "model");
+    snprintf(version, sizeof version, "%.16s", job->id);
+    run_store(run); /* phase publishing is on disk: after a crash nothing is trained twice */
+    if (folder == NULL)
+        error_set(err, STATUS_NO_MEMORY, "out of memory to publish model '%s'", job->model);
+    else if (failpoint_hit("job.before_publish", err) == STATUS_OK &&
+             models_publish(server->models, job->model, version, folder, err) == STATUS_OK)
+        (void)!failpoint_hit("job.published", err);
+    if (err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) {
+        struct error ignored = {0};
+        log_line(logger_of(run), LOG_WARNING, "model of job %s cannot be published: %s", job->id,
+                 err->text);
+        if (folder != NULL)
+            (void)!path_remove(folder, &ignored);
+        free(folder);
+        return false;
+    }
+    free(folder);
+    if (err->status == STATUS_OK) {
+        corpora_note_report(server->corpora, job->corpus, job->digest, &job->progress.corpus);
+        pthread_mutex_lock(&run->jobs->mutex);
+        memcpy(job->version, version, sizeof version);
+        job->progress.progress = 1;
+        pthread_mutex_unlock(&run->jobs->mutex);
+        run_end(run, JOB_SUCCEEDED);
+    } else {
+        run_fail(run, err);
+    }
+    return true;
+}
+
+/* Under the mutex for a moment: from here on the job can not be cancelled. False: it was, just in
+ * time. */
+static bool publish_begin(struct run *run) {
+    pthread_mutex_lock(&run->jobs->mutex);
+    bool begun = run->job->ask != JOB_ASK_CANCEL;
+    if (begun) {
+        run->job->publishing = true;
+        run->job->ask = JOB_ASK_NONE;
+        if (run->job->phase != PHASE_PUBLISHING) {
+            run->job->phase = PHASE_PUBLISHING;
+            job_state_event(run->job);
+        }
+        pthread_cond_broadcast(&run->jobs->changed);
+    }
+    pthread_mutex_unlock(&run->jobs->mutex);
+    return begun;
+}
+
+static void publish_or_crash(struct run *run) {
+    struct error err = {0};
+    if (!publish_begin(run)) {
+        run_end(run, JOB_CANCELLED);
+    } else if (!run_publish(run, &err)) {
+        pthread_mutex_lock(&run->jobs->mutex);
+        run->job->phase = PHASE_VOCABULARY;
+        pthread_mutex_unlock(&run->jobs->mutex);
+        run_crash(run, err.text);
+    }
+}
+
+/* The child ended by itself with an exit code. */
+static void run_exited(struct run *run, int code, enum job_ask ask, bool stopping) {
+    struct error reason = {0};
+    char text[sizeof reason.text];
+    switch (code) {
+    case EXIT_OF_SUCCESS:
+        publish_or_crash(run);
+        return;
+    case EXIT_OF_CANCEL:
+        run_end(run, JOB_CANCELLED);
+        return;
+    case EXIT_OF_PAUSE:
+        if (stopping && ask != JOB_ASK_PAUSE)
+            run_leave(run);
+        else
+            run_end(run, ask == JOB_ASK_PAUSE ? JOB_PAUSED : JOB_QUEUED);
+        return;
+    case EXIT_OF_FAILURE:
+    case EXIT_OF_DIVERGENCE:
+    case EXIT_OF_MEMORY:
+        if (error_read(run, &reason)) {
+            run_fail(run, &reason);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    snprintf(text, sizeof text, "training process ended with code %d%s%.300s", code,
+             run->last_line[0] != '\0' ? ": " : "", run->last_line);
+    if (code != EXIT_OF_USAGE) {
+        run_crash(run, text);
+        return;
+    }
+    error_set(&reason, STATUS_INTERNAL, "%s", text);
+    run_fail(run, &reason);
+}
+
+static void run_ended(struct run *run) {
+    char text[200];
+    pthread_mutex_lock(&run->jobs->mutex);
+    enum job_ask ask = run->job->ask;
+    bool stopping = run->jobs->stopping;
+    pthread_mutex_unlock(&run->jobs->mutex);
+    bool exited = WIFEXITED(run->status);
+    if (exited && (ask != JOB_ASK_CANCEL || WEXITSTATUS(run->status) == EXIT_OF_SUCCESS)) {
+        run_exited(run, WEXITSTATUS(run->status), ask, stopping);
+        return;
+    }
+    if (ask == JOB_ASK_CANCEL) {
+        run_end(run, JOB_CANCELLED);
+        return;
+    }
+    /* Asked to stop before it could handle the signal, or too slow: it goes on from its last
+     * checkpoint. */
+    if (ask == JOB_ASK_PAUSE) {
+        run_end(run, JOB_PAUSED);
+        return;
+    }
+    if (stopping) {
+        run_leave(run);
+        return;
+    }
+    int signal = WTERMSIG(run->status);
+    snprintf(text, sizeof text, "training process was killed by signal %d (%s)%s", signal,
+             strsignal(signal),
+             signal == SIGKILL ? ", probably because the machine or its container is out of memory"
+                               : "");
+    run_crash(run, text);
+}
+
+static bool model_waits(const struct run *run) {
+    char *path = job_path(run->jobs, run->job->id, "model/model.vecmill");
+    bool waits = path != NULL && run->job->phase == PHASE_PUBLISHING && file_exists(path);
+    free(path);
+    return waits;
+}
+
+static void job_run(struct jobs *jobs, struct job *job) {
+    struct error err = {0};
+    struct run *run = calloc(1, sizeof(*run));
+    struct run small = {.jobs = jobs, .job = job, .progress = -1, .lines = -1};
+    if (run == NULL) {
+        run_crash(&small, "out of memory to watch a training process");
+        return;
+    }
+    *run = small;
+    run->words = job->progress.words;
+    run_store(run);
+    if (model_waits(run)) {
+        publish_or_crash(run);
+    } else if (run_start(run, &err) != STATUS_OK) {
+        run_crash(run, err.text);
+    } else {
+        log_line(logger_of(run), LOG_INFO, "job %s: training '%s' from corpus '%s', process %ld",
+                 job->id, job->model, job->corpus, (long)job->pid);
+        run_watch(run);
+        run_ended(run);
+    }
+    free(run);
+}
+
+/* Waits for the oldest queued job and makes it running; held for the caller. NULL when the server
+ * stops. */
+static struct job *slot_take(struct jobs *jobs) {
+    struct job *job = NULL;
+    pthread_mutex_lock(&jobs->mutex);
+    while (!jobs->stopping && job == NULL) {
+        for (size_t i = 0; i < jobs->n && job == NULL; i++)
+            if (jobs->jobs[i]->state == JOB_QUEUED && !jobs->jobs[i]->creating)
+                job = jobs->jobs[i];
+        if (job == NULL)
+            pthread_cond_wait(&jobs->changed, &jobs->mutex);
+    }
+    if (job != NULL) {
+        job->holds++;
+        job->orderly = false;
+        job->deadline = 0;
+        if (job->phase == PHASE_NONE)
+            job->phase = PHASE_VOCABULARY;
+        job_enter(jobs, job, JOB_RUNNING);
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    return job;
+}
+
+void *slot_run(void *context) {
+    const struct slot *slot = context;
+    for (struct job *job; (job = slot_take(slot->jobs)) != NULL; job_drop(slot->jobs, job))
+        job_run(slot->jobs, job);
+    return NULL;
+}

@@ -1,0 +1,433 @@
+/* A job as clients see it, as job.json keeps it, and as its events tell it. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/machine.h"
+#include "server/jobs/jobs_private.h"
+#include "server/json/fields.h"
+
+static const char *const state_names[] = {"queued",    "running", "paused",
+                                          "succeeded", "failed",  "cancelled"};
+static const char *const phase_names[] = {"vocabulary", "training", "publishing"};
+
+const char *job_state_name(enum job_state state) {
+    return state_names[state];
+}
+
+const char *phase_name(int phase) {
+    return phase >= 0 && phase < 3 ? phase_names[phase] : NULL;
+}
+
+bool job_ended(enum job_state state) {
+    return state == JOB_SUCCEEDED || state == JOB_FAILED || state == JOB_CANCELLED;
+}
+
+enum status fingerprint_text(const char *bytes, size_t length, char text[DIGEST_TEXT_SIZE],
+                             struct error *err) {
+    struct digest *digest = NULL;
+    if (digest_create(&digest, err) != STATUS_OK)
+        return err->status;
+    digest_add(digest, bytes, length);
+    digest_text(digest, text);
+    digest_free(digest);
+    return STATUS_OK;
+}
+
+static json_t *setting_json(const struct settings *settings, const struct setting *row) {
+    const char *field = (const char *)settings + row->offset;
+    struct buffer text = {0};
+    json_t *value = NULL;
+    double real;
+    int64_t integer;
+    bool flag;
+    switch (row->type) {
+    case SETTING_IS_INT:
+    case SETTING_IS_BYTES:
+        memcpy(&integer, field, sizeof integer);
+        return json_integer(integer);
+    case SETTING_IS_REAL:
+        memcpy(&real, field, sizeof real);
+        return json_real(real);
+    case SETTING_IS_FLAG:
+        memcpy(&flag, field, sizeof flag);
+        return json_boolean(flag);
+    case SETTING_IS_CHOICE:
+    case SETTING_IS_TEXT:
+        settings_print(settings, row, &text);
+        value = text.failed ? NULL : json_string(text.length > 0 ? text.data : "");
+        buffer_clear(&text);
+        return value;
+    }
+    return NULL;
+}
+
+json_t *job_settings_json(const struct settings *settings) {
+    json_t *object = json_object();
+    int failed = object == NULL;
+    for (size_t i = 0; i < settings_count() && !failed; i++) {
+        const struct setting *row = settings_row(i);
+        if (row->scope & SETTING_OF_JOB)
+            failed |= json_object_set_new(object, row->name, setting_json(settings, row)) != 0;
+    }
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* The text that settings_set takes for a JSON value; false when the value is of the wrong type for
+ * the row. */
+static bool setting_text(const struct setting *row, const json_t *value, char text[64],
+                         const char **set) {
+    bool whole = row->type == SETTING_IS_INT || row->type == SETTING_IS_BYTES;
+    *set = text;
+    if (json_is_boolean(value)) {
+        snprintf(text, 64, "%s", json_is_true(value) ? "true" : "false");
+        return row->type == SETTING_IS_FLAG;
+    }
+    if (json_is_integer(value)) {
+        snprintf(text, 64, "%lld", (long long)json_integer_value(value));
+        return whole || row->type == SETTING_IS_REAL;
+    }
+    if (json_is_real(value)) {
+        double real = json_real_value(value);
+        bool integral = real == floor(real) && fabs(real) <= 9007199254740992.0;
+        snprintf(text, 64, whole ? "%.0f" : "%.17g", real);
+        return (whole && integral) || row->type == SETTING_IS_REAL;
+    }
+    if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
+        *set = json_string_value(value);
+        return row->type == SETTING_IS_CHOICE || row->type == SETTING_IS_TEXT ||
+               row->type == SETTING_IS_BYTES;
+    }
+    return false;
+}
+
+static const char *type_wanted(const struct setting *row) {
+    switch (row->type) {
+    case SETTING_IS_INT:
+        return "a whole number";
+    case SETTING_IS_REAL:
+        return "a number";
+    case SETTING_IS_FLAG:
+        return "true or false";
+    case SETTING_IS_BYTES:
+        return "a number of bytes or a text such as \"512M\"";
+    case SETTING_IS_CHOICE:
+    case SETTING_IS_TEXT:
+        break;
+    }
+    return "a string";
+}
+
+static enum status setting_read(struct settings *settings, const char *name, const json_t *value,
+                                struct error *err) {
+    const struct setting *row = settings_find(name);
+    struct error wrong = {0};
+    char text[64], pointer[sizeof err->key];
+    const char *set = "0";
+    if (row != NULL && (row->scope & SETTING_OF_JOB) != 0 && !setting_text(row, value, text, &set))
+        error_set(&wrong, STATUS_REFUSED, "%s must be %s, not %s", row->name, type_wanted(row),
+                  field_kind(value));
+    else
+        (void)!settings_set(settings, name, set, SETTING_OF_JOB, &wrong);
+    if (wrong.status == STATUS_OK)
+        return STATUS_OK;
+    snprintf(pointer, sizeof pointer, "/settings/%.50s", name);
+    return error_set_key(err, wrong.status, pointer, "%s", wrong.text);
+}
+
+enum status job_settings_read(const json_t *object, struct settings *settings, struct error *err) {
+    const char *name;
+    json_t *value;
+    if (object == NULL)
+        return STATUS_OK;
+    if (!json_is_object(object))
+        return error_set_key(err, STATUS_REFUSED, "/settings", "settings must be an object, not %s",
+                             field_kind(object));
+    /* jansson's iterators take no const object, but do not change it. */
+    json_t *readable = json_incref((json_t *)(uintptr_t)object);
+    json_object_foreach(readable, name, value) {
+        if (setting_read(settings, name, value, err) != STATUS_OK)
+            break;
+    }
+    json_decref(readable);
+    return err->status;
+}
+
+static json_t *number_or_null(bool known, double value) {
+    return known && isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *time_or_null(double seconds) {
+    char text[32];
+    if (seconds <= 0)
+        return json_null();
+    machine_format_time(seconds, text);
+    return json_string(text);
+}
+
+static json_t *text_or_null(const char *text) {
+    return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
+}
+
+static json_t *error_json(const struct error *error) {
+    if (error->status == STATUS_OK)
+        return json_null();
+    return json_pack("{s:s, s:o, s:o}", "code", status_name(error->status), "detail",
+                     json_words(error->text, strlen(error->text)), "key",
+                     error->key[0] == '\0' ? json_null()
+                                           : json_words(error->key, strlen(error->key)));
+}
+
+/* Members that tell how far a job is. */
+static json_t *progress_json(const struct job *job) {
+    const struct train_progress *now = &job->progress;
+    bool training = job->phase >= PHASE_TRAINING, running = job->state == JOB_RUNNING;
+    uint64_t epochs = now->epochs > 0 ? now->epochs : (uint64_t)job->settings.epochs;
+    return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "phase",
+                     text_or_null(phase_name(job->phase)), "progress",
+                     isfinite(now->progress) ? now->progress : 0.0, "epoch", (json_int_t)now->epoch,
+                     "epochs", (json_int_t)epochs, "step", (json_int_t)now->step, "words",
+                     (json_int_t)now->words, "words_total", (json_int_t)now->words_total,
+                     "words_per_second", number_or_null(training, now->words_per_second), "loss",
+                     number_or_null(training, now->loss), "learning_rate",
+                     number_or_null(training, now->learning_rate), "eta_seconds",
+                     number_or_null(running && training, now->eta_seconds));
+}
+
+static json_t *kernel_json(const struct job *job, const char *kernel) {
+    const struct setting *row = settings_find("kernel");
+    return job->settings.kernel == KERNEL_AUTO || row == NULL ? text_or_null(kernel)
+                                                              : setting_json(&job->settings, row);
+}
+
+json_t *job_document(const struct job *job, const char *kernel) {
+    const struct train_progress *now = &job->progress;
+    bool pausing = job->state == JOB_RUNNING && job->ask == JOB_ASK_PAUSE;
+    bool scanned = now->corpus.words > 0 && job->phase >= PHASE_TRAINING;
+    json_int_t threads = job->settings.threads > 0 ? job->settings.threads : machine_threads();
+    json_t *document = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:b}", "id",
+        job->id, "state", job_state_name(job->state), "model", job->model, "corpus", job->corpus,
+        "corpus_digest", job->digest, "settings", job_settings_json(&job->settings), "created",
+        time_or_null(job->created), "started", time_or_null(job->started), "finished",
+        time_or_null(job->finished), "error", error_json(&job->error), "corpus_report",
+        scanned ? corpus_report_json(&now->corpus) : json_null(), "version",
+        text_or_null(job->version), "threads", threads, "kernel", kernel_json(job, kernel),
+        "crashes", (int)job->crashes, "pausing", (int)pausing);
+    json_t *progress = progress_json(job);
+    if (document != NULL && progress != NULL && json_object_update(document, progress) == 0) {
+        json_decref(progress);
+        return document;
+    }
+    json_decref(progress);
+    json_decref(document);
+    return NULL;
+}
+
+json_t *job_record(const struct job *job) {
+    const struct train_progress *now = &job->progress;
+    return json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:o, "
+        "s:i, s:i, "
+        "s:b, s:I, s:o, s:o}",
+        "vecmill_job", 1, "id", job->id, "version", job->version, "model", job->model, "corpus",
+        job->corpus, "digest", job->digest, "key", job->key, "fingerprint", job->fingerprint,
+        "settings", job_settings_json(&job->settings), "sequence", (json_int_t)job->sequence,
+        "state", job_state_name(job->state), "phase", job->phase, "ask", (int)job->ask, "created",
+        job->created, "started", job->started, "finished", job->finished, "error",
+        error_json(&job->error), "crashes", (int)job->crashes, "restarts", (int)job->restarts,
+        "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved, "report",
+        corpus_report_json(&now->corpus), "progress",
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "progress",
+                  number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
+                  (json_int_t)now->epochs, "step", (json_int_t)now->step, "words",
+                  (json_int_t)now->words, "words_total", (json_int_t)now->words_total,
+                  "words_per_second", number_or_null(true, now->words_per_second), "loss",
+                  number_or_null(true, now->loss), "learning_rate",
+                  number_or_null(true, now->learning_rate)));
+}
+
+static bool read_string(const json_t *record, const char *name, char *text, size_t size) {
+    const char *value = json_string_value(json_object_get(record, name));
+    if (value == NULL || strlen(value) >= size)
+        return false;
+    memcpy(text, value, strlen(value) + 1);
+    return true;
+}
+
+/* A whole number in least..most; -2 for anything else. */
+static json_int_t read_count(const json_t *record, const char *name, json_int_t min,
+                             json_int_t max) {
+    const json_t *value = json_object_get(record, name);
+    json_int_t count = json_integer_value(value);
+    return json_is_integer(value) && count >= min && count <= max ? count : -2;
+}
+
+static void read_progress(const json_t *record, struct train_progress *now) {
+    const json_t *from = json_object_get(record, "progress");
+    now->progress = json_number_value(json_object_get(from, "progress"));
+    now->epoch = (uint64_t)json_integer_value(json_object_get(from, "epoch"));
+    now->epochs = (uint64_t)json_integer_value(json_object_get(from, "epochs"));
+    now->step = (uint64_t)json_integer_value(json_object_get(from, "step"));
+    now->words = (uint64_t)json_integer_value(json_object_get(from, "words"));
+    now->words_total = (uint64_t)json_integer_value(json_object_get(from, "words_total"));
+    now->words_per_second = json_number_value(json_object_get(from, "words_per_second"));
+    now->loss = json_number_value(json_object_get(from, "loss"));
+    now->learning_rate = json_number_value(json_object_get(from, "learning_rate"));
+    corpus_report_read(json_object_get(record, "report"), &now->corpus);
+}
+
+static void read_error(const json_t *record, struct error *error) {
+    const json_t *from = json_object_get(record, "error");
+    const char *code = json_string_value(json_object_get(from, "code"));
+    const char *detail = json_string_value(json_object_get(from, "detail"));
+    const char *key = json_string_value(json_object_get(from, "key"));
+    if (code == NULL)
+        return;
+    error->status = STATUS_INTERNAL;
+    for (int status = 0; status < STATUS_COUNT; status++)
+        if (strcmp(status_name((enum status)status), code) == 0)
+            error->status = (enum status)status;
+    snprintf(error->text, sizeof error->text, "%s", detail == NULL ? "" : detail);
+    snprintf(error->key, sizeof error->key, "%s", key == NULL ? "" : key);
+}
+
+static bool read_state(const json_t *record, struct job *job) {
+    const char *state = json_string_value(json_object_get(record, "state"));
+    for (int i = 0; state != NULL && i < (int)(sizeof state_names / sizeof *state_names); i++)
+        if (strcmp(state_names[i], state) == 0) {
+            job->state = (enum job_state)i;
+            return true;
+        }
+    return false;
+}
+
+static void read_settings(const json_t *record, struct job *job, unsigned *unknown) {
+    const char *name;
+    json_t *value, *settings = json_object_get(record, "settings");
+    *unknown = !json_is_object(settings);
+    settings_init(&job->settings);
+    json_object_foreach(settings, name, value) {
+        struct error ignored = {0};
+        *unknown += setting_read(&job->settings, name, value, &ignored) != STATUS_OK;
+    }
+}
+
+enum status job_read(const json_t *record, struct job *job, unsigned *unknown, struct error *err) {
+    json_int_t sequence = read_count(record, "sequence", 0, INT64_MAX - 1);
+    json_int_t reserved = read_count(record, "reserved", 0, INT64_MAX / 2);
+    json_int_t phase = read_count(record, "phase", PHASE_NONE, PHASE_PUBLISHING);
+    json_int_t ask = read_count(record, "ask", JOB_ASK_NONE, JOB_ASK_CANCEL);
+    json_int_t crashes = read_count(record, "crashes", 0, INT32_MAX);
+    json_int_t restarts = read_count(record, "restarts", 0, INT32_MAX);
+    if (read_count(record, "vecmill_job", 1, 1) != 1 || sequence < 0 || reserved < 0 ||
+        phase < PHASE_NONE || ask < 0 || crashes < 0 || restarts < 0 || !read_state(record, job) ||
+        !read_string(record, "id", job->id, sizeof job->id) ||
+        strspn(job->id, "0123456789abcdef") != 32 ||
+        !read_string(record, "version", job->version, sizeof job->version) ||
+        !read_string(record, "model", job->model, sizeof job->model) ||
+        !read_string(record, "corpus", job->corpus, sizeof job->corpus) ||
+        !read_string(record, "digest", job->digest, sizeof job->digest) ||
+        !read_string(record, "key", job->key, sizeof job->key) ||
+        !read_string(record, "fingerprint", job->fingerprint, sizeof job->fingerprint) ||
+        name_check("model", job->model, err) != STATUS_OK ||
+        name_check("corpus", job->corpus, err) != STATUS_OK) {
+        error_clear(err);
+        return error_set(err, STATUS_CORRUPT, "record of a job does not hold together");
+    }
+    job->sequence = (uint64_t)sequence;
+    job->reserved = (uint64_t)reserved;
+    job->phase = (int)phase;
+    job->ask = (enum job_ask)ask;
+    job->crashes = (unsigned)crashes;
+    job->restarts = (unsigned)restarts;
+    job->orderly = json_is_true(json_object_get(record, "orderly"));
+    job->created = json_number_value(json_object_get(record, "created"));
+    job->started = json_number_value(json_object_get(record, "started"));
+    job->finished = json_number_value(json_object_get(record, "finished"));
+    read_settings(record, job, unknown);
+    read_progress(record, &job->progress);
+    read_error(record, &job->error);
+    return STATUS_OK;
+}
+
+/* `{"job":"...","time":"..."`, to be gone on with. */
+static void event_begin(const struct job *job, struct buffer *text) {
+    char now[32];
+    machine_format_time(machine_wall_seconds(), now);
+    buffer_print(text, "{\"job\":\"%s\",\"time\":\"%s\"", job->id, now);
+}
+
+static void event_end(const struct job *job, enum event_kind kind, struct buffer *text) {
+    buffer_append_char(text, '}');
+    if (!text->failed && job->log != NULL)
+        job_log_append(job->log, kind, text->data);
+    buffer_clear(text);
+}
+
+static void put_real(struct buffer *text, const char *name, double value) {
+    if (isfinite(value))
+        buffer_print(text, ",\"%s\":%.9g", name, value);
+    else
+        buffer_print(text, ",\"%s\":null", name);
+}
+
+void job_state_event(const struct job *job) {
+    struct buffer text = {0};
+    const char *phase = phase_name(job->phase);
+    event_begin(job, &text);
+    buffer_print(&text, ",\"state\":\"%s\",\"phase\":%s%s%s", job_state_name(job->state),
+                 phase == NULL ? "" : "\"", phase == NULL ? "null" : phase,
+                 phase == NULL ? "" : "\"");
+    put_real(&text, "progress", job->progress.progress);
+    if (job->version[0] != '\0')
+        buffer_print(&text, ",\"version\":\"%s\"", job->version);
+    if (job->error.status != STATUS_OK) {
+        buffer_print(&text,
+                     ",\"error\":{\"code\":\"%s\",\"detail\":", status_name(job->error.status));
+        json_append_string(&text, job->error.text, strlen(job->error.text));
+        buffer_append_text(&text, ",\"key\":");
+        if (job->error.key[0] != '\0')
+            json_append_string(&text, job->error.key, strlen(job->error.key));
+        else
+            buffer_append_text(&text, "null");
+        buffer_append_char(&text, '}');
+    }
+    event_end(job, EVENT_STATE, &text);
+}
+
+void job_progress_event(const struct job *job, bool epoch_ended) {
+    const struct train_progress *now = &job->progress;
+    struct buffer text = {0};
+    const char *phase = phase_name(job->phase);
+    enum event_kind kind = epoch_ended ? EVENT_EPOCH : EVENT_PROGRESS;
+    event_begin(job, &text);
+    buffer_print(&text, ",\"phase\":\"%s\"", phase == NULL ? "" : phase);
+    put_real(&text, "progress", now->progress);
+    if (job->phase == PHASE_TRAINING) {
+        if (!epoch_ended)
+            kind = EVENT_ROW;
+        buffer_print(&text,
+                     ",\"epoch\":%" PRIu64 ",\"epochs\":%" PRIu64 ",\"step\":%" PRIu64
+                     ",\"words\":%" PRIu64 ",\"words_total\":%" PRIu64,
+                     now->epoch, now->epochs, now->step, now->words, now->words_total);
+        put_real(&text, "words_per_second", now->words_per_second);
+        put_real(&text, "loss", now->loss);
+        put_real(&text, "learning_rate", now->learning_rate);
+        put_real(&text, "eta_seconds", now->eta_seconds);
+    }
+    event_end(job, kind, &text);
+}
+
+void job_line_event(const struct job *job, const char *line, size_t length) {
+    struct buffer text = {0};
+    event_begin(job, &text);
+    buffer_append_text(&text, ",\"line\":");
+    json_append_string(&text, line, length);
+    event_end(job, EVENT_LOG, &text);
+}

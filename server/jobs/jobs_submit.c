@@ -1,0 +1,242 @@
+/* From a request to a queued job: the place in the queue, the corpus pinned, the memory counted,
+ * the record durable. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "base/machine.h"
+#include "base/random.h"
+#include "server/jobs/jobs_private.h"
+#include "server/models/models_private.h"
+
+#define PLAN_SAMPLE ((uint64_t)8 << 20) /* bytes of the corpus looked at before a job is accepted */
+
+/* Under the mutex. Paused jobs count: they hold a corpus too. */
+static enum status queue_check(const struct jobs *jobs, struct error *err) {
+    int64_t waiting = 0, max = jobs->server->settings.max_jobs_queued;
+    for (size_t i = 0; i < jobs->n; i++)
+        waiting += jobs->jobs[i]->state == JOB_QUEUED || jobs->jobs[i]->state == JOB_PAUSED;
+    if (waiting < max)
+        return STATUS_OK;
+    return error_set_key(err, STATUS_BUSY, "max_jobs_queued",
+                         "%lld jobs are waiting: max_jobs_queued is %lld", (long long)waiting,
+                         (long long)max);
+}
+
+enum status jobs_admit(struct jobs *jobs, struct error *err) {
+    pthread_mutex_lock(&jobs->mutex);
+    (void)!queue_check(jobs, err);
+    pthread_mutex_unlock(&jobs->mutex);
+    return err->status;
+}
+
+/* Under the mutex: the job that the key made, if any. */
+static enum status replay_find(const struct jobs *jobs, const struct job_request *request,
+                               json_t **document, bool *replayed, struct error *err) {
+    if (request->key[0] == '\0')
+        return STATUS_OK;
+    for (size_t i = 0; i < jobs->n; i++) {
+        const struct job *job = jobs->jobs[i];
+        if (strcmp(job->key, request->key) != 0)
+            continue;
+        if (strcmp(job->fingerprint, request->fingerprint) != 0)
+            return error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
+                                 "Idempotency-Key '%s' was used before with another request",
+                                 request->key);
+        if (job->creating)
+            return error_set_key(err, STATUS_CONFLICT, "Idempotency-Key",
+                                 "a request with Idempotency-Key '%s' is being answered",
+                                 request->key);
+        *replayed = true;
+        *document = job_document(job, jobs->server->kernel->name);
+        return *document != NULL ? STATUS_OK
+                                 : error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
+    }
+    return STATUS_OK;
+}
+
+/* A place in the table that nobody sees yet; *made stays NULL for a replay. */
+static enum status job_reserve(struct jobs *jobs, const struct job_request *request,
+                               struct job **made, json_t **document, bool *replayed,
+                               struct error *err) {
+    const struct settings *settings = &jobs->server->settings;
+    struct job *job = calloc(1, sizeof(*job));
+    if (job == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    pthread_mutex_init(&job->store, NULL);
+    job->holds = 1;
+    job->state = JOB_QUEUED;
+    job->phase = PHASE_NONE;
+    job->creating = true;
+    job->settings = request->settings;
+    memcpy(job->model, request->model, sizeof job->model);
+    memcpy(job->corpus, request->corpus, sizeof job->corpus);
+    memcpy(job->key, request->key, sizeof job->key);
+    memcpy(job->fingerprint, request->fingerprint, sizeof job->fingerprint);
+    if (random_token(job->id, JOB_ID_SIZE - 1, err) == STATUS_OK &&
+        job_log_create(&job->log, (size_t)settings->max_events, settings->heartbeat_interval,
+                       err) == STATUS_OK) {
+        pthread_mutex_lock(&jobs->mutex);
+        if (replay_find(jobs, request, document, replayed, err) == STATUS_OK && !*replayed &&
+            queue_check(jobs, err) == STATUS_OK && job_insert(jobs, job, err) == STATUS_OK)
+            *made = job;
+        pthread_mutex_unlock(&jobs->mutex);
+    }
+    if (*made == NULL)
+        job_free(job);
+    return err->status;
+}
+
+/* `format` as this corpus needs it: uploads were decoded already. */
+static enum status format_settle(struct job *job, const struct corpus_info *info,
+                                 struct error *err) {
+    bool tokens = strcmp(info->format, "tokens") == 0;
+    int asked = job->settings.format;
+    bool fits = asked == FORMAT_AUTO || (tokens ? asked == FORMAT_TOKENS || asked == FORMAT_NDJSON
+                                                : asked == FORMAT_TEXT || asked == FORMAT_TOKENS);
+    if (!fits)
+        return error_set_key(
+            err, STATUS_REFUSED, "/settings/format",
+            "corpus '%s' was uploaded as %s: leave format at auto, or upload it again with another "
+            "Content-Type",
+            info->name, tokens ? "application/x-ndjson" : "text/plain");
+    if (asked == FORMAT_AUTO || tokens)
+        job->settings.format = tokens ? FORMAT_TOKENS : FORMAT_TEXT;
+    return STATUS_OK;
+}
+
+static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads,
+                           uint64_t allowed) {
+    struct settings tried = *settings;
+    int64_t low = 0, high = settings->dim;
+    while (low < high) {
+        tried.dim = low + (high - low + 1) / 2;
+        if (train_memory(&tried, words, threads) <= allowed)
+            low = tried.dim;
+        else
+            high = tried.dim - 1;
+    }
+    return low;
+}
+
+/* Refuses what cannot fit even with the smallest vocabulary that the corpus can have. Training
+ * checks again once it has counted. */
+static enum status memory_admit(struct jobs *jobs, struct job *job, const char *corpus,
+                                struct error *err) {
+    uint64_t words = 0, allowed = machine_memory_limit();
+    int64_t bound = jobs->server->settings.max_memory;
+    int threads = job->settings.threads > 0 ? (int)job->settings.threads : machine_threads();
+    if (bound > 0 && (job->settings.max_memory == 0 || job->settings.max_memory > bound))
+        job->settings.max_memory = bound;
+    if (job->settings.max_memory > 0 && (uint64_t)job->settings.max_memory < allowed)
+        allowed = (uint64_t)job->settings.max_memory;
+    if (corpus_plan(&job->settings, corpus, PLAN_SAMPLE, &words, err) != STATUS_OK)
+        return err->status;
+    uint64_t needed = train_memory(&job->settings, words, threads);
+    if (needed <= allowed)
+        return STATUS_OK;
+    int64_t dim = largest_dim(&job->settings, words, threads, allowed);
+    if (dim == 0)
+        return error_set_key(err, STATUS_REFUSED, "/settings/dim",
+                             "at least %" PRIu64 " words need %" PRIu64 " bytes of memory, %" PRIu64
+                             " are allowed: not even dim 1 fits, raise min_count or max_memory",
+                             words, needed, allowed);
+    return error_set_key(err, STATUS_REFUSED, "/settings/dim",
+                         "dim %lld with at least %" PRIu64 " words needs %" PRIu64
+                         " bytes of memory, %" PRIu64
+                         " are allowed: the largest dim that fits is %lld",
+                         (long long)job->settings.dim, words, needed, allowed, (long long)dim);
+}
+
+static enum status file_put(const struct jobs *jobs, const struct job *job, const char *file,
+                            const char *bytes, size_t length, struct error *err) {
+    char *path = job_path(jobs, job->id, file);
+    if (path == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    (void)!file_replace(path, bytes, length, err);
+    free(path);
+    return err->status;
+}
+
+/* The files that the training process reads. */
+static enum status inputs_write(const struct jobs *jobs, const struct job *job, struct error *err) {
+    struct buffer text = {0};
+    settings_write_text(&job->settings, SETTING_OF_JOB, false, &text);
+    if (text.failed)
+        error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    else if (file_put(jobs, job, "settings.conf", text.data, text.length, err) == STATUS_OK) {
+        buffer_clear(&text);
+        buffer_init(&text);
+        buffer_print(&text, "%s\n", job->model);
+        if (text.failed)
+            error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+        else if (file_put(jobs, job, "name", text.data, text.length, err) == STATUS_OK)
+            (void)!file_put(jobs, job, "digest", job->digest, strlen(job->digest), err);
+    }
+    buffer_clear(&text);
+    return err->status;
+}
+
+static enum status job_make(struct jobs *jobs, struct job *job, struct error *err) {
+    struct corpus_info info = {0};
+    char *folder = job_path(jobs, job->id, NULL), *corpus = job_path(jobs, job->id, "corpus");
+    if (folder == NULL || corpus == NULL) {
+        error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    } else if (folder_create(folder, err) == STATUS_OK &&
+               corpora_link(jobs->server->corpora, job->corpus, corpus, &info, err) == STATUS_OK &&
+               format_settle(job, &info, err) == STATUS_OK &&
+               memory_admit(jobs, job, corpus, err) == STATUS_OK) {
+        memcpy(job->digest, info.digest, sizeof job->digest);
+        job->created = machine_wall_seconds();
+        if (inputs_write(jobs, job, err) == STATUS_OK &&
+            failpoint_hit("job.before_record", err) == STATUS_OK)
+            (void)!job_persist(jobs, job, false, err);
+    }
+    free(folder);
+    free(corpus);
+    return err->status;
+}
+
+enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
+                                json_t **document, bool *replayed, struct error *err) {
+    struct job *job = NULL;
+    struct corpus_info info;
+    *replayed = false;
+    *document = NULL;
+    if (name_check("model", request->model, err) != STATUS_OK ||
+        job_reserve(jobs, request, &job, document, replayed, err) != STATUS_OK || *replayed)
+        return err->status;
+    assert(job != NULL); /* reserved, and no replay */
+    if (models_check_new(jobs->server->models, request->model, err) != STATUS_OK ||
+        corpora_find(jobs->server->corpora, request->corpus, &info, err) != STATUS_OK ||
+        job_make(jobs, job, err) != STATUS_OK) {
+        job_withdraw(jobs, job);
+        return err->status;
+    }
+    pthread_mutex_lock(&jobs->mutex);
+    job->creating = false;
+    job_enter(jobs, job, JOB_QUEUED);
+    *document = job_document(job, jobs->server->kernel->name);
+    pthread_mutex_unlock(&jobs->mutex);
+    if (*document == NULL) /* accepted all the same: it is on disk */
+        return error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
+    return STATUS_OK;
+}
+
+enum status jobs_submit(struct jobs *jobs, const char *corpus, const char *model,
+                        const json_t *settings, json_t **document, struct error *err) {
+    bool replayed;
+    struct job_request request = {.settings = jobs->server->settings};
+    if (name_check("corpus", corpus, err) != STATUS_OK ||
+        name_check("model", model, err) != STATUS_OK ||
+        job_settings_read(settings, &request.settings, err) != STATUS_OK ||
+        settings_check(&request.settings, err) != STATUS_OK)
+        return err->status;
+    snprintf(request.corpus, sizeof request.corpus, "%s", corpus);
+    snprintf(request.model, sizeof request.model, "%s", model);
+    return jobs_submit_request(jobs, &request, document, &replayed, err);
+}

@@ -1,0 +1,256 @@
+#include "server/json/fields.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/number.h"
+
+const char *field_kind(const json_t *value) {
+    if (value == NULL)
+        return "nothing";
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "a whole number";
+    case JSON_REAL:
+        return "a fraction";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "true or false";
+    default:
+        return "null";
+    }
+}
+
+static enum status refuse_kind(const char *name, const char *wanted, const json_t *value,
+                               struct error *err) {
+    char pointer[POINTER_SIZE];
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    return error_set_key(err, STATUS_REFUSED, pointer, "%s must be %s, not %s", name, wanted,
+                         field_kind(value));
+}
+
+static enum status check_int(const char *key, const char *name, int64_t min, int64_t max,
+                             int64_t value, struct error *err) {
+    if (value >= min && value <= max)
+        return STATUS_OK;
+    if (max == INT64_MAX)
+        return error_set_key(err, STATUS_REFUSED, key,
+                             "%s must be at least %" PRId64 ", not %" PRId64, name, min, value);
+    return error_set_key(err, STATUS_REFUSED, key,
+                         "%s must be between %" PRId64 " and %" PRId64 ", not %" PRId64, name, min,
+                         max, value);
+}
+
+static enum status check_real(const char *key, const char *name, double min, double max,
+                              double value, struct error *err) {
+    if (value >= min && value <= max)
+        return STATUS_OK;
+    return error_set_key(err, STATUS_REFUSED, key, "%s must be between %g and %g, not %g", name,
+                         min, max, value);
+}
+
+/* Index of text among "a|b|c", -1 when it is none of them. */
+static int choice_find(const char *choices, const char *text, size_t length) {
+    int index = 0;
+    for (const char *start = choices;; index++) {
+        size_t n = strcspn(start, "|");
+        if (n == length && memcmp(start, text, n) == 0)
+            return index;
+        if (start[n] == '\0')
+            return -1;
+        start += n + 1;
+    }
+}
+
+static enum status check_choice(const char *key, const char *name, const char *choices,
+                                const char *text, size_t length, int *value, struct error *err) {
+    int index = choice_find(choices, text, length);
+    if (index < 0)
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be one of %s, not '%.*s'", name,
+                             choices, (int)(length < 80 ? length : 80), text);
+    *value = index;
+    return STATUS_OK;
+}
+
+enum status field_int(const json_t *object, const char *name, int64_t min, int64_t max,
+                      int64_t *value, struct error *err) {
+    const json_t *member = json_object_get(object, name);
+    if (member == NULL)
+        return STATUS_OK;
+    if (!json_is_integer(member))
+        return refuse_kind(name, "a whole number", member, err);
+    char pointer[POINTER_SIZE];
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    enum status status = check_int(pointer, name, min, max, json_integer_value(member), err);
+    if (status == STATUS_OK)
+        *value = json_integer_value(member);
+    return status;
+}
+
+enum status field_real(const json_t *object, const char *name, double min, double max,
+                       double *value, struct error *err) {
+    const json_t *member = json_object_get(object, name);
+    if (member == NULL)
+        return STATUS_OK;
+    if (!json_is_number(member))
+        return refuse_kind(name, "a number", member, err);
+    char pointer[POINTER_SIZE];
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    enum status status = check_real(pointer, name, min, max, json_number_value(member), err);
+    if (status == STATUS_OK)
+        *value = json_number_value(member);
+    return status;
+}
+
+enum status field_flag(const json_t *object, const char *name, bool *value, struct error *err) {
+    const json_t *member = json_object_get(object, name);
+    if (member == NULL)
+        return STATUS_OK;
+    if (!json_is_boolean(member))
+        return refuse_kind(name, "true or false", member, err);
+    *value = json_is_true(member);
+    return STATUS_OK;
+}
+
+enum status field_choice(const json_t *object, const char *name, const char *choices, int *index,
+                         struct error *err) {
+    const json_t *member = json_object_get(object, name);
+    if (member == NULL)
+        return STATUS_OK;
+    if (!json_is_string(member))
+        return refuse_kind(name, "a string", member, err);
+    char pointer[POINTER_SIZE];
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    return check_choice(pointer, name, choices, json_string_value(member),
+                        json_string_length(member), index, err);
+}
+
+enum status field_text(const json_t *object, const char *name, const char **text, size_t *length,
+                       struct error *err) {
+    const json_t *member = json_object_get(object, name);
+    if (member == NULL)
+        return STATUS_OK;
+    if (!json_is_string(member))
+        return refuse_kind(name, "a string", member, err);
+    *text = json_string_value(member);
+    *length = json_string_length(member);
+    return STATUS_OK;
+}
+
+enum status field_list(const json_t *object, const char *name, size_t min, size_t max,
+                       const json_t **list, struct error *err) {
+    const json_t *member = json_object_get(object, name);
+    if (member == NULL)
+        return STATUS_OK;
+    if (!json_is_array(member))
+        return refuse_kind(name, "a list", member, err);
+    size_t n = json_array_size(member);
+    if (n < min || n > max) {
+        char pointer[POINTER_SIZE];
+        snprintf(pointer, sizeof pointer, "/%s", name);
+        return error_set_key(err, STATUS_REFUSED, pointer,
+                             "%s must hold between %zu and %zu entries, not %zu", name, min, max,
+                             n);
+    }
+    *list = member;
+    return STATUS_OK;
+}
+
+struct key_check {
+    const char *const *allowed;
+    struct error *err;
+};
+
+static void visit_key(void *context, const char *key, const char *value) {
+    const struct key_check *check = context;
+    (void)value;
+    for (const char *const *name = check->allowed; *name != NULL; name++)
+        if (strcmp(*name, key) == 0)
+            return;
+    error_set_key(check->err, STATUS_REFUSED, key, "unknown query key '%.80s'", key);
+}
+
+enum status query_check(const struct http_request *request, const char *const *allowed,
+                        struct error *err) {
+    /* Not the caller's err: it may be NULL, and the outcome is read back from here. */
+    struct error first = {0};
+    struct key_check check = {allowed, &first};
+    request_query_visit(request, visit_key, &check);
+    if (first.status == STATUS_OK)
+        return STATUS_OK;
+    struct buffer list = {0};
+    for (const char *const *name = allowed; *name != NULL; name++)
+        buffer_print(&list, "%s%s", name == allowed ? "" : ", ", *name);
+    if (list.length > 0 && !list.failed)
+        error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes %s", first.text,
+                      list.data);
+    else
+        error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes none", first.text);
+    buffer_clear(&list);
+    return STATUS_REFUSED;
+}
+
+enum status query_int(const struct http_request *request, const char *key, int64_t min, int64_t max,
+                      int64_t *value, struct error *err) {
+    const char *text = request_query(request, key, 0);
+    int64_t number;
+    if (text == NULL)
+        return STATUS_OK;
+    if (!number_parse_int(text, &number))
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.80s'",
+                             key, text);
+    enum status status = check_int(key, key, min, max, number, err);
+    if (status == STATUS_OK)
+        *value = number;
+    return status;
+}
+
+enum status query_real(const struct http_request *request, const char *key, double min, double max,
+                       double *value, struct error *err) {
+    const char *text = request_query(request, key, 0);
+    double number;
+    if (text == NULL)
+        return STATUS_OK;
+    if (!number_parse_real(text, &number))
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.80s'", key,
+                             text);
+    enum status status = check_real(key, key, min, max, number, err);
+    if (status == STATUS_OK)
+        *value = number;
+    return status;
+}
+
+enum status query_flag(const struct http_request *request, const char *key, bool *value,
+                       struct error *err) {
+    static const struct {
+        const char *text;
+        bool value;
+    } spellings[] = {{"", true},       {"true", true}, {"1", true},  {"yes", true},
+                     {"false", false}, {"0", false},   {"no", false}};
+    const char *text = request_query(request, key, 0);
+    if (text == NULL)
+        return STATUS_OK;
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
+        if (strcasecmp(spellings[i].text, text) == 0) {
+            *value = spellings[i].value;
+            return STATUS_OK;
+        }
+    return error_set_key(err, STATUS_REFUSED, key, "%s must be true or false, not '%.80s'", key,
+                         text);
+}
+
+enum status query_choice(const struct http_request *request, const char *key, const char *choices,
+                         int *index, struct error *err) {
+    const char *text = request_query(request, key, 0);
+    if (text == NULL)
+        return STATUS_OK;
+    return check_choice(key, key, choices, text, strlen(text), index, err);
+}

@@ -1,0 +1,178 @@
+/* PUT of a vector file made elsewhere: stored aside as it streams, read, and published as a
+ * model. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/decode.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "server/query/inquiry.h"
+
+#define DISK_CHECK_BYTES ((uint64_t)16 << 20) /* stored between two looks at the free space */
+
+struct import {
+    struct server *server;
+    char name[MODEL_NAME_SIZE];
+    char *folder; /* everything in progress lies here */
+    /* the vector file; import_read tells text, binary and compression by the content */
+    char *path;
+    struct file_writer *writer;
+    /* undoes Content-Encoding; the file's own compression is import_read's business */
+    struct decoder *decoder;
+    uint64_t bytes, checked;
+};
+
+static void import_free(void *state) {
+    struct import *import = state;
+    struct error leftovers = {0}; /* swept at the next start */
+    if (import == NULL)
+        return;
+    file_writer_abort(import->writer);
+    decoder_free(import->decoder);
+    if (import->folder != NULL && path_remove(import->folder, &leftovers) != STATUS_OK)
+        log_line(&import->server->logger, LOG_WARNING, "cannot remove '%s': %s", import->folder,
+                 leftovers.text);
+    free(import->folder);
+    free(import->path);
+    free(import);
+}
+
+static enum status check_disk(const struct import *import, uint64_t more, struct error *err) {
+    uint64_t bytes = 0, reserve = (uint64_t)import->server->settings.reserve_disk;
+    enum status status = disk_available(import->folder, &bytes, err);
+    if (status == STATUS_OK && (bytes < reserve || bytes - reserve < more))
+        return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
+                             "%" PRIu64 " bytes are free on disk and reserve_disk keeps %" PRIu64
+                             " of them",
+                             bytes, reserve);
+    return status;
+}
+
+static enum status store(void *context, const char *bytes, size_t length, struct error *err) {
+    struct import *import = context;
+    import->bytes += length;
+    if (import->bytes - import->checked >= DISK_CHECK_BYTES) {
+        import->checked = import->bytes;
+        enum status status = check_disk(import, DISK_CHECK_BYTES, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return file_writer_append(import->writer, bytes, length, err);
+}
+
+static enum status check_request(struct server *server, const struct http_request *request,
+                                 enum encoding *encoding, struct error *err) {
+    static const char *const files[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz",
+                                        "vectors.bin.gz"};
+    static const char *const no_keys[] = {NULL};
+    const char *header = request_header(request, "Content-Encoding");
+    int64_t length = request_content_length(request), max = server->settings.max_import_bytes;
+    bool known = false;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        known = known || strcmp(files[i], request->segments[1]) == 0;
+    if (!known)
+        return error_set_key(err, STATUS_REFUSED, "file",
+                             "cannot import '%.80s': vectors.txt, vectors.bin, vectors.txt.gz or "
+                             "vectors.bin.gz can be",
+                             request->segments[1]);
+    enum status status = query_check(request, no_keys, err);
+    if (status == STATUS_OK && request_header(request, "Idempotency-Key") != NULL)
+        status =
+            error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
+                          "an import takes no Idempotency-Key: repeating it makes a version more");
+    if (status == STATUS_OK)
+        status = models_check_new(server->models, request->segments[0], err);
+    if (status == STATUS_OK)
+        status = encoding_parse(header == NULL ? "" : header, encoding, err);
+    if (status == STATUS_OK && length > max)
+        status = error_set_key(err, STATUS_TOO_LARGE, "max_import_bytes",
+                               "the file has %" PRId64 " bytes; max_import_bytes is %" PRId64,
+                               length, max);
+    return status;
+}
+
+static enum status import_begin(struct server *server, const struct http_request *request,
+                                void **state, struct error *err) {
+    enum encoding encoding = ENCODING_IDENTITY;
+    enum status status = check_request(server, request, &encoding, err);
+    if (status != STATUS_OK)
+        return status;
+    int64_t length = request_content_length(request);
+    struct import *import = calloc(1, sizeof *import);
+    if (import == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
+    import->server = server;
+    snprintf(import->name, sizeof import->name, "%s", request->segments[0]);
+    status = models_workplace(server->models, &import->folder, err);
+    if (status == STATUS_OK)
+        status = check_disk(import, length > 0 ? (uint64_t)length : 0, err);
+    if (status == STATUS_OK) {
+        import->path = path_join(import->folder, "vectors");
+        status = import->path == NULL
+                     ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
+                     : file_writer_create(&import->writer, import->path, err);
+    }
+    if (status == STATUS_OK)
+        status = decoder_create(&import->decoder, encoding,
+                                (uint64_t)server->settings.max_import_bytes, store, import, err);
+    if (status != STATUS_OK)
+        import_free(import);
+    else
+        *state = import;
+    return status;
+}
+
+static enum status import_push(void *state, const char *bytes, size_t length, struct error *err) {
+    struct import *import = state;
+    return decoder_push(import->decoder, bytes, length, err);
+}
+
+/* The file is whole: read it, save it as a model, publish that. */
+static enum status import_publish(struct import *import, struct error *err) {
+    struct server *server = import->server;
+    struct model *model = NULL;
+    char token[17], version[MODEL_VERSION_SIZE], digest[80];
+    char *folder = path_join(import->folder, "model");
+    enum status status = decoder_finish(import->decoder, err);
+    if (status == STATUS_OK) {
+        struct file_writer *writer = import->writer;
+        import->writer = NULL; /* commit frees it in any case */
+        status = file_writer_commit(writer, false, err);
+    }
+    if (status == STATUS_OK)
+        status = random_token(token, 16, err);
+    if (status == STATUS_OK)
+        status = import_read(&model, import->path, import->name,
+                             (uint64_t)server->settings.max_import_bytes, server->kernel, err);
+    if (status == STATUS_OK && folder == NULL)
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
+    if (status == STATUS_OK)
+        status = model_save(model, folder, digest, err);
+    model_drop(model);
+    if (status == STATUS_OK) {
+        snprintf(version, sizeof version, "import-%s", token);
+        status = models_publish(server->models, import->name, version, folder, err);
+    }
+    free(folder);
+    return status;
+}
+
+static void import_finish(struct server *server, const struct http_request *request, void *state,
+                          struct http_response *response) {
+    struct import *import = state;
+    struct error err = {0};
+    enum status status = import_publish(import, &err);
+    if (status != STATUS_OK)
+        response_error(request, response, 0, &err);
+    else {
+        response_header(response, "Location", "/v1/models/%s", import->name);
+        models_get(server, request, response);
+        if (response->status == 200)
+            response->status = 201;
+    }
+    import_free(import);
+}
+
+const struct body_stream model_import = {import_begin, import_push, import_finish, import_free};

@@ -1,0 +1,218 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/machine.h"
+#include "base/random.h"
+#include "server/internal.h"
+#include "server/models/models_private.h"
+
+#define VERSION_FILE "version.json"
+#define CURRENT_FILE "CURRENT"
+#define SMALL_FILE 65536 /* what CURRENT and version.json may hold at most */
+
+char *store_path(const char *a, const char *b, const char *c) {
+    struct buffer path = {0};
+    buffer_print(&path, c == NULL ? "%s/%s" : "%s/%s/", a, b);
+    if (c != NULL)
+        buffer_append_text(&path, c);
+    if (path.failed)
+        buffer_clear(&path);
+    return buffer_take(&path);
+}
+
+bool store_has_model(const char *folder) {
+    char *path = path_join(folder, MODEL_FILE);
+    bool there = path != NULL && file_exists(path);
+    free(path);
+    return there;
+}
+
+enum status store_describe(const char *folder, const struct model *model, uint64_t sequence,
+                           struct error *err) {
+    char *path = path_join(folder, VERSION_FILE);
+    json_t *object = json_pack("{s:I, s:f, s:f, s:I, s:I, s:s}", "sequence", (json_int_t)sequence,
+                               "created", model->info.created, "published", machine_wall_seconds(),
+                               "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
+                               (json_int_t)model->input->columns, "digest", model->digest);
+    char *text = object == NULL ? NULL : json_dumps(object, JSON_INDENT(1));
+    enum status status;
+    if (path == NULL || text == NULL)
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory while describing a model");
+    else
+        status = file_replace(path, text, strlen(text), err);
+    free(text);
+    json_decref(object);
+    free(path);
+    return status;
+}
+
+/* What version.json says; without a readable one the model file's own time orders the versions. */
+static void read_description(const char *folder, struct model_version *version) {
+    struct error ignored = {0};
+    char *path = path_join(folder, VERSION_FILE);
+    char *text = NULL;
+    size_t length = 0;
+    json_t *object = NULL;
+    if (path != NULL && file_read(path, SMALL_FILE, &text, &length, &ignored) == STATUS_OK &&
+        json_parse(text, length, 4, &object, &ignored) == STATUS_OK && json_is_object(object)) {
+        version->sequence = (uint64_t)json_integer_value(json_object_get(object, "sequence"));
+        version->created = json_number_value(json_object_get(object, "created"));
+        version->published = json_number_value(json_object_get(object, "published"));
+        version->words = json_integer_value(json_object_get(object, "words"));
+        version->dim = json_integer_value(json_object_get(object, "dim"));
+        const char *digest = json_string_value(json_object_get(object, "digest"));
+        snprintf(version->digest, sizeof version->digest, "%s", digest == NULL ? "" : digest);
+    }
+    json_decref(object);
+    free(text);
+    free(path);
+    path = path_join(folder, MODEL_FILE);
+    struct stat about;
+    if (path != NULL && stat(path, &about) == 0) {
+        version->bytes = (uint64_t)about.st_size;
+        if (version->published <= 0)
+            version->published =
+                (double)about.st_mtim.tv_sec + (double)about.st_mtim.tv_nsec * 1e-9;
+    }
+    free(path);
+}
+
+struct version_list {
+    const char *home;
+    struct model_version *versions;
+    size_t n, capacity;
+};
+
+static enum status visit_version(void *context, const char *name, struct error *err) {
+    struct version_list *list = context;
+    struct error ignored = {0};
+    if (strlen(name) >= MODEL_VERSION_SIZE || name_check("version", name, &ignored) != STATUS_OK)
+        return STATUS_OK; /* CURRENT and what is not ours */
+    char *folder = path_join(list->home, name);
+    if (folder == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while listing versions");
+    if (store_has_model(folder)) {
+        if (list->n == list->capacity) {
+            size_t capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
+            struct model_version *versions = realloc(list->versions, capacity * sizeof *versions);
+            if (versions == NULL) {
+                free(folder);
+                return error_set(err, STATUS_NO_MEMORY, "out of memory while listing versions");
+            }
+            list->versions = versions;
+            list->capacity = capacity;
+        }
+        struct model_version *version = &list->versions[list->n++];
+        *version = (struct model_version){0};
+        snprintf(version->version, sizeof version->version, "%s", name);
+        read_description(folder, version);
+    }
+    free(folder);
+    return STATUS_OK;
+}
+
+static int compare_versions(const void *left, const void *right) {
+    const struct model_version *a = left, *b = right;
+    if (a->sequence != b->sequence)
+        return a->sequence > b->sequence ? -1 : 1;
+    if (a->published > b->published || a->published < b->published)
+        return a->published > b->published ? -1 : 1;
+    return strcmp(a->version, b->version);
+}
+
+enum status store_versions(const char *home, struct model_version **versions, size_t *n,
+                           struct error *err) {
+    struct version_list list = {.home = home};
+    enum status status = folder_visit(home, visit_version, &list, err);
+    if (status != STATUS_OK) {
+        free(list.versions);
+        return status;
+    }
+    if (list.n > 1)
+        qsort(list.versions, list.n, sizeof *list.versions, compare_versions);
+    *versions = list.versions;
+    *n = list.n;
+    return STATUS_OK;
+}
+
+enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE],
+                               struct error *err) {
+    char *path = path_join(home, CURRENT_FILE);
+    if (path == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while reading %s", CURRENT_FILE);
+    char *text = NULL;
+    size_t length = 0;
+    enum status status = file_read(path, SMALL_FILE, &text, &length, err);
+    if (status == STATUS_OK) {
+        struct error name = {0};
+        size_t n = strcspn(text, "\n");
+        text[n] = '\0';
+        if (n >= MODEL_VERSION_SIZE || name_check("version", text, &name) != STATUS_OK)
+            status = error_set(err, STATUS_CORRUPT, "'%s' does not name a version", path);
+        else
+            memcpy(version, text, n + 1);
+    }
+    free(text);
+    free(path);
+    return status;
+}
+
+enum status store_write_current(const char *home, const char *version, struct error *err) {
+    char *path = path_join(home, CURRENT_FILE);
+    if (path == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while writing %s", CURRENT_FILE);
+    char line[MODEL_VERSION_SIZE + 2];
+    int n = snprintf(line, sizeof line, "%s\n", version);
+    enum status status = file_replace(path, line, (size_t)n, err);
+    free(path);
+    return status;
+}
+
+enum status store_discard(const char *models_folder, const char *path, struct error *err) {
+    char name[sizeof FILE_TEMPORARY_PREFIX + 32] = FILE_TEMPORARY_PREFIX;
+    enum status status = random_token(name + strlen(name), 32, err);
+    if (status != STATUS_OK)
+        return status;
+    char *trash = path_join(models_folder, name);
+    if (trash == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while removing '%s'", path);
+    status = path_rename(path, trash, true, err);
+    if (status == STATUS_OK) {
+        /* Gone for every reader already; leftovers are swept at the next start. */
+        struct error leftovers = {0};
+        if (path_remove(trash, &leftovers) != STATUS_OK)
+            error_clear(&leftovers);
+    }
+    free(trash);
+    return status;
+}
+
+void store_quarantine(const char *quarantine, const char *name, const char *home,
+                      const char *version, const struct logger *logger, const struct error *why) {
+    struct error err = {0};
+    char token[17];
+    struct buffer entry = {0};
+    char *from = path_join(home, version), *to = NULL;
+    if (random_token(token, 16, &err) == STATUS_OK) {
+        buffer_print(&entry, "%s-%s-%s", name, version, token);
+        to = entry.failed ? NULL : path_join(quarantine, entry.data);
+    }
+    if (from == NULL || to == NULL)
+        error_set(&err, STATUS_NO_MEMORY, "out of memory");
+    else if (folder_create(quarantine, &err) == STATUS_OK &&
+             path_rename(from, to, true, &err) == STATUS_OK)
+        log_line(logger, LOG_ERROR, "model '%s' version '%s' is damaged and was moved to '%s': %s",
+                 name, version, to, why->text);
+    if (err.status != STATUS_OK)
+        log_line(logger, LOG_ERROR,
+                 "model '%s' version '%s' is damaged (%s) and cannot be moved to quarantine: %s",
+                 name, version, why->text, err.text);
+    buffer_clear(&entry);
+    free(from);
+    free(to);
+}

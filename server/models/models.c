@@ -1,0 +1,502 @@
+/* The registry of served models: a reader keeps its model by reference, and nobody waits for
+ * readers. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "server/internal.h"
+#include "server/models/models_private.h"
+
+/* ---- entries: entry_find wants `lock` held, the others take it
+ * ---------------------------------- */
+
+static bool entry_find(const struct models *models, const char *name, size_t *index) {
+    size_t low = 0, high = models->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(models->entries[middle].name, name);
+        if (order == 0) {
+            *index = middle;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *index = low;
+    return false;
+}
+
+/* Room for one entry more, so that entry_set cannot fail once the disk says otherwise. */
+static enum status entry_reserve(struct models *models, struct error *err) {
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&models->lock);
+    if (models->n == models->capacity) {
+        size_t capacity = models->capacity == 0 ? 16 : 2 * models->capacity;
+        struct served_model *entries = realloc(models->entries, capacity * sizeof *entries);
+        if (entries == NULL) {
+            status = error_set(err, STATUS_NO_MEMORY, "out of memory for %zu models", capacity);
+        } else {
+            models->entries = entries;
+            models->capacity = capacity;
+        }
+    }
+    pthread_mutex_unlock(&models->lock);
+    return status;
+}
+
+/* Takes `model` over; room was reserved. */
+static void entry_set(struct models *models, const char *name, const char *version,
+                      struct model *model) {
+    size_t index;
+    struct model *old = NULL;
+    pthread_mutex_lock(&models->lock);
+    if (entry_find(models, name, &index)) {
+        old = models->entries[index].model;
+    } else {
+        assert(models->n < models->capacity);
+        struct served_model *at = &models->entries[index];
+        memmove(at + 1, at, (models->n - index) * sizeof *at);
+        models->n++;
+        snprintf(at->name, sizeof at->name, "%s", name);
+    }
+    struct served_model *entry = &models->entries[index];
+    entry->model = model;
+    snprintf(entry->version, sizeof entry->version, "%s", version);
+    pthread_mutex_unlock(&models->lock);
+    model_drop(old); /* the last reference may free gigabytes: not under the lock */
+}
+
+static bool entry_remove(struct models *models, const char *name) {
+    size_t index;
+    struct model *old = NULL;
+    pthread_mutex_lock(&models->lock);
+    bool found = entry_find(models, name, &index);
+    if (found) {
+        struct served_model *at = &models->entries[index];
+        old = at->model;
+        models->n--;
+        memmove(at, at + 1, (models->n - index) * sizeof *at);
+    }
+    pthread_mutex_unlock(&models->lock);
+    model_drop(old);
+    return found;
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static bool is_damage(enum status status) {
+    return status == STATUS_CORRUPT || status == STATUS_MALFORMED;
+}
+
+/* Loads one version; a damaged one is put into quarantine. */
+static enum status load_version(struct models *models, const char *name, const char *home,
+                                const char *version, struct model **model, struct error *err) {
+    char *folder = path_join(home, version);
+    if (folder == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
+    enum status status = STATUS_NOT_FOUND;
+    if (store_has_model(folder))
+        status = model_load(model, folder, models->server->kernel, err);
+    else
+        error_set_key(err, status, "version", "model '%s' has no version '%s'", name, version);
+    if (is_damage(status))
+        store_quarantine(models->quarantine, name, home, version, &models->server->logger, err);
+    free(folder);
+    return status;
+}
+
+/* A model of which nothing loads is not served; a folder without any version left is removed. */
+static enum status leave_out(struct models *models, const char *name, const char *home,
+                             struct error *err) {
+    struct model_version *versions = NULL;
+    size_t n = 0;
+    log_line(&models->server->logger, LOG_ERROR,
+             "model '%s' has no version that loads and is not served", name);
+    enum status status = store_versions(home, &versions, &n, err);
+    free(versions);
+    return status == STATUS_OK && n == 0 ? path_remove(home, err) : status;
+}
+
+/* Serves the version CURRENT names, or else the newest that loads. */
+static enum status serve_newest_good(struct models *models, const char *name, const char *home,
+                                     struct error *err) {
+    char current[MODEL_VERSION_SIZE] = "";
+    struct error why = {0};
+    struct model *model = NULL;
+    struct model_version *versions = NULL;
+    size_t n = 0;
+    if (store_read_current(home, current, &why) == STATUS_OK &&
+        load_version(models, name, home, current, &model, &why) == STATUS_OK) {
+        entry_set(models, name, current, model);
+        return STATUS_OK;
+    }
+    log_line(&models->server->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s",
+             name, why.text);
+    /* it may load another day */
+    bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(why.status);
+    enum status status = store_versions(home, &versions, &n, err);
+    for (size_t i = 0; status == STATUS_OK && model == NULL && i < n; i++) {
+        struct error skipped = {0};
+        const char *version = versions[i].version;
+        if (strcmp(version, current) == 0)
+            continue;
+        if (load_version(models, name, home, version, &model, &skipped) == STATUS_OK) {
+            log_line(&models->server->logger, LOG_WARNING, "model '%s' is served from version '%s'",
+                     name, version);
+            entry_set(models, name, version, model);
+            if (!keep_current)
+                status = store_write_current(home, version, err);
+        } else if (!is_damage(skipped.status)) {
+            log_line(&models->server->logger, LOG_ERROR,
+                     "model '%s' version '%s' does not load: %s", name, version, skipped.text);
+        }
+    }
+    free(versions);
+    if (status == STATUS_OK && model == NULL)
+        status = leave_out(models, name, home, err);
+    return status;
+}
+
+static enum status visit_home(void *context, const char *name, struct error *err) {
+    struct models *models = context;
+    struct error ignored = {0}, failed = {0};
+    if (name_check("model", name, &ignored) != STATUS_OK)
+        return STATUS_OK; /* temporaries of a crash: the server's sweep removes them */
+    enum status status = entry_reserve(models, err);
+    if (status != STATUS_OK)
+        return status;
+    char *home = path_join(models->folder, name);
+    if (home == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
+    /* One model that cannot be served must not keep the others from it. */
+    if (serve_newest_good(models, name, home, &failed) != STATUS_OK)
+        log_line(&models->server->logger, LOG_ERROR, "model '%s': %s", name, failed.text);
+    free(home);
+    return STATUS_OK;
+}
+
+enum status models_open(struct models **models, struct server *server, struct error *err) {
+    struct models *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
+    made->server = server;
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_mutex_init(&made->change, NULL);
+    pthread_mutex_init(&made->export_lock, NULL);
+    pthread_cond_init(&made->exported, NULL);
+    made->folder = path_join(server->settings.data, "models");
+    made->quarantine = path_join(server->settings.data, "quarantine");
+    enum status status;
+    if (made->folder == NULL || made->quarantine == NULL)
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
+    else
+        status = folder_create(made->folder, err);
+    if (status == STATUS_OK)
+        status = folder_visit(made->folder, visit_home, made, err);
+    if (status != STATUS_OK) {
+        models_close(made);
+        return status;
+    }
+    *models = made;
+    return STATUS_OK;
+}
+
+void models_close(struct models *models) {
+    if (models == NULL)
+        return;
+    for (size_t i = 0; i < models->n; i++)
+        model_drop(models->entries[i].model);
+    free(models->entries);
+    free(models->folder);
+    free(models->quarantine);
+    pthread_mutex_destroy(&models->lock);
+    pthread_mutex_destroy(&models->change);
+    pthread_mutex_destroy(&models->export_lock);
+    pthread_cond_destroy(&models->exported);
+    free(models);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+enum status models_hold(struct models *models, const char *name, struct model **model,
+                        char version[40], struct error *err) {
+    size_t index;
+    pthread_mutex_lock(&models->lock);
+    bool found = entry_find(models, name, &index);
+    if (found) {
+        *model = model_hold(models->entries[index].model);
+        if (version != NULL)
+            memcpy(version, models->entries[index].version, MODEL_VERSION_SIZE);
+    }
+    pthread_mutex_unlock(&models->lock);
+    return found ? STATUS_OK
+                 : error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
+}
+
+size_t models_count(struct models *models) {
+    pthread_mutex_lock(&models->lock);
+    size_t n = models->n;
+    pthread_mutex_unlock(&models->lock);
+    return n;
+}
+
+bool models_has_version(struct models *models, const char *name, const char *version) {
+    char *folder = store_path(models->folder, name, version);
+    bool there = folder != NULL && store_has_model(folder);
+    free(folder);
+    return there;
+}
+
+enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
+                            struct error *err) {
+    pthread_mutex_lock(&models->lock);
+    struct served_model *copy = malloc((models->n + 1) * sizeof *copy);
+    if (copy != NULL)
+        for (size_t i = 0; i < models->n; i++) {
+            copy[i] = models->entries[i];
+            model_hold(copy[i].model);
+        }
+    *n = models->n;
+    pthread_mutex_unlock(&models->lock);
+    if (copy == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for the list of models");
+    *list = copy;
+    return STATUS_OK;
+}
+
+void models_snapshot_free(struct served_model *list, size_t n) {
+    if (list == NULL)
+        return;
+    for (size_t i = 0; i < n; i++)
+        model_drop(list[i].model);
+    free(list);
+}
+
+void models_suggest(struct models *models, const char *name, struct buffer *members) {
+    struct served_model *list = NULL;
+    struct error ignored = {0};
+    size_t n = 0;
+    if (models_snapshot(models, &list, &n, &ignored) != STATUS_OK)
+        return;
+    /* Names are words too: the vocabulary knows what is near. */
+    struct vocabulary *names = NULL;
+    struct buffer text = {0};
+    uint64_t *offsets = calloc(n + 1, sizeof *offsets);
+    for (size_t i = 0; offsets != NULL && i < n; i++) {
+        buffer_append_text(&text, list[i].name);
+        offsets[i + 1] = text.length;
+    }
+    uint32_t ids[5];
+    size_t found = 0;
+    if (n > 0 && offsets != NULL && !text.failed &&
+        vocabulary_create(&names, (uint32_t)n, text.data, offsets, NULL, &ignored) == STATUS_OK)
+        found = vocabulary_suggest(names, name, strlen(name), (uint32_t)n, ids,
+                                   sizeof ids / sizeof ids[0]);
+    for (size_t i = 0; i < found; i++) {
+        buffer_append_text(members, i == 0 ? "\"suggestions\":[" : ",");
+        json_append_string(members, list[ids[i]].name, strlen(list[ids[i]].name));
+    }
+    if (found > 0)
+        buffer_append_char(members, ']');
+    vocabulary_free(names);
+    buffer_clear(&text);
+    free(offsets);
+    models_snapshot_free(list, n);
+}
+
+char *models_home(const struct models *models, const char *name) {
+    return path_join(models->folder, name);
+}
+
+/* ---- changes: the static functions want `change` held
+ * ------------------------------------------- */
+
+enum status models_check_new(struct models *models, const char *name, struct error *err) {
+    enum status status = name_check("model", name, err);
+    if (status != STATUS_OK)
+        return status;
+    size_t index;
+    pthread_mutex_lock(&models->lock);
+    bool full = !entry_find(models, name, &index) &&
+                models->n >= (size_t)models->server->settings.max_models;
+    pthread_mutex_unlock(&models->lock);
+    if (full)
+        return error_set_key(err, STATUS_CONFLICT, "max_models",
+                             "cannot add model '%s': max_models is %" PRId64
+                             " and that many are kept",
+                             name, models->server->settings.max_models);
+    return STATUS_OK;
+}
+
+/* Removes the oldest versions beyond max_versions; never the current one. What fails is logged: the
+ * next publish tries again. */
+static void prune_versions(struct models *models, const char *name, const char *home,
+                           const char *current) {
+    struct model_version *versions = NULL;
+    struct error err = {0};
+    size_t n = 0, kept = 1; /* the current one, wherever it stands */
+    enum status status = store_versions(home, &versions, &n, &err);
+    for (size_t i = 0; status == STATUS_OK && i < n; i++) {
+        if (strcmp(versions[i].version, current) == 0)
+            continue;
+        if (kept < (size_t)models->server->settings.max_versions) {
+            kept++;
+            continue;
+        }
+        char *path = path_join(home, versions[i].version);
+        status = path == NULL ? error_set(&err, STATUS_NO_MEMORY, "out of memory")
+                              : store_discard(models->folder, path, &err);
+        free(path);
+        if (status == STATUS_OK)
+            log_line(&models->server->logger, LOG_INFO, "model '%s': old version '%s' removed",
+                     name, versions[i].version);
+    }
+    if (status != STATUS_OK)
+        log_line(&models->server->logger, LOG_WARNING, "model '%s': old versions stay: %s", name,
+                 err.text);
+    free(versions);
+}
+
+static uint64_t next_sequence(const char *home) {
+    struct model_version *versions = NULL;
+    struct error ignored = {0};
+    size_t n = 0;
+    uint64_t next = 1;
+    if (store_versions(home, &versions, &n, &ignored) == STATUS_OK && n > 0)
+        next = versions[0].sequence + 1;
+    free(versions);
+    return next;
+}
+
+/* Checks the model in `folder` by loading it, then moves the folder into place. */
+static enum status move_in(struct models *models, const char *name, const char *home,
+                           const char *place, const char *folder, struct model **model,
+                           struct error *err) {
+    enum status status = models_check_new(models, name, err);
+    if (status == STATUS_OK)
+        status = model_load(model, folder, models->server->kernel, err);
+    if (status == STATUS_OK)
+        status = folder_create(home, err);
+    if (status == STATUS_OK)
+        status = store_describe(folder, *model, next_sequence(home), err);
+    /* without a model in it: an earlier failure's remains */
+    if (status == STATUS_OK && file_exists(place))
+        status = path_remove(place, err);
+    if (status == STATUS_OK)
+        status = path_rename(folder, place, true, err);
+    return status;
+}
+
+static enum status publish(struct models *models, const char *name, const char *version,
+                           const char *folder, struct error *err) {
+    struct model *model = NULL;
+    char *home = path_join(models->folder, name);
+    char *place = home == NULL ? NULL : path_join(home, version);
+    enum status status = place == NULL ? error_set(err, STATUS_NO_MEMORY,
+                                                   "out of memory while publishing '%s'", name)
+                                       : entry_reserve(models, err);
+    if (status != STATUS_OK)
+        goto fail;
+    if (store_has_model(place)) { /* the rename was done already */
+        status = load_version(models, name, home, version, &model, err);
+        if (is_damage(status) && store_has_model(folder))
+            error_clear(err); /* quarantined; the folder at hand takes its place */
+        else if (status != STATUS_OK)
+            goto fail;
+    }
+    if (model == NULL)
+        status = move_in(models, name, home, place, folder, &model, err);
+    else
+        status = path_remove(folder, err);
+    if (status == STATUS_OK)
+        status = store_write_current(home, version, err);
+    if (status != STATUS_OK)
+        goto fail;
+    entry_set(models, name, version, model);
+    model = NULL;
+    log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name,
+             version);
+    prune_versions(models, name, home, version);
+fail:
+    model_drop(model);
+    free(place);
+    free(home);
+    return status;
+}
+
+enum status models_publish(struct models *models, const char *name, const char *version,
+                           const char *folder, struct error *err) {
+    enum status status = name_check("model", name, err);
+    if (status == STATUS_OK)
+        status = name_check("version", version, err);
+    if (status == STATUS_OK && strlen(version) >= MODEL_VERSION_SIZE)
+        status = error_set_key(err, STATUS_REFUSED, "version",
+                               "version '%.128s' is longer than %d bytes", version,
+                               MODEL_VERSION_SIZE - 1);
+    if (status != STATUS_OK)
+        return status;
+    pthread_mutex_lock(&models->change);
+    status = publish(models, name, version, folder, err);
+    pthread_mutex_unlock(&models->change);
+    return status;
+}
+
+enum status models_switch(struct models *models, const char *name, const char *version,
+                          struct error *err) {
+    struct model *model = NULL;
+    char *home = NULL;
+    struct error name_error = {0};
+    if (name_check("model", name, &name_error) != STATUS_OK)
+        return error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
+    if (strlen(version) >= MODEL_VERSION_SIZE ||
+        name_check("version", version, &name_error) != STATUS_OK)
+        return error_set_key(err, STATUS_NOT_FOUND, "version", "model '%s' has no version '%.128s'",
+                             name, version);
+    pthread_mutex_lock(&models->change);
+    home = path_join(models->folder, name);
+    enum status status =
+        home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory while activating '%s'", name)
+                     : entry_reserve(models, err);
+    if (status == STATUS_OK)
+        status = load_version(models, name, home, version, &model, err);
+    if (status == STATUS_OK)
+        status = store_write_current(home, version, err);
+    if (status == STATUS_OK) {
+        entry_set(models, name, version, model);
+        model = NULL;
+        log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name,
+                 version);
+    }
+    pthread_mutex_unlock(&models->change);
+    model_drop(model);
+    free(home);
+    return status;
+}
+
+enum status models_remove(struct models *models, const char *name, struct error *err) {
+    struct error name_error = {0};
+    if (name_check("model", name, &name_error) != STATUS_OK)
+        return error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
+    pthread_mutex_lock(&models->change);
+    char *home = path_join(models->folder, name);
+    enum status status;
+    if (home == NULL)
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory while removing '%s'", name);
+    else if (!file_exists(home))
+        status = error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%s'", name);
+    else
+        status = store_discard(models->folder, home, err);
+    if (status == STATUS_OK) {
+        entry_remove(models, name);
+        log_line(&models->server->logger, LOG_INFO, "model '%s' removed", name);
+    }
+    pthread_mutex_unlock(&models->change);
+    free(home);
+    return status;
+}

@@ -1,0 +1,99 @@
+/* What models.c, model_store.c, model_exports.c and the routes share: the registry's shape on disk
+ * and the calls only its routes need.
+ *
+ * data/models/<name>/CURRENT                  one line: the served version
+ * data/models/<name>/<version>/model.vecmill  never changed
+ * data/models/<name>/<version>/version.json   sequence and figures, so that listing versions need
+ * not load them data/models/<name>/<version>/files/         exports, each written once
+ * data/quarantine/<name>-<version>-<random>/  versions that failed their checks */
+#ifndef VECMILL_SERVER_MODELS_PRIVATE_H
+#define VECMILL_SERVER_MODELS_PRIVATE_H
+
+#include <pthread.h>
+
+#include "server/models/models.h"
+
+#define MODEL_NAME_SIZE 129
+#define MODEL_VERSION_SIZE 40
+
+/* ---- model_store.c: the folder of one model -------------------------------------------------- */
+struct model_version {
+    char version[MODEL_VERSION_SIZE];
+    uint64_t sequence; /* order of publishing within the model, from 1 */
+    double created, published;
+    int64_t words, dim;
+    uint64_t bytes;
+    char digest[80];
+};
+/* "a/b/c"; c may be NULL. NULL when out of memory. Owns: caller frees. */
+char *store_path(const char *a, const char *b, const char *c);
+/* Whether `folder` holds a model file. */
+bool store_has_model(const char *folder);
+/* Versions under data/models/<name>, newest first. Owns: caller frees *versions. */
+enum status store_versions(const char *home, struct model_version **versions, size_t *n,
+                           struct error *err) MUST_CHECK;
+/* Writes version.json into the folder of a version. */
+enum status store_describe(const char *folder, const struct model *model, uint64_t sequence,
+                           struct error *err) MUST_CHECK;
+/* The version named by CURRENT; NOT_FOUND when there is none, CORRUPT when it is no version
+ * name. */
+enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE],
+                               struct error *err) MUST_CHECK;
+enum status store_write_current(const char *home, const char *version,
+                                struct error *err) MUST_CHECK;
+/* Makes `path` vanish in one step (renamed to a temporary name under `models_folder`), then removes
+ * it piece by piece: a crash between leaves what the sweep at the next start removes. */
+enum status store_discard(const char *models_folder, const char *path,
+                          struct error *err) MUST_CHECK;
+/* Moves home/version to quarantine and logs why. Never fails: what cannot be moved stays and is
+ * logged. */
+void store_quarantine(const char *quarantine, const char *name, const char *home,
+                      const char *version, const struct logger *logger, const struct error *why);
+
+/* ---- models.c and model_exports.c: for the routes
+ * ---------------------------------------------------------------------------------- */
+struct served_model {
+    char name[MODEL_NAME_SIZE], version[MODEL_VERSION_SIZE];
+    struct model *model; /* held */
+};
+struct export_turn;
+/* Two mutexes: `lock` guards the table of entries and is held for a few instructions only, so that
+ * a reader never waits for the disk; `change` orders publish, activate and delete, and is held over
+ * their disk work. `change` is taken first. */
+struct models {
+    struct server *server;
+    char *folder, *quarantine;
+    pthread_mutex_t lock, change;
+    struct served_model *entries; /* by name; each holds its model */
+    size_t n, capacity;
+    pthread_mutex_t export_lock; /* guards turns */
+    pthread_cond_t exported;     /* a turn ended */
+    struct export_turn *turns;   /* exports being written */
+};
+/* All served models by name, each held. Owns: models_snapshot_free. */
+enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
+                            struct error *err) MUST_CHECK;
+void models_snapshot_free(struct served_model *list, size_t n);
+/* Appends `"suggestions":["name",...]` of names near `name`; appends nothing when there are
+ * none. */
+void models_suggest(struct models *models, const char *name, struct buffer *members);
+/* REFUSED for a bad name, CONFLICT when max_models models are there and `name` is not one of
+ * them. */
+enum status models_check_new(struct models *models, const char *name, struct error *err) MUST_CHECK;
+enum status models_remove(struct models *models, const char *name, struct error *err) MUST_CHECK;
+enum status models_switch(struct models *models, const char *name, const char *version,
+                          struct error *err) MUST_CHECK;
+/* data/models/<name>. Owns: caller frees; NULL when out of memory. */
+char *models_home(const struct models *models, const char *name);
+/* Path of the export of a version, written when it is not there yet; several callers write one file
+ * once. Owns: caller frees *path. DISK_FULL when it would eat into reserve_disk. */
+enum status models_export(struct models *models, const char *name, const char *version,
+                          const struct model *model, const char *file,
+                          const struct export_options *options, char **path,
+                          struct error *err) MUST_CHECK;
+/* A fresh folder for work in progress on the same file system; removed at the next start if we die.
+ * Owns: caller frees *path. */
+enum status models_workplace(const struct models *models, char **path,
+                             struct error *err) MUST_CHECK;
+
+#endif

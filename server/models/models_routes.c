@@ -1,0 +1,299 @@
+/* The catalogue of models: list, card, delete, versions, files. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/jobs/jobs_private.h"
+#include "server/query/inquiry.h"
+
+static const char *const no_keys[] = {NULL};
+
+static json_t *number_or_null(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static void set(json_t *object, const char *name, json_t *value) {
+    json_object_set_new(object, name, value); /* a failed allocation is noticed by response_json */
+}
+
+/* OpenAI's members and what a list shows of ours. */
+static json_t *entry_json(const char *name, const char *version, const struct model *model) {
+    json_t *object = json_object();
+    set(object, "id", json_string(name));
+    set(object, "object", json_string("model"));
+    set(object, "created", json_integer((json_int_t)model->info.created));
+    set(object, "owned_by", json_string("vecmill"));
+    set(object, "version", json_string(version));
+    set(object, "dim", json_integer(model->input->columns));
+    set(object, "words", json_integer(vocabulary_size(model->vocabulary)));
+    set(object, "digest", json_string(model->digest));
+    return object;
+}
+
+static json_t *settings_json(const struct inquiry *inquiry) {
+    struct settings settings;
+    struct error ignored = {0};
+    if (inquiry->model->info.settings[0] == '\0' ||
+        inquiry_settings(inquiry, &settings, &ignored) != STATUS_OK)
+        return json_object(); /* an import was not trained here */
+    return job_settings_json(&settings);
+}
+
+static json_t *files_json(void) {
+    const char *const *names;
+    size_t n = export_formats(&names);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_string(names[i]));
+    return list;
+}
+
+static json_t *card_json(const struct inquiry *inquiry) {
+    const struct model *model = inquiry->model;
+    const struct model_info *info = &model->info;
+    json_t *card = entry_json(inquiry->name, inquiry->version, model);
+    json_t *corpus = json_object(), *training = json_object();
+    set(card, "shards", json_integer(model->input->shards));
+    set(card, "partition", json_string(model->input->partition == PARTITION_MOD ? "mod" : "div"));
+    set(card, "max_norm", number_or_null(info->default_max_norm));
+    set(card, "output_table", json_boolean(model->output != NULL));
+    set(card, "settings", settings_json(inquiry));
+    set(card, "corpus_digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
+    set(corpus, "digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
+    set(corpus, "words", json_integer((json_int_t)info->corpus_words));
+    set(corpus, "bytes", json_integer((json_int_t)info->corpus_bytes));
+    set(card, "corpus", corpus);
+    set(training, "seconds", number_or_null(info->train_seconds));
+    set(training, "words", json_integer((json_int_t)info->words_trained));
+    set(training, "words_per_second", number_or_null(info->words_per_second));
+    set(training, "steps", json_integer((json_int_t)info->steps));
+    set(training, "loss", number_or_null(info->loss));
+    set(training, "kernel", json_words(info->kernel, strlen(info->kernel)));
+    set(training, "program", json_words(info->program, strlen(info->program)));
+    set(card, "training", training);
+    set(card, "files", files_json());
+    return card;
+}
+
+void models_list(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
+    struct served_model *list = NULL;
+    struct error err = {0};
+    size_t n = 0;
+    enum status status = query_check(request, no_keys, &err);
+    if (status == STATUS_OK)
+        status = models_snapshot(server->models, &list, &n, &err);
+    if (status != STATUS_OK) {
+        response_error(request, response, 0, &err);
+        return;
+    }
+    json_t *data = json_array(), *document = json_object();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(data, entry_json(list[i].name, list[i].version, list[i].model));
+    set(document, "object", json_string("list"));
+    set(document, "data", data);
+    models_snapshot_free(list, n);
+    response_json(response, 200, document);
+}
+
+/* Runs a route of the catalogue that answers with a tree. */
+static void answer_tree(struct server *server, const struct http_request *request,
+                        struct http_response *response,
+                        enum status (*make)(struct inquiry *inquiry, json_t **document,
+                                            struct error *err)) {
+    struct inquiry inquiry = {
+        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
+    struct buffer none = {0};
+    struct error err = {0};
+    json_t *document = NULL;
+    enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
+    if (status == STATUS_OK)
+        status = query_check(request, no_keys, &err);
+    if (status == STATUS_OK)
+        status = make(&inquiry, &document, &err);
+    inquiry_end(&inquiry, status, &none, &err);
+    if (status == STATUS_OK)
+        response_json(response, 200, document);
+}
+
+static enum status make_card(struct inquiry *inquiry, json_t **document, struct error *err) {
+    (void)err;
+    *document = card_json(inquiry);
+    return STATUS_OK;
+}
+
+void models_get(struct server *server, const struct http_request *request,
+                struct http_response *response) {
+    answer_tree(server, request, response, make_card);
+}
+
+/* Holds nothing: a model of which no version loads is not served, and must be deletable all the
+ * same. */
+void models_delete(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
+    const char *name = request->segments[0];
+    struct buffer members = {0};
+    struct error err = {0};
+    enum status status = query_check(request, no_keys, &err);
+    if (status == STATUS_OK)
+        status = models_remove(server->models, name, &err);
+    if (status == STATUS_OK) {
+        json_t *object = json_object();
+        set(object, "id", json_string(name));
+        set(object, "object", json_string("model"));
+        set(object, "deleted", json_true());
+        response_json(response, 200, object);
+    } else {
+        if (status == STATUS_NOT_FOUND)
+            models_suggest(server->models, name, &members);
+        response_error_with(request, response, 0, &err, members.failed ? NULL : members.data);
+    }
+    buffer_clear(&members);
+}
+
+static json_t *version_json(const struct model_version *version, const char *current) {
+    json_t *object = json_object();
+    set(object, "id", json_string(version->version));
+    set(object, "version", json_string(version->version));
+    set(object, "object", json_string("model.version"));
+    set(object, "current", json_boolean(strcmp(version->version, current) == 0));
+    set(object, "created", json_integer((json_int_t)version->created));
+    set(object, "published", json_integer((json_int_t)version->published));
+    set(object, "words", json_integer(version->words));
+    set(object, "dim", json_integer(version->dim));
+    set(object, "bytes", json_integer((json_int_t)version->bytes));
+    set(object, "digest", json_string(version->digest));
+    return object;
+}
+
+static enum status make_versions(struct inquiry *inquiry, json_t **document, struct error *err) {
+    struct model_version *versions = NULL;
+    size_t n = 0;
+    char *home = models_home(inquiry->server->models, inquiry->name);
+    enum status status =
+        home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for the list of versions")
+                     : store_versions(home, &versions, &n, err);
+    if (status == STATUS_OK) {
+        json_t *object = json_object(), *data = json_array();
+        for (size_t i = 0; i < n; i++)
+            json_array_append_new(data, version_json(&versions[i], inquiry->version));
+        set(object, "object", json_string("list"));
+        set(object, "model", json_string(inquiry->name));
+        set(object, "current", json_string(inquiry->version));
+        set(object, "data", data);
+        *document = object;
+    }
+    free(versions);
+    free(home);
+    return status;
+}
+
+void models_versions(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
+    answer_tree(server, request, response, make_versions);
+}
+
+static enum status make_activated(struct inquiry *inquiry, json_t **document, struct error *err) {
+    enum status status =
+        models_switch(inquiry->server->models, inquiry->name, inquiry->request->segments[1], err);
+    if (status != STATUS_OK)
+        return status;
+    /* The card of what is served now, not of what was held when the request came. */
+    model_drop(inquiry->model);
+    inquiry->model = NULL;
+    status = inquiry_hold(inquiry, inquiry->name, err);
+    if (status == STATUS_OK)
+        *document = card_json(inquiry);
+    return status;
+}
+
+void models_activate(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
+    answer_tree(server, request, response, make_activated);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* By ending; the first that fits. */
+static const char *file_type(const char *file) {
+    static const struct {
+        const char *ending, *type;
+    } types[] = {{".gz", "application/gzip"},
+                 {".txt", "text/plain; charset=utf-8"},
+                 {".pbtxt", "text/plain; charset=utf-8"},
+                 {".tsv", "text/tab-separated-values; charset=utf-8"},
+                 {".npy", "application/x-npy"},
+                 {".safetensors", "application/vnd.safetensors"}};
+    size_t length = strlen(file);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        size_t n = strlen(types[i].ending);
+        if (length > n && strcmp(file + length - n, types[i].ending) == 0)
+            return types[i].type;
+    }
+    return "application/octet-stream";
+}
+
+static enum status find_format(struct inquiry *inquiry, const char *file, struct error *err) {
+    const char *const *names;
+    size_t n = export_formats(&names);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], file) == 0)
+            return STATUS_OK;
+    buffer_append_text(&inquiry->members, "\"available\":[");
+    for (size_t i = 0; i < n; i++)
+        buffer_print(&inquiry->members, "%s\"%s\"", i == 0 ? "" : ",", names[i]);
+    buffer_append_char(&inquiry->members, ']');
+    return error_set_key(err, STATUS_NOT_FOUND, "file",
+                         "no file '%.80s' of model '%s'; there are vectors.txt, vectors.bin "
+                         "and others, listed in available",
+                         file, inquiry->name);
+}
+
+/* `digest-file` with the options in it: what is behind one tag never changes. */
+static void file_tag(const struct model *model, const char *file,
+                     const struct export_options *options, char tag[160]) {
+    const char *digest =
+        strncmp(model->digest, "sha256:", 7) == 0 ? model->digest + 7 : model->digest;
+    snprintf(tag, 160, "\"%.32s-%s%s%.60s\"", digest, options->subtract_mean ? "m" : "",
+             options->normalize ? "n-" : "-", file);
+}
+
+void models_file(struct server *server, const struct http_request *request,
+                 struct http_response *response) {
+    static const char *const keys[] = {"subtract_mean", "normalize", NULL};
+    const char *file = request->segments[1];
+    struct inquiry inquiry = {
+        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
+    struct export_options options = {0};
+    struct buffer none = {0};
+    struct error err = {0};
+    char *path = NULL;
+    enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
+    if (status == STATUS_OK)
+        status = find_format(&inquiry, file, &err);
+    if (status == STATUS_OK)
+        status = query_check(request, keys, &err);
+    if (status == STATUS_OK)
+        status = query_flag(request, "subtract_mean", &options.subtract_mean, &err);
+    if (status == STATUS_OK)
+        status = query_flag(request, "normalize", &options.normalize, &err);
+    if (status == STATUS_OK)
+        status = models_export(server->models, inquiry.name, inquiry.version, inquiry.model, file,
+                               &options, &path, &err);
+    if (status == STATUS_OK) {
+        char tag[160];
+        file_tag(inquiry.model, file, &options, tag);
+        response_header(response, "X-Version", "%s", inquiry.version);
+        response_header(response, "Content-Disposition", "attachment; filename=\"%s-%s\"",
+                        inquiry.name, file);
+        response_file(request, response, path, file_type(file), tag);
+        /* inquiry_end would put its own body in place of the file's. */
+        model_drop(inquiry.model);
+        buffer_clear(&inquiry.members);
+    } else {
+        inquiry_end(&inquiry, status, &none, &err);
+    }
+    free(path);
+}

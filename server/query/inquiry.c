@@ -1,0 +1,171 @@
+#include "server/query/inquiry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUGGESTIONS 5
+#define SUGGEST_AMONG 100000 /* words looked at: bounds the cost of an unknown word */
+#define WORD_SHOWN 80        /* bytes of a word that an error message quotes */
+
+enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) {
+    inquiry->name = name;
+    enum status status =
+        models_hold(inquiry->server->models, name, &inquiry->model, inquiry->version, err);
+    if (status == STATUS_NOT_FOUND)
+        models_suggest(inquiry->server->models, name, &inquiry->members);
+    return status;
+}
+
+void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,
+                 const struct error *err) {
+    struct error full = {0};
+    if (status == STATUS_OK && answer->failed) {
+        status = error_set(&full, STATUS_NO_MEMORY, "out of memory for the answer");
+        err = &full;
+    }
+    if (status == STATUS_OK) {
+        response_bytes(inquiry->response, 200, inquiry->content_type, answer);
+    } else {
+        const char *members = inquiry->members.failed ? NULL : inquiry->members.data;
+        response_error_with(inquiry->request, inquiry->response,
+                            status == STATUS_REFUSED ? inquiry->refusal : 0, err, members);
+    }
+    buffer_clear(answer);
+    buffer_clear(&inquiry->members);
+    json_decref(inquiry->body);
+    model_drop(inquiry->model);
+}
+
+void inquiry_run(struct server *server, const struct http_request *request,
+                 struct http_response *response, const struct inquiry_route *route) {
+    struct inquiry inquiry = {
+        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
+    struct buffer answer = {0};
+    struct error err = {0};
+    enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
+    if (status == STATUS_OK)
+        status = query_check(request, route->keys, &err);
+    if (status == STATUS_OK && route->members != NULL)
+        status = json_body(server, request, route->members, &inquiry.body, &err);
+    if (status == STATUS_OK)
+        status = route->write(&inquiry, &answer, &err);
+    inquiry_end(&inquiry, status, &answer, &err);
+}
+
+void inquiry_head(const struct inquiry *inquiry, struct buffer *answer) {
+    buffer_append_text(answer, "{\"model\":");
+    json_append_string(answer, inquiry->name, strlen(inquiry->name));
+    buffer_append_text(answer, ",\"version\":");
+    json_append_string(answer, inquiry->version, strlen(inquiry->version));
+}
+
+void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, uint32_t id) {
+    size_t length;
+    const char *word = vocabulary_word(inquiry->model->vocabulary, id, &length);
+    buffer_append_text(answer, "\"word\":");
+    json_append_string(answer, word, length);
+    buffer_print(answer, ",\"id\":%" PRIu32, id);
+}
+
+/* Length of word cut to what a message quotes, never inside a UTF-8 sequence. */
+static int shown_length(const char *word, size_t length) {
+    if (length <= WORD_SHOWN)
+        return (int)length;
+    size_t cut = WORD_SHOWN;
+    while (cut > 0 && ((unsigned char)word[cut] & 0xc0) == 0x80)
+        cut--;
+    return (int)cut;
+}
+
+enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t length,
+                         const char *pointer, uint32_t *id, struct error *err) {
+    const struct vocabulary *vocabulary = inquiry->model->vocabulary;
+    *id = vocabulary_find(vocabulary, word, length);
+    if (*id != WORD_NONE)
+        return STATUS_OK;
+    uint32_t near[SUGGESTIONS];
+    size_t n = vocabulary_suggest(vocabulary, word, length, SUGGEST_AMONG, near, SUGGESTIONS);
+    struct buffer *members = &inquiry->members;
+    buffer_append_text(members, "\"word\":");
+    json_append_string(members, word, length);
+    buffer_append_text(members, ",\"suggestions\":[");
+    for (size_t i = 0; i < n; i++) {
+        size_t near_length;
+        const char *near_word = vocabulary_word(vocabulary, near[i], &near_length);
+        if (i > 0)
+            buffer_append_char(members, ',');
+        json_append_string(members, near_word, near_length);
+    }
+    buffer_append_char(members, ']');
+    if (n == 0)
+        return error_set_key(err, STATUS_NOT_FOUND, pointer, "no word '%.*s' in model '%s'",
+                             shown_length(word, length), word, inquiry->name);
+    size_t near_length;
+    const char *nearest = vocabulary_word(vocabulary, near[0], &near_length);
+    return error_set_key(err, STATUS_NOT_FOUND, pointer,
+                         "no word '%.*s' in model '%s'; did you mean '%.*s'?",
+                         shown_length(word, length), word, inquiry->name,
+                         shown_length(nearest, near_length), nearest);
+}
+
+enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *pointer, uint32_t *id,
+                       struct error *err) {
+    uint32_t size = vocabulary_size(inquiry->model->vocabulary);
+    if (number < 0 || number >= size)
+        return error_set_key(err, STATUS_REFUSED, pointer,
+                             "id %" PRId64 " is out of range: model '%s' has ids 0 to %" PRIu32,
+                             number, inquiry->name, size - 1);
+    *id = (uint32_t)number;
+    return STATUS_OK;
+}
+
+enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
+                         uint32_t *id, struct error *err) {
+    if (json_is_string(item))
+        return inquiry_word(inquiry, json_string_value(item), json_string_length(item), pointer, id,
+                            err);
+    if (json_is_integer(item))
+        return inquiry_id(inquiry, json_integer_value(item), pointer, id, err);
+    return error_set_key(err, STATUS_REFUSED, pointer, "%s must be a word or an id, not %s",
+                         pointer, field_kind(item));
+}
+
+enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
+                          const char *name, size_t min, uint32_t **ids, size_t *n,
+                          struct error *err) {
+    char pointer[POINTER_SIZE];
+    size_t max = (size_t)inquiry->server->settings.max_batch;
+    const json_t *list = NULL;
+    *n = 0;
+    enum status status = field_list(object, name, min, max, &list, err);
+    if (status != STATUS_OK)
+        return status;
+    if (list == NULL && min > 0) {
+        snprintf(pointer, sizeof pointer, "%s/%s", prefix, name);
+        return error_set_key(err, STATUS_REFUSED, pointer, "%s is missing", name);
+    }
+    size_t size = list == NULL ? 0 : json_array_size(list);
+    uint32_t *made = calloc(size + 1, sizeof *made);
+    if (made == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu ids", size);
+    for (size_t i = 0; status == STATUS_OK && i < size; i++) {
+        snprintf(pointer, sizeof pointer, "%s/%s/%zu", prefix, name, i);
+        status = inquiry_item(inquiry, json_array_get(list, i), pointer, &made[i], err);
+    }
+    if (status != STATUS_OK) {
+        free(made);
+        return status;
+    }
+    *ids = made;
+    *n = size;
+    return STATUS_OK;
+}
+
+enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings,
+                             struct error *err) {
+    settings_init(settings);
+    return settings_read_text(settings, inquiry->model->info.settings, "settings of the model",
+                              SETTING_OF_JOB, err);
+}

@@ -1,0 +1,490 @@
+/* Questions answered by search over a model: neighbours, analogies, similarities, the odd one
+ * out. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/machine.h"
+#include "server/query/inquiry.h"
+
+#define DEFAULT_K 10
+#define METHOD_CHOICES "add|mul" /* in the order of enum analogy_method */
+
+/* Query vectors and what each must not find. */
+struct queries {
+    struct inquiry *inquiry;
+    float *vectors; /* [n, dim] */
+    size_t n;
+    uint32_t *excluded;
+    size_t n_excluded, capacity;
+    size_t *starts; /* [n + 1] into excluded */
+    size_t k;       /* cut to what the model can give */
+    uint32_t among;
+    struct neighbor *found; /* [n, k] */
+    size_t *counts;         /* [n] */
+};
+
+/* Threads worth starting: a small scan is over before a second thread runs. */
+static int scan_threads(const struct model *model, size_t n_queries, uint32_t among) {
+    uint64_t rows = among > 0 && among < model->input->rows ? among : model->input->rows;
+    if (rows * model->input->columns * n_queries < 20000000)
+        return 1;
+    return machine_threads();
+}
+
+static enum status queries_init(struct queries *queries, struct inquiry *inquiry, size_t n,
+                                int64_t k, int64_t among, struct error *err) {
+    const struct table *table = inquiry->model->input;
+    size_t rows = among > 0 && among < table->rows ? (size_t)among : table->rows;
+    *queries = (struct queries){.inquiry = inquiry, .among = (uint32_t)among};
+    queries->k = (size_t)k < rows ? (size_t)k : rows;
+    queries->capacity = n;
+    queries->vectors = calloc(n * table->columns + 1, sizeof *queries->vectors);
+    queries->excluded = calloc(n + 1, sizeof *queries->excluded);
+    queries->starts = calloc(n + 1, sizeof *queries->starts);
+    queries->found = calloc(n * queries->k + 1, sizeof *queries->found);
+    queries->counts = calloc(n + 1, sizeof *queries->counts);
+    if (queries->vectors == NULL || queries->excluded == NULL || queries->starts == NULL ||
+        queries->found == NULL || queries->counts == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu queries of %zu neighbours",
+                         n, queries->k);
+    return STATUS_OK;
+}
+
+static void queries_clear(struct queries *queries) {
+    free(queries->vectors);
+    free(queries->excluded);
+    free(queries->starts);
+    free(queries->found);
+    free(queries->counts);
+}
+
+static enum status exclude(struct queries *queries, uint32_t id, struct error *err) {
+    if (queries->n_excluded >= queries->capacity) {
+        size_t capacity = 2 * queries->capacity + 16;
+        uint32_t *excluded = realloc(queries->excluded, capacity * sizeof *excluded);
+        if (excluded == NULL)
+            return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu words", capacity);
+        queries->excluded = excluded;
+        queries->capacity = capacity;
+    }
+    queries->excluded[queries->n_excluded++] = id;
+    return STATUS_OK;
+}
+
+static void end_query(struct queries *queries) {
+    queries->starts[++queries->n] = queries->n_excluded;
+}
+
+static float *query_vector(struct queries *queries) {
+    return queries->vectors + queries->n * queries->inquiry->model->input->columns;
+}
+
+/* ---- one query ------------------------------------------------------------------------------- */
+
+static enum status query_by_id(struct queries *queries, uint32_t id, const char *pointer,
+                               struct error *err) {
+    const struct model *model = queries->inquiry->model;
+    if (!(model->norms[id] > 0))
+        return error_set_key(err, STATUS_REFUSED, pointer,
+                             "id %" PRIu32 " has a zero vector: it has no direction", id);
+    memcpy(query_vector(queries), table_row(model->input, id),
+           model->input->columns * sizeof(float));
+    return exclude(queries, id, err);
+}
+
+static enum status query_by_vector(struct queries *queries, const json_t *list, const char *pointer,
+                                   struct error *err) {
+    size_t dim = queries->inquiry->model->input->columns;
+    float *vector = query_vector(queries);
+    bool zero = true;
+    if (!json_is_array(list) || json_array_size(list) != dim)
+        return error_set_key(err, STATUS_REFUSED, pointer,
+                             "vector must be a list of %zu numbers, not %s of %zu", dim,
+                             field_kind(list), json_array_size(list));
+    for (size_t i = 0; i < dim; i++) {
+        const json_t *item = json_array_get(list, i);
+        vector[i] = (float)json_number_value(item);
+        if (!json_is_number(item) || !isfinite(vector[i]))
+            return error_set_key(err, STATUS_REFUSED, pointer,
+                                 "vector must hold float32 numbers: entry %zu is %s", i,
+                                 json_is_number(item) ? "too large" : field_kind(item));
+        zero = zero && !(fabsf(vector[i]) > 0);
+    }
+    if (zero)
+        return error_set_key(err, STATUS_REFUSED, pointer, "vector is zero: it has no direction");
+    return STATUS_OK;
+}
+
+static void add_unit(const struct model *model, uint32_t id, double sign, double *sum) {
+    const float *row = table_row(model->input, id);
+    double norm = model->norms[id];
+    for (uint32_t i = 0; norm > 0 && i < model->input->columns; i++)
+        sum[i] += sign * row[i] / norm;
+}
+
+static enum status query_by_signs(struct queries *queries, const json_t *object,
+                                  const char *pointer, struct error *err) {
+    struct inquiry *inquiry = queries->inquiry;
+    size_t dim = inquiry->model->input->columns, n_positive = 0, n_negative = 0;
+    uint32_t *positive = NULL, *negative = NULL;
+    double *sum = calloc(dim, sizeof *sum), largest = 0;
+    enum status status =
+        sum == NULL
+            ? error_set(err, STATUS_NO_MEMORY, "out of memory for a vector")
+            : inquiry_items(inquiry, object, pointer, "positive", 0, &positive, &n_positive, err);
+    if (status == STATUS_OK)
+        status =
+            inquiry_items(inquiry, object, pointer, "negative", 0, &negative, &n_negative, err);
+    if (status == STATUS_OK && n_positive + n_negative == 0)
+        status =
+            error_set_key(err, STATUS_REFUSED, pointer, "positive and negative are both empty");
+    for (size_t i = 0; status == STATUS_OK && i < n_positive + n_negative; i++) {
+        uint32_t id = i < n_positive ? positive[i] : negative[i - n_positive];
+        add_unit(inquiry->model, id, i < n_positive ? 1 : -1, sum);
+        status = exclude(queries, id, err);
+    }
+    if (status == STATUS_OK) {
+        float *vector = query_vector(queries);
+        for (size_t i = 0; i < dim; i++) {
+            vector[i] = (float)sum[i];
+            largest = fmax(largest, fabs(sum[i]));
+        }
+        if (!(largest > 1e-12)) /* rounding left by vectors that cancel is no direction */
+            status = error_set_key(err, STATUS_REFUSED, pointer,
+                                   "the words of the query cancel out: no direction is left");
+    }
+    free(positive);
+    free(negative);
+    free(sum);
+    return status;
+}
+
+/* {word}, {id}, {vector} or {positive, negative}. */
+static enum status read_query(struct queries *queries, const json_t *object, size_t index,
+                              struct error *err) {
+    static const char *const members[] = {"word", "id", "vector", "positive", "negative"};
+    char pointer[POINTER_SIZE];
+    uint32_t id;
+    size_t known = 0;
+    snprintf(pointer, sizeof pointer, "/queries/%zu", index);
+    if (!json_is_object(object))
+        return error_set_key(err, STATUS_REFUSED, pointer, "a query must be an object, not %s",
+                             field_kind(object));
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        known += json_object_get(object, members[i]) != NULL;
+    if (known != json_object_size(object))
+        return error_set_key(
+            err, STATUS_REFUSED, pointer,
+            "a query holds word, id, vector, or positive and negative, and nothing else");
+    bool signs =
+        json_object_get(object, "positive") != NULL || json_object_get(object, "negative") != NULL;
+    if (known == 0 ||
+        (known > 1 && (!signs || known > 2 || json_object_get(object, "positive") == NULL ||
+                       json_object_get(object, "negative") == NULL)))
+        return error_set_key(
+            err, STATUS_REFUSED, pointer,
+            "a query holds exactly one of word, id, vector, or positive and negative");
+    enum status status;
+    if (signs) {
+        status = query_by_signs(queries, object, pointer, err);
+    } else if (json_object_get(object, "vector") != NULL) {
+        snprintf(pointer, sizeof pointer, "/queries/%zu/vector", index);
+        status = query_by_vector(queries, json_object_get(object, "vector"), pointer, err);
+    } else {
+        bool word = json_object_get(object, "word") != NULL;
+        const json_t *item = json_object_get(object, word ? "word" : "id");
+        snprintf(pointer, sizeof pointer, "/queries/%zu/%s", index, word ? "word" : "id");
+        if (word != json_is_string(item))
+            return error_set_key(err, STATUS_REFUSED, pointer, "%s must be %s, not %s",
+                                 word ? "word" : "id", word ? "a string" : "a whole number",
+                                 field_kind(item));
+        status = inquiry_item(queries->inquiry, item, pointer, &id, err);
+        if (status == STATUS_OK)
+            status = query_by_id(queries, id, pointer, err);
+    }
+    if (status == STATUS_OK)
+        end_query(queries);
+    return status;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void write_neighbors(const struct inquiry *inquiry, const struct neighbor *found, size_t n,
+                            struct buffer *answer) {
+    buffer_append_text(answer, "\"neighbors\":[");
+    for (size_t i = 0; i < n; i++) {
+        buffer_append_text(answer, i == 0 ? "{" : ",{");
+        inquiry_append_word(inquiry, answer, found[i].id);
+        buffer_print(answer, ",\"count\":%" PRIu64 ",\"score\":",
+                     vocabulary_count(inquiry->model->vocabulary, found[i].id));
+        json_append_float(answer, found[i].score);
+        buffer_append_char(answer, '}');
+    }
+    buffer_append_char(answer, ']');
+}
+
+static enum status queries_search(struct queries *queries, struct error *err) {
+    const struct model *model = queries->inquiry->model;
+    return search_neighbors(model, queries->vectors, queries->n, queries->excluded, queries->starts,
+                            queries->among, queries->k,
+                            scan_threads(model, queries->n, queries->among), queries->found,
+                            queries->counts, err);
+}
+
+/* Head with k: the most any query got, so that a cut k is seen. */
+static void write_head(const struct queries *queries, struct buffer *answer) {
+    size_t max = 0;
+    for (size_t i = 0; i < queries->n; i++)
+        if (queries->counts[i] > max)
+            max = queries->counts[i];
+    inquiry_head(queries->inquiry, answer);
+    buffer_print(answer, ",\"k\":%zu,", max);
+}
+
+static void write_result(const struct queries *queries, size_t index, struct buffer *answer) {
+    size_t start = queries->starts[index], end = queries->starts[index + 1];
+    buffer_append_text(answer, "\"query\":{");
+    if (end == start + 1)
+        inquiry_append_word(queries->inquiry, answer, queries->excluded[start]);
+    buffer_append_text(answer, "},");
+    write_neighbors(queries->inquiry, queries->found + index * queries->k, queries->counts[index],
+                    answer);
+}
+
+static enum status neighbors_of_query(struct inquiry *inquiry, struct buffer *answer,
+                                      struct error *err) {
+    int64_t k = DEFAULT_K, among = 0, number = -1;
+    const char *word = request_query(inquiry->request, "word", 0),
+               *id_text = request_query(inquiry->request, "id", 0);
+    uint32_t id = 0;
+    enum status status =
+        query_int(inquiry->request, "k", 1, inquiry->server->settings.max_neighbors, &k, err);
+    if (status == STATUS_OK)
+        status = query_int(inquiry->request, "among", 0, UINT32_MAX, &among, err);
+    if (status == STATUS_OK)
+        status = query_int(inquiry->request, "id", INT64_MIN, INT64_MAX, &number, err);
+    if (status != STATUS_OK)
+        return status;
+    if ((word == NULL) == (id_text == NULL) || request_query(inquiry->request, "word", 1) != NULL)
+        return error_set_key(err, STATUS_REFUSED, "word",
+                             "give one word=... or one id=...; POST takes many queries");
+    status = word != NULL ? inquiry_word(inquiry, word, strlen(word), "word", &id, err)
+                          : inquiry_id(inquiry, number, "id", &id, err);
+    if (status != STATUS_OK)
+        return status;
+    struct queries queries;
+    status = queries_init(&queries, inquiry, 1, k, among, err);
+    if (status == STATUS_OK)
+        status = query_by_id(&queries, id, word != NULL ? "word" : "id", err);
+    if (status == STATUS_OK) {
+        end_query(&queries);
+        status = queries_search(&queries, err);
+    }
+    if (status == STATUS_OK) {
+        write_head(&queries, answer);
+        write_result(&queries, 0, answer);
+        buffer_append_char(answer, '}');
+    }
+    queries_clear(&queries);
+    return status;
+}
+
+static enum status read_k(struct inquiry *inquiry, int64_t *k, int64_t *among, struct error *err) {
+    *k = DEFAULT_K;
+    *among = 0;
+    enum status status =
+        field_int(inquiry->body, "k", 1, inquiry->server->settings.max_neighbors, k, err);
+    if (status == STATUS_OK)
+        status = field_int(inquiry->body, "among", 0, UINT32_MAX, among, err);
+    return status;
+}
+
+static enum status neighbors_of_body(struct inquiry *inquiry, struct buffer *answer,
+                                     struct error *err) {
+    int64_t k, among;
+    const json_t *list = NULL;
+    enum status status = read_k(inquiry, &k, &among, err);
+    if (status == STATUS_OK)
+        status = field_list(inquiry->body, "queries", 1,
+                            (size_t)inquiry->server->settings.max_batch, &list, err);
+    if (status == STATUS_OK && list == NULL)
+        status = error_set_key(err, STATUS_REFUSED, "/queries", "queries is missing");
+    if (status != STATUS_OK)
+        return status;
+    struct queries queries;
+    size_t n = json_array_size(list);
+    status = queries_init(&queries, inquiry, n, k, among, err);
+    for (size_t i = 0; status == STATUS_OK && i < n; i++)
+        status = read_query(&queries, json_array_get(list, i), i, err);
+    if (status == STATUS_OK)
+        status = queries_search(&queries, err);
+    if (status == STATUS_OK) {
+        write_head(&queries, answer);
+        buffer_append_text(answer, "\"results\":[");
+        for (size_t i = 0; i < n; i++) {
+            buffer_append_text(answer, i == 0 ? "{" : ",{");
+            write_result(&queries, i, answer);
+            buffer_append_char(answer, '}');
+        }
+        buffer_append_text(answer, "]}");
+    }
+    queries_clear(&queries);
+    return status;
+}
+
+static enum status analogy_of_body(struct inquiry *inquiry, struct buffer *answer,
+                                   struct error *err) {
+    const struct model *model = inquiry->model;
+    int64_t k, among;
+    int method = ANALOGY_ADD;
+    uint32_t *positive = NULL, *negative = NULL;
+    size_t n_positive = 0, n_negative = 0, count = 0;
+    struct neighbor *found = NULL;
+    enum status status = read_k(inquiry, &k, &among, err);
+    if (status == STATUS_OK)
+        status = field_choice(inquiry->body, "method", METHOD_CHOICES, &method, err);
+    if (status == STATUS_OK)
+        status =
+            inquiry_items(inquiry, inquiry->body, "", "positive", 1, &positive, &n_positive, err);
+    if (status == STATUS_OK)
+        status =
+            inquiry_items(inquiry, inquiry->body, "", "negative", 0, &negative, &n_negative, err);
+    if (status == STATUS_OK) {
+        if (k > model->input->rows)
+            k = model->input->rows;
+        found = calloc((size_t)k, sizeof *found);
+        if (found == NULL)
+            status =
+                error_set(err, STATUS_NO_MEMORY, "out of memory for %" PRId64 " neighbours", k);
+        else
+            status = search_analogy(
+                model, positive, n_positive, negative, n_negative, (enum analogy_method)method,
+                (uint32_t)among, (size_t)k,
+                scan_threads(model, method == ANALOGY_MUL ? n_positive + n_negative : 1,
+                             (uint32_t)among),
+                found, &count, err);
+    }
+    if (status == STATUS_OK) {
+        inquiry_head(inquiry, answer);
+        buffer_print(answer, ",\"k\":%zu,\"method\":\"%s\",", count,
+                     method == ANALOGY_MUL ? "mul" : "add");
+        write_neighbors(inquiry, found, count, answer);
+        buffer_append_char(answer, '}');
+    }
+    free(found);
+    free(positive);
+    free(negative);
+    return status;
+}
+
+static enum status similarity_of_body(struct inquiry *inquiry, struct buffer *answer,
+                                      struct error *err) {
+    const json_t *list = NULL;
+    enum status status = field_list(inquiry->body, "pairs", 1,
+                                    (size_t)inquiry->server->settings.max_batch, &list, err);
+    if (status == STATUS_OK && list == NULL)
+        status = error_set_key(err, STATUS_REFUSED, "/pairs", "pairs is missing");
+    inquiry_head(inquiry, answer);
+    buffer_append_text(answer, ",\"data\":[");
+    for (size_t i = 0; status == STATUS_OK && i < json_array_size(list); i++) {
+        const json_t *pair = json_array_get(list, i);
+        char pointer[POINTER_SIZE];
+        uint32_t ids[2] = {0, 0};
+        snprintf(pointer, sizeof pointer, "/pairs/%zu", i);
+        if (!json_is_array(pair) || json_array_size(pair) != 2)
+            return error_set_key(err, STATUS_REFUSED, pointer,
+                                 "a pair must be a list of two words");
+        for (unsigned side = 0; status == STATUS_OK && side < 2; side++) {
+            snprintf(pointer, sizeof pointer, "/pairs/%zu/%u", i, side);
+            status = inquiry_item(inquiry, json_array_get(pair, side), pointer, &ids[side], err);
+        }
+        if (status != STATUS_OK)
+            return status;
+        buffer_print(answer, "%s{\"pair\":[", i == 0 ? "" : ",");
+        for (unsigned side = 0; side < 2; side++) {
+            size_t length;
+            const char *word = vocabulary_word(inquiry->model->vocabulary, ids[side], &length);
+            if (side > 0)
+                buffer_append_char(answer, ',');
+            json_append_string(answer, word, length);
+        }
+        buffer_append_text(answer, "],\"similarity\":");
+        json_append_float(answer, (float)search_similarity(inquiry->model, ids[0], ids[1]));
+        buffer_append_char(answer, '}');
+    }
+    buffer_append_text(answer, "]}");
+    return status;
+}
+
+static enum status odd_one_out_of_body(struct inquiry *inquiry, struct buffer *answer,
+                                       struct error *err) {
+    uint32_t *ids = NULL;
+    size_t n = 0, odd = 0;
+    float *scores = NULL;
+    enum status status = inquiry_items(inquiry, inquiry->body, "", "words", 3, &ids, &n, err);
+    if (status == STATUS_OK) {
+        scores = calloc(n, sizeof *scores);
+        status = scores == NULL
+                     ? error_set(err, STATUS_NO_MEMORY, "out of memory for %zu scores", n)
+                     : search_odd_one_out(inquiry->model, ids, n, &odd, scores, err);
+    }
+    if (status == STATUS_OK) {
+        inquiry_head(inquiry, answer);
+        buffer_append_char(answer, ',');
+        inquiry_append_word(inquiry, answer, ids[odd]);
+        buffer_print(answer, ",\"index\":%zu,\"scores\":[", odd);
+        for (size_t i = 0; i < n; i++) {
+            buffer_append_text(answer, i == 0 ? "{" : ",{");
+            inquiry_append_word(inquiry, answer, ids[i]);
+            buffer_append_text(answer, ",\"score\":");
+            json_append_float(answer, scores[i]);
+            buffer_append_char(answer, '}');
+        }
+        buffer_append_text(answer, "]}");
+    }
+    free(scores);
+    free(ids);
+    return status;
+}
+
+/* ---- routes ---------------------------------------------------------------------------------- */
+
+static const char *const no_keys[] = {NULL};
+
+void neighbors_get(struct server *server, const struct http_request *request,
+                   struct http_response *response) {
+    static const char *const keys[] = {"word", "id", "k", "among", NULL};
+    static const struct inquiry_route route = {NULL, keys, neighbors_of_query};
+    inquiry_run(server, request, response, &route);
+}
+
+void neighbors_post(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
+    static const char *const members[] = {"queries", "k", "among", NULL};
+    static const struct inquiry_route route = {members, no_keys, neighbors_of_body};
+    inquiry_run(server, request, response, &route);
+}
+
+void analogy_post(struct server *server, const struct http_request *request,
+                  struct http_response *response) {
+    static const char *const members[] = {"positive", "negative", "k", "method", "among", NULL};
+    static const struct inquiry_route route = {members, no_keys, analogy_of_body};
+    inquiry_run(server, request, response, &route);
+}
+
+void similarity_post(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
+    static const char *const members[] = {"pairs", NULL};
+    static const struct inquiry_route route = {members, no_keys, similarity_of_body};
+    inquiry_run(server, request, response, &route);
+}
+
+void odd_one_out_post(struct server *server, const struct http_request *request,
+                      struct http_response *response) {
+    static const char *const members[] = {"words", NULL};
+    static const struct inquiry_route route = {members, no_keys, odd_one_out_of_body};
+    inquiry_run(server, request, response, &route);
+}

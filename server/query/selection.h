@@ -1,0 +1,41 @@
+/* Which rows a lookup asks for: words or ids in lists nested to any depth, with weights beside.
+ * Private to server/. */
+#ifndef VECMILL_SERVER_SELECTION_H
+#define VECMILL_SERVER_SELECTION_H
+
+#include "server/query/inquiry.h"
+
+#define SELECTION_DEPTH 30 /* deepest nesting; array files of the field stop at 32 dimensions */
+
+enum missing_policy { MISSING_ERROR, MISSING_SKIP, MISSING_ZERO };
+#define MISSING_CHOICES "error|skip|zero"
+
+struct selection {
+    const json_t *tree;    /* as asked for; borrowed */
+    const char *member;    /* "words", "ids" or "" (query): begins pointers and messages */
+    unsigned depth;        /* of every leaf: 1 for a plain list */
+    size_t n;              /* leaves */
+    uint32_t *ids;         /* [n]; WORD_NONE: a word that is not known */
+    const json_t **leaves; /* [n], borrowed */
+    const json_t **absent; /* [missing]: the leaves whose word is not known, in order */
+    float *weights;        /* [n] or NULL */
+    size_t lists;          /* innermost lists */
+    size_t *starts;        /* [lists + 1]: leaves of each */
+    size_t missing;
+    size_t shape[SELECTION_DEPTH]; /* [depth]: length of the first list of each level */
+    bool ragged[SELECTION_DEPTH];  /* [depth]: lists of this level differ in length */
+};
+
+/* tree: a list; leaves are strings (words) and whole numbers (ids). weights: the same shape,
+ * numbers; or NULL. A word that is not known is NOT_FOUND under MISSING_ERROR, else it gets
+ * WORD_NONE. REFUSED for more than max_batch leaves and for leaves at different depths. Owns:
+ * selection_clear, also after a failure. */
+enum status selection_read(struct selection *selection, struct inquiry *inquiry, const char *member,
+                           const json_t *tree, const json_t *weights, enum missing_policy missing,
+                           struct error *err) MUST_CHECK;
+/* Takes leaves with WORD_NONE out of ids, leaves, weights and starts; tree, absent and shape stay
+ * as they are. */
+void selection_drop_missing(struct selection *selection);
+void selection_clear(struct selection *selection);
+
+#endif

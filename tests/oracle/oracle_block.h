@@ -1,0 +1,56 @@
+/* One block step of training in plain double precision, with the guard of the training kernel: n
+ * centres share K noise words, every cell (centre, noise word) is computed once and weighted. All
+ * scores and gradients are of the rows as they stood before the block; a row's steps add up: o_p +=
+ * g_tp x_t for each positive, o_k += scale_k sum_t G_tk x_t, x_t += input_rate scale_t (sum_p g_tp
+ * o_p + sum_k G_tk o_k). */
+#ifndef VECMILL_TESTS_ORACLE_BLOCK_H
+#define VECMILL_TESTS_ORACLE_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/oracle/oracle_objective.h"
+
+struct oracle_block {
+    enum oracle_objective objective; /* NCE and NEGATIVE_SAMPLING differ by the shifts alone */
+    size_t dim;
+    bool bias;              /* output rows are dim + 1 long, their last element the bias */
+    double *input, *output; /* [rows, dim], [rows, dim + bias], changed in place */
+    size_t n, k;            /* centres, noise words */
+    /* [n] input rows; for the guard the same words as the output rows of these numbers */
+    const uint32_t *centres;
+    /* [n + 1]: positives of t are positives[starts[t]] .. positives[starts[t + 1] - 1] */
+    const size_t *starts;
+    const uint32_t *positives; /* output rows */
+    const uint32_t *noise;     /* [k] output rows, duplicates allowed */
+    const double *true_shift;  /* [output rows] subtracted from a positive's score; NULL: zeros */
+    const double *noise_shift; /* [k] subtracted from a noise word's score; NULL: zeros */
+    double rate, input_rate;   /* a; input rows move input_rate times as far */
+    /* logistic: g = a (A - B sigmoid(x)); A = q z, B = 1 + (q - 1) z */
+    double positive_a, positive_b;
+    double noise_weight; /* logistic: G_tk = -a w C_t sigmoid(x_tk), C_t positives of t */
+    /* Softmax leaves out cell (p, k) when k is p; logistic lowers C_t by the positives of t that
+     * are k. */
+    bool remove_hits;
+    bool guard;
+    double guard_repeat, guard_output, guard_input; /* 2, 4, 2 */
+    /* [k] 1 + K q_k of the guard; NULL: ones, as for unique draws */
+    const double *repeat;
+    /* [k] importance of the noise words; NULL: ones */
+    const double *weight;
+    /* Operands of products (x_t, o_p, o_k, g_tp and G_tk, the rows of the guard's squares) are
+     * rounded to bfloat16. */
+    bool bfloat16;
+    /* [rows of input], [output rows]; NULL when not wanted: adds the sum of |g| max |x| over the
+     * products that make up a row's step. An operand rounded the other way may change the step by
+     * 2^-7 of that at most. */
+    double *input_mass, *output_mass;
+};
+
+/* Changes input and output. Returns the loss of the block before the step, summed over positives,
+ * the guard's discount left out. scales: [n + k] the guard's factors of the centres, then of the
+ * noise rows; NULL when not wanted. */
+double oracle_block_step(const struct oracle_block *block, double *scales);
+
+#endif

@@ -1,0 +1,179 @@
+#include "tests/oracle/oracle_corpus.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unicase.h>
+#include <unistr.h>
+
+#include "base/utf8.h"
+
+#define END UINT32_MAX
+
+struct reader {
+    struct oracle_corpus *oracle;
+    const struct settings *settings;
+    uint32_t *stream; /* first-appearance numbers and ENDs */
+    size_t n_stream, room;
+    bool open;
+};
+
+static void stream_put(struct reader *reader, uint32_t number) {
+    if (reader->n_stream == reader->room) {
+        reader->room = 2 * reader->room + 64;
+        reader->stream = realloc(reader->stream, reader->room * sizeof *reader->stream);
+    }
+    reader->stream[reader->n_stream++] = number;
+}
+
+static void sentence_end(struct reader *reader) {
+    if (reader->open) {
+        reader->oracle->report.sentences++;
+        stream_put(reader, END);
+    }
+    reader->open = false;
+}
+
+static enum status word_add(void *context, const char *word, size_t length, struct error *err) {
+    struct reader *reader = context;
+    struct oracle_corpus *oracle = reader->oracle;
+    (void)err;
+    oracle->report.words++;
+    if (length > oracle->report.longest_word)
+        oracle->report.longest_word = length;
+    reader->open = true;
+    uint32_t i = 0;
+    while (i < oracle->n_words &&
+           (oracle->words[i].length != length || memcmp(oracle->words[i].text, word, length) != 0))
+        i++;
+    if (i == oracle->n_words) {
+        oracle->words = realloc(oracle->words, ++oracle->n_words * sizeof *oracle->words);
+        oracle->words[i] = (struct oracle_word){malloc(length + 1), length, 0, i, END};
+        memcpy(oracle->words[i].text, word, length);
+    }
+    oracle->words[i].count++;
+    stream_put(reader, i);
+    return STATUS_OK;
+}
+
+static void word_add_raw(struct reader *reader, const char *word, size_t length) {
+    reader->oracle->report.invalid_utf8 += utf8_count_invalid(word, length);
+    char *copy = malloc(length + 1);
+    memcpy(copy, word, length);
+    if (reader->settings->lowercase && u8_check((const uint8_t *)word, length) == NULL) {
+        free(copy);
+        copy = (char *)u8_tolower((const uint8_t *)word, length, NULL, NULL, NULL, &length);
+    } else if (reader->settings->lowercase) {
+        for (size_t i = 0; i < length; i++)
+            copy[i] = (char)(copy[i] >= 'A' && copy[i] <= 'Z' ? copy[i] - 'A' + 'a' : copy[i]);
+    }
+    (void)word_add(reader, copy, length, NULL);
+    free(copy);
+}
+
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\v' || c == '\f' || c == '\r';
+}
+
+static void split(struct reader *reader, const char *line, size_t length, bool list) {
+    for (size_t at = 0, begin = 0; at <= length; at++) {
+        if (at < length && (list ? line[at] != '\x1f' : !is_space(line[at])))
+            continue;
+        if (at > begin)
+            word_add_raw(reader, line + begin, at - begin);
+        begin = at + 1;
+    }
+}
+
+static void read_line(struct reader *reader, const char *line, size_t length) {
+    struct corpus_report *report = &reader->oracle->report;
+    const struct settings *settings = reader->settings;
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    report->lines++;
+    if (length > report->longest_line)
+        report->longest_line = length;
+    bool list = settings->format == FORMAT_TOKENS && length > 0 && line[0] == '\x1f', empty = true;
+    for (size_t i = 0; i < length; i++)
+        empty = empty && (list ? line[i] == '\x1f' : is_space(line[i]));
+    report->empty_lines += empty;
+    if (list)
+        sentence_end(reader);
+    if (list || settings->tokenizer == TOKENIZER_WHITESPACE) {
+        split(reader, line, length, list);
+    } else {
+        report->invalid_utf8 += utf8_count_invalid(line, length);
+        /* line by line: a leading byte order mark of a later line must not vanish */
+        struct error err = {0};
+        char *spaced = malloc(length + 1);
+        spaced[0] = ' ';
+        memcpy(spaced + 1, line, length);
+        if (corpus_tokenize(settings, spaced, length + 1, word_add, reader, &err) != STATUS_OK)
+            abort();
+        free(spaced);
+    }
+    if (settings->sentence == SENTENCE_LINE || empty || list)
+        sentence_end(reader);
+}
+
+static int word_compare(const void *left, const void *right) {
+    const struct oracle_word *a = left, *b = right;
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    return a->first < b->first ? -1 : 1;
+}
+
+static void number(struct reader *reader) {
+    struct oracle_corpus *oracle = reader->oracle;
+    struct corpus_report *report = &oracle->report;
+    uint32_t *id_of = malloc((oracle->n_words + 1) * sizeof *id_of);
+    if (oracle->n_words > 0)
+        qsort(oracle->words, oracle->n_words, sizeof *oracle->words, word_compare);
+    report->distinct = oracle->n_words;
+    for (uint32_t i = 0; i < oracle->n_words; i++) {
+        struct oracle_word *word = &oracle->words[i];
+        bool keep = word->count >= (uint64_t)reader->settings->min_count &&
+                    (reader->settings->max_vocab == 0 || i < reader->settings->max_vocab);
+        word->id = keep ? i : END;
+        id_of[word->first] = word->id;
+        report->vocabulary += keep;
+        report->kept_words += keep ? word->count : 0;
+        report->rare_words += keep ? 0 : word->count;
+    }
+    oracle->ids = malloc((reader->n_stream + 1) * sizeof *oracle->ids);
+    bool open = false;
+    for (size_t i = 0; i < reader->n_stream; i++) {
+        uint32_t id = reader->stream[i] == END ? END : id_of[reader->stream[i]];
+        bool end = reader->stream[i] == END;
+        if (end ? open : id != END)
+            oracle->ids[oracle->length++] = id;
+        oracle->kept += !end && id != END;
+        open = end ? false : open || id != END;
+    }
+    free(id_of);
+}
+
+void oracle_corpus_read(struct oracle_corpus *oracle, const struct settings *settings,
+                        const char *text, size_t length) {
+    *oracle = (struct oracle_corpus){.report.bytes = length};
+    struct reader reader = {.oracle = oracle, .settings = settings};
+    const char *end = text + length;
+    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3;
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        const char *line_end = newline == NULL ? end : newline;
+        read_line(&reader, text, (size_t)(line_end - text));
+        text = newline == NULL ? end : newline + 1;
+    }
+    sentence_end(&reader);
+    number(&reader);
+    free(reader.stream);
+}
+
+void oracle_corpus_clear(struct oracle_corpus *oracle) {
+    for (uint32_t i = 0; i < oracle->n_words; i++)
+        free(oracle->words[i].text);
+    free(oracle->words);
+    free(oracle->ids);
+    *oracle = (struct oracle_corpus){0};
+}

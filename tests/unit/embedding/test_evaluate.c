@@ -1,0 +1,283 @@
+#include "tests/support/vectors_sample.h"
+
+#include <math.h>
+
+/* Countries and capitals on a grid: b - a + c lands on the answer; "decoy" is in the way of one
+ * question. */
+static const char *const words[] = {"athens", "greece",      "oslo",   "norway",
+                                    "bern",   "switzerland", "big",    "bigger",
+                                    "small",  "smaller",     "moscow", "\xd0\xbc\xd0\xb8\xd1\x80",
+                                    "Oslo",   "void"};
+static const float values[] = {1, 0, 0, 0, 1, 0,  0, 2, 0, 1,  0,  0,  0, 1, 0, 2, 0, 0, 1,
+                               0, 0, 0, 1, 2, 5,  1, 0, 0, 5,  1,  0,  3, 5, 0, 1, 0, 5, 0,
+                               1, 3, 1, 1, 1, -1, 1, 2, 3, -4, -1, -2, 0, 0, 0, 0, 0, 0};
+#define N_WORDS 14
+
+static struct model *grid_model(void) {
+    return sample_model(words, values, N_WORDS, 4, 2, PARTITION_MOD, NULL);
+}
+
+static struct analogy_report analogies(const struct model *model, const char *text, uint32_t among,
+                                       enum analogy_method method) {
+    struct analogy_report report, again;
+    struct error err = {0};
+    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 1, &report, &err),
+                     STATUS_OK);
+    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 3, &again, &err),
+                     STATUS_OK);
+    assert_int_equal(report.correct, again.correct);
+    assert_int_equal(report.answered, again.answered);
+    analogy_report_clear(&again);
+    return report;
+}
+
+static void sections_are_counted(void **state) {
+    static const char text[] = "\xef\xbb\xbf// a comment\r\n"
+                               ": capital-world\r\n"
+                               /* lower-cased, but for Oslo, which stands as it is */
+                               "Athens Greece Oslo Norway\r\n"
+                               "athens greece bern switzerland\r\n"
+                               "athens\tgreece bern   norway\r\n" /* wrong answer */
+                               "athens greece berlin germany\r\n"
+                               "\r\n"
+                               ": gram3-comparative\n"
+                               "BIG BIGGER small smaller\n"
+                               ":other things \n"
+                               "bern switzerland oslo norway\n"
+                               /* an answer that is in the question cannot be right */
+                               "oslo norway athens oslo";
+    struct model *model = grid_model();
+    struct analogy_report report = analogies(model, text, 0, ANALOGY_ADD);
+    (void)state;
+    assert_int_equal(report.n_sections, 3);
+    assert_string_equal(report.sections[0].name, "capital-world");
+    assert_int_equal(report.sections[0].answered, 3);
+    assert_int_equal(report.sections[0].skipped, 1);
+    assert_int_equal(report.sections[0].correct, 1);
+    assert_string_equal(report.sections[1].name, "gram3-comparative");
+    assert_int_equal(report.sections[1].answered, 1);
+    assert_int_equal(report.sections[1].correct, 1);
+    assert_string_equal(report.sections[2].name, "other things");
+    assert_int_equal(report.sections[2].answered, 2);
+    assert_int_equal(report.sections[2].correct, 1);
+    assert_int_equal(report.answered, 6);
+    assert_int_equal(report.correct, 3);
+    assert_int_equal(report.skipped, 1);
+    assert_int_equal(report.semantic_answered, 3);
+    assert_int_equal(report.semantic_correct, 1);
+    assert_int_equal(report.syntactic_answered, 1);
+    assert_int_equal(report.syntactic_correct, 1);
+    analogy_report_clear(&report);
+    report = analogies(model, text, 0, ANALOGY_MUL);
+    assert_int_equal(report.answered, 6);
+    assert_true(report.correct >= 2);
+    analogy_report_clear(&report);
+    analogy_report_clear(&report);
+    model_drop(model);
+}
+
+static void questions_are_restricted(void **state) {
+    static const char text[] = ": family\nathens greece bern switzerland\nATHENS GREECE OSLO "
+                               "NORWAY\nOslo bern oslo bern\n";
+    struct model *model = grid_model();
+    struct analogy_report report = analogies(model, text, 5, ANALOGY_ADD);
+    (void)state;
+    assert_int_equal(report.answered, 2); /* Oslo is too rare: read as oslo */
+    assert_int_equal(report.skipped, 1);
+    assert_int_equal(report.correct, 1);
+    assert_int_equal(report.semantic_answered, 2);
+    analogy_report_clear(&report);
+    report = analogies(model, text, 1000, ANALOGY_ADD);
+    assert_int_equal(report.answered, 3);
+    assert_int_equal(report.correct, 2);
+    analogy_report_clear(&report);
+    report = analogies(model, "", 0, ANALOGY_ADD);
+    assert_int_equal(report.n_sections, 0);
+    assert_int_equal(report.answered, 0);
+    analogy_report_clear(&report);
+    model_drop(model);
+}
+
+/* A question of zero vectors, or one whose vectors cancel out, is answered wrongly. */
+static void questions_without_direction_are_wrong(void **state) {
+    static const char text[] =
+        ": x\nvoid void void athens\noslo void Oslo athens\nathens greece oslo norway\n";
+    struct model *model = grid_model();
+    struct analogy_report report = analogies(model, text, 0, ANALOGY_ADD);
+    (void)state;
+    assert_int_equal(report.answered, 3);
+    assert_int_equal(report.correct, 1);
+    analogy_report_clear(&report);
+    report = analogies(model, text, 0, ANALOGY_MUL);
+    assert_int_equal(report.answered, 3);
+    analogy_report_clear(&report);
+    model_drop(model);
+}
+
+/* More questions than one batch, each checked against a search of its own. */
+static void batches_match_single_questions(void **state) {
+    enum { ROWS = 300, DIM = 10, QUESTIONS = 2500 };
+    float *random_values = sample_values(ROWS * DIM, 3);
+    struct model *model = sample_model(NULL, random_values, ROWS, DIM, 4, PARTITION_DIV, NULL);
+    struct random random;
+    (void)state;
+    for (int method = 0; method < 2; method++) {
+        struct buffer text = {0};
+        uint64_t right = 0;
+        random_init(&random, 1, 1);
+        buffer_append_text(&text, ": gram\n");
+        for (int i = 0; i < QUESTIONS; i++) {
+            uint32_t ids[4], positive[2], among = 200;
+            struct neighbor best;
+            size_t found;
+            struct error err = {0};
+            for (int j = 0; j < 4; j++)
+                ids[j] = (uint32_t)random_below(&random, among);
+            positive[0] = ids[1];
+            positive[1] = ids[2];
+            assert_int_equal(search_analogy(model, positive, 2, ids, 1, (enum analogy_method)method,
+                                            among, 1, 1, &best, &found, &err),
+                             STATUS_OK);
+            if (i % 2)
+                ids[3] = best.id;
+            right += best.id == ids[3];
+            buffer_print(&text, "w%u W%u w%u w%u\n", ids[0], ids[1], ids[2], ids[3]);
+        }
+        struct analogy_report report =
+            analogies(model, text.data, 200, (enum analogy_method)method);
+        assert_int_equal(report.answered, QUESTIONS);
+        assert_int_equal(report.correct, right);
+        assert_int_equal(report.syntactic_correct, right);
+        analogy_report_clear(&report);
+        buffer_clear(&text);
+    }
+    free(random_values);
+    model_drop(model);
+}
+
+static void bad_questions_are_named(void **state) {
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"athens greece oslo norway\n", "line 1: a question before the first section (': name')"},
+        {": x\n\nathens greece oslo\n", "line 3: a question is 4 words, not 3"},
+        {": x\nathens greece oslo norway\nathens greece oslo norway bern\n",
+         "line 3: a question is 4 words, not at least 5"},
+        {": x\n\x01\xff\n", "line 2: a question is 4 words, not 1"},
+    };
+    struct model *model = grid_model();
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct analogy_report report;
+        struct error err = {0};
+        assert_int_equal(evaluate_analogies(model, bad[i].text, strlen(bad[i].text), 0, ANALOGY_ADD,
+                                            1, &report, &err),
+                         STATUS_MALFORMED);
+        assert_string_equal(err.text, bad[i].message);
+        assert_null(report.sections);
+    }
+    model_drop(model);
+}
+
+static struct similarity_report similarity(const struct model *model, const char *text) {
+    struct similarity_report report;
+    struct error err = {0};
+    assert_int_equal(evaluate_similarity(model, text, strlen(text), &report, &err), STATUS_OK);
+    return report;
+}
+
+/* Cosines to "base" are 1, 0.8, 0.8, 0.6, 0, in the order of the words. */
+static struct model *fan_model(void) {
+    static const char *const fan[] = {"base", "a",    "b",   "c",   "d",
+                                      "e",    "none", "old", "new", "\xd0\xbc\xd0\xb8\xd1\x80"};
+    static const float rows[] = {1, 0, 2, 0, 8, 6, 8, -6, 6, 8, 0, 3, 0, 0, 1, 1, 1, 0, 8, 6};
+    return sample_model(fan, rows, 10, 2, 1, PARTITION_MOD, NULL);
+}
+
+static void correlations_are_known(void **state) {
+    struct model *model = fan_model();
+    /* x = 9 7 6 7 1, y = 1 .8 .8 .6 0: ranks 5 3.5 2 3.5 1 and 5 3.5 3.5 2 1. */
+    struct similarity_report report = similarity(
+        model,
+        "# comment\nbase a 9\nbase b 7\n\nbase\tc\t6\nBASE,D,7\nbase e 1e0\nbase absent 3\n");
+    (void)state;
+    assert_int_equal(report.pairs, 6);
+    assert_int_equal(report.found, 5);
+    assert_true(fabs(report.spearman - 7.25 / 9.5) < 1e-12);
+    double x[] = {9, 7, 6, 7, 1}, y[] = {1, 0.8, 0.8, 0.6, 0}, xx = 0, yy = 0, xy = 0;
+    for (int i = 0; i < 5; i++) {
+        xx += (x[i] - 6) * (x[i] - 6);
+        yy += (y[i] - 0.64) * (y[i] - 0.64);
+        xy += (x[i] - 6) * (y[i] - 0.64);
+    }
+    assert_true(fabs(report.pearson - xy / sqrt(xx * yy)) < 1e-7);
+    /* A word with a zero vector has no cosine; upper case beyond ASCII is found too. */
+    report = similarity(model, "base none 3\nbase \xd0\x9c\xd0\x98\xd0\xa0 4\n");
+    assert_int_equal(report.pairs, 2);
+    assert_int_equal(report.found, 1);
+    assert_true(isnan(report.pearson) && isnan(report.spearman));
+    report = similarity(model, "base a 5\nbase b 5\nbase e 5\n");
+    assert_true(isnan(report.pearson) && isnan(report.spearman));
+    report = similarity(model, "base e 0\nbase a 1\n");
+    assert_true(fabs(report.pearson - 1) < 1e-12 && fabs(report.spearman - 1) < 1e-12);
+    report = similarity(model, "");
+    assert_int_equal(report.pairs, 0);
+    assert_true(isnan(report.pearson));
+    model_drop(model);
+}
+
+static void headers_name_the_score(void **state) {
+    struct model *model = fan_model();
+    struct similarity_report report =
+        similarity(model, "word1\tword2\tPOS\tSimLex999\tconc(w1)\tSD(SimLex)\r\n"
+                          "old\tnew\tA\t1.58\t2.72\t0.41\r\n"
+                          "base\ta\tN\t9.2\t1.75\t0.67\r\n");
+    (void)state;
+    assert_int_equal(report.pairs, 2);
+    assert_int_equal(report.found, 2);
+    assert_true(fabs(report.spearman - 1) < 1e-12);
+    report = similarity(model, "\xef\xbb\xbfWord 1,Word 2,Human (mean)\nbase, a ,9\nbase,e,1\n");
+    assert_int_equal(report.found, 2);
+    assert_true(fabs(report.spearman - 1) < 1e-12);
+    report = similarity(model, "base a 9 1 1\nbase e 1 9 9\n");
+    assert_true(fabs(report.spearman - 1) < 1e-12);
+    model_drop(model);
+}
+
+static void bad_pairs_are_named(void **state) {
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"base a 1\nbase b\n", "line 2: two words and a score are 3 fields, not 2"},
+        {"base a 1\n\nbase b many\n", "line 3: the score 'many' is not a number"},
+        {"a b score\nc d score\n", "line 2: the score 'score' is not a number"},
+        {"base a nan\nbase b inf\n", "line 2: the score 'inf' is not a number"},
+        {"base a 1\nbase\t\t1\n", "line 2: a word is missing"},
+        {"w w POS SimLex999 x\na b A\n", "line 2: two words and a score are 4 fields, not 3"},
+    };
+    struct model *model = fan_model();
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct similarity_report report;
+        struct error err = {0};
+        assert_int_equal(
+            evaluate_similarity(model, bad[i].text, strlen(bad[i].text), &report, &err),
+            STATUS_MALFORMED);
+        assert_string_equal(err.text, bad[i].message);
+    }
+    model_drop(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sections_are_counted),
+        cmocka_unit_test(questions_are_restricted),
+        cmocka_unit_test(questions_without_direction_are_wrong),
+        cmocka_unit_test(batches_match_single_questions),
+        cmocka_unit_test(bad_questions_are_named),
+        cmocka_unit_test(correlations_are_known),
+        cmocka_unit_test(headers_name_the_score),
+        cmocka_unit_test(bad_pairs_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,154 @@
+/* NDJSON to tokens: the same bytes however the stream is cut, and refusals that name the line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "server/json/json.h"
+#include "server/server.h"
+
+static enum status sink(void *context, const char *bytes, size_t length, struct error *err) {
+    struct buffer *out = context;
+    buffer_append(out, bytes, length);
+    return out->failed ? error_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
+}
+
+static enum status convert(const char *text, size_t length, size_t piece, struct buffer *out,
+                           uint64_t *altered, struct error *err) {
+    struct ndjson *ndjson;
+    enum status status = ndjson_create(&ndjson, sink, out, err);
+    for (size_t at = 0; status == STATUS_OK && at < length; at += piece)
+        status = ndjson_push(ndjson, text + at, length - at < piece ? length - at : piece, err);
+    if (status == STATUS_OK)
+        status = ndjson_finish(ndjson, err);
+    *altered = ndjson_altered(ndjson);
+    ndjson_free(ndjson);
+    return status;
+}
+
+static void assert_converts(const char *text, const char *expected, uint64_t expected_altered) {
+    for (size_t piece = 1; piece <= strlen(text) + 1; piece++) {
+        struct buffer out = {0};
+        struct error err = {0};
+        uint64_t altered = 0;
+        assert_int_equal(convert(text, strlen(text), piece, &out, &altered, &err), STATUS_OK);
+        assert_string_equal(out.data != NULL ? out.data : "", expected);
+        assert_int_equal(altered, expected_altered);
+        buffer_clear(&out);
+    }
+}
+
+static void test_shapes(void **state) {
+    (void)state;
+    assert_converts("\"a b\"\n", "a b\n", 0);
+    assert_converts("\"a b\"", "a b\n", 0);
+    assert_converts("[\"New York\",\"is\"]\n", "\x1fNew York\x1fis\x1f\n", 0);
+    assert_converts("{\"text\":\"a b\",\"id\":7}\r\n{\"tokens\":[\"c\"]}\r\n",
+                    "a b\n\x1f"
+                    "c\x1f\n",
+                    0);
+    assert_converts("{\"text\":\"a b\",\"tokens\":[\"a b\"]}\n",
+                    "\x1f"
+                    "a b\x1f\n",
+                    0);
+    assert_converts("\n \n\"a\"\n\t\n\n\"b\"\n\n", "a\nb\n", 0);
+    assert_converts("", "", 0);
+    assert_converts("\n\n", "", 0);
+    assert_converts("[]\n\"\"\n[\"\",\"a\",\"\"]\n",
+                    "\x1f\n\n\x1f"
+                    "a\x1f\n",
+                    0);
+    assert_converts("\xef\xbb\xbf\"a\"\n", "a\n", 0);
+    assert_converts("\"\\u00e9\\ud83d\\ude00\"\n", "\xc3\xa9\xf0\x9f\x98\x80\n", 0);
+}
+
+static void test_altered(void **state) {
+    (void)state;
+    assert_converts("[\"a\\u001fb\",\"c\\nd\\re\",\"f\"]\n",
+                    "\x1f"
+                    "a b\x1f"
+                    "c d e\x1f"
+                    "f\x1f\n",
+                    2);
+    assert_converts("\"\\u001fa\"\n", " a\n", 1);
+    assert_converts("\"two\\nlines\"\n", "two\nlines\n", 0);
+}
+
+static void assert_refused(const char *text, enum status expected, const char *message) {
+    struct buffer out = {0};
+    struct error err = {0};
+    uint64_t altered;
+    assert_int_equal(convert(text, strlen(text), 3, &out, &altered, &err), expected);
+    assert_non_null(strstr(err.text, message));
+    buffer_clear(&out);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    assert_refused("\"a\"\n\n{\"a\n", STATUS_MALFORMED, "line 3: ");
+    assert_refused("7\n", STATUS_MALFORMED, "line 1: expected a string, an array of tokens");
+    assert_refused("null", STATUS_MALFORMED, "line 1: expected");
+    assert_refused("{\"words\":[]}\n", STATUS_MALFORMED, "line 1: expected");
+    assert_refused("{\"tokens\":\"a\"}\n", STATUS_MALFORMED, "line 1: expected");
+    assert_refused("{\"text\":[\"a\"]}\n", STATUS_MALFORMED, "line 1: expected");
+    assert_refused("\"ok\"\n[\"a\",1]\n", STATUS_MALFORMED, "line 2: token 2 is not a string");
+    assert_refused("\"a\" \"b\"\n", STATUS_MALFORMED, "line 1: text behind the end");
+    assert_refused("\"\xff\"\n", STATUS_MALFORMED, "line 1: the JSON text is not valid UTF-8");
+    assert_refused("[[\"a\"]]\n", STATUS_MALFORMED, "line 1: token 1 is not a string");
+}
+
+static void test_stays_failed(void **state) {
+    (void)state;
+    struct ndjson *ndjson;
+    struct buffer out = {0};
+    struct error err = {0};
+    assert_int_equal(ndjson_create(&ndjson, sink, &out, &err), STATUS_OK);
+    assert_int_equal(ndjson_push(ndjson, "x\n", 2, &err), STATUS_MALFORMED);
+    error_clear(&err);
+    assert_int_equal(ndjson_push(ndjson, "\"a\"\n", 4, &err), STATUS_MALFORMED);
+    error_clear(&err);
+    assert_int_equal(ndjson_finish(ndjson, &err), STATUS_MALFORMED);
+    assert_int_equal(out.length, 0);
+    ndjson_free(ndjson);
+    ndjson_free(NULL);
+    buffer_clear(&out);
+}
+
+static void test_long_lines(void **state) {
+    (void)state;
+    size_t length = 5 << 20;
+    char *line = malloc(length);
+    struct buffer out = {0};
+    struct error err = {0};
+    uint64_t altered;
+    assert_non_null(line);
+    memset(line, 'a', length);
+    line[0] = line[length - 2] = '"';
+    line[length - 1] = '\n';
+    assert_int_equal(convert(line, length, 65536, &out, &altered, &err), STATUS_OK);
+    assert_int_equal(out.length, length - 2);
+    buffer_clear(&out);
+    struct ndjson *ndjson;
+    enum status status = ndjson_create(&ndjson, sink, &out, &err);
+    line[length - 2] = line[length - 1] = 'a';
+    for (int i = 0; status == STATUS_OK && i < 20; i++)
+        status = ndjson_push(ndjson, line, length, &err);
+    assert_int_equal(status, STATUS_TOO_LARGE);
+    assert_string_equal(err.text, "line 1 is longer than 67108864 bytes");
+    ndjson_free(ndjson);
+    buffer_clear(&out);
+    free(line);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_stays_failed),
+        cmocka_unit_test(test_long_lines),
+    };
+    json_setup();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,281 @@
+/* Start and stop of the service, its data folder, and what it says about itself. */
+#include <math.h>
+#include <unistd.h>
+
+#include "server/http/http_private.h"
+#include "server/internal.h"
+#include "server/system.h"
+#include "tests/support/temporary.h"
+
+static char *environment[] = {NULL};
+
+static enum status start(void **state, struct server **server, struct error *err) {
+    static const struct logger quiet = {0};
+    struct settings settings;
+    settings_init(&settings);
+    snprintf(settings.listen, sizeof settings.listen, "127.0.0.1:0");
+    snprintf(settings.data, sizeof settings.data, "%s/data", (const char *)*state);
+    struct server_options options = {&settings, &quiet, kernel_choose("portable"), "/bin/false",
+                                     environment};
+    return server_start(server, &options, err);
+}
+
+static void test_start_stop(void **state) {
+    struct server *server = NULL, *second = NULL;
+    struct error err = {0};
+    char expected[64];
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    assert_true(server_port(server) > 0);
+    assert_int_equal(start(state, &second, &err), STATUS_CONFLICT);
+    assert_string_equal(err.key, "data");
+    snprintf(expected, sizeof expected, "is in use by process %ld", (long)getpid());
+    assert_non_null(strstr(err.text, expected));
+    assert_null(second);
+    server_stop(server);
+    server_stop(NULL);
+    error_clear(&err);
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    server_stop(server);
+}
+
+static void test_leftovers_are_swept(void **state) {
+    struct server *server = NULL;
+    struct error err = {0};
+    char *data = temporary_path(state, "data"),
+         *left = temporary_path(state, "data/corpora/" FILE_TEMPORARY_PREFIX "0123"),
+         *folder = temporary_path(state, "data/corpora");
+    assert_int_equal(folder_create(folder, &err), STATUS_OK);
+    assert_int_equal(file_replace(left, "x", 1, &err), STATUS_OK);
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    assert_false(file_exists(left));
+    server_stop(server);
+    free(data);
+    free(left);
+    free(folder);
+}
+
+static void test_other_format(void **state) {
+    struct server *server = NULL;
+    struct error err = {0};
+    char *data = temporary_path(state, "data"), *format = temporary_path(state, "data/FORMAT");
+    assert_int_equal(folder_create(data, &err), STATUS_OK);
+    assert_int_equal(file_replace(format, "2\n", 2, &err), STATUS_OK);
+    assert_int_equal(start(state, &server, &err), STATUS_REFUSED);
+    assert_non_null(strstr(err.text, "has format '2'; this program knows format 1"));
+    error_clear(&err);
+    assert_int_equal(file_replace(format, "1\n", 2, &err), STATUS_OK);
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    server_stop(server);
+    free(data);
+    free(format);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    static const char *const good[] = {"a", "A1", "text8", "a.b", "a-b_c", "0"};
+    static const char *const bad[] = {"",   ".",   "..",  "a..b", "-a",      "_a",
+                                      ".a", "a/b", "a b", "a\n",  "\xc3\xa9"};
+    struct error err = {0};
+    char longest[130];
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_int_equal(name_check("corpus", good[i], &err), STATUS_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        error_clear(&err);
+        assert_int_equal(name_check("corpus", bad[i], &err), STATUS_REFUSED);
+        assert_string_equal(err.key, "corpus");
+        assert_non_null(strstr(err.text, "corpus must be 1 to 128 letters"));
+    }
+    memset(longest, 'a', 129);
+    longest[128] = '\0';
+    error_clear(&err);
+    assert_int_equal(name_check("corpus", longest, &err), STATUS_OK);
+    longest[128] = 'a';
+    longest[129] = '\0';
+    assert_int_equal(name_check("corpus", longest, &err), STATUS_REFUSED);
+}
+
+typedef void (*handler)(struct server *server, const struct http_request *request,
+                        struct http_response *response);
+
+/* What a handler answers, read as JSON. */
+static json_t *ask(struct server *server, handler handle, const char *segment, int status) {
+    struct http_request request = {
+        .method = "GET", .path = "/", .segments = {segment}, .n_segments = 1};
+    struct http_response response;
+    struct error err = {0};
+    json_t *document = NULL;
+    response_init(&response);
+    handle(server, &request, &response);
+    assert_int_equal(response.status, status);
+    assert_false(response.body.failed);
+    if (json_parse(response.body.data, response.body.length, 32, &document, &err) != STATUS_OK)
+        fail_msg("%s: %s", err.text, response.body.data);
+    response_clear(&response);
+    return document;
+}
+
+static void test_settings(void **state) {
+    struct server *server = NULL;
+    struct error err = {0};
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    json_t *document = ask(server, system_settings, NULL, 200), *row;
+    const json_t *list = json_object_get(document, "settings");
+    size_t i, seen = 0, shown = 0;
+    for (size_t at = 0; at < settings_count(); at++)
+        shown += (settings_row(at)->scope & (SETTING_OF_JOB | SETTING_OF_SERVER)) != 0;
+    assert_int_equal(json_array_size(list), shown);
+    json_array_foreach(list, i, row) {
+        const char *name = json_string_value(json_object_get(row, "name"));
+        const json_t *initial = json_object_get(row, "default");
+        assert_non_null(settings_find(name));
+        assert_non_null(initial);
+        assert_true(strlen(json_string_value(json_object_get(row, "description"))) > 0);
+        if (strcmp(name, "dim") == 0) {
+            assert_int_equal(json_integer_value(initial), 100);
+            assert_int_equal(json_integer_value(json_object_get(row, "minimum")), 1);
+            assert_int_equal(json_integer_value(json_object_get(row, "maximum")), 4096);
+            assert_string_equal(json_string_value(json_object_get(row, "scope")), "job");
+            assert_null(json_object_get(row, "value"));
+            seen++;
+        } else if (strcmp(name, "objective") == 0) {
+            assert_string_equal(json_string_value(initial), "nce");
+            assert_int_equal(json_array_size(json_object_get(row, "enum")), 3);
+            seen++;
+        } else if (strcmp(name, "listen") == 0) {
+            assert_string_equal(json_string_value(json_object_get(row, "value")), "127.0.0.1:0");
+            assert_string_equal(json_string_value(initial), "127.0.0.1:8080");
+            seen++;
+        } else if (strcmp(name, "max_corpus_bytes") == 0) {
+            assert_true(json_integer_value(json_object_get(row, "maximum")) == INT64_MAX);
+            seen++;
+        } else if (strcmp(name, "guard") == 0) {
+            assert_true(json_is_true(initial));
+            seen++;
+        }
+    }
+    assert_int_equal(seen, 5);
+    json_decref(document);
+    server_stop(server);
+}
+
+/* Every $ref must name a schema that is there. */
+static void check_references(const json_t *node, const json_t *schemas) {
+    json_t *member;
+    const char *name;
+    size_t i;
+    if (json_is_object(node)) {
+        json_t *object = (json_t *)(uintptr_t)node;
+        const char *target = json_string_value(json_object_get(node, "$ref"));
+        if (target != NULL) {
+            static const char prefix[] = "#/components/schemas/";
+            assert_int_equal(strncmp(target, prefix, sizeof prefix - 1), 0);
+            if (json_object_get(schemas, target + sizeof prefix - 1) == NULL)
+                fail_msg("no schema '%s'", target);
+        }
+        json_object_foreach(object, name, member) {
+            check_references(member, schemas);
+        }
+    } else if (json_is_array(node)) {
+        json_array_foreach(node, i, member) {
+            check_references(member, schemas);
+        }
+    }
+}
+
+static void test_openapi(void **state) {
+    (void)state;
+    json_t *document = ask(NULL, system_openapi, NULL, 200);
+    const json_t *paths = json_object_get(document, "paths");
+    size_t operations = 0;
+    assert_string_equal(json_string_value(json_object_get(document, "openapi")), "3.1.0");
+    for (const struct route *route = server_routes; route->method != NULL; route++) {
+        char method[16] = "";
+        for (size_t i = 0; route->method[i] != '\0'; i++)
+            method[i] = (char)(route->method[i] | 0x20);
+        const json_t *operation = json_object_get(json_object_get(paths, route->pattern), method);
+        if (operation == NULL)
+            fail_msg("%s %s is not described", route->method, route->pattern);
+        assert_non_null(json_object_get(operation, "operationId"));
+        assert_non_null(json_object_get(json_object_get(operation, "responses"), "default"));
+        bool has_body = json_object_get(operation, "requestBody") != NULL;
+        assert_int_equal(has_body, route->body != BODY_NONE);
+        operations++;
+    }
+    assert_true(operations > 35);
+    check_references(document, json_object_get(json_object_get(document, "components"), "schemas"));
+    json_decref(document);
+}
+
+static void test_routes(void **state) {
+    (void)state;
+    for (const struct route *route = server_routes; route->method != NULL; route++) {
+        assert_true((route->handle != NULL) != (route->stream != NULL));
+        assert_int_equal(route->stream != NULL, route->body == BODY_STREAMED);
+        assert_int_equal(route->limit != NULL, route->body == BODY_BUFFERED);
+        if (route->limit != NULL) {
+            assert_non_null(settings_find(route->limit));
+            assert_int_equal(settings_find(route->limit)->type, SETTING_IS_BYTES);
+        }
+    }
+}
+
+static void test_health_and_problems(void **state) {
+    struct server *server = NULL;
+    struct error err = {0};
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    json_t *document = ask(server, system_healthz, NULL, 200);
+    assert_string_equal(json_string_value(json_object_get(document, "status")), "ok");
+    json_decref(document);
+    document = ask(server, system_readyz, NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(document, "reasons")), 0);
+    json_decref(document);
+    atomic_store(&server->draining, true);
+    document = ask(server, system_readyz, NULL, 503);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(document, "reasons"), 0)),
+                        "the service is shutting down");
+    json_decref(document);
+    atomic_store(&server->draining, false);
+    for (int status = STATUS_OK + 1; status < STATUS_COUNT; status++) {
+        document = ask(server, system_problem, status_name((enum status)status), 200);
+        assert_int_equal(json_integer_value(json_object_get(document, "status")),
+                         status_to_http((enum status)status));
+        assert_string_not_equal(json_string_value(json_object_get(document, "title")), "Unknown");
+        json_decref(document);
+    }
+    document = ask(server, system_problem, "nothing", 404);
+    json_decref(document);
+    server_stop(server);
+}
+
+static void test_metrics(void **state) {
+    struct server *server = NULL;
+    struct error err = {0};
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    struct http_request request = {.method = "GET", .path = "/metrics"};
+    struct http_response response;
+    response_init(&response);
+    system_metrics(server, &request, &response);
+    static const char *const names[] = {
+        "vecmill_build_info{version=\"",       "vecmill_ready 1\n",
+        "vecmill_jobs{state=\"running\"} 0\n", "vecmill_models 0\n",
+        "process_resident_memory_bytes ",      "vecmill_http_requests_total{class=\"2xx\"} 0\n",
+        "vecmill_training_words_total 0\n"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strstr(response.body.data, names[i]) == NULL)
+            fail_msg("no '%s' in %s", names[i], response.body.data);
+    response_clear(&response);
+    server_stop(server);
+}
+
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, temporary_setup, temporary_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(test_start_stop),   WITH_FOLDER(test_leftovers_are_swept),
+        WITH_FOLDER(test_other_format), cmocka_unit_test(test_names),
+        WITH_FOLDER(test_settings),     cmocka_unit_test(test_openapi),
+        cmocka_unit_test(test_routes),  WITH_FOLDER(test_health_and_problems),
+        WITH_FOLDER(test_metrics),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
