@@ -19,7 +19,7 @@ void pages_prefer_huge(void *pages, size_t bytes) {
 }
 
 void pages_release(void *pages, size_t bytes) {
-    if (pages != NULL)
+    if (pages)
         munmap(pages, bytes);
 }
 

@@ -23,7 +23,7 @@ static const struct corpus_scanner *scanner_named(const char *name) {
     const struct corpus_scanner *scanners[CORPUS_SCANNERS];
     size_t n = corpus_scanners(scanners);
     for (size_t i = 0; i < n; i++)
-        if (name == NULL || strcmp(scanners[i]->name, name) == 0)
+        if (!name || strcmp(scanners[i]->name, name) == 0)
             return scanners[i];
     return NULL;
 }
@@ -37,15 +37,15 @@ int main(int count, char **arguments) {
     const char *root = getenv("TMPDIR");
     char work[512];
     settings_init(&settings);
-    snprintf(work, sizeof work, "%s/ingest-XXXXXX", root == NULL ? "/tmp" : root);
-    if (mkdtemp(work) == NULL)
+    snprintf(work, sizeof work, "%s/ingest-XXXXXX", !root ? "/tmp" : root);
+    if (!mkdtemp(work))
         return 1;
     struct corpus_options options = {.settings = &settings,
                                      .path = arguments[1],
                                      .work = work,
                                      .threads = threads,
                                      .scanner = scanner_named(count > 4 ? arguments[4] : NULL)};
-    if (options.scanner == NULL)
+    if (!options.scanner)
         return 77;
     double best = 1e9, best_cpu = 1e9;
     struct corpus_report report = {0};

@@ -35,7 +35,7 @@ struct reading {
 
 static uint64_t counters_done(const struct reading *reading) {
     uint64_t done = 0;
-    for (int t = 0; reading->counters != NULL && t < reading->crew.threads; t++)
+    for (int t = 0; reading->counters && t < reading->crew.threads; t++)
         done += atomic_load_explicit(&reading->counters[t].done, memory_order_relaxed);
     return done;
 }
@@ -43,7 +43,7 @@ static uint64_t counters_done(const struct reading *reading) {
 static void reading_tick(void *context) {
     struct reading *reading = context;
     const struct corpus_options *options = reading->options;
-    if (options->on_progress == NULL)
+    if (!options->on_progress)
         return;
     double share = 0, decode = reading->decoded ? SHARE_DECODE : 0,
            words = (double)reading->corpus->report.words;
@@ -107,7 +107,7 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     char name[32];
     snprintf(name, sizeof name, "corpus-part-%d", index);
     char *path = path_join(options->work, name);
-    if (path == NULL)
+    if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     struct corpus_counter *counter = &reading->counters[index];
     counter->scanner = options->scanner;
@@ -180,7 +180,7 @@ static enum status reading_count(struct reading *reading, struct error *err) {
     if (status != STATUS_OK)
         return status;
     reading->counters = calloc((size_t)threads, sizeof *reading->counters);
-    if (reading->counters == NULL)
+    if (!reading->counters)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads", threads);
     for (int t = 0; t < threads; t++)
         reading->counters[t].tape.file = -1;
@@ -204,7 +204,7 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
     ranking->min_count = (uint64_t)settings->min_count;
     ranking->max = (uint64_t)settings->max_vocab;
     ranking->maps = calloc((size_t)reading->crew.threads, sizeof *ranking->maps);
-    if (ranking->maps == NULL)
+    if (!ranking->maps)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads",
                          reading->crew.threads);
     enum status status = corpus_rank(&reading->crew, reading->counters, ranking, err);
@@ -235,7 +235,7 @@ static enum status reading_number(struct reading *reading, struct error *err) {
     struct corpus *corpus = reading->corpus;
     struct corpus_remap *remap = &reading->remap;
     corpus->scratch = path_join(reading->options->work, "corpus-ids");
-    if (corpus->scratch == NULL)
+    if (!corpus->scratch)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for numbering the corpus");
     remap->counters = reading->counters;
     remap->maps = reading->ranking.maps;
@@ -267,11 +267,10 @@ static enum status clear_work(void *context, int index, struct error *err) {
 static void reading_clear(struct reading *reading) {
     struct error ignored;
     reading->crew.tick = NULL;
-    if (reading->counters != NULL &&
-        crew_run(&reading->crew, clear_work, reading, &ignored) != STATUS_OK)
+    if (reading->counters && crew_run(&reading->crew, clear_work, reading, &ignored) != STATUS_OK)
         for (int t = 0; t < reading->crew.threads; t++)
             corpus_counter_clear(&reading->counters[t]);
-    for (int t = 0; reading->ranking.maps != NULL && t < reading->crew.threads; t++)
+    for (int t = 0; reading->ranking.maps && t < reading->crew.threads; t++)
         free(reading->ranking.maps[t]);
     free(reading->counters);
     free(reading->ranking.maps);
@@ -294,7 +293,7 @@ enum status corpus_create(struct corpus **corpus, const struct corpus_options *o
         return error_set(err, STATUS_INTERNAL, "reading a corpus needs a thread, not %d",
                          options->threads);
     reading.corpus = calloc(1, sizeof *reading.corpus);
-    if (reading.corpus == NULL)
+    if (!reading.corpus)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     enum status status = reading_open(&reading, err);
     if (status == STATUS_OK)
@@ -309,17 +308,17 @@ enum status corpus_create(struct corpus **corpus, const struct corpus_options *o
         return status;
     }
     reading.corpus->report.seconds = machine_monotonic_seconds() - reading.started;
-    if (options->on_progress != NULL)
+    if (options->on_progress)
         options->on_progress(options->context, 1, &reading.corpus->report);
     *corpus = reading.corpus;
     return STATUS_OK;
 }
 
 void corpus_free(struct corpus *corpus) {
-    if (corpus == NULL)
+    if (!corpus)
         return;
     file_map_close(&corpus->map);
-    if (corpus->scratch != NULL)
+    if (corpus->scratch)
         (void)unlink(corpus->scratch); /* one that stays is overwritten by the next reading */
     free(corpus->scratch);
     vocabulary_free(corpus->vocabulary);

@@ -19,7 +19,7 @@ enum status corpus_counter_init(struct corpus_counter *counter, const struct set
     counter->paragraphs = settings->sentence == SENTENCE_PARAGRAPH;
     tokenizer_init(&counter->tokenizer, settings);
     counter->spaced = !counter->tokenizer.unicode;
-    if (counter->scanner == NULL)
+    if (!counter->scanner)
         counter->scanner = corpus_scanner_fastest();
     enum status status = corpus_tape_open(&counter->tape, path, budget->numbers, err);
     if (status == STATUS_OK)
@@ -28,7 +28,7 @@ enum status corpus_counter_init(struct corpus_counter *counter, const struct set
         return status;
     counter->buffer = corpus_tape_next(&counter->tape);
     counter->generations = calloc(1, sizeof *counter->generations);
-    if (counter->generations == NULL)
+    if (!counter->generations)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     counter->n_generations = 1;
     return STATUS_OK;
@@ -74,9 +74,9 @@ static enum status counter_prune(struct corpus_counter *counter, struct error *e
     uint32_t size = counter->table.size, n = counter->n_generations;
     uint32_t *map = malloc((size_t)size * sizeof *map + 1);
     struct generation *generations = realloc(counter->generations, (n + 1) * sizeof *generations);
-    if (generations != NULL)
+    if (generations)
         counter->generations = generations;
-    if (map == NULL || generations == NULL) {
+    if (!map || !generations) {
         free(map);
         return error_set(err, STATUS_NO_MEMORY, "out of memory for pruning %u words", size);
     }
@@ -230,7 +230,7 @@ static enum status range_begin(struct corpus_counter *counter, struct error *err
     counter->line = begin;
     if (counter->lists) {
         const char *newline = memrchr(text, '\n', (size_t)(begin - text));
-        counter->line_list = *(newline == NULL ? text : newline + 1) == CORPUS_LIST;
+        counter->line_list = *(!newline ? text : newline + 1) == CORPUS_LIST;
     }
     for (const char *p = begin; p > text && p[-1] != '\n' && !counter->line_full; p--)
         counter->line_full = counter->line_list ? p[-1] != CORPUS_LIST : !byte_is_space(p[-1]);
@@ -244,7 +244,7 @@ static enum status counter_step(struct corpus_counter *counter, const char **at,
     size_t max = counter->spaced && !counter->line_list ? BLOCK_SPACED : BLOCK,
            left = (size_t)(end - *at);
     size_t block = left < max ? left : max;
-    const char *newline = memchr(*at, '\n', block), *stop = newline == NULL ? *at + block : newline;
+    const char *newline = memchr(*at, '\n', block), *stop = !newline ? *at + block : newline;
     enum status status =
         counter->line_list ? scan_list(counter, at, stop, err) : scan_text(counter, at, stop, err);
     if (status != STATUS_OK || *at == end || **at != '\n')
@@ -296,7 +296,7 @@ const char *corpus_cut(const char *text, const char *end, const char *at, bool l
     bool list = false;
     if (lists) {
         const char *newline = memrchr(text, '\n', (size_t)(at - text));
-        list = *(newline == NULL ? text : newline + 1) == CORPUS_LIST;
+        list = *(!newline ? text : newline + 1) == CORPUS_LIST;
     }
     while (at < end && (list ? *at != CORPUS_LIST && *at != '\n' : !byte_is_space(*at)))
         at++;

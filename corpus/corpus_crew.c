@@ -83,7 +83,7 @@ static int condition_init(pthread_cond_t *condition) {
 
 static enum status pool_create(struct crew_pool **pool, struct error *err) {
     struct crew_pool *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for threads");
     int errnum = pthread_mutex_init(&made->lock, NULL);
     if (errnum != 0)
@@ -108,7 +108,7 @@ no_lock:
 static void pool_fill(struct crew_pool *pool, int threads) {
     while (pool->n < threads) {
         struct crew_member *member = malloc(sizeof *member);
-        if (member == NULL)
+        if (!member)
             return;
         *member = (struct crew_member){
             .next = pool->members, .pool = pool, .index = pool->n, .seen = pool->rounds};
@@ -132,8 +132,7 @@ static void round_wait(struct crew_pool *pool) {
             until.tv_nsec -= 1000000000L;
             until.tv_sec++;
         }
-        if (pthread_cond_timedwait(&pool->ended, &pool->lock, &until) == ETIMEDOUT &&
-            crew->tick != NULL) {
+        if (pthread_cond_timedwait(&pool->ended, &pool->lock, &until) == ETIMEDOUT && crew->tick) {
             pthread_mutex_unlock(&pool->lock);
             crew->tick(crew->tick_context);
             pthread_mutex_lock(&pool->lock);
@@ -143,7 +142,7 @@ static void round_wait(struct crew_pool *pool) {
 }
 
 enum status crew_run(struct crew *crew, crew_work work, void *context, struct error *err) {
-    enum status status = crew->pool == NULL ? pool_create(&crew->pool, err) : STATUS_OK;
+    enum status status = !crew->pool ? pool_create(&crew->pool, err) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
     struct crew_pool *pool = crew->pool;
@@ -167,13 +166,13 @@ enum status crew_run(struct crew *crew, crew_work work, void *context, struct er
 
 void crew_end(struct crew *crew) {
     struct crew_pool *pool = crew->pool;
-    if (pool == NULL)
+    if (!pool)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->over = true;
     pthread_cond_broadcast(&pool->begun);
     pthread_mutex_unlock(&pool->lock);
-    while (pool->members != NULL) {
+    while (pool->members) {
         struct crew_member *member = pool->members;
         pool->members = member->next;
         pthread_join(member->thread, NULL);
@@ -187,8 +186,8 @@ void crew_end(struct crew *crew) {
 }
 
 enum status crew_check(const struct crew *crew, struct error *err) {
-    int request = crew->request == NULL ? REQUEST_NONE
-                                        : atomic_load_explicit(crew->request, memory_order_relaxed);
+    int request =
+        !crew->request ? REQUEST_NONE : atomic_load_explicit(crew->request, memory_order_relaxed);
     if (request == REQUEST_CANCEL)
         return error_set(err, STATUS_CANCELLED, "cancelled while reading the corpus");
     if (request == REQUEST_STOP)

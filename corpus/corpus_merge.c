@@ -75,7 +75,7 @@ static enum status part_init(const struct merge *merge, int index, struct part *
     part->slots = pages_reserve(slots * sizeof *part->slots);
     part->mask = slots - 1;
     part->shift = 32 - __builtin_ctzll(slots);
-    if (part->words == NULL || part->slots == NULL)
+    if (!part->words || !part->slots)
         return no_memory(err, max);
     pages_prefer_huge(part->words, part->max * sizeof *part->words);
     pages_prefer_huge(part->slots, slots * sizeof *part->slots);
@@ -175,7 +175,7 @@ static enum status part_sort(const struct merge *merge, struct part *part, struc
         n += merged_word(merge, &part->words[i])->count >= min_count;
     struct candidate *candidates = malloc((size_t)n * sizeof *candidates + 1);
     struct candidate *spare = malloc((size_t)n * sizeof *spare + 1);
-    if (candidates == NULL || spare == NULL) {
+    if (!candidates || !spare) {
         free(candidates);
         free(spare);
         return no_memory(err, n);
@@ -238,7 +238,7 @@ static void parts_rank(const struct merge *merge, struct corpus_ranked *ranked, 
             if (next[p] == part->n_kept)
                 continue;
             const struct candidate *candidate = &part->kept[next[p]];
-            if (best == NULL || candidate_before(candidate, best)) {
+            if (!best || candidate_before(candidate, best)) {
                 best = candidate;
                 from = p;
             }
@@ -282,15 +282,15 @@ static void parts_top(const struct merge *merge, struct corpus_top *top) {
             const struct corpus_counter *counter = &counters[part->words[i].thread];
             uint32_t number = part->words[i].number;
             uint64_t count = counter->table.words[number].count,
-                     max = in == NULL ? 0 : in->table.words[best].count;
-            if (in == NULL || count > max ||
+                     max = !in ? 0 : in->table.words[best].count;
+            if (!in || count > max ||
                 (count == max && counter->table.first[number] < in->table.first[best])) {
                 in = counter;
                 best = number;
             }
         }
     }
-    if (in == NULL)
+    if (!in)
         return;
     const struct word *word = &in->table.words[best];
     top_set(top, word_text(&in->table, word), word->length, word->count);
@@ -314,7 +314,7 @@ static enum status parts_finish(struct merge *merge, struct error *err) {
     ranking->size = (uint32_t)size;
     ranking->ranked = malloc(size * sizeof *ranking->ranked + 1);
     uint32_t *next = calloc((size_t)merge->crew->threads, sizeof *next);
-    enum status status = ranking->ranked == NULL || next == NULL ? no_memory(err, size) : STATUS_OK;
+    enum status status = !ranking->ranked || !next ? no_memory(err, size) : STATUS_OK;
     if (status == STATUS_OK)
         parts_rank(merge, ranking->ranked, size, next);
     free(next);
@@ -325,10 +325,10 @@ enum status corpus_rank(struct crew *crew, struct corpus_counter *counters,
                         struct corpus_ranking *ranking, struct error *err) {
     struct merge merge = {crew, counters, ranking,
                           calloc((size_t)crew->threads, sizeof(struct part))};
-    enum status status = merge.parts == NULL ? no_memory(err, 0) : STATUS_OK;
+    enum status status = !merge.parts ? no_memory(err, 0) : STATUS_OK;
     for (int t = 0; t < crew->threads && status == STATUS_OK; t++) {
         ranking->maps[t] = malloc((size_t)counters[t].table.size * sizeof(uint32_t) + 1);
-        if (ranking->maps[t] == NULL)
+        if (!ranking->maps[t])
             status = no_memory(err, counters[t].table.size);
     }
     if (status == STATUS_OK)
@@ -337,7 +337,7 @@ enum status corpus_rank(struct crew *crew, struct corpus_counter *counters,
         status = parts_finish(&merge, err);
     if (status == STATUS_OK)
         status = crew_run(crew, map_finish, &merge, err);
-    for (int p = 0; merge.parts != NULL && p < crew->threads; p++) {
+    for (int p = 0; merge.parts && p < crew->threads; p++) {
         pages_release(merge.parts[p].words, merge.parts[p].max * sizeof *merge.parts[p].words);
         free(merge.parts[p].kept);
     }
@@ -369,7 +369,7 @@ enum status corpus_vocabulary(const struct corpus_counter *counters,
     uint64_t *offsets = malloc(((size_t)size + 1) * sizeof *offsets);
     uint64_t *counts = malloc(size * sizeof *counts + 1);
     enum status status = STATUS_OK;
-    if (text == NULL || offsets == NULL || counts == NULL) {
+    if (!text || !offsets || !counts) {
         status = no_memory(err, size);
         goto done;
     }

@@ -69,7 +69,7 @@ static enum status maps_chain(void *context, int index, struct error *err) {
         const struct generation *generation = &counter->generations[g];
         const uint32_t *old;
         uint32_t *map = malloc(generation->map_size * sizeof *map + 1);
-        status = map == NULL ? no_memory(err) : map_read(counter, generation, map, &old, err);
+        status = !map ? no_memory(err) : map_read(counter, generation, map, &old, err);
         for (uint32_t i = 0; i < generation->map_size && status == STATUS_OK; i++)
             map[i] = old[i] == WORD_NONE ? CORPUS_DROPPED : next[old[i]];
         if (status == STATUS_OK)
@@ -116,12 +116,12 @@ static enum status piece_map(struct remapper *remapper, const struct piece *piec
         return STATUS_OK;
     }
     const struct generation *generation = &counter->generations[piece->generation];
-    if (remapper->loaded == NULL || remapper->loaded_range != piece->range ||
+    if (!remapper->loaded || remapper->loaded_range != piece->range ||
         remapper->loaded_generation != piece->generation) {
         remapper->loaded = NULL;
         free(remapper->map_room);
         remapper->map_room = malloc(generation->map_size * sizeof *remapper->map_room + 1);
-        if (remapper->map_room == NULL)
+        if (!remapper->map_room)
             return no_memory(err);
         enum status status =
             map_read(counter, generation, remapper->map_room, &remapper->loaded, err);
@@ -233,7 +233,7 @@ static enum status remap_work(void *context, int index, struct error *err) {
     }
     remapper.room = malloc(CORPUS_BUFFER * sizeof *remapper.room);
     remapper.out = malloc(CORPUS_BUFFER * sizeof *remapper.out);
-    enum status status = remapper.room == NULL || remapper.out == NULL ? no_memory(err) : STATUS_OK;
+    enum status status = !remapper.room || !remapper.out ? no_memory(err) : STATUS_OK;
     while (status == STATUS_OK && piece_take(remapper.pass, &piece))
         status = piece_work(&remapper, &piece, err);
     remapper_end(&remapper, status);

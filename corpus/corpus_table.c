@@ -36,7 +36,7 @@ static enum status no_memory(struct error *err, uint64_t bytes) {
 /* Zeroed memory that is read at random: on huge pages where the system has them. */
 static void *places_create(size_t bytes) {
     void *places = aligned_alloc(bytes < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE, bytes);
-    if (places == NULL)
+    if (!places)
         return NULL;
     if (bytes >= HUGE_PAGE)
         pages_prefer_huge(places, bytes);
@@ -52,7 +52,7 @@ static enum status words_reserve(struct word_table *table, struct error *err) {
     for (;; max /= 2, table->budget = max * RECORD_BYTES) {
         table->words = pages_reserve(max * sizeof *table->words);
         table->words_reserved = max;
-        if (table->words != NULL)
+        if (table->words)
             return STATUS_OK;
         if (max / 2 < FIRST_ROOM)
             return no_memory(err, max * sizeof *table->words);
@@ -62,10 +62,10 @@ static enum status words_reserve(struct word_table *table, struct error *err) {
 /* Room for records; beyond table->size they are forgotten. */
 static enum status words_resize(struct word_table *table, uint64_t room, struct error *err) {
     uint64_t *first = realloc(table->first, room * sizeof *first);
-    table->first = first != NULL ? first : table->first;
+    table->first = first ? first : table->first;
     uint32_t *tags = realloc(table->tags, room * sizeof *tags);
-    table->tags = tags != NULL ? tags : table->tags;
-    if (first == NULL || tags == NULL)
+    table->tags = tags ? tags : table->tags;
+    if (!first || !tags)
         return no_memory(err, room * RECORD_BYTES);
     if (room < table->room)
         pages_forget(table->words, room * sizeof *table->words, table->room * sizeof *table->words);
@@ -89,7 +89,7 @@ enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t 
         status = words_resize(table, FIRST_ROOM, err);
     table->slots = places_create(FIRST_SLOTS * sizeof *table->slots);
     table->front = places_create((WORD_FRONT_SIZE + CACHE_LINE) * sizeof *table->front);
-    if (status == STATUS_OK && (table->slots == NULL || table->front == NULL))
+    if (status == STATUS_OK && (!table->slots || !table->front))
         status = no_memory(
             err, table_cost(FIRST_ROOM, FIRST_SLOTS, WORD_FRONT_SIZE * sizeof *table->front));
     slots_adopt(table, table->slots, FIRST_SLOTS);
@@ -142,7 +142,7 @@ static void slots_put(struct word_table *table, uint64_t slot) {
 static enum status slots_grow(struct word_table *table, struct error *err) {
     uint64_t count = table->mask + 1, *old = table->slots,
              *slots = places_create(2 * count * sizeof *slots);
-    if (slots == NULL)
+    if (!slots)
         return no_memory(err, 2 * count * sizeof *slots);
     slots_adopt(table, slots, 2 * count);
     for (uint64_t at = 0; at < count; at++)
@@ -155,7 +155,7 @@ static enum status slots_grow(struct word_table *table, struct error *err) {
 /* From the records. */
 static enum status slots_rebuild(struct word_table *table, uint64_t count, struct error *err) {
     uint64_t *slots = places_create(count * sizeof *slots);
-    if (slots == NULL)
+    if (!slots)
         return no_memory(err, count * sizeof *slots);
     free(table->slots);
     slots_adopt(table, slots, count);
@@ -166,7 +166,7 @@ static enum status slots_rebuild(struct word_table *table, uint64_t count, struc
 
 static enum status arena_resize(struct word_table *table, uint64_t room, struct error *err) {
     char *arena = realloc(table->arena, room);
-    if (arena == NULL)
+    if (!arena)
         return no_memory(err, room);
     table->arena = arena;
     table->arena_room = room;
@@ -234,7 +234,7 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
 static enum status prune_threshold(const struct word_table *table, uint64_t bytes,
                                    uint32_t *threshold, struct error *err) {
     uint64_t *cost = calloc(PRUNE_BINS, sizeof *cost);
-    if (cost == NULL)
+    if (!cost)
         return no_memory(err, PRUNE_BINS * sizeof *cost);
     for (uint32_t i = 0; i < table->size; i++) {
         uint64_t count = table->words[i].count;

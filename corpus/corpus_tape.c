@@ -13,13 +13,13 @@ enum status corpus_tape_open(struct corpus_tape *tape, const char *path, uint64_
     uint64_t room = bytes / sizeof *tape->memory / CORPUS_BUFFER * CORPUS_BUFFER;
     *tape =
         (struct corpus_tape){.file = -1, .buffer = malloc(CORPUS_BUFFER * sizeof *tape->buffer)};
-    if (tape->buffer == NULL)
+    if (!tape->buffer)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     if (room > 0)
         tape->memory = pages_reserve(room * sizeof *tape->memory);
     /* where the system gives no memory the file has to do */
-    tape->room = tape->memory == NULL ? 0 : room;
-    if (path == NULL)
+    tape->room = !tape->memory ? 0 : room;
+    if (!path)
         return STATUS_OK;
     enum status status = file_scratch_open(path, &tape->file, err);
     if (status == STATUS_OK && unlink(path) != 0) /* not path_remove: nothing here needs an fsync */
@@ -28,7 +28,7 @@ enum status corpus_tape_open(struct corpus_tape *tape, const char *path, uint64_
 }
 
 void corpus_tape_expect_many(struct corpus_tape *tape) {
-    if (tape->memory != NULL)
+    if (tape->memory)
         pages_prefer_huge(tape->memory, tape->room * sizeof *tape->memory);
 }
 

@@ -56,7 +56,7 @@ static enum status map_decode(const struct file_map *map, enum encoding encoding
         if (status == STATUS_OK)
             status =
                 decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
-        if (input != NULL)
+        if (input)
             atomic_store_explicit(input, at, memory_order_relaxed);
     }
     if (status == STATUS_OK)
@@ -74,7 +74,7 @@ static enum status text_decode(struct corpus_text *text, enum encoding encoding,
     char *path = path_join(work, "corpus-text");
     struct file_map decoded = {0};
     enum status status = STATUS_OK;
-    if (decoding.room == NULL || path == NULL)
+    if (!decoding.room || !path)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for decoding the corpus");
     if (status == STATUS_OK)
         status = file_scratch_open(path, &decoding.file, err);

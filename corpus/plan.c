@@ -53,7 +53,7 @@ static uint64_t sample_end(const struct sample *sample, bool lists) {
     const char *text = sample->text.data;
     uint64_t length = sample->text.length;
     const char *newline = memrchr(text, '\n', length);
-    bool list = lists && *(newline == NULL ? text : newline + 1) == CORPUS_LIST;
+    bool list = lists && *(!newline ? text : newline + 1) == CORPUS_LIST;
     while (length > 0 &&
            (list ? text[length - 1] != CORPUS_LIST : !byte_is_space(text[length - 1])))
         length--;

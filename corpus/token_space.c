@@ -25,7 +25,7 @@ enum status token_reserve(struct tokenizer *tokenizer, size_t length, struct err
         return STATUS_OK;
     size_t room = length < 256 ? 256 : length;
     char *folded = realloc(tokenizer->folded, room);
-    if (folded == NULL)
+    if (!folded)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a word of %zu bytes", length);
     tokenizer->folded = folded;
     tokenizer->folded_room = room;
@@ -34,7 +34,7 @@ enum status token_reserve(struct tokenizer *tokenizer, size_t length, struct err
 
 enum status token_adopt(struct tokenizer *tokenizer, uint8_t *result, size_t length,
                         struct error *err) {
-    if (result == NULL)
+    if (!result)
         return error_set_errno(err, errno, "cannot fold the case of a word");
     if ((char *)result != tokenizer->folded) {
         free(tokenizer->folded);

@@ -99,7 +99,7 @@ static enum status breaks_find(struct tokenizer *tokenizer, const uint8_t *text,
                                struct error *err) {
     if (length > tokenizer->breaks_room) {
         char *breaks = realloc(tokenizer->breaks, length);
-        if (breaks == NULL)
+        if (!breaks)
             return error_set(err, STATUS_NO_MEMORY, "out of memory for word breaks of %zu bytes",
                              length);
         tokenizer->breaks = breaks;
@@ -155,10 +155,10 @@ enum status token_unicode_run(struct tokenizer *tokenizer, const char *run, cons
         return ascii_run(tokenizer, run, end, visit, context, err);
     while (run < end) {
         const uint8_t *bad = u8_check((const uint8_t *)run, (size_t)(end - run));
-        const char *valid_end = bad == NULL ? end : (const char *)bad;
+        const char *valid_end = !bad ? end : (const char *)bad;
         enum status status = valid_run(tokenizer, (const uint8_t *)run, (const uint8_t *)valid_end,
                                        visit, context, err);
-        if (status != STATUS_OK || bad == NULL)
+        if (status != STATUS_OK || !bad)
             return status;
         uint32_t code_point;
         size_t skip = 0;

@@ -104,7 +104,7 @@ static size_t batch_prepare(struct analogies *run, double *sum) {
 
 static enum status batch_run(struct analogies *run, struct error *err) {
     double *sum = calloc(run->model->input->columns, sizeof *sum);
-    if (sum == NULL)
+    if (!sum)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector");
     size_t n = batch_prepare(run, sum);
     bool multiply = run->method == ANALOGY_MUL;
@@ -133,9 +133,9 @@ static enum status section_add(struct analogy_report *report, const char *name, 
     struct analogy_section *sections =
         realloc(report->sections, (report->n_sections + 1) * sizeof report->sections[0]);
     char *copy = malloc(length + 1);
-    if (sections != NULL)
+    if (sections)
         report->sections = sections;
-    if (sections == NULL || copy == NULL) {
+    if (!sections || !copy) {
         free(copy);
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for section %zu",
                          report->n_sections + 1);
@@ -185,8 +185,8 @@ static enum status analogies_init(struct analogies *run, struct error *err) {
     run->starts = calloc(BATCH + 1, sizeof *run->starts);
     run->best = calloc(BATCH, sizeof *run->best);
     run->found = calloc(BATCH, sizeof *run->found);
-    if (run->questions == NULL || run->vectors == NULL || run->excluded == NULL ||
-        run->starts == NULL || run->best == NULL || run->found == NULL)
+    if (!run->questions || !run->vectors || !run->excluded || !run->starts || !run->best ||
+        !run->found)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a batch of %d questions",
                          BATCH);
     for (size_t i = 0; i <= BATCH; i++)

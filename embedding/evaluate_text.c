@@ -31,8 +31,8 @@ bool text_line(struct text_part *rest, struct text_part *line) {
     if (rest->length == 0)
         return false;
     const char *end = memchr(rest->text, '\n', rest->length);
-    size_t length = end == NULL ? rest->length : (size_t)(end - rest->text);
-    size_t taken = end == NULL ? length : length + 1;
+    size_t length = !end ? rest->length : (size_t)(end - rest->text);
+    size_t taken = !end ? length : length + 1;
     *line = text_trim((struct text_part){rest->text, length});
     rest->text += taken;
     rest->length -= taken;

@@ -39,16 +39,16 @@ const float *export_row(struct export_job *job, uint32_t id) {
     const struct table *table = job->model->input;
     const float *row = table_row(table, id);
     double square = 0;
-    if (job->mean == NULL && !job->options.normalize)
+    if (!job->mean && !job->options.normalize)
         return row;
     for (size_t i = 0; i < table->columns; i++) {
-        double value = row[i] - (job->mean == NULL ? 0 : job->mean[i]);
+        double value = row[i] - (!job->mean ? 0 : job->mean[i]);
         job->row[i] = (float)value;
         square += value * value;
     }
     if (job->options.normalize && square > 0)
         for (size_t i = 0; i < table->columns; i++)
-            job->row[i] = (float)((row[i] - (job->mean == NULL ? 0 : job->mean[i])) / sqrt(square));
+            job->row[i] = (float)((row[i] - (!job->mean ? 0 : job->mean[i])) / sqrt(square));
     return job->row;
 }
 
@@ -63,7 +63,7 @@ static size_t taken_place(const uint64_t *taken, size_t size, uint64_t sum) {
 static bool taken_grow(struct export_job *job) {
     size_t size = job->taken_size == 0 ? 64 : 2 * job->taken_size;
     uint64_t *taken = calloc(size, sizeof *taken);
-    if (taken == NULL)
+    if (!taken)
         return false;
     for (size_t i = 0; i < job->taken_size; i++)
         if (job->taken[i] != 0)
@@ -136,10 +136,10 @@ static enum status job_init(struct export_job *job, struct error *err) {
     job->row = calloc(columns + 1, sizeof *job->row);
     if (job->options.subtract_mean)
         job->mean = calloc(columns + 1, sizeof *job->mean);
-    if (job->row == NULL || (job->options.subtract_mean && job->mean == NULL))
+    if (!job->row || (job->options.subtract_mean && !job->mean))
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a row of %zu values",
                          columns);
-    for (uint32_t id = 0; job->mean != NULL && id < table->rows; id++) {
+    for (uint32_t id = 0; job->mean && id < table->rows; id++) {
         const float *row = table_row(table, id);
         for (size_t i = 0; i < table->columns; i++)
             job->mean[i] += row[i] / (double)table->rows;
@@ -152,7 +152,7 @@ enum status export_write(const struct model *model, const char *format,
                          struct error *err) {
     struct export_job job = {.model = model};
     size_t which = 0, n = sizeof formats / sizeof formats[0];
-    if (options != NULL)
+    if (options)
         job.options = *options;
     while (which < n && strcmp(format, format_names[which]) != 0)
         which++;
@@ -169,7 +169,7 @@ enum status export_write(const struct model *model, const char *format,
         status = export_sink_commit(job.sink, err);
     else
         export_sink_abort(job.sink);
-    if (status == STATUS_OK && altered != NULL)
+    if (status == STATUS_OK && altered)
         *altered = job.altered;
     buffer_clear(&job.text);
     free(job.taken);

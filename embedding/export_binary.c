@@ -79,7 +79,7 @@ enum status export_safetensors(struct export_job *job, struct error *err) {
                  ",\"embeddings\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 ",%" PRIu64
                  "],\"data_offsets\":[0,%" PRIu64 "]}",
                  rows, columns, at);
-    if (output != NULL) {
+    if (output) {
         uint64_t end = at + rows * columns * sizeof(float);
         buffer_print(text,
                      ",\"output\":{\"dtype\":\"F32\",\"shape\":[%" PRIu64 ",%" PRIu64
@@ -98,9 +98,9 @@ enum status export_safetensors(struct export_job *job, struct error *err) {
     uint64_t length = text->length - 8;
     memcpy(text->data, &length, sizeof length);
     enum status status = matrix_append(job, err);
-    if (status == STATUS_OK && output != NULL)
+    if (status == STATUS_OK && output)
         status = columns_append(job, 0, input->columns, err);
-    if (status == STATUS_OK && output != NULL)
+    if (status == STATUS_OK && output)
         status = columns_append(job, input->columns, 1, err);
     return status;
 }

@@ -25,7 +25,7 @@ enum status export_sink_create(struct export_sink **out, const char *path, bool 
                                struct error *err) {
     struct export_sink *sink = calloc(1, sizeof *sink);
     *out = NULL;
-    if (sink == NULL)
+    if (!sink)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory to write '%s'", path);
     enum status status = file_writer_create(&sink->writer, path, err);
     if (status != STATUS_OK) {
@@ -90,7 +90,7 @@ enum status export_sink_commit(struct export_sink *sink, struct error *err) {
 }
 
 void export_sink_abort(struct export_sink *sink) {
-    if (sink == NULL)
+    if (!sink)
         return;
     if (sink->gzip)
         deflateEnd(&sink->stream);

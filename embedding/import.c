@@ -146,7 +146,7 @@ static enum status row_text(struct import *import, const char *line, const char 
     if (status != STATUS_OK)
         return status;
     size_t n = values_parse(word + length, end, vector, import->dim, &bad);
-    if (bad != NULL) {
+    if (bad) {
         size_t field;
         bad = next_field(bad, end, &field);
         word_quote(bad, field, quoted);
@@ -192,18 +192,18 @@ static enum status text_advance(struct import *import, bool last, struct error *
     while (status == STATUS_OK && at < length) {
         size_t from = at + import->scanned;
         const char *end = memchr(data + from, '\n', length - from);
-        size_t stop = end == NULL ? length : (size_t)(end - data);
+        size_t stop = !end ? length : (size_t)(end - data);
         if (stop - at > LONGEST_LINE)
             return error_set(err, STATUS_MALFORMED, "line %" PRIu64 " is longer than %zu bytes",
                              import->line + 1, LONGEST_LINE);
-        if (end == NULL && !last) {
+        if (!end && !last) {
             pending_drop(import, at);
             import->scanned = length - at;
             return STATUS_OK;
         }
         status = line_take(import, data + at, stop - at, err);
         import->scanned = 0;
-        at = end == NULL ? length : stop + 1;
+        at = !end ? length : stop + 1;
     }
     if (status == STATUS_OK && length > 0)
         pending_drop(import, length);
@@ -275,9 +275,9 @@ static bool row_is_text(size_t dim, const char *data, const char *end, bool *sur
     const char *stop = memchr(data, '\n', (size_t)(end - data));
     size_t row = dim * sizeof(float), n = 0;
     *sure = true;
-    if (values == NULL || (stop != NULL && stop < values)) {
+    if (!values || (stop && stop < values)) {
         /* Text may hold tabs for spaces, and binary has a space behind the first word. */
-        *sure = stop != NULL || (size_t)(end - data) > LONGEST_WORD;
+        *sure = stop || (size_t)(end - data) > LONGEST_WORD;
         return true;
     }
     values++;
@@ -297,10 +297,10 @@ static bool row_is_text(size_t dim, const char *data, const char *end, bool *sur
         return true;
     float vector[FEW_VALUES];
     const char *bad;
-    if (stop == NULL && (size_t)(end - values) < LONGEST_LINE)
+    if (!stop && (size_t)(end - values) < LONGEST_LINE)
         *sure = false;
-    size_t found = values_parse(values, stop == NULL ? end : stop, vector, dim, &bad);
-    return (bad == NULL && found == dim) || n < row || values + n == end || values[n] != '\n';
+    size_t found = values_parse(values, !stop ? end : stop, vector, dim, &bad);
+    return (!bad && found == dim) || n < row || values + n == end || values[n] != '\n';
 }
 
 /* Looks at the first line, and behind a header at the row that follows, until it is clear what the
@@ -312,24 +312,24 @@ static enum status start_advance(struct import *import, bool last, struct error 
         return last ? error_set(err, STATUS_MALFORMED, "the file is empty") : STATUS_OK;
     const char *data = import->pending.data, *end = data + import->pending.length;
     const char *line_end = memchr(data, '\n', import->pending.length);
-    size_t length = line_end == NULL ? import->pending.length : (size_t)(line_end - data);
+    size_t length = !line_end ? import->pending.length : (size_t)(line_end - data);
     if (length > LONGEST_LINE)
         return error_set(err, STATUS_MALFORMED, "line 1 is longer than %zu bytes", LONGEST_LINE);
-    if (line_end == NULL && !last)
+    if (!line_end && !last)
         return STATUS_OK;
     if (header_parse(import, data, length)) {
         enum status status = header_check(import, err);
         bool sure = true, text = true;
         if (status != STATUS_OK)
             return status;
-        if (line_end != NULL)
+        if (line_end)
             text = row_is_text(import->dim, line_end + 1, end, &sure);
         if (!sure && !last)
             return STATUS_OK;
         import->header = true;
         import->line = 1;
         import->state = text ? IMPORT_TEXT : IMPORT_BINARY;
-        pending_drop(import, line_end == NULL ? length : length + 1);
+        pending_drop(import, !line_end ? length : length + 1);
     } else {
         size_t fields = 0, field;
         for (const char *at = next_field(data, data + length, &field); field > 0; fields++)
@@ -396,7 +396,7 @@ enum status import_read(struct model **model, const char *path, const char *name
     struct model_info *info = calloc(1, sizeof *info);
     enum status status = STATUS_OK;
     *model = NULL;
-    if (info == NULL)
+    if (!info)
         status = error_set(err, STATUS_NO_MEMORY, "not enough memory to import '%s'", path);
     if (status == STATUS_OK)
         status = import_stream(&import, path, limit, err);

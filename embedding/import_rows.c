@@ -13,7 +13,7 @@
 static bool array_grow(void **array, size_t *room, size_t size) {
     size_t wanted = *room * 2 + 1024;
     void *grown = wanted > SIZE_MAX / size ? NULL : realloc(*array, wanted * size);
-    if (grown == NULL)
+    if (!grown)
         return false;
     *array = grown;
     *room = wanted;
@@ -37,7 +37,7 @@ enum status import_rows_reserve(struct import_rows *rows, float **vector, struct
             rows->blocks = blocks;
         }
         float *block = malloc(rows->block_rows * row_bytes);
-        if (block == NULL)
+        if (!block)
             return rows_no_memory(rows, err);
         rows->blocks[rows->n_blocks++] = block;
     }
@@ -70,7 +70,7 @@ enum status import_rows_check(const struct import_rows *rows, const char *unit, 
     while (size < (size_t)rows->n * 2)
         size *= 2;
     uint32_t *slots = calloc(size, sizeof *slots); /* id + 1; 0 is empty */
-    if (slots == NULL)
+    if (!slots)
         return rows_no_memory(rows, err);
     for (uint32_t id = 0; status == STATUS_OK && id < rows->n; id++) {
         const char *word = rows->text.data + rows->offsets[id];

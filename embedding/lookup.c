@@ -46,7 +46,7 @@ enum status lookup_rows(const struct table *table, uint32_t dim, const uint32_t 
                 copy[j] = (float)(row[j] * factor);
         } else {
             /* no multiplication by 1: every bit stays, payloads too */
-            memcpy(copy, row, dim * sizeof(*copy));
+            memcpy(copy, row, dim * sizeof *copy);
         }
     }
     return STATUS_OK;
@@ -59,7 +59,7 @@ static double list_add(const struct table *table, uint32_t dim, const uint32_t *
                        double *sum) {
     double weight_sum = 0, weight_squares = 0;
 
-    memset(sum, 0, dim * sizeof(*sum));
+    memset(sum, 0, dim * sizeof *sum);
     for (size_t i = 0; i < n; i++) {
         const float *row = table_row(table, ids[i]);
         double factor = clip_factor(row, dim, max_norm);
@@ -104,10 +104,10 @@ enum status lookup_combined(const struct table *table, uint32_t dim, const uint3
     for (size_t i = starts[0]; weights && i < starts[lists]; i++)
         if (!isfinite(weights[i]))
             return error_set(err, STATUS_REFUSED, "weight %zu is not finite", i);
-    sum = malloc((dim > 0 ? dim : 1) * sizeof(*sum));
+    sum = malloc((dim > 0 ? dim : 1) * sizeof *sum);
     if (!sum)
         return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vector",
-                         dim * sizeof(*sum));
+                         dim * sizeof *sum);
     for (size_t list = 0; list < lists; list++) {
         size_t first = starts[list], n = starts[list + 1] - first;
         double divisor = list_add(table, dim, ids + first, weights ? weights + first : NULL, n,

@@ -102,8 +102,8 @@ static void model_free(struct model *model) {
 enum status model_create(struct model **model, struct vocabulary *vocabulary, struct table *input,
                          struct table *output, const struct model_info *info,
                          const struct kernel *kernel, struct error *err) {
-    struct model *made = calloc(1, sizeof(*made));
-    atomic_size_t *references = malloc(sizeof(*references));
+    struct model *made = calloc(1, sizeof *made);
+    atomic_size_t *references = malloc(sizeof *references);
     enum status status;
 
     *model = NULL;
@@ -113,7 +113,7 @@ enum status model_create(struct model **model, struct vocabulary *vocabulary, st
         vocabulary_free(vocabulary);
         table_free(input);
         table_free(output);
-        return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a model", sizeof(*made));
+        return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a model", sizeof *made);
     }
     atomic_init(references, 1);
     *made = (struct model){.vocabulary = vocabulary,
@@ -133,7 +133,7 @@ enum status model_create(struct model **model, struct vocabulary *vocabulary, st
         if (status != STATUS_OK)
             goto fail;
     }
-    made->norms = calloc(vocabulary_size(vocabulary), sizeof(*made->norms));
+    made->norms = calloc(vocabulary_size(vocabulary), sizeof *made->norms);
     if (!made->norms) {
         status = error_set(err, STATUS_NO_MEMORY, "cannot get memory for %" PRIu32 " norms",
                            vocabulary_size(vocabulary));

@@ -78,7 +78,7 @@ static enum status saver_prepare(struct saver *saver, struct error *err) {
     layout->input = table_shape(model->input);
     layout->output = table_shape(model->output);
     layout->metadata_length = saver->metadata.length;
-    layout->settings_length = strnlen(model->info.settings, sizeof(model->info.settings) - 1);
+    layout->settings_length = strnlen(model->info.settings, sizeof model->info.settings - 1);
     layout->words_length = model->vocabulary->offsets[layout->rows];
     status = layout_arrange(layout, UINT64_MAX, err);
     if (status != STATUS_OK)
@@ -88,12 +88,12 @@ static enum status saver_prepare(struct saver *saver, struct error *err) {
 
         section->checksum = checksum(section_data(saver, section), (size_t)section->length);
         entry_write(section, entry);
-        buffer_append(&table, entry, sizeof(entry));
+        buffer_append(&table, entry, sizeof entry);
     }
     if (!table.failed && !saver->metadata.failed) {
         layout->table_checksum = checksum(table.data, table.length);
         header_write(layout, header);
-        buffer_append(&saver->front, header, sizeof(header));
+        buffer_append(&saver->front, header, sizeof header);
         buffer_append(&saver->front, table.data, table.length);
     }
     if (table.failed || saver->metadata.failed || saver->front.failed)
@@ -131,7 +131,7 @@ static enum status saver_write(struct saver *saver, struct error *err) {
     if (status == STATUS_OK)
         status = saver_pad(saver, err);
     footer_write(&saver->layout, footer);
-    return status == STATUS_OK ? saver_put(saver, footer, sizeof(footer), err) : status;
+    return status == STATUS_OK ? saver_put(saver, footer, sizeof footer, err) : status;
 }
 
 static enum status saver_run(struct saver *saver, const char *path, char digest[80],
@@ -157,7 +157,7 @@ static enum status saver_run(struct saver *saver, const char *path, char digest[
     }
     status = file_writer_commit(saver->writer, false, err);
     if (status == STATUS_OK && digest)
-        memcpy(digest, text, sizeof(text));
+        memcpy(digest, text, sizeof text);
     return status;
 }
 
@@ -210,7 +210,7 @@ static enum status loader_corrupt(const struct loader *loader, const char *secti
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     return error_set(err, STATUS_CORRUPT, "model file '%s' is damaged: section '%s': %s",
                      loader->path, section, text);
@@ -288,7 +288,7 @@ static enum status loader_header(struct loader *loader, uint64_t size, struct er
 
     if (size < MODEL_HEADER_SIZE)
         return loader_corrupt(loader, "header", err, "the file has only %" PRIu64 " bytes", size);
-    status = loader_read(loader, header, sizeof(header), err);
+    status = loader_read(loader, header, sizeof header, err);
     if (status != STATUS_OK)
         return status;
     if (header_read(layout, header, loader->checks, &inner) != STATUS_OK)
@@ -431,9 +431,9 @@ static enum status loader_footer(struct loader *loader, struct error *err) {
     enum status status = loader_skip(loader, loader->layout.footer_offset, "footer", err);
 
     if (status == STATUS_OK)
-        status = loader_read(loader, stored, sizeof(stored), err);
+        status = loader_read(loader, stored, sizeof stored, err);
     footer_write(&loader->layout, expected);
-    if (status == STATUS_OK && memcmp(stored, expected, sizeof(stored)) != 0)
+    if (status == STATUS_OK && memcmp(stored, expected, sizeof stored) != 0)
         return loader_corrupt(loader, "footer", err, "it does not end like a vecmill model");
     return status;
 }

@@ -48,7 +48,7 @@ static const struct header_field header_fields[] = {
     HEADER_FIELD(AT_TABLE_CHECKSUM, table_checksum),
 };
 #undef HEADER_FIELD
-#define N_HEADER_FIELDS (sizeof(header_fields) / sizeof(header_fields[0]))
+#define N_HEADER_FIELDS (sizeof header_fields / sizeof header_fields[0])
 #define AT_VERSION 8
 #define AT_INPUT_PARTITION 28
 #define AT_OUTPUT_PARTITION 40
@@ -91,7 +91,7 @@ static bool shards_add(struct model_layout *layout, uint64_t *end, uint32_t type
     for (uint32_t shard = 0; shard < shape->shards; shard++) {
         uint32_t rows = partition_rows(shape->partition, layout->rows, shape->shards, shard);
 
-        if (!section_add(layout, end, type, shard, table_bytes(rows, shape->columns)))
+        if (section_add(layout, end, type, shard, table_bytes(rows, shape->columns)) == STATUS_OK)
             return false;
     }
     return true;
@@ -105,11 +105,12 @@ static bool footer_add(struct model_layout *layout, uint64_t end) {
 static bool sections_add(struct model_layout *layout, uint64_t end) {
     uint64_t rows = layout->rows;
 
-    return section_add(layout, &end, SECTION_METADATA, 0, layout->metadata_length) &&
-           section_add(layout, &end, SECTION_SETTINGS, 0, layout->settings_length) &&
-           section_add(layout, &end, SECTION_WORDS, 0, layout->words_length) &&
-           section_add(layout, &end, SECTION_OFFSETS, 0, (rows + 1) * sizeof(uint64_t)) &&
-           section_add(layout, &end, SECTION_COUNTS, 0, rows * sizeof(uint64_t)) &&
+    return section_add(layout, &end, SECTION_METADATA, 0, layout->metadata_length) != STATUS_OK &&
+           section_add(layout, &end, SECTION_SETTINGS, 0, layout->settings_length) != STATUS_OK &&
+           section_add(layout, &end, SECTION_WORDS, 0, layout->words_length) != STATUS_OK &&
+           section_add(layout, &end, SECTION_OFFSETS, 0, (rows + 1) * sizeof(uint64_t)) !=
+               STATUS_OK &&
+           section_add(layout, &end, SECTION_COUNTS, 0, rows * sizeof(uint64_t)) != STATUS_OK &&
            shards_add(layout, &end, SECTION_INPUT, &layout->input) &&
            shards_add(layout, &end, SECTION_OUTPUT, &layout->output) && align_up(&end) &&
            footer_add(layout, end);
@@ -123,7 +124,7 @@ enum status layout_arrange(struct model_layout *layout, uint64_t limit, struct e
     layout->sections = NULL;
     if (end > limit || n > UINT32_MAX)
         return error_set(err, STATUS_REFUSED, "%" PRIu64 " sections need a longer file", n);
-    layout->sections = calloc((size_t)n, sizeof(*layout->sections));
+    layout->sections = calloc((size_t)n, sizeof *layout->sections);
     if (!layout->sections)
         return error_set(err, STATUS_NO_MEMORY, "cannot get memory for %" PRIu64 " sections", n);
     if (!sections_add(layout, end)) {
@@ -145,7 +146,7 @@ void layout_clear(struct model_layout *layout) {
 
 void header_write(const struct model_layout *layout, unsigned char bytes[MODEL_HEADER_SIZE]) {
     memset(bytes, 0, MODEL_HEADER_SIZE);
-    memcpy(bytes, magic_front, sizeof(magic_front));
+    memcpy(bytes, magic_front, sizeof magic_front);
     put_number(bytes + AT_VERSION, 4, MODEL_VERSION);
     put_number(bytes + AT_INPUT_PARTITION, 4, layout->input.partition);
     put_number(bytes + AT_OUTPUT_PARTITION, 4, layout->output.partition);
@@ -155,11 +156,11 @@ void header_write(const struct model_layout *layout, unsigned char bytes[MODEL_H
         uint32_t narrow;
         uint64_t wide;
 
-        if (field->n_bytes == sizeof(narrow)) {
-            memcpy(&narrow, member, sizeof(narrow));
+        if (field->n_bytes == sizeof narrow) {
+            memcpy(&narrow, member, sizeof narrow);
             put_number(bytes + field->at, 4, narrow);
         } else {
-            memcpy(&wide, member, sizeof(wide));
+            memcpy(&wide, member, sizeof wide);
             put_number(bytes + field->at, 8, wide);
         }
     }
@@ -173,10 +174,10 @@ static void fields_read(struct model_layout *layout, const unsigned char bytes[M
         uint64_t wide = get_number(bytes + field->at, field->n_bytes);
         uint32_t narrow = (uint32_t)wide;
 
-        if (field->n_bytes == sizeof(narrow))
-            memcpy(member, &narrow, sizeof(narrow));
+        if (field->n_bytes == sizeof narrow)
+            memcpy(member, &narrow, sizeof narrow);
         else
-            memcpy(member, &wide, sizeof(wide));
+            memcpy(member, &wide, sizeof wide);
     }
 }
 
@@ -216,7 +217,7 @@ enum status header_read(struct model_layout *layout, const unsigned char bytes[M
     uint64_t output_partition = get_number(bytes + AT_OUTPUT_PARTITION, 4);
 
     *layout = (struct model_layout){0};
-    if (memcmp(bytes, magic_front, sizeof(magic_front)) != 0)
+    if (memcmp(bytes, magic_front, sizeof magic_front) != 0)
         return error_set(err, STATUS_REFUSED, "it does not begin like a vecmill model");
     if (checks == MODEL_CHECKS_ALL &&
         get_number(bytes + AT_HEADER_CHECKSUM, 8) != checksum(bytes, AT_HEADER_CHECKSUM))
@@ -252,5 +253,5 @@ void entry_read(struct model_section *section, const unsigned char bytes[MODEL_E
 
 void footer_write(const struct model_layout *layout, unsigned char bytes[MODEL_FOOTER_SIZE]) {
     put_number(bytes, 8, layout->file_length);
-    memcpy(bytes + 8, magic_back, sizeof(magic_back));
+    memcpy(bytes + 8, magic_back, sizeof magic_back);
 }

@@ -39,7 +39,7 @@ static const struct field fields[] = {
     FIELD(REAL, default_max_norm),
 };
 #undef FIELD
-#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define N_FIELDS (sizeof fields / sizeof fields[0])
 
 /* A value is one line: line ends and the escape itself are escaped, every other byte stands as it
  * is. */
@@ -65,14 +65,14 @@ void metadata_write(const struct model_info *info, struct buffer *text) {
             text_write(text, value, fields[i].size);
             break;
         case FIELD_REAL:
-            memcpy(&real, value, sizeof(real));
+            memcpy(&real, value, sizeof real);
             if (isfinite(real))
                 buffer_print(text, "%.17g", real);
             else
                 buffer_append_text(text, "nan"); /* not known, such as the loss of an import */
             break;
         case FIELD_COUNT:
-            memcpy(&count, value, sizeof(count));
+            memcpy(&count, value, sizeof count);
             buffer_print(text, "%" PRIu64, count);
             break;
         }
@@ -115,7 +115,7 @@ static bool real_read(double *real, const char *text, size_t length) {
         *real = NAN;
         return true;
     }
-    if (length >= sizeof(number) || memchr(text, '\0', length))
+    if (length >= sizeof number || memchr(text, '\0', length))
         return false;
     memcpy(number, text, length);
     number[length] = '\0';
@@ -134,14 +134,14 @@ static bool field_read(const struct field *field, struct model_info *info, const
     case FIELD_REAL:
         if (!real_read(&real, text, length))
             return false;
-        memcpy(value, &real, sizeof(real));
+        memcpy(value, &real, sizeof real);
         return true;
     case FIELD_COUNT:
         break;
     }
     if (!count_read(&count, text, length))
         return false;
-    memcpy(value, &count, sizeof(count));
+    memcpy(value, &count, sizeof count);
     return true;
 }
 

@@ -104,7 +104,7 @@ static void heap_sort(struct neighbor *heap, size_t size) {
 }
 
 static bool group_excludes(const struct scan *scan, size_t group, uint32_t id) {
-    if (scan->excluded == NULL)
+    if (!scan->excluded)
         return false;
     for (size_t i = scan->excluded_starts[group]; i < scan->excluded_starts[group + 1]; i++)
         if (scan->excluded[i] == id)
@@ -269,7 +269,7 @@ static void *scratch_allocate(size_t n, size_t size) {
         return NULL;
     bytes &= ~(size_t)63;
     void *memory = aligned_alloc(64, bytes);
-    if (memory != NULL)
+    if (memory)
         memset(memory, 0, bytes);
     return memory;
 }
@@ -306,8 +306,8 @@ static bool slice_init(struct slice *slice, const struct pass *pass, size_t grou
     slice->combined = scratch_allocate(pass->tile, sizeof *slice->combined);
     slice->reciprocals = scratch_allocate(pass->tile, sizeof *slice->reciprocals);
     slice->ids = scratch_allocate(pass->tile, sizeof *slice->ids);
-    return slice->heaps != NULL && slice->sizes != NULL && slice->scores != NULL &&
-           slice->combined != NULL && slice->reciprocals != NULL && slice->ids != NULL;
+    return slice->heaps && slice->sizes && slice->scores && slice->combined && slice->reciprocals &&
+           slice->ids;
 }
 
 static void slice_clear(struct slice *slice) {
@@ -328,7 +328,7 @@ static bool pass_init(struct pass *pass, const struct scan *scan) {
     pass->tile = pass->tile < 16 ? 16 : smaller(pass->tile, TILE_ROWS);
     pass->k = smaller(scan->k, among);
     pass->starts = scratch_allocate((size_t)table->shards + 1, sizeof *pass->starts);
-    if (pass->starts == NULL)
+    if (!pass->starts)
         return false;
     for (uint32_t s = 0; s < table->shards; s++)
         pass->starts[s + 1] = pass->starts[s] + shard_candidates(table, s, among);
@@ -371,14 +371,14 @@ enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *foun
     memset(found, 0, scan->groups * sizeof found[0]);
     if (scan->k == 0 || table->rows == 0)
         return STATUS_OK;
-    if (!pass_init(&pass, scan))
+    if (pass_init(&pass, scan) == STATUS_OK)
         return scan_no_memory(scan, err);
     size_t tiles = (pass.starts[table->shards] + pass.tile - 1) / pass.tile;
     n_slices = smaller(smaller((size_t)scan->threads, MAX_SLICES), tiles);
     size_t groups = smaller(PASS_VECTORS / scan->width, PASS_NEIGHBORS / pass.k / n_slices);
     groups = smaller(groups < 1 ? 1 : groups, scan->groups);
     slices = calloc(n_slices, sizeof *slices);
-    if (slices == NULL || !pass_allocate(&pass, groups, slices, n_slices)) {
+    if (!slices || !pass_allocate(&pass, groups, slices, n_slices)) {
         status = scan_no_memory(scan, err);
         goto fail;
     }
@@ -387,7 +387,7 @@ enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *foun
         pass_run(&pass, slices, n_slices, out, found);
     }
 fail:
-    for (size_t s = 0; slices != NULL && s < n_slices; s++)
+    for (size_t s = 0; slices && s < n_slices; s++)
         slice_clear(&slices[s]);
     free(slices);
     free(pass.vectors);

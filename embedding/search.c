@@ -53,7 +53,7 @@ static enum status question_add(const struct model *model, const uint32_t *ids, 
                                 size_t n, float *vector, struct error *err) {
     size_t dim = model->input->columns;
     double *sum = calloc(dim, sizeof *sum), largest = 0;
-    if (sum == NULL)
+    if (!sum)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values",
                          dim);
     for (size_t i = 0; i < n; i++)
@@ -87,7 +87,7 @@ enum status search_analogy(const struct model *model, const uint32_t *positive, 
                         .threads = threads};
     uint32_t *ids = calloc(n + 1, sizeof *ids);
     float *vectors = calloc(n + 1, dim * sizeof *vectors);
-    if (ids == NULL || vectors == NULL) {
+    if (!ids || !vectors) {
         status =
             error_set(err, STATUS_NO_MEMORY, "not enough memory for a question of %zu words", n);
         goto fail;
@@ -135,7 +135,7 @@ enum status search_odd_one_out(const struct model *model, const uint32_t *ids, s
     if (status != STATUS_OK)
         return status;
     double *mean = calloc(2 * dim, sizeof *mean);
-    if (mean == NULL)
+    if (!mean)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values",
                          dim);
     double *unit = mean + dim;

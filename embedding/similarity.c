@@ -19,7 +19,7 @@ struct pairs {
 
 static bool field_number(struct text_part field, double *value) {
     char text[LONGEST_NUMBER + 1];
-    if (field.length > LONGEST_NUMBER || memchr(field.text, '\0', field.length) != NULL)
+    if (field.length > LONGEST_NUMBER || memchr(field.text, '\0', field.length))
         return false;
     memcpy(text, field.text, field.length);
     text[field.length] = '\0';
@@ -27,9 +27,9 @@ static bool field_number(struct text_part field, double *value) {
 }
 
 static size_t line_split(struct text_part line, struct text_part fields[MAX_COLUMNS]) {
-    if (memchr(line.text, '\t', line.length) != NULL)
+    if (memchr(line.text, '\t', line.length))
         return text_split(line, '\t', fields, MAX_COLUMNS);
-    if (memchr(line.text, ',', line.length) != NULL)
+    if (memchr(line.text, ',', line.length))
         return text_split(line, ',', fields, MAX_COLUMNS);
     return text_split(line, TEXT_BLANKS, fields, MAX_COLUMNS);
 }
@@ -38,12 +38,12 @@ static enum status pairs_add(struct pairs *pairs, double human, double cosine, s
     if (pairs->n == pairs->room) {
         size_t room = pairs->room * 2 + 256;
         double *grown = realloc(pairs->human, room * sizeof *grown);
-        if (grown != NULL)
+        if (grown)
             pairs->human = grown;
         double *grown_too = realloc(pairs->cosine, room * sizeof *grown_too);
-        if (grown_too != NULL)
+        if (grown_too)
             pairs->cosine = grown_too;
-        if (grown == NULL || grown_too == NULL)
+        if (!grown || !grown_too)
             return error_set(err, STATUS_NO_MEMORY, "not enough memory for %zu pairs", room);
         pairs->room = room;
     }
@@ -138,7 +138,7 @@ static enum status pairs_correlate(struct pairs *pairs, struct similarity_report
                                    struct error *err) {
     report->pearson = correlation(pairs->human, pairs->cosine, pairs->n);
     struct ranked *scratch = calloc(pairs->n + 1, sizeof *scratch);
-    if (scratch == NULL)
+    if (!scratch)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory to rank %zu pairs", pairs->n);
     ranks_take(pairs->human, pairs->n, scratch);
     ranks_take(pairs->cosine, pairs->n, scratch);
@@ -158,7 +158,7 @@ enum status evaluate_similarity(const struct model *model, const char *text, siz
         if (line.length == 0 || line.text[0] == '#')
             continue;
         size_t n = line_split(line, fields);
-        bool header = first && header_read(&pairs, fields, n);
+        bool header = first && header_read(&pairs, fields, n) != STATUS_OK;
         first = false;
         if (!header)
             status = pair_read(&pairs, model, fields, n, number, report, err);

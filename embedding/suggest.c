@@ -126,7 +126,7 @@ static unsigned letters_rank(const struct letters *wanted, const struct letters 
     unsigned distance;
 
     if (other->n == wanted->n &&
-        memcmp(other->folded, wanted->folded, wanted->n * sizeof(wanted->folded[0])) == 0)
+        memcmp(other->folded, wanted->folded, wanted->n * sizeof wanted->folded[0]) == 0)
         return 0;
     distance = edit_distance(wanted, other);
     return distance <= MAX_EDITS ? distance : RANKS;
@@ -163,7 +163,7 @@ size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word,
         if (ends[RANKS - 1] == room)
             ends[RANKS - 1]--;
         memmove(ids + ends[rank] + 1, ids + ends[rank],
-                (ends[RANKS - 1] - ends[rank]) * sizeof(*ids));
+                (ends[RANKS - 1] - ends[rank]) * sizeof *ids);
         ids[ends[rank]] = id;
         for (unsigned r = rank; r < RANKS; r++)
             ends[r] += ends[r] < room;

@@ -106,7 +106,7 @@ enum status table_create(struct table **table, uint32_t rows, uint32_t columns, 
 
     assert(columns > 0 && shards > 0);
     *table = NULL;
-    made = calloc(1, sizeof(*made));
+    made = calloc(1, sizeof *made);
     if (!made)
         goto fail;
     *made = (struct table){.rows = rows,
@@ -114,7 +114,7 @@ enum status table_create(struct table **table, uint32_t rows, uint32_t columns, 
                            .shards = shards,
                            .partition = partition,
                            .stride = (size_t)row_floats(columns)};
-    made->shard_data = calloc(shards, sizeof(*made->shard_data));
+    made->shard_data = calloc(shards, sizeof *made->shard_data);
     made->data = memory_get(bytes);
     if (!made->shard_data || !made->data)
         goto fail;

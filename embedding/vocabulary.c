@@ -91,11 +91,11 @@ static enum status index_build(struct vocabulary *vocabulary, struct error *err)
     while (capacity < wanted)
         capacity *= 2;
     vocabulary->mask = (size_t)capacity - 1;
-    vocabulary->slots = calloc((size_t)capacity, sizeof(*vocabulary->slots));
+    vocabulary->slots = calloc((size_t)capacity, sizeof *vocabulary->slots);
     if (!vocabulary->slots)
         return error_set(err, STATUS_NO_MEMORY,
                          "cannot get %" PRIu64 " bytes for the index of %" PRIu32 " words",
-                         capacity * (uint64_t)sizeof(*vocabulary->slots), vocabulary->size);
+                         capacity * (uint64_t)sizeof *vocabulary->slots, vocabulary->size);
     for (size_t i = 0; i <= vocabulary->mask; i++)
         vocabulary->slots[i].id = WORD_NONE;
     for (uint32_t id = 0; id < vocabulary->size; id++) {
@@ -119,7 +119,7 @@ static enum status index_build(struct vocabulary *vocabulary, struct error *err)
 
 enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char *text,
                              uint64_t *offsets, uint64_t *counts, struct error *err) {
-    struct vocabulary *made = calloc(1, sizeof(*made));
+    struct vocabulary *made = calloc(1, sizeof *made);
     enum status status;
 
     *vocabulary = NULL;
@@ -128,7 +128,7 @@ enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char
         free(offsets);
         free(counts);
         return error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vocabulary",
-                         sizeof(*made));
+                         sizeof *made);
     }
     made->size = size;
     made->text = text;
@@ -168,8 +168,8 @@ enum status vocabulary_create(struct vocabulary **vocabulary, uint32_t size, con
         return error_set(err, STATUS_REFUSED, "the last word ends before the first begins");
     length = last - first;
     own_text = length < SIZE_MAX ? malloc((size_t)length + 1) : NULL;
-    own_offsets = calloc((size_t)size + 1, sizeof(*own_offsets));
-    own_counts = calloc((size_t)size + 1, sizeof(*own_counts));
+    own_offsets = calloc((size_t)size + 1, sizeof *own_offsets);
+    own_counts = calloc((size_t)size + 1, sizeof *own_counts);
     if (!own_text || !own_offsets || !own_counts) {
         free(own_text);
         free(own_offsets);
@@ -183,7 +183,7 @@ enum status vocabulary_create(struct vocabulary **vocabulary, uint32_t size, con
     for (size_t i = 0; size > 0 && i <= size; i++)
         own_offsets[i] = offsets[i] - first;
     if (counts && size > 0)
-        memcpy(own_counts, counts, size * sizeof(*own_counts));
+        memcpy(own_counts, counts, size * sizeof *own_counts);
     return vocabulary_adopt(vocabulary, size, own_text, own_offsets, own_counts, err);
 }
 

@@ -16,7 +16,7 @@ const struct kernel *const *kernel_list(void) {
 }
 
 const struct kernel *kernel_choose(const char *name) {
-    bool any = name == NULL || strcmp(name, "auto") == 0;
+    bool any = !name || strcmp(name, "auto") == 0;
     for (const struct kernel *const *kernel = variants; *kernel; kernel++)
         if ((any || strcmp((*kernel)->name, name) == 0) && (*kernel)->runs())
             return *kernel;

@@ -21,7 +21,7 @@ static void put_value(struct buffer *text, const char *name, const char *type, c
 
 static void put_http(struct buffer *text, const struct server *server) {
     struct http_counts counts = {0};
-    if (server->http != NULL)
+    if (server->http)
         http_count(server->http, &counts);
     put(text, "http_requests_total", "counter",
         "Requests by class of status; 0xx: cut short before an answer.");
@@ -38,7 +38,7 @@ static void put_http(struct buffer *text, const struct server *server) {
 
 static void put_jobs(struct buffer *text, const struct server *server) {
     struct job_counts counts = {0};
-    if (server->jobs != NULL)
+    if (server->jobs)
         jobs_count(server->jobs, &counts);
     const struct {
         const char *state;
@@ -67,7 +67,7 @@ static double resident_bytes(void) {
     close(fd);
     text[n > 0 ? n : 0] = '\0';
     const char *second = strchr(text, ' ');
-    return second != NULL ? (double)strtoull(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE) : 0;
+    return second ? (double)strtoull(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* These names are Prometheus's own, the same for every program. */
@@ -94,13 +94,13 @@ void system_metrics(struct server *server, const struct http_request *request,
     struct buffer body = {0};
     put(&body, "build_info", "gauge", "Version and arithmetic kernel.");
     buffer_print(&body, "vecmill_build_info{version=\"" VECMILL_VERSION "\",kernel=\"%s\"} 1\n",
-                 server->kernel != NULL ? server->kernel->name : "none");
+                 server->kernel ? server->kernel->name : "none");
     put_value(&body, "ready", "gauge", "1 while the service takes requests.",
               atomic_load(&server->ready) && !atomic_load(&server->draining) ? 1 : 0);
     put_http(&body, server);
     put_jobs(&body, server);
     put_value(&body, "models", "gauge", "Models served.",
-              server->models != NULL ? (double)models_count(server->models) : 0);
+              server->models ? (double)models_count(server->models) : 0);
     put_process(&body, server);
     response_bytes(response, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }

@@ -83,14 +83,14 @@ static void put_content(struct buffer *text, const char *types) {
     for (const char *at = types; *at != '\0';) {
         size_t n = strcspn(at, " ");
         const char *equals = memchr(at, '=', n), *slash = memchr(at, '/', n);
-        const char *schema = slash == NULL ? at : equals != NULL ? equals + 1 : NULL;
-        if (slash == NULL) {
+        const char *schema = !slash ? at : equals ? equals + 1 : NULL;
+        if (!slash) {
             buffer_print(text, "%s\"application/json\":", separator);
         } else {
-            buffer_print(text, "%s\"%.*s\":", separator,
-                         (int)(equals != NULL ? (size_t)(equals - at) : n), at);
+            buffer_print(text, "%s\"%.*s\":", separator, (int)(equals ? (size_t)(equals - at) : n),
+                         at);
         }
-        if (schema != NULL) {
+        if (schema) {
             buffer_print(text, "{\"schema\":{\"$ref\":\"#/components/schemas/%.*s\"}}",
                          (int)(at + n - schema), schema);
         } else {
@@ -201,7 +201,7 @@ static void put_paths(struct buffer *text) {
         const char *separator = "";
         for (const struct route *same = route; same->method != NULL; same++) {
             const struct operation *operation = operation_find(same);
-            if (strcmp(same->pattern, route->pattern) == 0 && operation != NULL) {
+            if (strcmp(same->pattern, route->pattern) == 0 && operation) {
                 buffer_append_text(text, separator);
                 put_operation(text, same, operation);
                 separator = ",";

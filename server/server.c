@@ -16,8 +16,7 @@
 enum status name_check(const char *key, const char *name, struct error *err) {
     static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     size_t length = strlen(name);
-    if (length < 1 || length > 128 || strchr(first, name[0]) == NULL ||
-        strstr(name, "..") != NULL ||
+    if (length < 1 || length > 128 || !strchr(first, name[0]) || strstr(name, "..") ||
         strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
             length) {
         return error_set_key(err, STATUS_REFUSED, key,
@@ -100,7 +99,7 @@ static enum status data_open(struct server *server, struct error *err) {
         return status;
     char *lock = path_join(data, "LOCK"), *format = path_join(data, "FORMAT");
     size_t removed = 0;
-    if (lock == NULL || format == NULL)
+    if (!lock || !format)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
     if (status == STATUS_OK)
         status = lock_take(lock, data, &server->lock, err);
@@ -120,11 +119,11 @@ static enum status data_open(struct server *server, struct error *err) {
 /* ---- start and stop -------------------------------------------------------------------------- */
 
 static void server_free(struct server *server) {
-    if (server->jobs != NULL)
+    if (server->jobs)
         jobs_close(server->jobs);
-    if (server->corpora != NULL)
+    if (server->corpora)
         corpora_close(server->corpora);
-    if (server->models != NULL)
+    if (server->models)
         models_close(server->models);
     if (server->lock >= 0)
         close(server->lock); /* and with it the lock */
@@ -136,7 +135,7 @@ enum status server_start(struct server **server, const struct server_options *op
                          struct error *err) {
     struct server *made = calloc(1, sizeof *made);
     enum status status = STATUS_OK;
-    if (made == NULL)
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     json_setup();
     made->lock = -1;
@@ -146,7 +145,7 @@ enum status server_start(struct server **server, const struct server_options *op
     made->environment = options->environment;
     made->started = machine_wall_seconds();
     made->program = strdup(options->program);
-    if (made->program == NULL) {
+    if (!made->program) {
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
         goto fail;
     }
@@ -166,7 +165,7 @@ enum status server_start(struct server **server, const struct server_options *op
     *server = made;
     return STATUS_OK;
 fail:
-    if (made->jobs != NULL)
+    if (made->jobs)
         jobs_stop(made->jobs);
     server_free(made);
     return status;
@@ -177,7 +176,7 @@ uint16_t server_port(const struct server *server) {
 }
 
 void server_stop(struct server *server) {
-    if (server == NULL)
+    if (!server)
         return;
     double until = machine_monotonic_seconds() + server->settings.shutdown_timeout;
     atomic_store(&server->draining, true);

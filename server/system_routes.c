@@ -110,14 +110,14 @@ static void append_choices(struct buffer *text, const char *choices) {
 static void append_default(struct buffer *text, const struct setting *row) {
     struct settings *initial = malloc(sizeof *initial);
     struct buffer value = {0};
-    if (initial == NULL) {
+    if (!initial) {
         text->failed = true;
         return;
     }
     settings_init(initial);
     settings_print(initial, row, &value);
     buffer_append_text(text, ",\"default\":");
-    setting_append_value(text, row, value.data != NULL ? value.data : "");
+    setting_append_value(text, row, value.data ? value.data : "");
     text->failed = text->failed || value.failed;
     buffer_clear(&value);
     free(initial);
@@ -137,7 +137,7 @@ void setting_append_schema(struct buffer *text, const struct setting *row) {
         buffer_append_text(text, ",\"maximum\":");
         append_bound(text, row, row->max);
     }
-    if (row->choices != NULL)
+    if (row->choices)
         append_choices(text, row->choices);
     if (row->type == SETTING_IS_TEXT) {
         buffer_append_text(text, ",\"maxLength\":");
@@ -158,7 +158,7 @@ static void append_setting(struct buffer *text, const struct server *server,
         struct buffer value = {0};
         settings_print(&server->settings, row, &value);
         buffer_append_text(text, ",\"value\":");
-        setting_append_value(text, row, value.data != NULL ? value.data : "");
+        setting_append_value(text, row, value.data ? value.data : "");
         text->failed = text->failed || value.failed;
         buffer_clear(&value);
     }

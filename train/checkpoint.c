@@ -96,9 +96,9 @@ static enum status write_parts(const struct trainer *trainer, struct file_writer
     uint64_t sums[3] = {checksum(lanes->data, lanes->length), checksum(trainer->input->data, table),
                         checksum(trainer->output->data, table)};
     enum status status = file_writer_append(writer, lanes->data, lanes->length, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = file_writer_append(writer, trainer->input->data, table, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = file_writer_append(writer, trainer->output->data, table, err);
     return status ? status : file_writer_append(writer, sums, sizeof sums, err);
 }
@@ -121,7 +121,7 @@ enum status checkpoint_save(struct trainer *trainer, struct error *err) {
         goto fail;
     }
     status = file_writer_commit(writer, false, err);
-    if (status)
+    if (status != STATUS_OK)
         goto fail;
     trainer->checkpoints++;
     trainer->last_checkpoint = machine_monotonic_seconds();
@@ -174,7 +174,7 @@ static enum status restore_lanes(struct trainer *trainer, const struct checkpoin
     for (int i = 0; i < trainer->threads; i++) {
         struct lane *lane = &trainer->lanes[i];
         enum status status = lane_create(trainer, lane, (uint64_t)i, err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
         memcpy(&lane->state, bytes, sizeof lane->state);
         memcpy(lane->carry, bytes + sizeof lane->state, header->carry * sizeof *lane->carry);
@@ -189,7 +189,7 @@ static enum status restore(struct trainer *trainer, const struct file_map *map, 
     struct checkpoint_header header;
     memcpy(&header, map->data, sizeof header);
     enum status status = restore_lanes(trainer, &header, map->data + sizeof header, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     const char *tables = map->data + sizeof header + header.threads * lane_bytes(&header);
     memcpy(trainer->input->data, tables, table_size(&header));
@@ -220,8 +220,8 @@ enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *
         bool ours = false;
         if (!path)
             return error_set(err, STATUS_NO_MEMORY, "cannot allocate a path");
-        if (file_exists(path) && !file_map_open(&maps[i], path, &why) &&
-            !verify(trainer, &maps[i], path, &ours, &why) && ours) {
+        if (file_exists(path) && file_map_open(&maps[i], path, &why) == STATUS_OK &&
+            verify(trainer, &maps[i], path, &ours, &why) == STATUS_OK && ours) {
             uint64_t number;
             memcpy(&number, maps[i].data + offsetof(struct checkpoint_header, number),
                    sizeof number);
@@ -234,7 +234,7 @@ enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *
     }
     if (best >= 0)
         status = restore(trainer, &maps[best], err);
-    *found = best >= 0 && !status;
+    *found = best >= 0 && status == STATUS_OK;
     for (int i = 0; i < 2; i++)
         file_map_close(&maps[i]);
     return status;

@@ -98,7 +98,7 @@ enum status lane_create(struct trainer *trainer, struct lane *lane, uint64_t num
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the buffers of a training thread");
     for (int i = 0; i < 2; i++) {
         enum status status = noise_create(&lane->noise[i], noise, err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     return STATUS_OK;

@@ -10,7 +10,7 @@ enum status trainer_pin(struct trainer *trainer, struct error *err) {
     if (!trainer->settings->pin_threads)
         return STATUS_OK;
     enum status status = machine_cpus_create(&trainer->cpus, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
 #pragma omp parallel num_threads(trainer->threads)
     {
@@ -30,7 +30,7 @@ void trainer_unpin(struct trainer *trainer) {
     {
         struct error why = {0};
         /* a CPU taken away meanwhile: the thread stays where it is */
-        (void)!machine_unpin_thread(trainer->cpus, &why);
+        status_ignore(machine_unpin_thread(trainer->cpus, &why));
     }
     machine_cpus_free(trainer->cpus);
     trainer->cpus = NULL;

@@ -19,7 +19,7 @@ static enum status set_columns(struct table **table, uint32_t columns, struct er
         return STATUS_OK;
     }
     enum status status = table_create(&copy, old->rows, columns, old->shards, old->partition, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     for (uint32_t id = 0; id < old->rows; id++)
         memcpy(table_row(copy, id), table_row(old, id), kept * sizeof(float));
@@ -33,9 +33,10 @@ static enum status set_columns(struct table **table, uint32_t columns, struct er
 static enum status shape_tables(struct trainer *trainer, struct error *err) {
     uint32_t dim = (uint32_t)trainer->settings->dim;
     enum status status = set_columns(&trainer->input, dim, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = set_columns(&trainer->output, dim + 1, err);
-    for (uint32_t id = 0; !status && trainer->bias == BIAS_FIXED && id < trainer->rows; id++)
+    for (uint32_t id = 0; status == STATUS_OK && trainer->bias == BIAS_FIXED && id < trainer->rows;
+         id++)
         table_row(trainer->output, id)[dim] = (float)word_log_probability(trainer, id);
     return status;
 }
@@ -82,9 +83,9 @@ enum status trainer_publish(struct trainer *trainer, struct train_result *result
     struct model *model = NULL;
     trainer_report(trainer, PHASE_PUBLISHING, 0, NULL);
     enum status status = shape_tables(trainer, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = fill_info(trainer, &info, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct table *output = NULL;
     if (trainer->settings->save_output) {
@@ -95,10 +96,10 @@ enum status trainer_publish(struct trainer *trainer, struct train_result *result
     struct table *input = trainer->input;
     trainer->corpus->vocabulary = NULL, trainer->input = NULL, trainer->vocabulary = NULL;
     status = model_create(&model, vocabulary, input, output, &info, trainer->options->kernel, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = model_save(model, trainer->options->output, result->model_digest, err);
     model_drop(model);
-    if (!status)
+    if (status == STATUS_OK)
         trainer_report(trainer, PHASE_PUBLISHING, 1, NULL);
     return status;
 }

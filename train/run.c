@@ -82,7 +82,7 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     bool found = false;
     if (trainer->options->resume) {
         enum status status = checkpoint_load(trainer, &found, err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     if (!found)
@@ -102,11 +102,11 @@ static enum status train_corpus(const struct train_options *options, struct corp
                                 struct train_result *result, struct error *err) {
     struct trainer trainer;
     enum status status = trainer_create(&trainer, options, corpus, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = start_or_resume(&trainer, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = trainer_run(&trainer, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = trainer_publish(&trainer, result, err);
     result->last = trainer.progress;
     trainer_clear(&trainer);
@@ -122,9 +122,9 @@ enum status train_run(const struct train_options *options, struct train_result *
     int threads = settings->threads ? (int)settings->threads : machine_threads();
     memset(result, 0, sizeof *result);
     enum status status = settings_check(settings, err);
-    if (!status)
+    if (status == STATUS_OK)
         status = folder_create(options->work, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     struct corpus_options reading_options = {.settings = settings,
                                              .path = options->corpus,
@@ -134,14 +134,14 @@ enum status train_run(const struct train_options *options, struct train_result *
                                              .on_progress = report_reading,
                                              .context = &reading};
     status = corpus_create(&corpus, &reading_options, err);
-    if (!status) {
+    if (status == STATUS_OK) {
         result->corpus = corpus->report;
         status = admit(settings, corpus, threads, err);
     }
-    if (!status)
+    if (status == STATUS_OK)
         status = train_corpus(options, corpus, result, err);
     corpus_free(corpus);
-    if (!status)
+    if (status == STATUS_OK)
         status = path_remove(options->work, err);
     result->seconds = machine_monotonic_seconds() - started;
     return status;

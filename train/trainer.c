@@ -395,7 +395,7 @@ static enum status start_again(struct trainer *trainer, struct error *err) {
     for (int i = 0; i < trainer->threads; i++) {
         lane_clear(&trainer->lanes[i]);
         enum status status = lane_create(trainer, &trainer->lanes[i], (uint64_t)i, err);
-        if (status)
+        if (status != STATUS_OK)
             return status;
     }
     trainer->next_segment = 0;
@@ -432,9 +432,9 @@ static enum status roll_back(struct trainer *trainer, struct error *err) {
         return error_set(err, STATUS_DIVERGED, "%s",
                          status ? why.text : "training diverged: the loss is not finite");
     status = checkpoint_is_worth_it(trainer) ? checkpoint_load(trainer, &found, err) : STATUS_OK;
-    if (!status && !found)
+    if (status == STATUS_OK && !found)
         status = start_again(trainer, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     trainer->rate_scale = scale;
     trainer->epoch_loss = trainer->recent_loss = (struct kernel_loss){0};
@@ -455,12 +455,12 @@ static enum status run_until_halt(struct trainer *trainer, struct error *err) {
     if (request == REQUEST_CANCEL)
         return error_set(err, STATUS_CANCELLED, "training was cancelled");
     struct error found = {0};
-    if (atomic_load(&trainer->nonfinite) || trainer_check(trainer, &found))
+    if (atomic_load(&trainer->nonfinite) || trainer_check(trainer, &found) != STATUS_OK)
         return roll_back(trainer, err);
     if (all_done(trainer))
         return STATUS_OK;
     enum status status = checkpoint_save(trainer, err);
-    if (status)
+    if (status != STATUS_OK)
         return status;
     return request == REQUEST_STOP
                ? error_set(err, STATUS_PAUSED, "training stopped at a checkpoint")
@@ -472,9 +472,9 @@ enum status trainer_run(struct trainer *trainer, struct error *err) {
         machine_monotonic_seconds();
     trainer->words_at_report = atomic_load(&trainer->words_done);
     enum status status = STATUS_OK;
-    while (!status && !all_done(trainer))
+    while (status == STATUS_OK && !all_done(trainer))
         status = run_until_halt(trainer, err);
-    if (!status)
+    if (status == STATUS_OK)
         trainer_report_if_due(trainer); /* the last epoch may have ended on another thread */
     return status;
 }

@@ -28,7 +28,7 @@
 
 json_t *corpus_report_json(const struct corpus_report *report) {
     json_t *document = json_object();
-    int failed = document == NULL;
+    int failed = !document;
 #define REPORT_PUT(name) \
     failed |= json_object_set_new(document, #name, json_integer((json_int_t)report->name)) != 0;
     REPORT_COUNTS(REPORT_PUT)
@@ -62,7 +62,7 @@ json_t *corpus_document(const struct corpus_info *info) {
 static char *corpus_path(const struct corpora *corpora, const char *name, const char *file) {
     struct buffer path = {0};
     buffer_print(&path, "%s/%s", corpora->folder, name);
-    if (file != NULL)
+    if (file)
         buffer_print(&path, "/%s", file);
     return buffer_take(&path);
 }
@@ -97,7 +97,7 @@ static struct corpus_entry *entry_find(const struct corpora *corpora, const char
 }
 
 static void entry_free(struct corpus_entry *entry) {
-    if (entry != NULL)
+    if (entry)
         free(entry->keys);
     free(entry);
 }
@@ -115,14 +115,14 @@ static enum status entry_put(struct corpora *corpora, struct corpus_entry *entry
     }
     if (corpora->n == corpora->capacity) {
         size_t capacity = corpora->capacity == 0 ? 16 : 2 * corpora->capacity;
-        struct corpus_entry **entries = realloc(corpora->entries, capacity * sizeof(*entries));
-        if (entries == NULL)
+        struct corpus_entry **entries = realloc(corpora->entries, capacity * sizeof *entries);
+        if (!entries)
             return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu corpora", capacity);
         corpora->entries = entries;
         corpora->capacity = capacity;
     }
     memmove(corpora->entries + index + 1, corpora->entries + index,
-            (corpora->n - index) * sizeof(*corpora->entries));
+            (corpora->n - index) * sizeof *corpora->entries);
     corpora->entries[index] = entry;
     corpora->n++;
     return STATUS_OK;
@@ -136,7 +136,7 @@ static void entry_remove(struct corpora *corpora, const char *name) {
     entry_free(corpora->entries[index]);
     corpora->n--;
     memmove(corpora->entries + index, corpora->entries + index + 1,
-            (corpora->n - index) * sizeof(*corpora->entries));
+            (corpora->n - index) * sizeof *corpora->entries);
 }
 
 static json_t *info_record(const struct corpus_info *info) {
@@ -150,7 +150,7 @@ static enum status entry_store(const struct corpora *corpora, const struct corpu
                                struct error *err) {
     char *text = NULL, *path = NULL;
     json_t *keys = json_array(), *record = info_record(&entry->info);
-    int failed = keys == NULL || record == NULL;
+    int failed = !keys || !record;
     for (size_t i = 0; i < entry->n_keys && !failed; i++) {
         json_t *key = info_record(&entry->keys[i].info);
         failed |= json_object_set_new(key, "key", json_string(entry->keys[i].key)) != 0;
@@ -165,10 +165,10 @@ static enum status entry_store(const struct corpora *corpora, const struct corpu
     if (!failed)
         text = json_dumps(record, JSON_INDENT(1));
     path = corpus_path(corpora, entry->info.name, "meta.json");
-    if (text == NULL || path == NULL)
+    if (!text || !path)
         error_set(err, STATUS_NO_MEMORY, "out of memory to record corpus '%s'", entry->info.name);
     else
-        (void)!file_replace(path, text, strlen(text), err);
+        status_ignore(file_replace(path, text, strlen(text), err));
     json_decref(keys);
     json_decref(record);
     free(text);
@@ -178,7 +178,7 @@ static enum status entry_store(const struct corpora *corpora, const struct corpu
 
 static bool copy_string(const json_t *object, const char *name, char *text, size_t size) {
     const char *value = json_string_value(json_object_get(object, name));
-    if (value == NULL || strlen(value) >= size)
+    if (!value || strlen(value) >= size)
         return false;
     memcpy(text, value, strlen(value) + 1);
     return true;
@@ -211,10 +211,10 @@ static bool info_read(const json_t *record, struct corpus_info *info) {
 static enum status entry_load(const struct corpora *corpora, const char *name,
                               struct corpus_entry **loaded, struct error *err) {
     char *path = corpus_path(corpora, name, "meta.json"), *text = NULL;
-    struct corpus_entry *entry = calloc(1, sizeof(*entry));
+    struct corpus_entry *entry = calloc(1, sizeof *entry);
     json_t *record = NULL;
     size_t length = 0;
-    if (path == NULL || entry == NULL) {
+    if (!path || !entry) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to load corpus '%s'", name);
         goto fail;
     }
@@ -228,8 +228,8 @@ static enum status entry_load(const struct corpora *corpora, const char *name,
         error_set(err, STATUS_CORRUPT, "record of corpus '%s' does not hold together", name);
         goto fail;
     }
-    entry->keys = calloc(n_keys + 1, sizeof(*entry->keys));
-    if (entry->keys == NULL) {
+    entry->keys = calloc(n_keys + 1, sizeof *entry->keys);
+    if (!entry->keys) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to load corpus '%s'", name);
         goto fail;
     }
@@ -262,10 +262,10 @@ static enum status orphan_remove(void *context, const char *file, struct error *
         (strncmp(file, sweep->info->id, length) == 0 && strcmp(file + length, ".corpus") == 0))
         return STATUS_OK;
     char *path = corpus_path(sweep->corpora, sweep->info->name, file);
-    if (path == NULL)
+    if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to sweep corpus '%s'",
                          sweep->info->name);
-    (void)!path_remove(path, err);
+    status_ignore(path_remove(path, err));
     free(path);
     return err->status;
 }
@@ -277,14 +277,14 @@ static enum status entry_verify(const struct corpora *corpora, const struct corp
     char *folder = corpus_path(corpora, entry->info.name, NULL),
          *path = content_path(corpora, &entry->info);
     struct orphan_sweep sweep = {corpora, &entry->info};
-    if (folder == NULL || path == NULL)
+    if (!folder || !path)
         error_set(err, STATUS_NO_MEMORY, "out of memory to check corpus '%s'", entry->info.name);
     else if (file_size(path, &size, err) == STATUS_OK && size != entry->info.bytes)
         error_set(err, STATUS_CORRUPT, "corpus '%s' has %llu bytes, its record says %llu",
                   entry->info.name, (unsigned long long)size,
                   (unsigned long long)entry->info.bytes);
     else if (err->status == STATUS_OK)
-        (void)!folder_visit(folder, orphan_remove, &sweep, err);
+        status_ignore(folder_visit(folder, orphan_remove, &sweep, err));
     free(folder);
     free(path);
     return err->status;
@@ -298,13 +298,13 @@ static void corpus_quarantine(const struct corpora *corpora, const char *name,
     char token[9] = "";
     char *from = corpus_path(corpora, name, NULL),
          *folder = path_join(corpora->server->settings.data, "quarantine");
-    (void)!random_token(token, 8, &err);
-    if (folder != NULL)
+    status_ignore(random_token(token, 8, &err));
+    if (folder)
         buffer_print(&to, "%s/corpus-%s-%s", folder, name, token);
-    if (from == NULL || folder == NULL || to.failed)
+    if (!from || !folder || to.failed)
         error_set(&err, STATUS_NO_MEMORY, "out of memory");
     else if (folder_create(folder, &err) == STATUS_OK)
-        (void)!path_rename(from, to.data, true, &err);
+        status_ignore(path_rename(from, to.data, true, &err));
     log_line(&corpora->server->logger, LOG_ERROR, "corpus '%s' is damaged (%s): %s %s", name,
              reason->text, err.status == STATUS_OK ? "moved to" : "cannot be moved away:",
              err.status == STATUS_OK ? to.data : err.text);
@@ -319,12 +319,12 @@ static enum status corpus_open(void *context, const char *name, struct error *er
     struct error reason = {0}, ignored = {0};
     char *meta = corpus_path(corpora, name, "meta.json"),
          *folder = corpus_path(corpora, name, NULL);
-    if (meta == NULL || folder == NULL) {
+    if (!meta || !folder) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to load corpora");
     } else if (name_check("corpus", name, &ignored) != STATUS_OK) {
         log_line(&corpora->server->logger, LOG_WARNING, "'%s' is not a corpus: left alone", folder);
     } else if (!file_exists(meta)) { /* an upload that never reached its switch */
-        (void)!path_remove(folder, err);
+        status_ignore(path_remove(folder, err));
     } else if (entry_load(corpora, name, &entry, &reason) == STATUS_OK &&
                entry_verify(corpora, entry, &reason) == STATUS_OK) {
         if (entry_put(corpora, entry, err) == STATUS_OK)
@@ -342,9 +342,8 @@ static enum status corpus_open(void *context, const char *name, struct error *er
 
 enum status corpora_open(struct corpora **opened, const struct server *server, struct error *err) {
     size_t swept = 0;
-    struct corpora *corpora = calloc(1, sizeof(*corpora));
-    if (corpora == NULL ||
-        (corpora->folder = path_join(server->settings.data, "corpora")) == NULL) {
+    struct corpora *corpora = calloc(1, sizeof *corpora);
+    if (!corpora || !(corpora->folder = path_join(server->settings.data, "corpora"))) {
         free(corpora);
         return error_set(err, STATUS_NO_MEMORY, "out of memory to load corpora");
     }
@@ -363,7 +362,7 @@ enum status corpora_open(struct corpora **opened, const struct server *server, s
 }
 
 void corpora_close(struct corpora *corpora) {
-    if (corpora == NULL)
+    if (!corpora)
         return;
     for (size_t i = 0; i < corpora->n; i++)
         entry_free(corpora->entries[i]);
@@ -378,7 +377,7 @@ enum status corpora_admit(struct corpora *corpora, const char *name, struct erro
         return err->status;
     int64_t max = corpora->server->settings.max_corpora;
     pthread_mutex_lock(&corpora->mutex);
-    if (entry_find(corpora, name) == NULL && corpora->n >= (size_t)max)
+    if (!entry_find(corpora, name) && corpora->n >= (size_t)max)
         error_set_key(err, STATUS_REFUSED, "max_corpora",
                       "there are %zu corpora already: max_corpora is %lld", corpora->n,
                       (long long)max);
@@ -389,21 +388,21 @@ enum status corpora_admit(struct corpora *corpora, const char *name, struct erro
 /* A copy of `old` (or nothing) with `info` as the content and `key` remembered. */
 static struct corpus_entry *entry_next(const struct corpus_entry *old,
                                        const struct corpus_info *info, const char *key) {
-    struct corpus_entry *entry = calloc(1, sizeof(*entry));
-    size_t kept = old == NULL ? 0 : old->n_keys, skip = 0;
-    if (entry == NULL)
+    struct corpus_entry *entry = calloc(1, sizeof *entry);
+    size_t kept = !old ? 0 : old->n_keys, skip = 0;
+    if (!entry)
         return NULL;
     entry->info = *info;
-    if (key != NULL && kept == CORPUS_KEYS)
+    if (key && kept == CORPUS_KEYS)
         skip = 1;
-    entry->keys = calloc(kept + 1, sizeof(*entry->keys));
-    if (entry->keys == NULL) {
+    entry->keys = calloc(kept + 1, sizeof *entry->keys);
+    if (!entry->keys) {
         free(entry);
         return NULL;
     }
     for (size_t i = skip; i < kept; i++)
         entry->keys[entry->n_keys++] = old->keys[i];
-    if (key != NULL) {
+    if (key) {
         struct upload_key *last = &entry->keys[entry->n_keys++];
         snprintf(last->key, sizeof last->key, "%s", key);
         last->info = *info;
@@ -415,7 +414,7 @@ static struct corpus_entry *entry_next(const struct corpus_entry *old,
 static bool disk_names(const struct corpora *corpora, const struct corpus_info *info) {
     struct error err = {0};
     struct corpus_entry *entry = NULL;
-    bool named = entry_load(corpora, info->name, &entry, &err) == STATUS_OK && entry != NULL &&
+    bool named = entry_load(corpora, info->name, &entry, &err) == STATUS_OK && entry &&
                  strcmp(entry->info.id, info->id) == 0;
     entry_free(entry);
     return named;
@@ -423,7 +422,7 @@ static bool disk_names(const struct corpora *corpora, const struct corpus_info *
 
 static void path_discard(const struct corpora *corpora, char *path) {
     struct error err = {0};
-    if (path != NULL && path_remove(path, &err) != STATUS_OK)
+    if (path && path_remove(path, &err) != STATUS_OK)
         log_line(&corpora->server->logger, LOG_WARNING, "%s", err.text);
     free(path);
 }
@@ -434,8 +433,8 @@ static enum status content_switch(struct corpora *corpora, struct corpus_entry *
     const struct corpus_entry *old = entry_find(corpora, entry->info.name);
     char *folder = corpus_path(corpora, entry->info.name, NULL),
          *path = content_path(corpora, &entry->info);
-    char *replaced = old == NULL ? NULL : content_path(corpora, &old->info);
-    if (folder == NULL || path == NULL || (old != NULL && replaced == NULL)) {
+    char *replaced = !old ? NULL : content_path(corpora, &old->info);
+    if (!folder || !path || (old && !replaced)) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to store corpus '%s'", entry->info.name);
     } else if (folder_create(folder, err) == STATUS_OK &&
                path_rename(staged, path, true, err) == STATUS_OK &&
@@ -446,7 +445,7 @@ static enum status content_switch(struct corpora *corpora, struct corpus_entry *
         }
     } else if (!disk_names(corpora, &entry->info)) {
         struct error ignored = {0};
-        (void)!path_remove(old == NULL ? folder : path, &ignored);
+        status_ignore(path_remove(!old ? folder : path, &ignored));
     }
     free(replaced);
     free(folder);
@@ -461,7 +460,7 @@ enum status corpora_switch(struct corpora *corpora, const struct corpus_info *in
     *replayed = false;
     pthread_mutex_lock(&corpora->mutex);
     const struct corpus_entry *old = entry_find(corpora, info->name);
-    for (size_t i = 0; key != NULL && old != NULL && i < old->n_keys && !*replayed; i++) {
+    for (size_t i = 0; key && old && i < old->n_keys && !*replayed; i++) {
         if (strcmp(old->keys[i].key, key) != 0)
             continue;
         *replayed = true;
@@ -473,7 +472,7 @@ enum status corpora_switch(struct corpora *corpora, const struct corpus_info *in
     if (!*replayed) {
         *answer = *info;
         next = entry_next(old, info, key);
-        if (next == NULL)
+        if (!next)
             error_set(err, STATUS_NO_MEMORY, "out of memory to store corpus '%s'", info->name);
         else if (content_switch(corpora, next, staged, err) == STATUS_OK)
             next = NULL;
@@ -489,7 +488,7 @@ enum status corpora_find(struct corpora *corpora, const char *name, struct corpu
         return err->status;
     pthread_mutex_lock(&corpora->mutex);
     const struct corpus_entry *entry = entry_find(corpora, name);
-    if (entry == NULL)
+    if (!entry)
         error_set_key(err, STATUS_NOT_FOUND, "corpus", "no corpus '%s'", name);
     else
         *info = entry->info;
@@ -501,15 +500,15 @@ enum status corpora_link(struct corpora *corpora, const char *name, const char *
                          struct corpus_info *info, struct error *err) {
     pthread_mutex_lock(&corpora->mutex);
     const struct corpus_entry *entry = entry_find(corpora, name);
-    if (entry == NULL) {
+    if (!entry) {
         error_set_key(err, STATUS_NOT_FOUND, "corpus", "no corpus '%s'", name);
     } else {
         char *content = content_path(corpora, &entry->info);
         *info = entry->info;
-        if (content == NULL)
+        if (!content)
             error_set(err, STATUS_NO_MEMORY, "out of memory to link corpus '%s'", name);
         else
-            (void)!path_link(content, path, err);
+            status_ignore(path_link(content, path, err));
         free(content);
     }
     pthread_mutex_unlock(&corpora->mutex);
@@ -521,7 +520,7 @@ void corpora_note_report(struct corpora *corpora, const char *name, const char *
     struct error err = {0};
     pthread_mutex_lock(&corpora->mutex);
     struct corpus_entry *entry = entry_find(corpora, name);
-    if (entry != NULL && strcmp(entry->info.digest, digest) == 0) {
+    if (entry && strcmp(entry->info.digest, digest) == 0) {
         entry->info.scanned = true;
         entry->info.report = *report;
         if (entry_store(corpora, entry, &err) != STATUS_OK)
@@ -536,14 +535,14 @@ void corpora_list(struct server *server, const struct http_request *request,
     struct corpora *corpora = server->corpora;
     struct error err = {0};
     json_t *data = json_array();
-    int failed = data == NULL;
+    int failed = !data;
     pthread_mutex_lock(&corpora->mutex);
     for (size_t i = 0; i < corpora->n && !failed; i++)
         failed |= json_array_append_new(data, corpus_document(&corpora->entries[i]->info)) != 0;
     pthread_mutex_unlock(&corpora->mutex);
     json_t *document = failed ? NULL : json_pack("{s:s, s:O}", "object", "list", "data", data);
     json_decref(data);
-    if (document != NULL) {
+    if (document) {
         response_json(response, 200, document);
         return;
     }
@@ -557,7 +556,7 @@ void corpora_get(struct server *server, const struct http_request *request,
     struct corpus_info info = {0};
     json_t *document = NULL;
     if (corpora_find(server->corpora, request->segments[0], &info, &err) == STATUS_OK &&
-        (document = corpus_document(&info)) == NULL)
+        !(document = corpus_document(&info)))
         error_set(&err, STATUS_NO_MEMORY, "out of memory to describe corpus '%s'", info.name);
     if (err.status == STATUS_OK)
         response_json(response, 200, document);
@@ -572,7 +571,7 @@ static enum status corpus_remove(struct corpora *corpora, const char *name, stru
     if (random_token(token, 16, err) == STATUS_OK) {
         snprintf(aside, sizeof aside, "%s%s", FILE_TEMPORARY_PREFIX, token);
         to = path_join(corpora->folder, aside);
-        if (folder == NULL || to == NULL)
+        if (!folder || !to)
             error_set(err, STATUS_NO_MEMORY, "out of memory to delete corpus '%s'", name);
         else if (path_rename(folder, to, true, err) == STATUS_OK) {
             entry_remove(corpora, name);
@@ -593,13 +592,13 @@ void corpora_delete(struct server *server, const struct http_request *request,
     if (name_check("corpus", name, &err) == STATUS_OK) {
         bool needed = jobs_need_corpus(server->jobs, name);
         pthread_mutex_lock(&corpora->mutex);
-        if (entry_find(corpora, name) == NULL)
+        if (!entry_find(corpora, name))
             error_set_key(&err, STATUS_NOT_FOUND, "corpus", "no corpus '%s'", name);
         else if (needed)
             error_set_key(&err, STATUS_CONFLICT, "corpus",
                           "corpus '%s' is needed by a job that has not ended", name);
         else
-            (void)!corpus_remove(corpora, name, &err);
+            status_ignore(corpus_remove(corpora, name, &err));
         pthread_mutex_unlock(&corpora->mutex);
     }
     if (err.status == STATUS_OK)

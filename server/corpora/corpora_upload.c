@@ -38,10 +38,10 @@ struct upload {
 static void upload_free(void *state) {
     struct upload *upload = state;
     struct error err = {0};
-    if (upload == NULL)
+    if (!upload)
         return;
     file_writer_abort(upload->writer);
-    if (upload->staged != NULL && path_remove(upload->staged, &err) != STATUS_OK)
+    if (upload->staged && path_remove(upload->staged, &err) != STATUS_OK)
         log_line(&upload->server->logger, LOG_WARNING, "%s", err.text);
     decoder_free(upload->decoder);
     ndjson_free(upload->ndjson);
@@ -55,7 +55,7 @@ enum status idempotency_key(const struct http_request *request, char key[IDEMPOT
                             struct error *err) {
     const char *value = request_header(request, "Idempotency-Key");
     key[0] = '\0';
-    if (value == NULL)
+    if (!value)
         return STATUS_OK;
     size_t length = strlen(value);
     bool printable = length > 0 && length < IDEMPOTENCY_KEY_SIZE;
@@ -88,8 +88,8 @@ static enum status format_find(const struct http_request *request, char format[1
                                          "application/jsonl", "application/x-jsonlines",
                                          "application/json-lines"};
     const char *value = request_header(request, "Content-Type");
-    const char *charset = value == NULL ? NULL : strcasestr(value, "charset=");
-    if (charset != NULL) {
+    const char *charset = !value ? NULL : strcasestr(value, "charset=");
+    if (charset) {
         charset += strlen("charset=");
         charset += *charset == '"';
         if (strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "us-ascii", 8) != 0)
@@ -97,7 +97,7 @@ static enum status format_find(const struct http_request *request, char format[1
                                  "a corpus must be UTF-8, not '%.40s'", charset);
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (value == NULL || media_is(value, texts[i])) {
+        if (!value || media_is(value, texts[i])) {
             snprintf(format, 16, "text");
             return STATUS_OK;
         }
@@ -141,7 +141,7 @@ static enum status store_bytes(void *context, const char *bytes, size_t length, 
 static enum status decoded_bytes(void *context, const char *bytes, size_t length,
                                  struct error *err) {
     struct upload *upload = context;
-    if (upload->ndjson != NULL)
+    if (upload->ndjson)
         return ndjson_push(upload->ndjson, bytes, length, err);
     return store_bytes(upload, bytes, length, err);
 }
@@ -171,7 +171,7 @@ static enum status head_decide(struct upload *upload, struct error *err) {
 
 static enum status upload_push(void *state, const char *bytes, size_t length, struct error *err) {
     struct upload *upload = state;
-    if (upload->decoder == NULL) {
+    if (!upload->decoder) {
         size_t taken =
             MAGIC_BYTES - upload->n_head < length ? MAGIC_BYTES - upload->n_head : length;
         memcpy(upload->head + upload->n_head, bytes, taken);
@@ -195,7 +195,7 @@ static enum status upload_admit(struct upload *upload, const struct http_request
     int64_t length = request_content_length(request),
             max = upload->server->settings.max_corpus_bytes;
     if (corpora_admit(upload->server->corpora, upload->info.name, err) != STATUS_OK ||
-        encoding_parse(text == NULL ? "" : text, encoding, err) != STATUS_OK ||
+        encoding_parse(!text ? "" : text, encoding, err) != STATUS_OK ||
         format_find(request, upload->info.format, err) != STATUS_OK ||
         idempotency_key(request, upload->key, err) != STATUS_OK)
         return err->status;
@@ -213,7 +213,7 @@ static enum status upload_open(struct upload *upload, struct error *err) {
         return err->status;
     snprintf(file, sizeof file, "%s%s.corpus", FILE_TEMPORARY_PREFIX, upload->info.id);
     upload->staged = path_join(corpora->folder, file);
-    if (upload->staged == NULL)
+    if (!upload->staged)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
     if (digest_create(&upload->digest, err) != STATUS_OK)
         return err->status;
@@ -228,8 +228,8 @@ static enum status upload_begin_as(struct server *server, const struct http_requ
                                    const char *name, struct job_request *job, void **state,
                                    struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
-    struct upload *upload = calloc(1, sizeof(*upload));
-    if (upload == NULL) {
+    struct upload *upload = calloc(1, sizeof *upload);
+    if (!upload) {
         free(job);
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
     }
@@ -258,11 +258,11 @@ static enum status upload_begin(struct server *server, const struct http_request
 /* The whole body is in: content checked, durable, switched to. */
 static enum status upload_complete(struct upload *upload, struct corpus_info *answer,
                                    bool *replayed, struct error *err) {
-    if (upload->decoder == NULL && head_decide(upload, err) != STATUS_OK)
+    if (!upload->decoder && head_decide(upload, err) != STATUS_OK)
         return blame_limit(err);
     if (decoder_finish(upload->decoder, err) != STATUS_OK)
         return blame_limit(err);
-    if (upload->ndjson != NULL) {
+    if (upload->ndjson) {
         if (ndjson_finish(upload->ndjson, err) != STATUS_OK)
             return err->status;
         upload->info.altered = ndjson_altered(upload->ndjson);
@@ -295,7 +295,7 @@ static void upload_finish(struct server *server, const struct http_request *requ
     bool replayed = false;
     json_t *document = NULL;
     if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK &&
-        (document = corpus_document(&answer)) == NULL)
+        !(document = corpus_document(&answer)))
         error_set(&err, STATUS_NO_MEMORY, "out of memory to answer");
     if (err.status != STATUS_OK) {
         response_error(request, response, 0, &err);
@@ -323,17 +323,17 @@ static void query_setting(void *context, const char *key, const char *value) {
     if (reading->err->status != STATUS_OK)
         return;
     if (strcmp(key, "corpus") != 0)
-        (void)!settings_set(&job->settings, key, value, SETTING_OF_JOB, reading->err);
+        status_ignore(settings_set(&job->settings, key, value, SETTING_OF_JOB, reading->err));
     else if (name_check("corpus", value, reading->err) == STATUS_OK)
         snprintf(job->corpus, sizeof job->corpus, "%s", value);
 }
 
 static enum status train_begin(struct server *server, const struct http_request *request,
                                void **state, struct error *err) {
-    struct job_request *job = calloc(1, sizeof(*job));
+    struct job_request *job = calloc(1, sizeof *job);
     struct query_reading reading = {job, err};
     const char *model = request->segments[0];
-    if (job == NULL)
+    if (!job)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
     job->settings = server->settings;
     if (name_check("model", model, err) == STATUS_OK) {
@@ -361,7 +361,7 @@ static enum status train_fingerprint(struct job_request *job, const char *conten
     if (text.failed)
         error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
     else
-        (void)!fingerprint_text(text.data, text.length, job->fingerprint, err);
+        status_ignore(fingerprint_text(text.data, text.length, job->fingerprint, err));
     buffer_clear(&text);
     return err->status;
 }
@@ -377,7 +377,7 @@ static void train_finish(struct server *server, const struct http_request *reque
     memcpy(job->key, upload->key, sizeof job->key);
     if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK &&
         train_fingerprint(job, answer.digest, &err) == STATUS_OK)
-        (void)!jobs_submit_request(server->jobs, job, &document, &replayed, &err);
+        status_ignore(jobs_submit_request(server->jobs, job, &document, &replayed, &err));
     jobs_answer(request, response, document, replayed, &err);
     upload_free(upload);
 }

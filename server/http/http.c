@@ -37,7 +37,7 @@ static void exchange_free(struct exchange *exchange) {
 static struct http_link *connection_link(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info != NULL ? info->socket_context : NULL;
+    return info ? info->socket_context : NULL;
 }
 
 /* Called with the target as it came, before anything is decoded; what it returns becomes *context
@@ -46,12 +46,12 @@ static void *on_target(void *argument, const char *target, struct MHD_Connection
     struct http *http = argument;
     struct http_link *link = connection_link(connection);
     struct exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL)
+    if (!exchange)
         return NULL;
     size_t length = strlen(target);
     /* raw, decoded path, decoded query, segments: see http_target.c */
     exchange->target = calloc(length + 1, 6);
-    if (exchange->target == NULL || link == NULL) {
+    if (!exchange->target || !link) {
         exchange_free(exchange);
         return NULL;
     }
@@ -78,7 +78,7 @@ static enum MHD_Result on_header(void *argument, enum MHD_ValueKind kind, const 
         exchange->headers_cut = true;
         return MHD_NO;
     }
-    exchange->headers[exchange->n_headers++] = (struct header){name, value != NULL ? value : ""};
+    exchange->headers[exchange->n_headers++] = (struct header){name, value ? value : ""};
     return MHD_YES;
 }
 
@@ -88,7 +88,7 @@ static size_t head_size(struct MHD_Connection *connection) {
     const char *version = MHD_get_version();
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    return strcmp(version, "0.9.75") == 0 && info != NULL ? info->header_size : 0;
+    return strcmp(version, "0.9.75") == 0 && info ? info->header_size : 0;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -113,7 +113,7 @@ static ssize_t on_stream_read(void *argument, uint64_t position, char *bytes, si
 
 static void on_stream_free(void *argument) {
     struct stream *stream = argument;
-    if (stream->release != NULL)
+    if (stream->release)
         stream->release(stream->context);
     free(stream);
 }
@@ -121,13 +121,13 @@ static void on_stream_free(void *argument) {
 static struct MHD_Response *make_stream(struct exchange *exchange) {
     struct http_response *response = &exchange->response;
     struct stream *stream = malloc(sizeof *stream);
-    if (stream == NULL)
+    if (!stream)
         return NULL;
     *stream = (struct stream){exchange, response->produce, response->produce_free,
                               response->produce_context};
     struct MHD_Response *made = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, on_stream_read, stream, on_stream_free);
-    if (made == NULL) {
+    if (!made) {
         free(stream);
         return NULL;
     }
@@ -140,14 +140,14 @@ static struct MHD_Response *make_stream(struct exchange *exchange) {
 static struct MHD_Response *make_response(struct exchange *exchange) {
     struct http_response *response = &exchange->response;
     struct MHD_Response *made;
-    if (response->produce != NULL && strcmp(exchange->method, "HEAD") != 0)
+    if (response->produce && strcmp(exchange->method, "HEAD") != 0)
         return make_stream(exchange);
     /* Of a stream, HEAD gets no more than that: 0.9.75 would send the last chunk of an empty
      * body. */
     if (response->file >= 0) {
         made = MHD_create_response_from_fd_at_offset64(response->file_size, response->file,
                                                        response->file_offset);
-        if (made != NULL) {
+        if (made) {
             response->file = -1;
             exchange->sent = response->file_size;
         }
@@ -157,7 +157,7 @@ static struct MHD_Response *make_response(struct exchange *exchange) {
         return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     made = MHD_create_response_from_buffer(response->body.length, response->body.data,
                                            MHD_RESPMEM_MUST_FREE);
-    if (made != NULL) {
+    if (made) {
         exchange->sent = response->body.length;
         response->body = (struct buffer){0};
     }
@@ -181,8 +181,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     exchange->must_close = exchange->must_close || atomic_load(&http->draining);
     struct MHD_Response *made =
         response->body.failed || response->headers.failed ? NULL : make_response(exchange);
-    struct header_adder adder = {made, made == NULL};
-    if (made != NULL)
+    struct header_adder adder = {made, !made};
+    if (made)
         response_visit_headers(exchange, add_header, &adder);
     exchange->stage = STAGE_ANSWERED;
     link_enter(exchange->link, LINK_SEND);
@@ -193,7 +193,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     } else {
         queued = MHD_queue_response(connection, (unsigned)response->status, made);
     }
-    if (made != NULL)
+    if (made)
         MHD_destroy_response(made);
     return queued;
 }
@@ -226,7 +226,7 @@ static enum MHD_Result answer_by_hand(struct exchange *exchange) {
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
 static void upload_abort(struct exchange *exchange) {
-    if (exchange->upload != NULL) {
+    if (exchange->upload) {
         exchange->request.route->stream->abort(exchange->upload);
         exchange->upload = NULL;
     }
@@ -239,7 +239,7 @@ static enum status take_bytes(struct exchange *exchange, const char *bytes, size
         return route->stream->push(exchange->upload, bytes, length, err);
     if (exchange->received > exchange->limit) {
         return error_set(err, STATUS_TOO_LARGE, "the body is larger than %s allows: %llu bytes",
-                         route->limit != NULL ? route->limit : "drain_bytes",
+                         route->limit ? route->limit : "drain_bytes",
                          (unsigned long long)exchange->limit);
     }
     if (route->body == BODY_BUFFERED) {
@@ -315,7 +315,7 @@ static enum MHD_Result on_request(void *argument, struct MHD_Connection *connect
     struct http *http = argument;
     struct exchange *exchange = *context;
     (void)url;
-    if (exchange == NULL)
+    if (!exchange)
         return MHD_queue_response(connection, 503, http->out_of_memory);
     if (exchange->stage == STAGE_NEW)
         return on_begin(connection, exchange, method, version);
@@ -342,7 +342,7 @@ static void log_request(const struct exchange *exchange, bool whole) {
             path[n++] = *c;
     path[n] = '\0';
     const struct route *route = exchange->request.route;
-    bool poll = route != NULL && route->polled && exchange->stage == STAGE_ANSWERED &&
+    bool poll = route && route->polled && exchange->stage == STAGE_ANSWERED &&
                 exchange->response.status < 400;
     log_line(exchange->http->logger, poll ? LOG_DEBUG : LOG_INFO,
              "request method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s", exchange->method,
@@ -357,7 +357,7 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
     struct http *http = argument;
     struct exchange *exchange = *context;
     (void)connection;
-    if (exchange == NULL)
+    if (!exchange)
         return;
     upload_abort(exchange);
     if (exchange->stage != STAGE_NEW) {
@@ -380,7 +380,7 @@ static void on_connection(void *argument, struct MHD_Connection *connection, voi
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *context = info != NULL ? link_create(argument, info->connect_fd) : NULL;
+        *context = info ? link_create(argument, info->connect_fd) : NULL;
     } else {
         link_free(*context);
         *context = NULL;
@@ -400,7 +400,7 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *argument, const c
 
 static void http_free(struct http *http) {
     sweep_stop(http);
-    if (http->out_of_memory != NULL)
+    if (http->out_of_memory)
         MHD_destroy_response(http->out_of_memory);
     if (http->listener >= 0)
         close(http->listener);
@@ -413,7 +413,7 @@ static struct MHD_Response *make_out_of_memory(void) {
     struct MHD_Response *made = MHD_create_response_from_buffer(
         sizeof out_of_memory_body - 1, (void *)(uintptr_t)out_of_memory_body,
         MHD_RESPMEM_MUST_COPY);
-    if (made != NULL &&
+    if (made &&
         (MHD_add_response_header(made, "Content-Type", "application/problem+json") != MHD_YES ||
          MHD_add_response_header(made, "Retry-After", "5") != MHD_YES ||
          MHD_add_response_header(made, "Connection", "close") != MHD_YES)) {
@@ -441,7 +441,7 @@ enum status http_start(struct http **http, struct server *server, const struct r
                        const struct settings *settings, const struct logger *logger,
                        struct error *err) {
     struct http *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     pthread_mutex_init(&made->mutex, NULL);
     made->server = server;
@@ -454,7 +454,7 @@ enum status http_start(struct http **http, struct server *server, const struct r
     if (status != STATUS_OK)
         goto fail;
     made->out_of_memory = make_out_of_memory();
-    if (made->out_of_memory == NULL) {
+    if (!made->out_of_memory) {
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
         goto fail;
     }
@@ -463,7 +463,7 @@ enum status http_start(struct http **http, struct server *server, const struct r
         goto fail;
     *http = made; /* before the first request can come */
     made->daemon = start_daemon(made);
-    if (made->daemon == NULL) {
+    if (!made->daemon) {
         *http = NULL;
         status = error_set(err, STATUS_IO, "cannot start the HTTP service on '%s'", made->address);
         goto fail;
@@ -495,7 +495,7 @@ void http_drain(struct http *http) {
 }
 
 void http_stop(struct http *http, double seconds) {
-    if (http == NULL)
+    if (!http)
         return;
     http_drain(http);
     double until = machine_monotonic_seconds() + seconds;

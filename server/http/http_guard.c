@@ -33,7 +33,7 @@ static size_t header_count(const struct exchange *exchange, const char *name) {
 
 static bool token_char(char c) {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool headers_are_clean(const struct exchange *exchange) {
@@ -53,7 +53,7 @@ static bool headers_are_clean(const struct exchange *exchange) {
 
 static bool host_is_clean(const char *host) {
     for (const char *c = host; *c != '\0'; c++)
-        if (!token_char(*c) && strchr(":[]()", *c) == NULL)
+        if (!token_char(*c) && !strchr(":[]()", *c))
             return false;
     return host[0] != '\0';
 }
@@ -163,12 +163,12 @@ static bool guard_route(struct exchange *exchange) {
     const struct route *route =
         route_find(exchange->http->routes, exchange, exchange->request.method, &allowed);
     exchange->request.route = route;
-    if (route == NULL && allowed.length > 0) {
+    if (!route && allowed.length > 0) {
         (void)error_set(&err, STATUS_REFUSED, "%s is not allowed on '%s'", exchange->method,
                         exchange->path);
         (void)refuse(exchange, 405, &err);
         response_header(&exchange->response, "Allow", "%s", allowed.data);
-    } else if (route == NULL) {
+    } else if (!route) {
         (void)error_set(&err, STATUS_NOT_FOUND, "there is nothing at '%s'", exchange->path);
         (void)refuse(exchange, 404, &err);
     }
@@ -195,7 +195,7 @@ static bool is_json_type(const char *value) {
 static uint64_t setting_bytes(const struct settings *settings, const char *name) {
     const struct setting *row = settings_find(name);
     int64_t value = 0;
-    if (row != NULL && row->type == SETTING_IS_BYTES)
+    if (row && row->type == SETTING_IS_BYTES)
         memcpy(&value, (const char *)settings + row->offset, sizeof value);
     return (uint64_t)value;
 }
@@ -219,12 +219,12 @@ static bool guard_body(struct exchange *exchange) {
         return true;
     const char *encoding = request_header(request, "Content-Encoding"),
                *type = request_header(request, "Content-Type");
-    if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
+    if (encoding && strcasecmp(encoding, "identity") != 0) {
         (void)error_set_key(&err, STATUS_UNSUPPORTED, "Content-Encoding",
                             "this body cannot be taken compressed");
         return refuse(exchange, 415, &err);
     }
-    if (strcmp(route->limit, "max_json_bytes") == 0 && type != NULL && !is_json_type(type)) {
+    if (strcmp(route->limit, "max_json_bytes") == 0 && type && !is_json_type(type)) {
         (void)error_set_key(&err, STATUS_UNSUPPORTED, "Content-Type",
                             "Content-Type must be application/json");
         return refuse(exchange, 415, &err);
@@ -240,7 +240,7 @@ static bool guard_policy(struct exchange *exchange) {
     struct error err = {0};
     const char *expect = request_header(request, "Expect"),
                *site = request_header(request, "Sec-Fetch-Site");
-    if (expect != NULL && strcasecmp(expect, "100-continue") != 0) {
+    if (expect && strcasecmp(expect, "100-continue") != 0) {
         (void)error_set_key(&err, STATUS_UNSUPPORTED, "Expect",
                             "the only expectation met is 100-continue");
         exchange->must_close = true;
@@ -249,12 +249,12 @@ static bool guard_policy(struct exchange *exchange) {
     bool changes = strcmp(request->method, "GET") != 0;
     /* A page of another site, open in the browser of someone who can reach us, must not start
      * jobs. */
-    if (changes && site != NULL && strcasecmp(site, "cross-site") == 0) {
+    if (changes && site && strcasecmp(site, "cross-site") == 0) {
         (void)error_set_key(&err, STATUS_REFUSED, "Sec-Fetch-Site",
                             "a page of another site may not change anything");
         return refuse(exchange, 403, &err);
     }
-    if (server != NULL && atomic_load(&server->draining) && changes &&
+    if (server && atomic_load(&server->draining) && changes &&
         (route->body == BODY_STREAMED || !route->openai_errors)) {
         (void)error_set(&err, STATUS_BUSY, "the service is shutting down");
         (void)refuse(exchange, 503, &err);
@@ -268,7 +268,7 @@ static void take_request_id(struct exchange *exchange) {
     static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     struct http_request *request = &exchange->request;
     const char *given = request_header(request, "X-Request-Id");
-    size_t length = given != NULL ? strlen(given) : 0;
+    size_t length = given ? strlen(given) : 0;
     struct error err = {0};
     if (length > 0 && length < sizeof request->id && strspn(given, safe) == length)
         memcpy(request->id, given, length + 1);
@@ -321,6 +321,6 @@ bool guard_may_discard(const struct exchange *exchange) {
         return false;
     uint64_t left = (uint64_t)exchange->content_length - exchange->received;
     bool expects =
-        exchange->received == 0 && left > 0 && request_header(&exchange->request, "Expect") != NULL;
+        exchange->received == 0 && left > 0 && request_header(&exchange->request, "Expect");
     return !expects && left <= (uint64_t)exchange->http->settings->drain_bytes;
 }

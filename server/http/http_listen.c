@@ -23,7 +23,7 @@ static enum status listen_parse(const char *text, char *host, size_t host_size, 
                                 struct error *err) {
     const char *colon = strrchr(text, ':');
     int64_t number;
-    if (colon == NULL || !number_parse_int(colon + 1, &number) || number < 0 || number > 65535)
+    if (!colon || !number_parse_int(colon + 1, &number) || number < 0 || number > 65535)
         return listen_refuse(text, err);
     const char *from = text, *to = colon;
     if (from[0] == '[') {
@@ -31,7 +31,7 @@ static enum status listen_parse(const char *text, char *host, size_t host_size, 
             return listen_refuse(text, err);
         from++;
         to--;
-    } else if (memchr(from, ':', (size_t)(to - from)) != NULL) {
+    } else if (memchr(from, ':', (size_t)(to - from))) {
         return listen_refuse(text, err);
     }
     if ((size_t)(to - from) >= host_size)
@@ -87,7 +87,7 @@ enum status listen_open(const char *listen, int *fd, char *address, size_t addre
      * second. */
     const char *names[2] = {host[0] != '\0' ? host : "::", host[0] != '\0' ? NULL : "0.0.0.0"};
     int errnum = 0, opened = -1;
-    for (size_t i = 0; i < 2 && names[i] != NULL && opened < 0; i++) {
+    for (size_t i = 0; i < 2 && names[i] && opened < 0; i++) {
         struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                  .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
                         *found = NULL;
@@ -96,11 +96,11 @@ enum status listen_open(const char *listen, int *fd, char *address, size_t addre
             return error_set_key(err, STATUS_REFUSED, "listen", "cannot listen on '%s': %s", listen,
                                  gai_strerror(failed));
         }
-        for (struct addrinfo *at = found; at != NULL && opened < 0; at = at->ai_next) {
+        for (struct addrinfo *at = found; at && opened < 0; at = at->ai_next) {
             opened = listen_try(at, host[0] == '\0');
             errnum = errno;
         }
-        if (found != NULL)
+        if (found)
             freeaddrinfo(found);
     }
     if (opened < 0)

@@ -11,7 +11,7 @@
 /* Does a list of entity tags name this one? `weak`: a W/ prefix is looked over. */
 static bool etag_listed(const char *list, const char *etag, bool weak) {
     size_t length = strlen(etag);
-    while (list != NULL && *list != '\0') {
+    while (list && *list != '\0') {
         list += strspn(list, " \t,");
         if (*list == '*')
             return true;
@@ -22,7 +22,7 @@ static bool etag_listed(const char *list, const char *etag, bool weak) {
         if (*tag != '"')
             return false;
         list = strchr(tag + 1, '"');
-        list = list != NULL ? list + 1 : NULL;
+        list = list ? list + 1 : NULL;
     }
     return false;
 }
@@ -118,8 +118,8 @@ void response_file(const struct http_request *request, struct http_response *res
                *range = request_header(request, "Range"),
                *if_range = request_header(request, "If-Range");
     enum range_kind kind = RANGE_WHOLE;
-    bool unchanged = if_none_match != NULL && etag_listed(if_none_match, quoted, true);
-    if (!unchanged && range != NULL && (if_range == NULL || strcmp(if_range, quoted) == 0))
+    bool unchanged = if_none_match && etag_listed(if_none_match, quoted, true);
+    if (!unchanged && range && (!if_range || strcmp(if_range, quoted) == 0))
         kind = range_parse(range, size, &offset, &length);
     if (unchanged || kind == RANGE_UNSATISFIABLE) {
         close(fd);

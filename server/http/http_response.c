@@ -60,7 +60,7 @@ void response_clear(struct http_response *response) {
     buffer_clear(&response->body);
     if (response->file >= 0)
         close(response->file);
-    if (response->produce_free != NULL)
+    if (response->produce_free)
         response->produce_free(response->produce_context);
     response_init(response);
 }
@@ -109,11 +109,11 @@ void response_stream(struct http_response *response, const char *content_type,
 /* True when the headers hold a line of this name. */
 static bool has_header(const struct http_response *response, const char *name) {
     size_t length = strlen(name);
-    for (const char *line = response->headers.data; line != NULL && *line != '\0';) {
+    for (const char *line = response->headers.data; line && *line != '\0';) {
         if (strncmp(line, name, length) == 0 && line[length] == ':')
             return true;
         line = strchr(line, '\n');
-        line = line != NULL ? line + 1 : NULL;
+        line = line ? line + 1 : NULL;
     }
     return false;
 }
@@ -130,7 +130,7 @@ void response_visit_headers(const struct exchange *exchange,
     visit(context, "X-Content-Type-Options", "nosniff");
     if (exchange->must_close)
         visit(context, "Connection", "close");
-    for (const char *line = response->headers.data; line != NULL && *line != '\0';) {
+    for (const char *line = response->headers.data; line && *line != '\0';) {
         const char *colon = strchr(line, ':'), *end = strchr(line, '\n');
         char name[64], value[1024];
         snprintf(name, sizeof name, "%.*s", (int)(colon - line), line);
@@ -149,7 +149,7 @@ void response_serialize(const struct exchange *exchange, struct buffer *text) {
     time_t now = (time_t)machine_wall_seconds();
     struct tm parts;
     char date[64] = "";
-    if (gmtime_r(&now, &parts) != NULL)
+    if (gmtime_r(&now, &parts))
         (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
     buffer_print(text, "HTTP/1.1 %d %s\r\nDate: %s\r\n", response->status,
                  reason_phrase(response->status), date);

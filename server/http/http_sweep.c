@@ -43,14 +43,14 @@ static int link_refusal(const struct http *http, const struct http_link *link) {
     if (http->n_links > (size_t)http->settings->max_connections)
         return 503;
     int64_t max = http->settings->max_connections_per_address, n = 0;
-    for (const struct http_link *at = http->links; max > 0 && at != NULL; at = at->next)
+    for (const struct http_link *at = http->links; max > 0 && at; at = at->next)
         n += memcmp(at->address, link->address, sizeof at->address) == 0;
     return max > 0 && n > max ? 429 : 0;
 }
 
 struct http_link *link_create(struct http *http, int fd) {
     struct http_link *link = calloc(1, sizeof *link);
-    if (link == NULL)
+    if (!link)
         return NULL;
     link->http = http;
     link->fd = fd;
@@ -59,7 +59,7 @@ struct http_link *link_create(struct http *http, int fd) {
     address_of(fd, link->address);
     pthread_mutex_lock(&http->mutex);
     link->next = http->links;
-    if (link->next != NULL)
+    if (link->next)
         link->next->previous = link;
     http->links = link;
     http->n_links++;
@@ -69,15 +69,15 @@ struct http_link *link_create(struct http *http, int fd) {
 }
 
 void link_free(struct http_link *link) {
-    if (link == NULL)
+    if (!link)
         return;
     struct http *http = link->http;
     pthread_mutex_lock(&http->mutex);
-    if (link->previous != NULL)
+    if (link->previous)
         link->previous->next = link->next;
     else
         http->links = link->next;
-    if (link->next != NULL)
+    if (link->next)
         link->next->previous = link->previous;
     http->n_links--;
     pthread_mutex_unlock(&http->mutex);
@@ -181,7 +181,7 @@ static void link_shut(struct http_link *link) {
     if (link->state == LINK_HEADER || link->state == LINK_BODY) {
         /* Nothing of an answer has been sent in these states, so the line stands alone; it may be
          * lost, and that is fine. */
-        (void)!send(link->fd, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        status_ignore(send(link->fd, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL));
     }
     (void)shutdown(link->fd, SHUT_RDWR);
     link->shut = true;

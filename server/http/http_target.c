@@ -79,18 +79,18 @@ static bool path_has_dots(const char *path) {
 /* Writes key NUL value NUL for each pair behind exchange->query. */
 static enum status query_decode(struct exchange *exchange, const char *from, struct error *err) {
     char *to = exchange->query;
-    while (from != NULL && *from != '\0') {
+    while (from && *from != '\0') {
         const char *end = from + strcspn(from, "&"),
                    *equals = memchr(from, '=', (size_t)(end - from));
         if (end > from) {
-            const char *key_end = equals != NULL ? equals : end;
+            const char *key_end = equals ? equals : end;
             char *key = to;
             to = percent_decode(to, from, key_end, true, err);
-            if (to == NULL)
+            if (!to)
                 return err->status;
             *to++ = '\0';
-            to = percent_decode(to, equals != NULL ? equals + 1 : end, end, true, err);
-            if (to == NULL)
+            to = percent_decode(to, equals ? equals + 1 : end, end, true, err);
+            if (!to)
                 return err->status;
             if (!utf8_valid(key, (size_t)(to - key)))
                 return target_refuse("is not valid UTF-8", err);
@@ -124,7 +124,7 @@ enum status target_decode(struct exchange *exchange, struct error *err) {
         if (from[0] != '/')
             return target_refuse("does not begin with '/'", err);
         char *to = percent_decode(exchange->path, from, end, false, err);
-        if (to == NULL)
+        if (!to)
             return err->status;
         *to = '\0';
     }
@@ -191,7 +191,7 @@ const struct route *route_find(const struct route *routes, struct exchange *exch
 }
 
 static const char *query_next(const struct exchange *exchange, const char *at, const char **value) {
-    if (at == NULL || at >= exchange->query_end)
+    if (!at || at >= exchange->query_end)
         return NULL;
     *value = at + strlen(at) + 1;
     return *value + strlen(*value) + 1;

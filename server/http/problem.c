@@ -61,7 +61,7 @@ static void put_problem(const struct http_request *request, struct buffer *body,
         put_string(body, "detail", err->text);
         buffer_append_text(body, "}]");
     }
-    buffer_print(body, "%s%s}", members != NULL ? "," : "", members != NULL ? members : "");
+    buffer_print(body, "%s%s}", members ? "," : "", members ? members : "");
 }
 
 static void put_openai(struct buffer *body, int status, const struct error *err,
@@ -80,12 +80,12 @@ static void put_openai(struct buffer *body, int status, const struct error *err,
     }
     bool model = err->status == STATUS_NOT_FOUND && strncmp(err->text, "no model ", 9) == 0;
     buffer_print(body, ",\"code\":\"%s\"%s%s}}",
-                 model ? "model_not_found" : status_name(err->status), members != NULL ? "," : "",
-                 members != NULL ? members : "");
+                 model ? "model_not_found" : status_name(err->status), members ? "," : "",
+                 members ? members : "");
 }
 
 static bool wants_openai(const struct http_request *request) {
-    if (request->route != NULL)
+    if (request->route)
         return request->route->openai_errors;
     static const char *const prefixes[] = {"/v1/models", "/v1/embeddings"};
     for (size_t i = 0; i < 2; i++) {

@@ -20,13 +20,13 @@
 char *job_path(const struct jobs *jobs, const char *id, const char *file) {
     struct buffer path = {0};
     buffer_print(&path, "%s/%s", jobs->folder, id);
-    if (file != NULL)
+    if (file)
         buffer_print(&path, "/%s", file);
     return buffer_take(&path);
 }
 
 void job_free(struct job *job) {
-    if (job == NULL)
+    if (!job)
         return;
     job_log_drop(job->log);
     pthread_mutex_destroy(&job->store);
@@ -36,17 +36,17 @@ void job_free(struct job *job) {
 struct job *job_hold(struct jobs *jobs, const char *id) {
     struct job *found = NULL;
     pthread_mutex_lock(&jobs->mutex);
-    for (size_t i = jobs->n; i > 0 && found == NULL; i--)
+    for (size_t i = jobs->n; i > 0 && !found; i--)
         if (!jobs->jobs[i - 1]->creating && strcmp(jobs->jobs[i - 1]->id, id) == 0)
             found = jobs->jobs[i - 1];
-    if (found != NULL)
+    if (found)
         found->holds++;
     pthread_mutex_unlock(&jobs->mutex);
     return found;
 }
 
 void job_drop(struct jobs *jobs, struct job *job) {
-    if (job == NULL)
+    if (!job)
         return;
     pthread_mutex_lock(&jobs->mutex);
     bool last = --job->holds == 0;
@@ -57,12 +57,12 @@ void job_drop(struct jobs *jobs, struct job *job) {
 
 static enum status record_write(const struct jobs *jobs, const struct job *job, json_t *record,
                                 struct error *err) {
-    char *text = record == NULL ? NULL : json_dumps(record, JSON_INDENT(1));
+    char *text = !record ? NULL : json_dumps(record, JSON_INDENT(1));
     char *path = job_path(jobs, job->id, "job.json");
-    if (text == NULL || path == NULL)
+    if (!text || !path)
         error_set(err, STATUS_NO_MEMORY, "out of memory to record job '%s'", job->id);
     else
-        (void)!file_replace(path, text, strlen(text), err);
+        status_ignore(file_replace(path, text, strlen(text), err));
     free(path);
     free(text);
     return err->status;
@@ -71,24 +71,24 @@ static enum status record_write(const struct jobs *jobs, const struct job *job, 
 enum status job_persist(struct jobs *jobs, struct job *job, bool with_events, struct error *err) {
     pthread_mutex_lock(&job->store);
     pthread_mutex_lock(&jobs->mutex);
-    struct job_log *log = job->log == NULL ? NULL : job_log_hold(job->log);
+    struct job_log *log = !job->log ? NULL : job_log_hold(job->log);
     pthread_mutex_unlock(&jobs->mutex);
-    if (with_events && log != NULL) {
+    if (with_events && log) {
         char *path = job_path(jobs, job->id, "events");
-        if (path == NULL)
+        if (!path)
             error_set(err, STATUS_NO_MEMORY, "out of memory to record job '%s'", job->id);
         else
-            (void)!job_log_store(log, path, err);
+            status_ignore(job_log_store(log, path, err));
         free(path);
     }
     pthread_mutex_lock(&jobs->mutex);
-    if (log != NULL)
+    if (log)
         job->reserved =
             job_log_next(log) + (job_ended(job->state) || job->orderly ? 0 : RESERVED_IDS);
     json_t *record = job_record(job);
     pthread_mutex_unlock(&jobs->mutex);
     if (err->status == STATUS_OK)
-        (void)!record_write(jobs, job, record, err);
+        status_ignore(record_write(jobs, job, record, err));
     json_decref(record);
     job_log_drop(log);
     pthread_mutex_unlock(&job->store);
@@ -110,7 +110,7 @@ void job_enter(struct jobs *jobs, struct job *job, enum job_state state) {
 static void job_remove_file(const struct jobs *jobs, const struct job *job, const char *file) {
     struct error err = {0};
     char *path = job_path(jobs, job->id, file);
-    if (path != NULL && path_remove(path, &err) != STATUS_OK)
+    if (path && path_remove(path, &err) != STATUS_OK)
         log_line(&jobs->server->logger, LOG_WARNING, "job %s: %s", job->id, err.text);
     free(path);
 }
@@ -129,7 +129,7 @@ static struct job *job_forget(struct jobs *jobs) {
     size_t ended = 0, oldest = jobs->n;
     for (size_t i = 0; i < jobs->n; i++) {
         /* One with a log still has its end to record. */
-        if (!job_ended(jobs->jobs[i]->state) || jobs->jobs[i]->log != NULL)
+        if (!job_ended(jobs->jobs[i]->state) || jobs->jobs[i]->log)
             continue;
         ended++;
         if (oldest == jobs->n || jobs->jobs[i]->finished < jobs->jobs[oldest]->finished)
@@ -139,7 +139,7 @@ static struct job *job_forget(struct jobs *jobs) {
         return NULL;
     struct job *job = jobs->jobs[oldest];
     jobs->n--;
-    memmove(jobs->jobs + oldest, jobs->jobs + oldest + 1, (jobs->n - oldest) * sizeof(*jobs->jobs));
+    memmove(jobs->jobs + oldest, jobs->jobs + oldest + 1, (jobs->n - oldest) * sizeof *jobs->jobs);
     return job;
 }
 
@@ -148,7 +148,7 @@ static void jobs_forget(struct jobs *jobs) {
         pthread_mutex_lock(&jobs->mutex);
         struct job *job = job_forget(jobs);
         pthread_mutex_unlock(&jobs->mutex);
-        if (job == NULL)
+        if (!job)
             return;
         job_remove_file(jobs, job, "job.json"); /* first: a folder without it is an orphan */
         job_remove_file(jobs, job, NULL);
@@ -164,7 +164,7 @@ enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
     else
         job_tidy(jobs, job);
     pthread_mutex_lock(&jobs->mutex);
-    if (job->log != NULL) {
+    if (job->log) {
         log = job_log_hold(job->log);
         if (err->status == STATUS_OK) {
             job_log_drop(job->log);
@@ -175,7 +175,7 @@ enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
              "job %s: %s%s%s", job->id, job_state_name(job->state),
              job->error.status != STATUS_OK ? ": " : "", job->error.text);
     pthread_mutex_unlock(&jobs->mutex);
-    if (log != NULL)
+    if (log)
         job_log_end(log);
     job_log_drop(log);
     jobs_forget(jobs);
@@ -188,7 +188,7 @@ enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **op
     struct error damage = {0};
     struct job_log *log = NULL;
     char *path = job_path(jobs, job->id, "events");
-    if (path == NULL)
+    if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the events of a job");
     if (job_log_create(&log, (size_t)settings->max_events, settings->heartbeat_interval, err) ==
         STATUS_OK) {
@@ -209,12 +209,12 @@ static void job_quarantine(const struct jobs *jobs, const char *id, const struct
     struct buffer to = {0};
     char *from = job_path(jobs, id, NULL),
          *folder = path_join(jobs->server->settings.data, "quarantine");
-    if (folder != NULL)
+    if (folder)
         buffer_print(&to, "%s/job-%s-%" PRIu64, folder, id, (uint64_t)machine_wall_seconds());
-    if (from == NULL || folder == NULL || to.failed)
+    if (!from || !folder || to.failed)
         error_set(&err, STATUS_NO_MEMORY, "out of memory");
     else if (folder_create(folder, &err) == STATUS_OK)
-        (void)!path_rename(from, to.data, true, &err);
+        status_ignore(path_rename(from, to.data, true, &err));
     log_line(&jobs->server->logger, LOG_ERROR, "job '%s' is damaged (%s): %s %s", id, reason->text,
              err.status == STATUS_OK ? "moved to" : "cannot be moved away:",
              err.status == STATUS_OK ? to.data : err.text);
@@ -229,8 +229,8 @@ static enum status job_load(struct jobs *jobs, const char *id, const char *path,
     size_t length = 0;
     unsigned unknown = 0;
     json_t *record = NULL;
-    struct job *job = calloc(1, sizeof(*job));
-    if (job == NULL)
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to load job '%s'", id);
     pthread_mutex_init(&job->store, NULL);
     job->holds = 1;
@@ -253,8 +253,8 @@ static enum status job_load(struct jobs *jobs, const char *id, const char *path,
 static enum status jobs_append(struct jobs *jobs, struct job *job, struct error *err) {
     if (jobs->n == jobs->capacity) {
         size_t capacity = jobs->capacity == 0 ? 16 : 2 * jobs->capacity;
-        struct job **rows = realloc(jobs->jobs, capacity * sizeof(*rows));
-        if (rows == NULL)
+        struct job **rows = realloc(jobs->jobs, capacity * sizeof *rows);
+        if (!rows)
             return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu jobs", capacity);
         jobs->jobs = rows;
         jobs->capacity = capacity;
@@ -274,7 +274,7 @@ void job_withdraw(struct jobs *jobs, struct job *job) {
     for (size_t i = 0; i < jobs->n; i++)
         if (jobs->jobs[i] == job) {
             jobs->n--;
-            memmove(jobs->jobs + i, jobs->jobs + i + 1, (jobs->n - i) * sizeof(*jobs->jobs));
+            memmove(jobs->jobs + i, jobs->jobs + i + 1, (jobs->n - i) * sizeof *jobs->jobs);
             break;
         }
     pthread_mutex_unlock(&jobs->mutex);
@@ -287,12 +287,12 @@ static enum status job_open(void *context, const char *id, struct error *err) {
     struct error reason = {0};
     struct job *job = NULL;
     char *path = job_path(jobs, id, "job.json"), *folder = job_path(jobs, id, NULL);
-    if (path == NULL || folder == NULL) {
+    if (!path || !folder) {
         error_set(err, STATUS_NO_MEMORY, "out of memory to load jobs");
     } else if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32) {
         log_line(&jobs->server->logger, LOG_WARNING, "'%s' is not a job: left alone", folder);
     } else if (!file_exists(path)) { /* never acknowledged */
-        (void)!path_remove(folder, err);
+        status_ignore(path_remove(folder, err));
     } else if (job_load(jobs, id, path, &job, &reason) == STATUS_OK) {
         if (jobs_append(jobs, job, err) == STATUS_OK)
             job = NULL;
@@ -353,7 +353,7 @@ static enum status job_revive(struct jobs *jobs, struct job *job, struct error *
     job_enter(jobs, job, next);
     pthread_mutex_unlock(&jobs->mutex);
     if (job_ended(next))
-        (void)!job_settle(jobs, job, err);
+        status_ignore(job_settle(jobs, job, err));
     else if (job_persist(jobs, job, true, err) == STATUS_OK)
         log_line(&jobs->server->logger, LOG_INFO, "job %s: %s again after a restart", job->id,
                  job_state_name(next));
@@ -368,18 +368,18 @@ static enum status jobs_load(struct jobs *jobs, struct error *err) {
         return err->status;
     if (jobs->n == 0)
         return STATUS_OK;
-    qsort(jobs->jobs, jobs->n, sizeof(*jobs->jobs), job_order);
+    qsort(jobs->jobs, jobs->n, sizeof *jobs->jobs, job_order);
     jobs->sequence = jobs->jobs[jobs->n - 1]->sequence + 1;
     /* job_settle may forget jobs, and with that move the rows: walk a copy. */
     size_t n = jobs->n;
-    struct job **rows = malloc(n * sizeof(*rows));
-    if (rows == NULL)
+    struct job **rows = malloc(n * sizeof *rows);
+    if (!rows)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu jobs", n);
-    memcpy(rows, jobs->jobs, n * sizeof(*rows));
+    memcpy(rows, jobs->jobs, n * sizeof *rows);
     for (size_t i = 0; i < n; i++)
         rows[i]->holds++;
     for (size_t i = 0; i < n && err->status == STATUS_OK; i++)
-        (void)!job_revive(jobs, rows[i], err);
+        status_ignore(job_revive(jobs, rows[i], err));
     for (size_t i = 0; i < n; i++)
         job_drop(jobs, rows[i]);
     free(rows);
@@ -391,8 +391,8 @@ static enum status jobs_load(struct jobs *jobs, struct error *err) {
 static enum status slots_start(struct jobs *jobs, struct error *err) {
     size_t max = (size_t)jobs->server->settings.max_jobs_running;
     sigset_t all, before;
-    jobs->slots = calloc(max, sizeof(*jobs->slots));
-    if (jobs->slots == NULL)
+    jobs->slots = calloc(max, sizeof *jobs->slots);
+    if (!jobs->slots)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu job slots", max);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -410,9 +410,9 @@ static enum status slots_start(struct jobs *jobs, struct error *err) {
 }
 
 enum status jobs_open(struct jobs **opened, struct server *server, struct error *err) {
-    struct jobs *jobs = calloc(1, sizeof(*jobs));
+    struct jobs *jobs = calloc(1, sizeof *jobs);
     pthread_condattr_t monotonic;
-    if (jobs == NULL || (jobs->folder = path_join(server->settings.data, "jobs")) == NULL) {
+    if (!jobs || !(jobs->folder = path_join(server->settings.data, "jobs"))) {
         free(jobs);
         return error_set(err, STATUS_NO_MEMORY, "out of memory to load jobs");
     }
@@ -437,8 +437,8 @@ enum status jobs_open(struct jobs **opened, struct server *server, struct error 
 static void jobs_leave(struct jobs *jobs) {
     size_t left = 0;
     pthread_mutex_lock(&jobs->mutex);
-    struct job **rows = malloc((jobs->n + 1) * sizeof(*rows));
-    for (size_t i = 0; i < jobs->n && rows != NULL; i++) {
+    struct job **rows = malloc((jobs->n + 1) * sizeof *rows);
+    for (size_t i = 0; i < jobs->n && rows; i++) {
         struct job *job = jobs->jobs[i];
         if (job_ended(job->state) || job->creating)
             continue;
@@ -458,7 +458,7 @@ static void jobs_leave(struct jobs *jobs) {
 }
 
 void jobs_stop(struct jobs *jobs) {
-    if (jobs == NULL)
+    if (!jobs)
         return;
     /* Some of the time is left to requests. */
     double deadline = machine_monotonic_seconds() + 0.9 * jobs->server->settings.shutdown_timeout;
@@ -466,7 +466,7 @@ void jobs_stop(struct jobs *jobs) {
     jobs->stopping = true;
     for (size_t i = 0; i < jobs->n; i++) {
         struct job *job = jobs->jobs[i];
-        if (job->log != NULL)
+        if (job->log)
             job_log_interrupt(job->log);
         if (job->pid > 0) {
             if (job->deadline <= 0 || job->deadline > deadline)
@@ -482,7 +482,7 @@ void jobs_stop(struct jobs *jobs) {
 }
 
 void jobs_close(struct jobs *jobs) {
-    if (jobs == NULL)
+    if (!jobs)
         return;
     for (size_t i = 0; i < jobs->n; i++)
         job_free(jobs->jobs[i]);

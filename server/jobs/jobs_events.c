@@ -35,9 +35,9 @@ static const char *const kind_names[] = {"state", "progress", "progress", "epoch
 
 enum status job_log_create(struct job_log **created, size_t max, double heartbeat,
                            struct error *err) {
-    struct job_log *log = calloc(1, sizeof(*log));
+    struct job_log *log = calloc(1, sizeof *log);
     pthread_condattr_t monotonic;
-    if (log == NULL)
+    if (!log)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the events of a job");
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -68,7 +68,7 @@ static void events_clear(struct job_log *log) {
 }
 
 void job_log_drop(struct job_log *log) {
-    if (log == NULL)
+    if (!log)
         return;
     pthread_mutex_lock(&log->mutex);
     bool last = --log->holds == 0;
@@ -103,7 +103,7 @@ static void events_thin(struct job_log *log) {
     while (log->n > goal) {
         free(log->events[0].data);
         log->n--;
-        memmove(log->events, log->events + 1, log->n * sizeof(*log->events));
+        memmove(log->events, log->events + 1, log->n * sizeof *log->events);
     }
 }
 
@@ -113,8 +113,8 @@ static bool event_put(struct job_log *log, uint64_t id, enum event_kind kind, ch
         events_thin(log);
     if (log->n == log->capacity) {
         size_t capacity = log->capacity == 0 ? 64 : 2 * log->capacity;
-        struct event *events = realloc(log->events, capacity * sizeof(*events));
-        if (events == NULL) {
+        struct event *events = realloc(log->events, capacity * sizeof *events);
+        if (!events) {
             free(data);
             return false;
         }
@@ -129,7 +129,7 @@ void job_log_append(struct job_log *log, enum event_kind kind, const char *data)
     char *copy = strdup(data);
     pthread_mutex_lock(&log->mutex);
     uint64_t id = log->next++;
-    if (copy != NULL)
+    if (copy)
         (void)event_put(log, id, kind, copy);
     pthread_cond_broadcast(&log->grown);
     pthread_mutex_unlock(&log->mutex);
@@ -190,7 +190,7 @@ enum status job_log_store(struct job_log *log, const char *path, struct error *e
     if (lines.failed || file.failed)
         error_set(err, STATUS_NO_MEMORY, "out of memory to store events");
     else
-        (void)!file_replace(path, file.data, file.length, err);
+        status_ignore(file_replace(path, file.data, file.length, err));
     buffer_clear(&lines);
     buffer_clear(&file);
     return err->status;
@@ -203,8 +203,8 @@ static bool line_load(struct job_log *log, char *line, uint64_t *last) {
     if (end == line || id <= *last || end[0] != ' ' || end[1] == '\0' || end[2] != ' ')
         return false;
     const char *letter = strchr(kind_letters, end[1]);
-    char *data = letter == NULL ? NULL : strdup(end + 3);
-    if (data == NULL)
+    char *data = !letter ? NULL : strdup(end + 3);
+    if (!data)
         return false;
     *last = id;
     return event_put(log, id, (enum event_kind)(letter - kind_letters), data);
@@ -224,7 +224,7 @@ enum status job_log_load(struct job_log *log, const char *path, struct error *er
     pthread_mutex_lock(&log->mutex);
     for (char *line = text + header + 1; good && line < text + length; line = end + 1, n++) {
         end = memchr(line, '\n', (size_t)(text + length - line));
-        if (end == NULL)
+        if (!end)
             break;
         *end = '\0';
         good = line_load(log, line, &last);
@@ -280,8 +280,8 @@ struct job_stream {
 
 enum status job_stream_create(struct job_stream **created, struct job_log *log, uint64_t seen,
                               struct error *err) {
-    struct job_stream *stream = calloc(1, sizeof(*stream));
-    if (stream == NULL)
+    struct job_stream *stream = calloc(1, sizeof *stream);
+    if (!stream)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an event stream");
     stream->log = job_log_hold(log);
     stream->seen = seen;
@@ -292,7 +292,7 @@ enum status job_stream_create(struct job_stream **created, struct job_log *log, 
 
 void job_stream_free(void *context) {
     struct job_stream *stream = context;
-    if (stream == NULL)
+    if (!stream)
         return;
     job_log_drop(stream->log);
     buffer_clear(&stream->piece);

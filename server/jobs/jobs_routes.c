@@ -31,7 +31,7 @@ static json_t *document_of(struct jobs *jobs, const struct job *job) {
 static void answer(const struct http_request *request, struct http_response *response, int status,
                    json_t *document, const struct error *err) {
     struct error missing = {0};
-    if (err->status == STATUS_OK && document != NULL) {
+    if (err->status == STATUS_OK && document) {
         response_json(response, status, document);
         return;
     }
@@ -44,7 +44,7 @@ void jobs_answer(const struct http_request *request, struct http_response *respo
                  json_t *document, bool replayed, const struct error *err) {
     char id[JOB_ID_SIZE] = "";
     const char *value = json_string_value(json_object_get(document, "id"));
-    if (value != NULL)
+    if (value)
         snprintf(id, sizeof id, "%s", value);
     answer(request, response, 202, document, err);
     if (err->status != STATUS_OK || id[0] == '\0')
@@ -64,7 +64,7 @@ static enum status name_member(const json_t *body, const char *name, char text[1
     if (field_text(body, name, &value, &length, err) != STATUS_OK)
         return err->status;
     snprintf(pointer, sizeof pointer, "/%s", name);
-    if (value == NULL)
+    if (!value)
         return error_set_key(err, STATUS_REFUSED, pointer, "%s is missing", name);
     if (name_check(name, value, &wrong) != STATUS_OK)
         return error_set_key(err, wrong.status, pointer, "%s", wrong.text);
@@ -100,7 +100,7 @@ void jobs_post(struct server *server, const struct http_request *request,
         name_member(body, "model", job.model, &err) == STATUS_OK &&
         body_settings(json_object_get(body, "settings"), &job.settings, &err) == STATUS_OK &&
         fingerprint_text(request->body, request->body_length, job.fingerprint, &err) == STATUS_OK)
-        (void)!jobs_submit_request(server->jobs, &job, &document, &replayed, &err);
+        status_ignore(jobs_submit_request(server->jobs, &job, &document, &replayed, &err));
     json_decref(body);
     jobs_answer(request, response, document, replayed, &err);
 }
@@ -124,18 +124,18 @@ void jobs_list(struct server *server, const struct http_request *request,
     const char *wanted = request_query(request, "state", 0);
     if (query_check(request, keys, &err) == STATUS_OK &&
         query_int(request, "limit", 0, MAX_LISTED, &limit, &err) == STATUS_OK &&
-        query_int(request, "offset", 0, INT64_MAX, &offset, &err) == STATUS_OK && wanted != NULL &&
+        query_int(request, "offset", 0, INT64_MAX, &offset, &err) == STATUS_OK && wanted &&
         !state_parse(wanted, &state))
         error_set_key(
             &err, STATUS_REFUSED, "state",
             "state must be queued, running, paused, succeeded, failed or cancelled, not '%.40s'",
             wanted);
     json_t *data = json_array();
-    bool failed = data == NULL;
+    bool failed = !data;
     pthread_mutex_lock(&jobs->mutex);
     for (size_t i = jobs->n; i > 0 && err.status == STATUS_OK && !failed; i--) {
         const struct job *job = jobs->jobs[i - 1];
-        if (job->creating || (wanted != NULL && job->state != state))
+        if (job->creating || (wanted && job->state != state))
             continue;
         if (total >= offset && total - offset < limit)
             failed = json_array_append_new(data, job_document(job, server->kernel->name)) != 0;
@@ -154,8 +154,8 @@ void jobs_get(struct server *server, const struct http_request *request,
               struct http_response *response) {
     struct error err = {0};
     struct job *job = job_hold(server->jobs, request->segments[0]);
-    json_t *document = job == NULL ? NULL : document_of(server->jobs, job);
-    if (job == NULL)
+    json_t *document = !job ? NULL : document_of(server->jobs, job);
+    if (!job)
         unknown_job(request->segments[0], &err);
     job_drop(server->jobs, job);
     answer(request, response, 200, document, &err);
@@ -166,17 +166,17 @@ static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log *
                             struct error *err) {
     *log = NULL;
     pthread_mutex_lock(&jobs->mutex);
-    if (job->log != NULL)
+    if (job->log)
         *log = job_log_hold(job->log);
     pthread_mutex_unlock(&jobs->mutex);
-    if (*log != NULL)
+    if (*log)
         return STATUS_OK;
     if (job_log_open(jobs, job, log, err) != STATUS_OK)
         return err->status;
     if (job_log_count(*log) == 0) { /* the file is lost: at least the end is told */
         json_t *document = document_of(jobs, job);
-        char *text = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
-        if (text != NULL)
+        char *text = !document ? NULL : json_dumps(document, JSON_COMPACT);
+        if (text)
             job_log_append(*log, EVENT_STATE, text);
         json_decref(document);
         free(text);
@@ -190,12 +190,12 @@ static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log *
 static enum status seen_id(const struct http_request *request, uint64_t *seen, struct error *err) {
     const char *text = request_header(request, "Last-Event-ID"), *key = "Last-Event-ID";
     int64_t value = 0;
-    if (text == NULL) {
+    if (!text) {
         key = "last_event_id";
         text = request_query(request, key, 0);
     }
     *seen = 0;
-    if (text == NULL || text[0] == '\0')
+    if (!text || text[0] == '\0')
         return STATUS_OK;
     if (!number_parse_int(text, &value) || value < 0)
         return error_set_key(err, STATUS_REFUSED, key, "%s must be an event id, not '%.40s'", key,
@@ -211,17 +211,17 @@ void jobs_events(struct server *server, const struct http_request *request,
     struct job_log *log = NULL;
     struct job_stream *stream = NULL;
     struct job *job = job_hold(server->jobs, request->segments[0]);
-    if (job == NULL)
+    if (!job)
         unknown_job(request->segments[0], &err);
     else if (seen_id(request, &seen, &err) == STATUS_OK &&
              log_hold(server->jobs, job, &log, &err) == STATUS_OK && !job_log_exhausted(log, seen))
-        (void)!job_stream_create(&stream, log, seen, &err);
+        status_ignore(job_stream_create(&stream, log, seen, &err));
     if (err.status != STATUS_OK) {
         response_error(request, response, 0, &err);
     } else {
         response_header(response, "Cache-Control", "no-cache");
         response_header(response, "X-Accel-Buffering", "no");
-        if (stream == NULL)
+        if (!stream)
             response->status = 204; /* an EventSource that has seen the end stops coming back */
         else
             response_stream(response, "text/event-stream", job_stream_produce, job_stream_free,
@@ -239,7 +239,7 @@ void jobs_history(struct server *server, const struct http_request *request,
     struct buffer text = {0};
     int64_t points = 0;
     struct job *job = job_hold(server->jobs, request->segments[0]);
-    if (job == NULL)
+    if (!job)
         unknown_job(request->segments[0], &err);
     else if (query_check(request, keys, &err) == STATUS_OK &&
              query_int(request, "points", 1, 10000000, &points, &err) == STATUS_OK &&
@@ -328,7 +328,7 @@ static void ask_handle(struct server *server, const struct http_request *request
     struct error err = {0};
     json_t *document = NULL;
     struct job *job = job_hold(server->jobs, request->segments[0]);
-    if (job == NULL)
+    if (!job)
         unknown_job(request->segments[0], &err);
     else if (job_ask(server->jobs, job, ask, &err) == STATUS_OK)
         document = document_of(server->jobs, job);
@@ -352,7 +352,7 @@ void jobs_resume(struct server *server, const struct http_request *request,
     struct error err = {0};
     json_t *document = NULL;
     struct job *job = job_hold(jobs, request->segments[0]);
-    if (job == NULL) {
+    if (!job) {
         unknown_job(request->segments[0], &err);
     } else {
         pthread_mutex_lock(&jobs->mutex);

@@ -64,10 +64,10 @@ static const struct logger *logger_of(const struct run *run) {
  * refused there. */
 static char **child_environment(char *const *environment) {
     size_t n = 0, kept = 0;
-    while (environment != NULL && environment[n] != NULL)
+    while (environment && environment[n])
         n++;
-    char **child = calloc(n + 1, sizeof(*child));
-    for (size_t i = 0; i < n && child != NULL; i++)
+    char **child = calloc(n + 1, sizeof *child);
+    for (size_t i = 0; i < n && child; i++)
         if (strncmp(environment[i], "VECMILL_", 8) != 0 ||
             strncmp(environment[i], "VECMILL_FAILPOINT", 17) == 0)
             child[kept++] = environment[i];
@@ -143,7 +143,7 @@ static enum status run_start(struct run *run, struct error *err) {
     char *arguments[] = {server->program, train, job, folder, progress_fd, text_fd, NULL};
     pid_t pid = 0;
     snprintf(text_fd, sizeof text_fd, "%d", PROGRESS_FD);
-    if (folder == NULL || environment == NULL || stale == NULL)
+    if (!folder || !environment || !stale)
         error_set(err, STATUS_NO_MEMORY, "out of memory to start a training process");
     if (pipe_open(progress, err) == STATUS_OK && pipe_open(lines, err) == STATUS_OK &&
         path_remove(stale, err) == STATUS_OK &&
@@ -187,7 +187,7 @@ static void run_store(struct run *run) {
 
 static bool report_sane(const struct train_progress *report) {
     return report->magic == TRAIN_PROGRESS_MAGIC && report->phase <= PHASE_PUBLISHING &&
-           memchr(report->note, '\0', sizeof report->note) != NULL;
+           memchr(report->note, '\0', sizeof report->note);
 }
 
 /* Under the mutex. */
@@ -300,7 +300,7 @@ static void run_watch(struct run *run) {
     while (ended.si_pid == 0) {
         struct pollfd polled[2] = {{run->progress, POLLIN, 0}, {run->lines, POLLIN, 0}};
         bool open = run->progress >= 0 || run->lines >= 0;
-        (void)!poll(polled, 2, open ? 100 : 10);
+        status_ignore(poll(polled, 2, open ? 100 : 10));
         if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 && errno != EINTR)
             break;
         run_read(run);
@@ -329,7 +329,7 @@ static void run_end(struct run *run, enum job_state state) {
     job_enter(run->jobs, run->job, state);
     pthread_mutex_unlock(&run->jobs->mutex);
     if (job_ended(state))
-        (void)!job_settle(run->jobs, run->job, &err);
+        status_ignore(job_settle(run->jobs, run->job, &err));
     else
         run_store(run);
 }
@@ -375,13 +375,13 @@ static bool error_read(const struct run *run, struct error *reason) {
     struct error err = {0};
     char *text = NULL, *path = job_path(run->jobs, run->job->id, "error");
     size_t length = 0;
-    bool found = path != NULL && file_exists(path) &&
+    bool found = path && file_exists(path) &&
                  file_read(path, ERROR_LIMIT, &text, &length, &err) == STATUS_OK;
     char *newline = found ? strchr(text, '\n') : NULL;
-    if (newline != NULL) {
+    if (newline) {
         *newline = '\0';
         char *key = strchr(text, ' ');
-        if (key != NULL)
+        if (key)
             *key++ = '\0';
         enum status status = STATUS_INTERNAL;
         for (int i = 1; i < STATUS_COUNT; i++)
@@ -389,8 +389,7 @@ static bool error_read(const struct run *run, struct error *reason) {
                 status = (enum status)i;
         char *end = newline + 1 + strcspn(newline + 1, "\n");
         *end = '\0';
-        error_set_key(reason, status, key == NULL || strcmp(key, "-") == 0 ? "" : key, "%s",
-                      newline + 1);
+        error_set_key(reason, status, !key || strcmp(key, "-") == 0 ? "" : key, "%s", newline + 1);
     }
     free(text);
     free(path);
@@ -405,17 +404,17 @@ static bool run_publish(struct run *run, struct error *err) {
     char version[JOB_VERSION_SIZE], *folder = job_path(run->jobs, job->id, "model");
     snprintf(version, sizeof version, "%.16s", job->id);
     run_store(run); /* phase publishing is on disk: after a crash nothing is trained twice */
-    if (folder == NULL)
+    if (!folder)
         error_set(err, STATUS_NO_MEMORY, "out of memory to publish model '%s'", job->model);
     else if (failpoint_hit("job.before_publish", err) == STATUS_OK &&
              models_publish(server->models, job->model, version, folder, err) == STATUS_OK)
-        (void)!failpoint_hit("job.published", err);
+        status_ignore(failpoint_hit("job.published", err));
     if (err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) {
         struct error ignored = {0};
         log_line(logger_of(run), LOG_WARNING, "model of job %s cannot be published: %s", job->id,
                  err->text);
-        if (folder != NULL)
-            (void)!path_remove(folder, &ignored);
+        if (folder)
+            status_ignore(path_remove(folder, &ignored));
         free(folder);
         return false;
     }
@@ -536,16 +535,16 @@ static void run_ended(struct run *run) {
 
 static bool model_waits(const struct run *run) {
     char *path = job_path(run->jobs, run->job->id, "model/model.vecmill");
-    bool waits = path != NULL && run->job->phase == PHASE_PUBLISHING && file_exists(path);
+    bool waits = path && run->job->phase == PHASE_PUBLISHING && file_exists(path);
     free(path);
     return waits;
 }
 
 static void job_run(struct jobs *jobs, struct job *job) {
     struct error err = {0};
-    struct run *run = calloc(1, sizeof(*run));
+    struct run *run = calloc(1, sizeof *run);
     struct run small = {.jobs = jobs, .job = job, .progress = -1, .lines = -1};
-    if (run == NULL) {
+    if (!run) {
         run_crash(&small, "out of memory to watch a training process");
         return;
     }
@@ -570,14 +569,14 @@ static void job_run(struct jobs *jobs, struct job *job) {
 static struct job *slot_take(struct jobs *jobs) {
     struct job *job = NULL;
     pthread_mutex_lock(&jobs->mutex);
-    while (!jobs->stopping && job == NULL) {
-        for (size_t i = 0; i < jobs->n && job == NULL; i++)
+    while (!jobs->stopping && !job) {
+        for (size_t i = 0; i < jobs->n && !job; i++)
             if (jobs->jobs[i]->state == JOB_QUEUED && !jobs->jobs[i]->creating)
                 job = jobs->jobs[i];
-        if (job == NULL)
+        if (!job)
             pthread_cond_wait(&jobs->changed, &jobs->mutex);
     }
-    if (job != NULL) {
+    if (job) {
         job->holds++;
         job->orderly = false;
         job->deadline = 0;

@@ -66,7 +66,7 @@ static json_t *setting_json(const struct settings *settings, const struct settin
 
 json_t *job_settings_json(const struct settings *settings) {
     json_t *object = json_object();
-    int failed = object == NULL;
+    int failed = !object;
     for (size_t i = 0; i < settings_count() && !failed; i++) {
         const struct setting *row = settings_row(i);
         if (row->scope & SETTING_OF_JOB)
@@ -129,11 +129,11 @@ static enum status setting_read(struct settings *settings, const char *name, con
     struct error wrong = {0};
     char text[64], pointer[sizeof err->key];
     const char *set = "0";
-    if (row != NULL && (row->scope & SETTING_OF_JOB) != 0 && !setting_text(row, value, text, &set))
+    if (row && (row->scope & SETTING_OF_JOB) != 0 && !setting_text(row, value, text, &set))
         error_set(&wrong, STATUS_REFUSED, "%s must be %s, not %s", row->name, type_wanted(row),
                   field_kind(value));
     else
-        (void)!settings_set(settings, name, set, SETTING_OF_JOB, &wrong);
+        status_ignore(settings_set(settings, name, set, SETTING_OF_JOB, &wrong));
     if (wrong.status == STATUS_OK)
         return STATUS_OK;
     snprintf(pointer, sizeof pointer, "/settings/%.50s", name);
@@ -143,7 +143,7 @@ static enum status setting_read(struct settings *settings, const char *name, con
 enum status job_settings_read(const json_t *object, struct settings *settings, struct error *err) {
     const char *name;
     json_t *value;
-    if (object == NULL)
+    if (!object)
         return STATUS_OK;
     if (!json_is_object(object))
         return error_set_key(err, STATUS_REFUSED, "/settings", "settings must be an object, not %s",
@@ -171,7 +171,7 @@ static json_t *time_or_null(double seconds) {
 }
 
 static json_t *text_or_null(const char *text) {
-    return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
+    return !text || text[0] == '\0' ? json_null() : json_string(text);
 }
 
 static json_t *error_json(const struct error *error) {
@@ -201,8 +201,8 @@ static json_t *progress_json(const struct job *job) {
 
 static json_t *kernel_json(const struct job *job, const char *kernel) {
     const struct setting *row = settings_find("kernel");
-    return job->settings.kernel == KERNEL_AUTO || row == NULL ? text_or_null(kernel)
-                                                              : setting_json(&job->settings, row);
+    return job->settings.kernel == KERNEL_AUTO || !row ? text_or_null(kernel)
+                                                       : setting_json(&job->settings, row);
 }
 
 json_t *job_document(const struct job *job, const char *kernel) {
@@ -220,7 +220,7 @@ json_t *job_document(const struct job *job, const char *kernel) {
         text_or_null(job->version), "threads", threads, "kernel", kernel_json(job, kernel),
         "crashes", (int)job->crashes, "pausing", (int)pausing);
     json_t *progress = progress_json(job);
-    if (document != NULL && progress != NULL && json_object_update(document, progress) == 0) {
+    if (document && progress && json_object_update(document, progress) == 0) {
         json_decref(progress);
         return document;
     }
@@ -254,7 +254,7 @@ json_t *job_record(const struct job *job) {
 
 static bool read_string(const json_t *record, const char *name, char *text, size_t size) {
     const char *value = json_string_value(json_object_get(record, name));
-    if (value == NULL || strlen(value) >= size)
+    if (!value || strlen(value) >= size)
         return false;
     memcpy(text, value, strlen(value) + 1);
     return true;
@@ -287,19 +287,19 @@ static void read_error(const json_t *record, struct error *error) {
     const char *code = json_string_value(json_object_get(from, "code"));
     const char *detail = json_string_value(json_object_get(from, "detail"));
     const char *key = json_string_value(json_object_get(from, "key"));
-    if (code == NULL)
+    if (!code)
         return;
     error->status = STATUS_INTERNAL;
     for (int status = 0; status < STATUS_COUNT; status++)
         if (strcmp(status_name((enum status)status), code) == 0)
             error->status = (enum status)status;
-    snprintf(error->text, sizeof error->text, "%s", detail == NULL ? "" : detail);
-    snprintf(error->key, sizeof error->key, "%s", key == NULL ? "" : key);
+    snprintf(error->text, sizeof error->text, "%s", !detail ? "" : detail);
+    snprintf(error->key, sizeof error->key, "%s", !key ? "" : key);
 }
 
 static bool read_state(const json_t *record, struct job *job) {
     const char *state = json_string_value(json_object_get(record, "state"));
-    for (int i = 0; state != NULL && i < (int)(sizeof state_names / sizeof *state_names); i++)
+    for (int i = 0; state && i < (int)(sizeof state_names / sizeof *state_names); i++)
         if (strcmp(state_names[i], state) == 0) {
             job->state = (enum job_state)i;
             return true;
@@ -365,7 +365,7 @@ static void event_begin(const struct job *job, struct buffer *text) {
 
 static void event_end(const struct job *job, enum event_kind kind, struct buffer *text) {
     buffer_append_char(text, '}');
-    if (!text->failed && job->log != NULL)
+    if (!text->failed && job->log)
         job_log_append(job->log, kind, text->data);
     buffer_clear(text);
 }
@@ -382,8 +382,7 @@ void job_state_event(const struct job *job) {
     const char *phase = phase_name(job->phase);
     event_begin(job, &text);
     buffer_print(&text, ",\"state\":\"%s\",\"phase\":%s%s%s", job_state_name(job->state),
-                 phase == NULL ? "" : "\"", phase == NULL ? "null" : phase,
-                 phase == NULL ? "" : "\"");
+                 !phase ? "" : "\"", !phase ? "null" : phase, !phase ? "" : "\"");
     put_real(&text, "progress", job->progress.progress);
     if (job->version[0] != '\0')
         buffer_print(&text, ",\"version\":\"%s\"", job->version);
@@ -407,7 +406,7 @@ void job_progress_event(const struct job *job, bool epoch_ended) {
     const char *phase = phase_name(job->phase);
     enum event_kind kind = epoch_ended ? EVENT_EPOCH : EVENT_PROGRESS;
     event_begin(job, &text);
-    buffer_print(&text, ",\"phase\":\"%s\"", phase == NULL ? "" : phase);
+    buffer_print(&text, ",\"phase\":\"%s\"", !phase ? "" : phase);
     put_real(&text, "progress", now->progress);
     if (job->phase == PHASE_TRAINING) {
         if (!epoch_ended)

@@ -29,7 +29,7 @@ static enum status queue_check(const struct jobs *jobs, struct error *err) {
 
 enum status jobs_admit(struct jobs *jobs, struct error *err) {
     pthread_mutex_lock(&jobs->mutex);
-    (void)!queue_check(jobs, err);
+    status_ignore(queue_check(jobs, err));
     pthread_mutex_unlock(&jobs->mutex);
     return err->status;
 }
@@ -53,8 +53,7 @@ static enum status replay_find(const struct jobs *jobs, const struct job_request
                                  request->key);
         *replayed = true;
         *document = job_document(job, jobs->server->kernel->name);
-        return *document != NULL ? STATUS_OK
-                                 : error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
+        return *document ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
     }
     return STATUS_OK;
 }
@@ -64,8 +63,8 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
                                struct job **made, json_t **document, bool *replayed,
                                struct error *err) {
     const struct settings *settings = &jobs->server->settings;
-    struct job *job = calloc(1, sizeof(*job));
-    if (job == NULL)
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
     pthread_mutex_init(&job->store, NULL);
     job->holds = 1;
@@ -86,7 +85,7 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
             *made = job;
         pthread_mutex_unlock(&jobs->mutex);
     }
-    if (*made == NULL)
+    if (!*made)
         job_free(job);
     return err->status;
 }
@@ -155,9 +154,9 @@ static enum status memory_admit(struct jobs *jobs, struct job *job, const char *
 static enum status file_put(const struct jobs *jobs, const struct job *job, const char *file,
                             const char *bytes, size_t length, struct error *err) {
     char *path = job_path(jobs, job->id, file);
-    if (path == NULL)
+    if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-    (void)!file_replace(path, bytes, length, err);
+    status_ignore(file_replace(path, bytes, length, err));
     free(path);
     return err->status;
 }
@@ -175,7 +174,7 @@ static enum status inputs_write(const struct jobs *jobs, const struct job *job, 
         if (text.failed)
             error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
         else if (file_put(jobs, job, "name", text.data, text.length, err) == STATUS_OK)
-            (void)!file_put(jobs, job, "digest", job->digest, strlen(job->digest), err);
+            status_ignore(file_put(jobs, job, "digest", job->digest, strlen(job->digest), err));
     }
     buffer_clear(&text);
     return err->status;
@@ -184,7 +183,7 @@ static enum status inputs_write(const struct jobs *jobs, const struct job *job, 
 static enum status job_make(struct jobs *jobs, struct job *job, struct error *err) {
     struct corpus_info info = {0};
     char *folder = job_path(jobs, job->id, NULL), *corpus = job_path(jobs, job->id, "corpus");
-    if (folder == NULL || corpus == NULL) {
+    if (!folder || !corpus) {
         error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
     } else if (folder_create(folder, err) == STATUS_OK &&
                corpora_link(jobs->server->corpora, job->corpus, corpus, &info, err) == STATUS_OK &&
@@ -194,7 +193,7 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
         job->created = machine_wall_seconds();
         if (inputs_write(jobs, job, err) == STATUS_OK &&
             failpoint_hit("job.before_record", err) == STATUS_OK)
-            (void)!job_persist(jobs, job, false, err);
+            status_ignore(job_persist(jobs, job, false, err));
     }
     free(folder);
     free(corpus);
@@ -222,7 +221,7 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     job_enter(jobs, job, JOB_QUEUED);
     *document = job_document(job, jobs->server->kernel->name);
     pthread_mutex_unlock(&jobs->mutex);
-    if (*document == NULL) /* accepted all the same: it is on disk */
+    if (!*document) /* accepted all the same: it is on disk */
         return error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
     return STATUS_OK;
 }

@@ -8,7 +8,7 @@
 #include "base/number.h"
 
 const char *field_kind(const json_t *value) {
-    if (value == NULL)
+    if (!value)
         return "nothing";
     switch (json_typeof(value)) {
     case JSON_OBJECT:
@@ -83,7 +83,7 @@ static enum status check_choice(const char *key, const char *name, const char *c
 enum status field_int(const json_t *object, const char *name, int64_t min, int64_t max,
                       int64_t *value, struct error *err) {
     const json_t *member = json_object_get(object, name);
-    if (member == NULL)
+    if (!member)
         return STATUS_OK;
     if (!json_is_integer(member))
         return refuse_kind(name, "a whole number", member, err);
@@ -98,7 +98,7 @@ enum status field_int(const json_t *object, const char *name, int64_t min, int64
 enum status field_real(const json_t *object, const char *name, double min, double max,
                        double *value, struct error *err) {
     const json_t *member = json_object_get(object, name);
-    if (member == NULL)
+    if (!member)
         return STATUS_OK;
     if (!json_is_number(member))
         return refuse_kind(name, "a number", member, err);
@@ -112,7 +112,7 @@ enum status field_real(const json_t *object, const char *name, double min, doubl
 
 enum status field_flag(const json_t *object, const char *name, bool *value, struct error *err) {
     const json_t *member = json_object_get(object, name);
-    if (member == NULL)
+    if (!member)
         return STATUS_OK;
     if (!json_is_boolean(member))
         return refuse_kind(name, "true or false", member, err);
@@ -123,7 +123,7 @@ enum status field_flag(const json_t *object, const char *name, bool *value, stru
 enum status field_choice(const json_t *object, const char *name, const char *choices, int *index,
                          struct error *err) {
     const json_t *member = json_object_get(object, name);
-    if (member == NULL)
+    if (!member)
         return STATUS_OK;
     if (!json_is_string(member))
         return refuse_kind(name, "a string", member, err);
@@ -136,7 +136,7 @@ enum status field_choice(const json_t *object, const char *name, const char *cho
 enum status field_text(const json_t *object, const char *name, const char **text, size_t *length,
                        struct error *err) {
     const json_t *member = json_object_get(object, name);
-    if (member == NULL)
+    if (!member)
         return STATUS_OK;
     if (!json_is_string(member))
         return refuse_kind(name, "a string", member, err);
@@ -148,7 +148,7 @@ enum status field_text(const json_t *object, const char *name, const char **text
 enum status field_list(const json_t *object, const char *name, size_t min, size_t max,
                        const json_t **list, struct error *err) {
     const json_t *member = json_object_get(object, name);
-    if (member == NULL)
+    if (!member)
         return STATUS_OK;
     if (!json_is_array(member))
         return refuse_kind(name, "a list", member, err);
@@ -202,7 +202,7 @@ enum status query_int(const struct http_request *request, const char *key, int64
                       int64_t *value, struct error *err) {
     const char *text = request_query(request, key, 0);
     int64_t number;
-    if (text == NULL)
+    if (!text)
         return STATUS_OK;
     if (!number_parse_int(text, &number))
         return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.80s'",
@@ -217,7 +217,7 @@ enum status query_real(const struct http_request *request, const char *key, doub
                        double *value, struct error *err) {
     const char *text = request_query(request, key, 0);
     double number;
-    if (text == NULL)
+    if (!text)
         return STATUS_OK;
     if (!number_parse_real(text, &number))
         return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.80s'", key,
@@ -236,7 +236,7 @@ enum status query_flag(const struct http_request *request, const char *key, bool
     } spellings[] = {{"", true},       {"true", true}, {"1", true},  {"yes", true},
                      {"false", false}, {"0", false},   {"no", false}};
     const char *text = request_query(request, key, 0);
-    if (text == NULL)
+    if (!text)
         return STATUS_OK;
     for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
         if (strcasecmp(spellings[i].text, text) == 0) {
@@ -250,7 +250,7 @@ enum status query_flag(const struct http_request *request, const char *key, bool
 enum status query_choice(const struct http_request *request, const char *key, const char *choices,
                          int *index, struct error *err) {
     const char *text = request_query(request, key, 0);
-    if (text == NULL)
+    if (!text)
         return STATUS_OK;
     return check_choice(key, key, choices, text, strlen(text), index, err);
 }

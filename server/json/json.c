@@ -21,7 +21,7 @@ static _Thread_local bool allocation_failed;
 
 static void *json_allocate(size_t size) {
     void *memory = malloc(size);
-    if (memory == NULL)
+    if (!memory)
         allocation_failed = true;
     return memory;
 }
@@ -129,7 +129,7 @@ static bool read_escape(struct reader *reader, struct buffer *value) {
     if (c == 'u')
         return read_unicode(reader, value);
     const char *found = c != '\0' ? strchr(from, c) : NULL;
-    if (found == NULL)
+    if (!found)
         return read_refuse(reader, reader->at - 1, "an unknown escape") != NULL;
     buffer_append_char(value, to[found - from]);
     return true;
@@ -147,7 +147,7 @@ static bool read_string(struct reader *reader, struct buffer *value) {
             return read_refuse(reader, reader->at, "the text ends inside a string") != NULL;
         char c = *reader->at++;
         if (c == '"')
-            return !value->failed || read_no_memory(reader) != NULL;
+            return !value->failed || read_no_memory(reader);
         if (c != '\\') {
             return read_refuse(reader, reader->at - 1, "a control character inside a string") !=
                    NULL;
@@ -217,7 +217,7 @@ __attribute__((noinline)) static json_t *read_number(struct reader *reader) {
             return read_refuse(reader, start, "a whole number that is too large");
         value = json_integer(number);
     }
-    return value != NULL ? value : read_no_memory(reader);
+    return value ? value : read_no_memory(reader);
 }
 
 static json_t *read_word(struct reader *reader) {
@@ -235,16 +235,16 @@ static json_t *read_word(struct reader *reader) {
 
 static json_t *read_array(struct reader *reader) {
     json_t *array = json_array();
-    if (array == NULL)
+    if (!array)
         return read_no_memory(reader);
     skip_space(reader);
     if (take_char(reader, ']'))
         return array;
     for (;;) {
         json_t *item = read_value(reader);
-        if (item == NULL || json_array_append_new(array, item) != 0) {
+        if (!item || json_array_append_new(array, item) != 0) {
             json_decref(array);
-            return item == NULL ? NULL : read_no_memory(reader);
+            return !item ? NULL : read_no_memory(reader);
         }
         skip_space(reader);
         if (take_char(reader, ']'))
@@ -264,16 +264,16 @@ static bool read_member(struct reader *reader, json_t *object) {
     if (!take_char(reader, '"'))
         return read_refuse(reader, start, "expected a member's name") != NULL;
     if (read_string(reader, &name)) {
-        const char *key = name.data != NULL ? name.data : "";
+        const char *key = name.data ? name.data : "";
         skip_space(reader);
-        if (json_object_get(object, key) != NULL) {
+        if (json_object_get(object, key)) {
             fine = read_refuse(reader, start, "a name that stands twice") != NULL;
         } else if (!take_char(reader, ':')) {
             fine = read_refuse(reader, reader->at, "expected ':'") != NULL;
         } else {
             json_t *value = read_value(reader);
-            fine = value != NULL && json_object_set_new_nocheck(object, key, value) == 0;
-            if (value != NULL && !fine)
+            fine = value && json_object_set_new_nocheck(object, key, value) == 0;
+            if (value && !fine)
                 (void)read_no_memory(reader);
         }
     }
@@ -283,7 +283,7 @@ static bool read_member(struct reader *reader, json_t *object) {
 
 static json_t *read_object(struct reader *reader) {
     json_t *object = json_object();
-    if (object == NULL)
+    if (!object)
         return read_no_memory(reader);
     skip_space(reader);
     if (take_char(reader, '}'))
@@ -308,8 +308,8 @@ static json_t *read_text(struct reader *reader) {
     struct buffer text = {0};
     json_t *value = NULL;
     if (read_string(reader, &text)) {
-        value = json_stringn_nocheck(text.data != NULL ? text.data : "", text.length);
-        if (value == NULL)
+        value = json_stringn_nocheck(text.data ? text.data : "", text.length);
+        if (!value)
             (void)read_no_memory(reader);
     }
     buffer_clear(&text);
@@ -354,31 +354,30 @@ static json_t *read_value(struct reader *reader) {
 enum status json_parse(const char *text, size_t length, int depth, json_t **document,
                        struct error *err) {
     struct error own = {0};
-    struct reader reader = {text, text, text + length, depth, depth, err != NULL ? err : &own};
+    struct reader reader = {text, text, text + length, depth, depth, err ? err : &own};
     if (!utf8_valid(text, length))
         return error_set(err, STATUS_MALFORMED, "the JSON text is not valid UTF-8");
     json_t *value = read_value(&reader);
-    if (value != NULL) {
+    if (value) {
         skip_space(&reader);
         if (reader.at != reader.end) {
             json_decref(value);
             value = read_refuse(&reader, reader.at, "text behind the end of the document");
         }
     }
-    if (json_take_failure() && value != NULL) {
+    if (json_take_failure() && value) {
         json_decref(value);
         value = read_no_memory(&reader);
     }
     *document = value;
-    return value != NULL ? STATUS_OK : reader.err->status;
+    return value ? STATUS_OK : reader.err->status;
 }
 
 enum status json_body(const struct server *server, const struct http_request *request,
                       const char *const *allowed, json_t **object, struct error *err) {
     json_t *document;
-    enum status status =
-        json_parse(request->body != NULL ? request->body : "", request->body_length,
-                   (int)server->settings.max_json_depth, &document, err);
+    enum status status = json_parse(request->body ? request->body : "", request->body_length,
+                                    (int)server->settings.max_json_depth, &document, err);
     if (status != STATUS_OK)
         return status;
     if (!json_is_object(document)) {
@@ -389,9 +388,9 @@ enum status json_body(const struct server *server, const struct http_request *re
     json_t *member;
     json_object_foreach(document, name, member) {
         size_t i = 0;
-        while (allowed[i] != NULL && strcmp(allowed[i], name) != 0)
+        while (allowed[i] && strcmp(allowed[i], name) != 0)
             i++;
-        if (allowed[i] == NULL) {
+        if (!allowed[i]) {
             char pointer[sizeof err->key];
             snprintf(pointer, sizeof pointer, "/%.60s", name);
             status = error_set_key(err, STATUS_REFUSED, pointer, "unknown member '%.200s'", name);

@@ -20,7 +20,7 @@ static size_t plain_length(const char *text, const char *end) {
 static void append_escaped(struct buffer *buffer, unsigned char c) {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     const char *found = strchr(from, c);
-    if (c != '\0' && found != NULL) {
+    if (c != '\0' && found) {
         char pair[2] = {'\\', to[found - from]};
         buffer_append(buffer, pair, 2);
     } else {
@@ -84,8 +84,7 @@ void json_append_floats(struct buffer *buffer, const float *values, size_t n) {
 json_t *json_words(const char *text, size_t length) {
     struct buffer valid = {0};
     utf8_append_valid(&valid, text, length);
-    json_t *node =
-        valid.failed ? NULL : json_stringn(valid.data != NULL ? valid.data : "", valid.length);
+    json_t *node = valid.failed ? NULL : json_stringn(valid.data ? valid.data : "", valid.length);
     buffer_clear(&valid);
     return node;
 }
@@ -103,7 +102,7 @@ static void append_real(struct buffer *buffer, double value) {
             break;
     }
     buffer_append_text(buffer, text);
-    if (strpbrk(text, ".e") == NULL) /* a real stays one for readers that tell 1 from 1.0 */
+    if (!strpbrk(text, ".e")) /* a real stays one for readers that tell 1 from 1.0 */
         buffer_append_text(buffer, ".0");
 }
 
@@ -160,7 +159,7 @@ static void append_tree(struct buffer *buffer, const json_t *node) {
 }
 
 void json_append(struct buffer *buffer, const json_t *document) {
-    if (document == NULL || json_take_failure()) {
+    if (!document || json_take_failure()) {
         buffer->failed = true;
         return;
     }

@@ -22,7 +22,7 @@ enum status ndjson_create(struct ndjson **ndjson,
                                               struct error *err),
                           void *context, struct error *err) {
     struct ndjson *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     made->sink = sink;
     made->context = context;
@@ -31,7 +31,7 @@ enum status ndjson_create(struct ndjson **ndjson,
 }
 
 void ndjson_free(struct ndjson *ndjson) {
-    if (ndjson != NULL) {
+    if (ndjson) {
         buffer_clear(&ndjson->line);
         buffer_clear(&ndjson->out);
         free(ndjson);
@@ -148,7 +148,7 @@ static enum status take_bytes(struct ndjson *ndjson, const char *bytes, size_t l
     while (length > 0) {
         const char *end = memchr(bytes, '\n', length);
         enum status status;
-        if (end == NULL)
+        if (!end)
             return keep_rest(ndjson, bytes, length, err);
         if (ndjson->line.length == 0) {
             status = take_line(ndjson, bytes, (size_t)(end - bytes), err);

@@ -27,11 +27,11 @@ struct import {
 static void import_free(void *state) {
     struct import *import = state;
     struct error leftovers = {0}; /* swept at the next start */
-    if (import == NULL)
+    if (!import)
         return;
     file_writer_abort(import->writer);
     decoder_free(import->decoder);
-    if (import->folder != NULL && path_remove(import->folder, &leftovers) != STATUS_OK)
+    if (import->folder && path_remove(import->folder, &leftovers) != STATUS_OK)
         log_line(&import->server->logger, LOG_WARNING, "cannot remove '%s': %s", import->folder,
                  leftovers.text);
     free(import->folder);
@@ -78,14 +78,14 @@ static enum status check_request(struct server *server, const struct http_reques
                              "vectors.bin.gz can be",
                              request->segments[1]);
     enum status status = query_check(request, no_keys, err);
-    if (status == STATUS_OK && request_header(request, "Idempotency-Key") != NULL)
+    if (status == STATUS_OK && request_header(request, "Idempotency-Key"))
         status =
             error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
                           "an import takes no Idempotency-Key: repeating it makes a version more");
     if (status == STATUS_OK)
         status = models_check_new(server->models, request->segments[0], err);
     if (status == STATUS_OK)
-        status = encoding_parse(header == NULL ? "" : header, encoding, err);
+        status = encoding_parse(!header ? "" : header, encoding, err);
     if (status == STATUS_OK && length > max)
         status = error_set_key(err, STATUS_TOO_LARGE, "max_import_bytes",
                                "the file has %" PRId64 " bytes; max_import_bytes is %" PRId64,
@@ -101,7 +101,7 @@ static enum status import_begin(struct server *server, const struct http_request
         return status;
     int64_t length = request_content_length(request);
     struct import *import = calloc(1, sizeof *import);
-    if (import == NULL)
+    if (!import)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     import->server = server;
     snprintf(import->name, sizeof import->name, "%s", request->segments[0]);
@@ -110,9 +110,8 @@ static enum status import_begin(struct server *server, const struct http_request
         status = check_disk(import, length > 0 ? (uint64_t)length : 0, err);
     if (status == STATUS_OK) {
         import->path = path_join(import->folder, "vectors");
-        status = import->path == NULL
-                     ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
-                     : file_writer_create(&import->writer, import->path, err);
+        status = !import->path ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
+                               : file_writer_create(&import->writer, import->path, err);
     }
     if (status == STATUS_OK)
         status = decoder_create(&import->decoder, encoding,
@@ -146,7 +145,7 @@ static enum status import_publish(struct import *import, struct error *err) {
     if (status == STATUS_OK)
         status = import_read(&model, import->path, import->name,
                              (uint64_t)server->settings.max_import_bytes, server->kernel, err);
-    if (status == STATUS_OK && folder == NULL)
+    if (status == STATUS_OK && !folder)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     if (status == STATUS_OK)
         status = model_save(model, folder, digest, err);

@@ -76,9 +76,9 @@ enum status models_export(struct models *models, const char *name, const char *v
     buffer_print(&text, "%s%s%s", options->subtract_mean ? "subtract_mean-" : "",
                  options->normalize ? "normalize-" : "", file);
     char *entry = buffer_take(&text);
-    char *made = folder == NULL || entry == NULL ? NULL : path_join(folder, entry);
+    char *made = !folder || !entry ? NULL : path_join(folder, entry);
     enum status status = STATUS_OK;
-    if (made == NULL)
+    if (!made)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory while exporting '%s'", file);
     /* removed meanwhile: do not grow its folder anew */
     else if (!models_has_version(models, name, version))
@@ -108,7 +108,7 @@ enum status models_workplace(const struct models *models, char **path, struct er
     if (status != STATUS_OK)
         return status;
     char *made = path_join(models->folder, name);
-    if (made == NULL)
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a folder to work in");
     status = folder_create(made, err);
     if (status != STATUS_OK)

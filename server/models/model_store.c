@@ -17,8 +17,8 @@
 
 char *store_path(const char *a, const char *b, const char *c) {
     struct buffer path = {0};
-    buffer_print(&path, c == NULL ? "%s/%s" : "%s/%s/", a, b);
-    if (c != NULL)
+    buffer_print(&path, !c ? "%s/%s" : "%s/%s/", a, b);
+    if (c)
         buffer_append_text(&path, c);
     if (path.failed)
         buffer_clear(&path);
@@ -27,7 +27,7 @@ char *store_path(const char *a, const char *b, const char *c) {
 
 bool store_has_model(const char *folder) {
     char *path = path_join(folder, MODEL_FILE);
-    bool there = path != NULL && file_exists(path);
+    bool there = path && file_exists(path);
     free(path);
     return there;
 }
@@ -39,9 +39,9 @@ enum status store_describe(const char *folder, const struct model *model, uint64
                                "created", model->info.created, "published", machine_wall_seconds(),
                                "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
                                (json_int_t)model->input->columns, "digest", model->digest);
-    char *text = object == NULL ? NULL : json_dumps(object, JSON_INDENT(1));
+    char *text = !object ? NULL : json_dumps(object, JSON_INDENT(1));
     enum status status;
-    if (path == NULL || text == NULL)
+    if (!path || !text)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory while describing a model");
     else
         status = file_replace(path, text, strlen(text), err);
@@ -58,7 +58,7 @@ static void read_description(const char *folder, struct model_version *version) 
     char *text = NULL;
     size_t length = 0;
     json_t *object = NULL;
-    if (path != NULL && file_read(path, SMALL_FILE, &text, &length, &ignored) == STATUS_OK &&
+    if (path && file_read(path, SMALL_FILE, &text, &length, &ignored) == STATUS_OK &&
         json_parse(text, length, 4, &object, &ignored) == STATUS_OK && json_is_object(object)) {
         version->sequence = (uint64_t)json_integer_value(json_object_get(object, "sequence"));
         version->created = json_number_value(json_object_get(object, "created"));
@@ -66,14 +66,14 @@ static void read_description(const char *folder, struct model_version *version) 
         version->words = json_integer_value(json_object_get(object, "words"));
         version->dim = json_integer_value(json_object_get(object, "dim"));
         const char *digest = json_string_value(json_object_get(object, "digest"));
-        snprintf(version->digest, sizeof version->digest, "%s", digest == NULL ? "" : digest);
+        snprintf(version->digest, sizeof version->digest, "%s", !digest ? "" : digest);
     }
     json_decref(object);
     free(text);
     free(path);
     path = path_join(folder, MODEL_FILE);
     struct stat about;
-    if (path != NULL && stat(path, &about) == 0) {
+    if (path && stat(path, &about) == 0) {
         version->bytes = (uint64_t)about.st_size;
         if (version->published <= 0)
             version->published =
@@ -94,13 +94,13 @@ static enum status visit_version(void *context, const char *name, struct error *
     if (strlen(name) >= MODEL_VERSION_SIZE || name_check("version", name, &ignored) != STATUS_OK)
         return STATUS_OK; /* CURRENT and what is not ours */
     char *folder = path_join(list->home, name);
-    if (folder == NULL)
+    if (!folder)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while listing versions");
     if (store_has_model(folder)) {
         if (list->n == list->capacity) {
             size_t capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
             struct model_version *versions = realloc(list->versions, capacity * sizeof *versions);
-            if (versions == NULL) {
+            if (!versions) {
                 free(folder);
                 return error_set(err, STATUS_NO_MEMORY, "out of memory while listing versions");
             }
@@ -143,7 +143,7 @@ enum status store_versions(const char *home, struct model_version **versions, si
 enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE],
                                struct error *err) {
     char *path = path_join(home, CURRENT_FILE);
-    if (path == NULL)
+    if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while reading %s", CURRENT_FILE);
     char *text = NULL;
     size_t length = 0;
@@ -164,7 +164,7 @@ enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE
 
 enum status store_write_current(const char *home, const char *version, struct error *err) {
     char *path = path_join(home, CURRENT_FILE);
-    if (path == NULL)
+    if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while writing %s", CURRENT_FILE);
     char line[MODEL_VERSION_SIZE + 2];
     int n = snprintf(line, sizeof line, "%s\n", version);
@@ -179,7 +179,7 @@ enum status store_discard(const char *models_folder, const char *path, struct er
     if (status != STATUS_OK)
         return status;
     char *trash = path_join(models_folder, name);
-    if (trash == NULL)
+    if (!trash)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while removing '%s'", path);
     status = path_rename(path, trash, true, err);
     if (status == STATUS_OK) {
@@ -202,7 +202,7 @@ void store_quarantine(const char *quarantine, const char *name, const char *home
         buffer_print(&entry, "%s-%s-%s", name, version, token);
         to = entry.failed ? NULL : path_join(quarantine, entry.data);
     }
-    if (from == NULL || to == NULL)
+    if (!from || !to)
         error_set(&err, STATUS_NO_MEMORY, "out of memory");
     else if (folder_create(quarantine, &err) == STATUS_OK &&
              path_rename(from, to, true, &err) == STATUS_OK)

@@ -39,7 +39,7 @@ static enum status entry_reserve(struct models *models, struct error *err) {
     if (models->n == models->capacity) {
         size_t capacity = models->capacity == 0 ? 16 : 2 * models->capacity;
         struct served_model *entries = realloc(models->entries, capacity * sizeof *entries);
-        if (entries == NULL) {
+        if (!entries) {
             status = error_set(err, STATUS_NO_MEMORY, "out of memory for %zu models", capacity);
         } else {
             models->entries = entries;
@@ -98,7 +98,7 @@ static bool is_damage(enum status status) {
 static enum status load_version(struct models *models, const char *name, const char *home,
                                 const char *version, struct model **model, struct error *err) {
     char *folder = path_join(home, version);
-    if (folder == NULL)
+    if (!folder)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
     enum status status = STATUS_NOT_FOUND;
     if (store_has_model(folder))
@@ -141,7 +141,7 @@ static enum status serve_newest_good(struct models *models, const char *name, co
     /* it may load another day */
     bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(why.status);
     enum status status = store_versions(home, &versions, &n, err);
-    for (size_t i = 0; status == STATUS_OK && model == NULL && i < n; i++) {
+    for (size_t i = 0; status == STATUS_OK && !model && i < n; i++) {
         struct error skipped = {0};
         const char *version = versions[i].version;
         if (strcmp(version, current) == 0)
@@ -158,7 +158,7 @@ static enum status serve_newest_good(struct models *models, const char *name, co
         }
     }
     free(versions);
-    if (status == STATUS_OK && model == NULL)
+    if (status == STATUS_OK && !model)
         status = leave_out(models, name, home, err);
     return status;
 }
@@ -172,7 +172,7 @@ static enum status visit_home(void *context, const char *name, struct error *err
     if (status != STATUS_OK)
         return status;
     char *home = path_join(models->folder, name);
-    if (home == NULL)
+    if (!home)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
     /* One model that cannot be served must not keep the others from it. */
     if (serve_newest_good(models, name, home, &failed) != STATUS_OK)
@@ -183,7 +183,7 @@ static enum status visit_home(void *context, const char *name, struct error *err
 
 enum status models_open(struct models **models, struct server *server, struct error *err) {
     struct models *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
     made->server = server;
     pthread_mutex_init(&made->lock, NULL);
@@ -193,7 +193,7 @@ enum status models_open(struct models **models, struct server *server, struct er
     made->folder = path_join(server->settings.data, "models");
     made->quarantine = path_join(server->settings.data, "quarantine");
     enum status status;
-    if (made->folder == NULL || made->quarantine == NULL)
+    if (!made->folder || !made->quarantine)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
     else
         status = folder_create(made->folder, err);
@@ -208,7 +208,7 @@ enum status models_open(struct models **models, struct server *server, struct er
 }
 
 void models_close(struct models *models) {
-    if (models == NULL)
+    if (!models)
         return;
     for (size_t i = 0; i < models->n; i++)
         model_drop(models->entries[i].model);
@@ -231,7 +231,7 @@ enum status models_hold(struct models *models, const char *name, struct model **
     bool found = entry_find(models, name, &index);
     if (found) {
         *model = model_hold(models->entries[index].model);
-        if (version != NULL)
+        if (version)
             memcpy(version, models->entries[index].version, MODEL_VERSION_SIZE);
     }
     pthread_mutex_unlock(&models->lock);
@@ -248,7 +248,7 @@ size_t models_count(struct models *models) {
 
 bool models_has_version(struct models *models, const char *name, const char *version) {
     char *folder = store_path(models->folder, name, version);
-    bool there = folder != NULL && store_has_model(folder);
+    bool there = folder && store_has_model(folder);
     free(folder);
     return there;
 }
@@ -257,21 +257,21 @@ enum status models_snapshot(struct models *models, struct served_model **list, s
                             struct error *err) {
     pthread_mutex_lock(&models->lock);
     struct served_model *copy = malloc((models->n + 1) * sizeof *copy);
-    if (copy != NULL)
+    if (copy)
         for (size_t i = 0; i < models->n; i++) {
             copy[i] = models->entries[i];
             model_hold(copy[i].model);
         }
     *n = models->n;
     pthread_mutex_unlock(&models->lock);
-    if (copy == NULL)
+    if (!copy)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the list of models");
     *list = copy;
     return STATUS_OK;
 }
 
 void models_snapshot_free(struct served_model *list, size_t n) {
-    if (list == NULL)
+    if (!list)
         return;
     for (size_t i = 0; i < n; i++)
         model_drop(list[i].model);
@@ -288,13 +288,13 @@ void models_suggest(struct models *models, const char *name, struct buffer *memb
     struct vocabulary *names = NULL;
     struct buffer text = {0};
     uint64_t *offsets = calloc(n + 1, sizeof *offsets);
-    for (size_t i = 0; offsets != NULL && i < n; i++) {
+    for (size_t i = 0; offsets && i < n; i++) {
         buffer_append_text(&text, list[i].name);
         offsets[i + 1] = text.length;
     }
     uint32_t ids[5];
     size_t found = 0;
-    if (n > 0 && offsets != NULL && !text.failed &&
+    if (n > 0 && offsets && !text.failed &&
         vocabulary_create(&names, (uint32_t)n, text.data, offsets, NULL, &ignored) == STATUS_OK)
         found = vocabulary_suggest(names, name, strlen(name), (uint32_t)n, ids,
                                    sizeof ids / sizeof ids[0]);
@@ -350,8 +350,8 @@ static void prune_versions(struct models *models, const char *name, const char *
             continue;
         }
         char *path = path_join(home, versions[i].version);
-        status = path == NULL ? error_set(&err, STATUS_NO_MEMORY, "out of memory")
-                              : store_discard(models->folder, path, &err);
+        status = !path ? error_set(&err, STATUS_NO_MEMORY, "out of memory")
+                       : store_discard(models->folder, path, &err);
         free(path);
         if (status == STATUS_OK)
             log_line(&models->server->logger, LOG_INFO, "model '%s': old version '%s' removed",
@@ -397,10 +397,10 @@ static enum status publish(struct models *models, const char *name, const char *
                            const char *folder, struct error *err) {
     struct model *model = NULL;
     char *home = path_join(models->folder, name);
-    char *place = home == NULL ? NULL : path_join(home, version);
-    enum status status = place == NULL ? error_set(err, STATUS_NO_MEMORY,
-                                                   "out of memory while publishing '%s'", name)
-                                       : entry_reserve(models, err);
+    char *place = !home ? NULL : path_join(home, version);
+    enum status status =
+        !place ? error_set(err, STATUS_NO_MEMORY, "out of memory while publishing '%s'", name)
+               : entry_reserve(models, err);
     if (status != STATUS_OK)
         goto fail;
     if (store_has_model(place)) { /* the rename was done already */
@@ -410,7 +410,7 @@ static enum status publish(struct models *models, const char *name, const char *
         else if (status != STATUS_OK)
             goto fail;
     }
-    if (model == NULL)
+    if (!model)
         status = move_in(models, name, home, place, folder, &model, err);
     else
         status = path_remove(folder, err);
@@ -461,8 +461,8 @@ enum status models_switch(struct models *models, const char *name, const char *v
     pthread_mutex_lock(&models->change);
     home = path_join(models->folder, name);
     enum status status =
-        home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory while activating '%s'", name)
-                     : entry_reserve(models, err);
+        !home ? error_set(err, STATUS_NO_MEMORY, "out of memory while activating '%s'", name)
+              : entry_reserve(models, err);
     if (status == STATUS_OK)
         status = load_version(models, name, home, version, &model, err);
     if (status == STATUS_OK)
@@ -486,7 +486,7 @@ enum status models_remove(struct models *models, const char *name, struct error 
     pthread_mutex_lock(&models->change);
     char *home = path_join(models->folder, name);
     enum status status;
-    if (home == NULL)
+    if (!home)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory while removing '%s'", name);
     else if (!file_exists(home))
         status = error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%s'", name);

@@ -173,8 +173,8 @@ static enum status make_versions(struct inquiry *inquiry, json_t **document, str
     size_t n = 0;
     char *home = models_home(inquiry->server->models, inquiry->name);
     enum status status =
-        home == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for the list of versions")
-                     : store_versions(home, &versions, &n, err);
+        !home ? error_set(err, STATUS_NO_MEMORY, "out of memory for the list of versions")
+              : store_versions(home, &versions, &n, err);
     if (status == STATUS_OK) {
         json_t *object = json_object(), *data = json_array();
         for (size_t i = 0; i < n; i++)

@@ -74,8 +74,7 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
 
 static enum status similarity(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     struct similarity_report report = {0};
-    if (request_query(inquiry->request, "among", 0) != NULL ||
-        request_query(inquiry->request, "method", 0) != NULL)
+    if (request_query(inquiry->request, "among", 0) || request_query(inquiry->request, "method", 0))
         return error_set_key(err, STATUS_REFUSED, "among",
                              "among and method are for set=analogies");
     enum status status = evaluate_similarity(inquiry->model, inquiry->request->body,
@@ -101,7 +100,7 @@ static enum status evaluate(struct inquiry *inquiry, struct buffer *answer, stru
         return status;
     if (set < 0)
         return error_set_key(err, STATUS_REFUSED, "set", "set is missing: analogies or similarity");
-    if (inquiry->request->body == NULL || inquiry->request->body_length == 0)
+    if (!inquiry->request->body || inquiry->request->body_length == 0)
         return error_set(err, STATUS_REFUSED, "the question file is empty: send it as the body");
     return set == SET_ANALOGIES ? analogies(inquiry, answer, err)
                                 : similarity(inquiry, answer, err);
@@ -181,7 +180,7 @@ static enum status write_draw(const struct inquiry *inquiry, const struct draw *
     size_t n =
         sampler_accidental_hits(draw->truth, draw->n_truth, 1, draw->ids, (size_t)draw->n, NULL, 0);
     struct accidental_hit *hits = calloc(n + 1, sizeof *hits);
-    if (hits == NULL)
+    if (!hits)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu accidental hits", n);
     sampler_accidental_hits(draw->truth, draw->n_truth, 1, draw->ids, (size_t)draw->n, hits, n);
     write_hits(draw, hits, n, answer);
@@ -217,7 +216,7 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     if (status == STATUS_OK) {
         draw.ids = calloc((size_t)draw.n, sizeof *draw.ids);
         random_init(&random, (uint64_t)draw.seed, 0);
-        status = draw.ids == NULL
+        status = !draw.ids
                      ? error_set(err, STATUS_NO_MEMORY, "out of memory for %" PRId64 " ids", draw.n)
                      : sampler_sample(draw.sampler, &random, NULL, NULL, draw.unique, draw.ids,
                                       (size_t)draw.n, &draw.tries, err);

@@ -47,7 +47,7 @@ void inquiry_run(struct server *server, const struct http_request *request,
     enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
     if (status == STATUS_OK)
         status = query_check(request, route->keys, &err);
-    if (status == STATUS_OK && route->members != NULL)
+    if (status == STATUS_OK && route->members)
         status = json_body(server, request, route->members, &inquiry.body, &err);
     if (status == STATUS_OK)
         status = route->write(&inquiry, &answer, &err);
@@ -142,13 +142,13 @@ enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const c
     enum status status = field_list(object, name, min, max, &list, err);
     if (status != STATUS_OK)
         return status;
-    if (list == NULL && min > 0) {
+    if (!list && min > 0) {
         snprintf(pointer, sizeof pointer, "%s/%s", prefix, name);
         return error_set_key(err, STATUS_REFUSED, pointer, "%s is missing", name);
     }
-    size_t size = list == NULL ? 0 : json_array_size(list);
+    size_t size = !list ? 0 : json_array_size(list);
     uint32_t *made = calloc(size + 1, sizeof *made);
-    if (made == NULL)
+    if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu ids", size);
     for (size_t i = 0; status == STATUS_OK && i < size; i++) {
         snprintf(pointer, sizeof pointer, "%s/%s/%zu", prefix, name, i);

@@ -27,7 +27,7 @@ static enum status add_id(struct texts *texts, uint32_t id, struct error *err) {
     if (texts->n_ids == texts->capacity) {
         size_t capacity = 2 * texts->capacity;
         uint32_t *ids = realloc(texts->ids, capacity * sizeof *ids);
-        if (ids == NULL)
+        if (!ids)
             return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu tokens", capacity);
         texts->ids = ids;
         texts->capacity = capacity;
@@ -95,7 +95,7 @@ static enum status read_inputs(struct texts *texts, const json_t *input, struct 
     size_t max = (size_t)texts->inquiry->server->settings.max_batch;
     bool many = json_is_array(input) && !json_is_integer(json_array_get(input, 0));
     size_t n = many ? json_array_size(input) : 1;
-    if (input == NULL)
+    if (!input)
         return error_set_key(err, STATUS_REFUSED, "/input", "input is missing");
     if (n == 0 || n > max)
         return error_set_key(err, STATUS_REFUSED, "/input",
@@ -103,7 +103,7 @@ static enum status read_inputs(struct texts *texts, const json_t *input, struct 
     texts->starts = calloc(n + 1, sizeof *texts->starts);
     texts->capacity = 256;
     texts->ids = calloc(texts->capacity, sizeof *texts->ids);
-    if (texts->starts == NULL || texts->ids == NULL)
+    if (!texts->starts || !texts->ids)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu inputs", n);
     enum status status = inquiry_settings(texts->inquiry, &texts->settings, err);
     for (size_t i = 0; status == STATUS_OK && i < n; i++) {
@@ -189,7 +189,7 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
         status = read_inputs(&texts, json_object_get(inquiry->body, "input"), err);
     if (status == STATUS_OK) {
         rows = calloc(texts.n * table->columns, sizeof *rows);
-        if (rows == NULL)
+        if (!rows)
             status = error_set(err, STATUS_NO_MEMORY, "out of memory for %zu vectors", texts.n);
         else
             status =
@@ -220,7 +220,7 @@ void vectors_openai(struct server *server, const struct http_request *request,
     enum status status = json_body(server, request, members, &inquiry.body, &err);
     if (status == STATUS_OK)
         status = field_text(inquiry.body, "model", &name, &length, &err);
-    if (status == STATUS_OK && name == NULL)
+    if (status == STATUS_OK && !name)
         status = error_set_key(&err, STATUS_REFUSED, "/model", "model is missing");
     if (status == STATUS_OK)
         status = inquiry_hold(&inquiry, name, &err);

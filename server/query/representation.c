@@ -31,7 +31,7 @@ static int range_fit(const char *range, size_t length, const char *type) {
 /* The q of one element "range;a=b;q=0.5"; 1 when it has none, 0 when it is unreadable. */
 static double element_quality(const char *element, size_t length) {
     const char *end = element + length;
-    for (const char *at = memchr(element, ';', length); at != NULL && at < end;
+    for (const char *at = memchr(element, ';', length); at && at < end;
          at = memchr(at, ';', (size_t)(end - at))) {
         at++;
         while (at < end && (*at == ' ' || *at == '\t'))
@@ -83,7 +83,7 @@ enum status representation_choose(struct inquiry *inquiry, enum representation *
                                   struct error *err) {
     const char *format = request_query(inquiry->request, "format", 0);
     const char *accept = request_header(inquiry->request, "Accept");
-    if (format != NULL) {
+    if (format) {
         for (size_t i = 0; i < FORMS; i++)
             if (strcasecmp(format, forms[i].name) == 0 || strcasecmp(format, forms[i].type) == 0) {
                 *as = (enum representation)i;
@@ -92,7 +92,7 @@ enum status representation_choose(struct inquiry *inquiry, enum representation *
         return not_acceptable(inquiry, "format", format, err);
     }
     *as = AS_JSON;
-    if (accept == NULL || accept[strspn(accept, " \t,")] == '\0')
+    if (!accept || accept[strspn(accept, " \t,")] == '\0')
         return STATUS_OK;
     double best = 0;
     int best_fit = 0;

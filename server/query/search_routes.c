@@ -46,8 +46,8 @@ static enum status queries_init(struct queries *queries, struct inquiry *inquiry
     queries->starts = calloc(n + 1, sizeof *queries->starts);
     queries->found = calloc(n * queries->k + 1, sizeof *queries->found);
     queries->counts = calloc(n + 1, sizeof *queries->counts);
-    if (queries->vectors == NULL || queries->excluded == NULL || queries->starts == NULL ||
-        queries->found == NULL || queries->counts == NULL)
+    if (!queries->vectors || !queries->excluded || !queries->starts || !queries->found ||
+        !queries->counts)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu queries of %zu neighbours",
                          n, queries->k);
     return STATUS_OK;
@@ -65,7 +65,7 @@ static enum status exclude(struct queries *queries, uint32_t id, struct error *e
     if (queries->n_excluded >= queries->capacity) {
         size_t capacity = 2 * queries->capacity + 16;
         uint32_t *excluded = realloc(queries->excluded, capacity * sizeof *excluded);
-        if (excluded == NULL)
+        if (!excluded)
             return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu words", capacity);
         queries->excluded = excluded;
         queries->capacity = capacity;
@@ -132,9 +132,8 @@ static enum status query_by_signs(struct queries *queries, const json_t *object,
     uint32_t *positive = NULL, *negative = NULL;
     double *sum = calloc(dim, sizeof *sum), largest = 0;
     enum status status =
-        sum == NULL
-            ? error_set(err, STATUS_NO_MEMORY, "out of memory for a vector")
-            : inquiry_items(inquiry, object, pointer, "positive", 0, &positive, &n_positive, err);
+        !sum ? error_set(err, STATUS_NO_MEMORY, "out of memory for a vector")
+             : inquiry_items(inquiry, object, pointer, "positive", 0, &positive, &n_positive, err);
     if (status == STATUS_OK)
         status =
             inquiry_items(inquiry, object, pointer, "negative", 0, &negative, &n_negative, err);
@@ -179,18 +178,16 @@ static enum status read_query(struct queries *queries, const json_t *object, siz
         return error_set_key(
             err, STATUS_REFUSED, pointer,
             "a query holds word, id, vector, or positive and negative, and nothing else");
-    bool signs =
-        json_object_get(object, "positive") != NULL || json_object_get(object, "negative") != NULL;
-    if (known == 0 ||
-        (known > 1 && (!signs || known > 2 || json_object_get(object, "positive") == NULL ||
-                       json_object_get(object, "negative") == NULL)))
+    bool signs = json_object_get(object, "positive") || json_object_get(object, "negative");
+    if (known == 0 || (known > 1 && (!signs || known > 2 || !json_object_get(object, "positive") ||
+                                     !json_object_get(object, "negative"))))
         return error_set_key(
             err, STATUS_REFUSED, pointer,
             "a query holds exactly one of word, id, vector, or positive and negative");
     enum status status;
     if (signs) {
         status = query_by_signs(queries, object, pointer, err);
-    } else if (json_object_get(object, "vector") != NULL) {
+    } else if (json_object_get(object, "vector")) {
         snprintf(pointer, sizeof pointer, "/queries/%zu/vector", index);
         status = query_by_vector(queries, json_object_get(object, "vector"), pointer, err);
     } else {
@@ -268,17 +265,17 @@ static enum status neighbors_of_query(struct inquiry *inquiry, struct buffer *an
         status = query_int(inquiry->request, "id", INT64_MIN, INT64_MAX, &number, err);
     if (status != STATUS_OK)
         return status;
-    if ((word == NULL) == (id_text == NULL) || request_query(inquiry->request, "word", 1) != NULL)
+    if ((!word) == (!id_text) || request_query(inquiry->request, "word", 1))
         return error_set_key(err, STATUS_REFUSED, "word",
                              "give one word=... or one id=...; POST takes many queries");
-    status = word != NULL ? inquiry_word(inquiry, word, strlen(word), "word", &id, err)
-                          : inquiry_id(inquiry, number, "id", &id, err);
+    status = word ? inquiry_word(inquiry, word, strlen(word), "word", &id, err)
+                  : inquiry_id(inquiry, number, "id", &id, err);
     if (status != STATUS_OK)
         return status;
     struct queries queries;
     status = queries_init(&queries, inquiry, 1, k, among, err);
     if (status == STATUS_OK)
-        status = query_by_id(&queries, id, word != NULL ? "word" : "id", err);
+        status = query_by_id(&queries, id, word ? "word" : "id", err);
     if (status == STATUS_OK) {
         end_query(&queries);
         status = queries_search(&queries, err);
@@ -310,7 +307,7 @@ static enum status neighbors_of_body(struct inquiry *inquiry, struct buffer *ans
     if (status == STATUS_OK)
         status = field_list(inquiry->body, "queries", 1,
                             (size_t)inquiry->server->settings.max_batch, &list, err);
-    if (status == STATUS_OK && list == NULL)
+    if (status == STATUS_OK && !list)
         status = error_set_key(err, STATUS_REFUSED, "/queries", "queries is missing");
     if (status != STATUS_OK)
         return status;
@@ -356,7 +353,7 @@ static enum status analogy_of_body(struct inquiry *inquiry, struct buffer *answe
         if (k > model->input->rows)
             k = model->input->rows;
         found = calloc((size_t)k, sizeof *found);
-        if (found == NULL)
+        if (!found)
             status =
                 error_set(err, STATUS_NO_MEMORY, "out of memory for %" PRId64 " neighbours", k);
         else
@@ -385,7 +382,7 @@ static enum status similarity_of_body(struct inquiry *inquiry, struct buffer *an
     const json_t *list = NULL;
     enum status status = field_list(inquiry->body, "pairs", 1,
                                     (size_t)inquiry->server->settings.max_batch, &list, err);
-    if (status == STATUS_OK && list == NULL)
+    if (status == STATUS_OK && !list)
         status = error_set_key(err, STATUS_REFUSED, "/pairs", "pairs is missing");
     inquiry_head(inquiry, answer);
     buffer_append_text(answer, ",\"data\":[");
@@ -427,9 +424,8 @@ static enum status odd_one_out_of_body(struct inquiry *inquiry, struct buffer *a
     enum status status = inquiry_items(inquiry, inquiry->body, "", "words", 3, &ids, &n, err);
     if (status == STATUS_OK) {
         scores = calloc(n, sizeof *scores);
-        status = scores == NULL
-                     ? error_set(err, STATUS_NO_MEMORY, "out of memory for %zu scores", n)
-                     : search_odd_one_out(inquiry->model, ids, n, &odd, scores, err);
+        status = !scores ? error_set(err, STATUS_NO_MEMORY, "out of memory for %zu scores", n)
+                         : search_odd_one_out(inquiry->model, ids, n, &odd, scores, err);
     }
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);

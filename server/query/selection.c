@@ -101,12 +101,12 @@ static enum status read_leaf(struct reader *reader, const json_t *leaf, const js
                              field_kind(leaf));
     size_t at = selection->n++;
     selection->leaves[at] = leaf;
-    if (selection->weights != NULL) {
+    if (selection->weights) {
         double value = json_number_value(weight);
         if (!json_is_number(weight) || !isfinite((float)value)) {
             char pointer[POINTER_SIZE];
             const char *tail = strchr(place->text + 1, '/');
-            snprintf(pointer, sizeof pointer, "/weights%.50s", tail == NULL ? "" : tail);
+            snprintf(pointer, sizeof pointer, "/weights%.50s", !tail ? "" : tail);
             return error_set_key(err, STATUS_REFUSED, pointer,
                                  "weights must hold a number for each entry of %s, not %s",
                                  selection->member,
@@ -132,7 +132,7 @@ static enum status flatten(struct reader *reader, const json_t *list, const json
                            unsigned level, const struct place_text *place, struct error *err) {
     struct selection *selection = reader->selection;
     size_t n = json_array_size(list);
-    if (weights != NULL && (!json_is_array(weights) || json_array_size(weights) != n))
+    if (weights && (!json_is_array(weights) || json_array_size(weights) != n))
         return error_set_key(err, STATUS_REFUSED, "/weights",
                              "weights must have the shape of %s: they differ at %s",
                              selection->member, place->text);
@@ -140,7 +140,7 @@ static enum status flatten(struct reader *reader, const json_t *list, const json
         selection->starts[selection->lists++] = selection->n;
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_array_get(list, i),
-                     *weight = weights == NULL ? NULL : json_array_get(weights, i);
+                     *weight = !weights ? NULL : json_array_get(weights, i);
         struct place_text below = place_below(place, i);
         enum status status = level == selection->depth
                                  ? read_leaf(reader, item, weight, &below, err)
@@ -175,10 +175,10 @@ enum status selection_read(struct selection *selection, struct inquiry *inquiry,
     selection->leaves = calloc(leaves + 1, sizeof *selection->leaves);
     selection->absent = calloc(leaves + 1, sizeof *selection->absent);
     selection->starts = calloc(lists + 1, sizeof *selection->starts);
-    if (weights != NULL)
+    if (weights)
         selection->weights = calloc(leaves + 1, sizeof *selection->weights);
-    if (selection->ids == NULL || selection->leaves == NULL || selection->absent == NULL ||
-        selection->starts == NULL || (weights != NULL && selection->weights == NULL))
+    if (!selection->ids || !selection->leaves || !selection->absent || !selection->starts ||
+        (weights && !selection->weights))
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu ids", leaves);
     selection->n = 0;
     status = flatten(&reader, tree, weights, 1, &root, err);
@@ -198,7 +198,7 @@ void selection_drop_missing(struct selection *selection) {
             continue;
         selection->ids[kept] = selection->ids[i];
         selection->leaves[kept] = selection->leaves[i];
-        if (selection->weights != NULL)
+        if (selection->weights)
             selection->weights[kept] = selection->weights[i];
         kept++;
     }

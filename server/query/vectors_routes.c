@@ -58,8 +58,8 @@ static enum status combine_with_zeros(struct lookup *lookup, struct error *err) 
     struct table *rows = NULL;
     uint32_t *ids = calloc((size_t)n + 1, sizeof *ids);
     enum status status =
-        ids == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory for %" PRIu32 " ids", n)
-                    : table_create(&rows, n, dim, 1, PARTITION_MOD, err);
+        !ids ? error_set(err, STATUS_NO_MEMORY, "out of memory for %" PRIu32 " ids", n)
+             : table_create(&rows, n, dim, 1, PARTITION_MOD, err);
     for (uint32_t i = 0; status == STATUS_OK && i < n; i++) {
         ids[i] = i;
         if (selection->ids[i] != WORD_NONE)
@@ -79,7 +79,7 @@ static enum status gather(struct lookup *lookup, struct error *err) {
     const struct table *table = lookup->inquiry->model->input;
     size_t max = lookup->combiner == NO_COMBINER ? selection->n : selection->lists;
     lookup->rows = calloc(max * table->columns + 1, sizeof *lookup->rows);
-    if (lookup->rows == NULL)
+    if (!lookup->rows)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu rows", max);
     if (lookup->combiner == NO_COMBINER)
         return gather_rows(lookup, err);
@@ -251,7 +251,7 @@ static void visit_item(void *context, const char *key, const char *value) {
     else
         error_set_key(tree->err, STATUS_REFUSED, "id", "id must be a whole number, not '%.80s'",
                       value);
-    if (item != NULL && json_array_append_new(tree->list, item) != 0)
+    if (item && json_array_append_new(tree->list, item) != 0)
         error_set(tree->err, STATUS_NO_MEMORY, "out of memory for the words asked for");
 }
 
@@ -270,7 +270,7 @@ static enum status vectors_of_query(struct inquiry *inquiry, struct buffer *answ
         request_query_visit(inquiry->request, visit_item, &tree);
         if (first.status != STATUS_OK)
             status = error_set_key(err, first.status, first.key, "%s", first.text);
-        else if (tree.list == NULL || json_array_size(tree.list) == 0)
+        else if (!tree.list || json_array_size(tree.list) == 0)
             status = error_set_key(err, STATUS_REFUSED, "word",
                                    "name rows by word=... or id=..., any number of them");
         else
@@ -299,14 +299,14 @@ static enum status vectors_of_body(struct inquiry *inquiry, struct buffer *answe
         status = field_choice(body, "oov", MISSING_CHOICES, &lookup.missing, err);
     if (status != STATUS_OK)
         return status;
-    if ((words == NULL) == (ids == NULL))
-        return error_set_key(err, STATUS_REFUSED, words == NULL ? "/words" : "/ids",
-                             "give either words or ids%s", words == NULL ? "" : ", not both");
-    if (weights != NULL && lookup.combiner == NO_COMBINER)
+    if ((!words) == (!ids))
+        return error_set_key(err, STATUS_REFUSED, !words ? "/words" : "/ids",
+                             "give either words or ids%s", !words ? "" : ", not both");
+    if (weights && lookup.combiner == NO_COMBINER)
         return error_set_key(err, STATUS_REFUSED, "/weights",
                              "weights need a combiner: sum, mean or sqrtn");
-    return lookup_answer(&lookup, words != NULL ? "words" : "ids", words != NULL ? words : ids,
-                         weights, answer, err);
+    return lookup_answer(&lookup, words ? "words" : "ids", words ? words : ids, weights, answer,
+                         err);
 }
 
 void vectors_get(struct server *server, const struct http_request *request,
@@ -336,7 +336,7 @@ static enum status words_of_query(struct inquiry *inquiry, struct buffer *answer
                            &limit, err);
     if (status != STATUS_OK)
         return status;
-    size_t prefix_length = prefix == NULL ? 0 : strlen(prefix);
+    size_t prefix_length = !prefix ? 0 : strlen(prefix);
     struct buffer data = {0};
     int64_t total = 0;
     for (uint32_t id = 0; id < vocabulary_size(vocabulary); id++) {

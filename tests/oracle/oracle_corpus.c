@@ -59,7 +59,7 @@ static void word_add_raw(struct reader *reader, const char *word, size_t length)
     reader->oracle->report.invalid_utf8 += utf8_count_invalid(word, length);
     char *copy = malloc(length + 1);
     memcpy(copy, word, length);
-    if (reader->settings->lowercase && u8_check((const uint8_t *)word, length) == NULL) {
+    if (reader->settings->lowercase && !u8_check((const uint8_t *)word, length)) {
         free(copy);
         copy = (char *)u8_tolower((const uint8_t *)word, length, NULL, NULL, NULL, &length);
     } else if (reader->settings->lowercase) {
@@ -161,9 +161,9 @@ void oracle_corpus_read(struct oracle_corpus *oracle, const struct settings *set
         text += 3;
     while (text < end) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *line_end = newline == NULL ? end : newline;
+        const char *line_end = !newline ? end : newline;
         read_line(&reader, text, (size_t)(line_end - text));
-        text = newline == NULL ? end : newline + 1;
+        text = !newline ? end : newline + 1;
     }
     sentence_end(&reader);
     number(&reader);

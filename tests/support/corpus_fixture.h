@@ -26,7 +26,7 @@ static inline int fixture_setup(void **state) {
     struct error err = {0};
     const char *root = getenv("TMPDIR");
     snprintf(fixture->folder, sizeof fixture->folder, "%s/vecmill-corpus-XXXXXX",
-             root == NULL ? "/tmp" : root);
+             !root ? "/tmp" : root);
     assert_non_null(mkdtemp(fixture->folder));
     snprintf(fixture->path, sizeof fixture->path, "%s/corpus", fixture->folder);
     snprintf(fixture->work, sizeof fixture->work, "%s/work", fixture->folder);
@@ -84,7 +84,7 @@ static inline void assert_refused(struct fixture *fixture, int threads, enum sta
     struct error err = {0};
     struct corpus *corpus = NULL;
     enum status status = fixture_read(fixture, threads, &corpus, &err);
-    if (status != expected || strstr(err.text, message) == NULL)
+    if (status != expected || !strstr(err.text, message))
         fail_msg("%s: %s, not %s: %s", status_name(status), err.text, status_name(expected),
                  message);
     assert_null(corpus);

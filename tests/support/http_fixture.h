@@ -32,7 +32,7 @@ static void echo(struct server *server, const struct http_request *request,
     buffer_print(&body, "%s %s [%s]", request->method, request->path,
                  request->n_segments > 0 ? request->segments[0] : "");
     request_query_visit(request, put_pair, &body);
-    if (request->body != NULL) {
+    if (request->body) {
         assert_int_equal(request->body[request->body_length], '\0');
         buffer_append_char(&body, ' ');
         buffer_append(&body, request->body, request->body_length);
@@ -40,8 +40,8 @@ static void echo(struct server *server, const struct http_request *request,
     const char *second = request_query(request, "a", 1),
                *custom = request_header(request, "x-custom");
     response_bytes(response, 200, "text/plain", &body);
-    response_header(response, "X-Second", "%s", second != NULL ? second : "none");
-    response_header(response, "X-Custom", "%s", custom != NULL ? custom : "none");
+    response_header(response, "X-Second", "%s", second ? second : "none");
+    response_header(response, "X-Custom", "%s", custom ? custom : "none");
 }
 
 static void inject(struct server *server, const struct http_request *request,
@@ -264,18 +264,18 @@ static void talk(const struct fixture *fixture, const char *text, struct buffer 
 #define HEAD " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
 static int status_of(const struct buffer *out) {
-    return out->data != NULL && strncmp(out->data, "HTTP/1.1 ", 9) == 0
+    return out->data && strncmp(out->data, "HTTP/1.1 ", 9) == 0
                ? (int)strtol(out->data + 9, NULL, 10)
                : 0;
 }
 
 static const char *body_of(const struct buffer *out) {
     const char *end = strstr(out->data, "\r\n\r\n");
-    return end != NULL ? end + 4 : "";
+    return end ? end + 4 : "";
 }
 
 static void assert_has(const struct buffer *out, const char *text) {
-    if (strstr(out->data, text) == NULL)
+    if (!strstr(out->data, text))
         fail_msg("no '%s' in: %s", text, out->data);
 }
 

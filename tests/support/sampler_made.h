@@ -14,7 +14,7 @@
 
 #include "sampler/sampler.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define COUNT(array) (sizeof array / sizeof *(array))
 
 static inline void check_close(double got, double expected, double relative, int line) {
     if (!(fabs(got - expected) <= relative * fmax(fabs(expected), 1e-300)))

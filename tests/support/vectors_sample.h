@@ -25,7 +25,7 @@ static inline struct model *sample_model(const char *const *words, const float *
     assert_non_null(offsets);
     assert_non_null(counts);
     for (uint32_t id = 0; id < rows; id++) {
-        if (words == NULL)
+        if (!words)
             buffer_print(&text, "w%u", id);
         else
             buffer_append_text(&text, words[id]);

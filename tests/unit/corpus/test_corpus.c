@@ -60,7 +60,7 @@ static void check(struct fixture *fixture, const char *text, size_t length) {
     oracle_corpus_clear(&oracle);
 }
 
-#define CHECK(fixture, text) check(fixture, text, sizeof(text) - 1)
+#define CHECK(fixture, text) check(fixture, text, sizeof text - 1)
 
 /* Pieces that random corpora are put together from: every separator, words around the lengths where
  * the code branches, letters of several scripts, marks, broken UTF-8, and the byte order mark in

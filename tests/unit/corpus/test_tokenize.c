@@ -47,11 +47,11 @@ static void check(const struct settings *settings, const char *text, size_t leng
                   const char *expected) {
     struct buffer tokens = {0};
     tokenize(settings, text, length, &tokens);
-    assert_string_equal(tokens.data == NULL ? "" : tokens.data, expected);
+    assert_string_equal(!tokens.data ? "" : tokens.data, expected);
     buffer_clear(&tokens);
 }
 
-#define CHECK(settings, text, expected) check(settings, text, sizeof(text) - 1, expected)
+#define CHECK(settings, text, expected) check(settings, text, sizeof text - 1, expected)
 
 static void test_whitespace(void **state) {
     struct settings settings = settings_make(TOKENIZER_WHITESPACE, false);

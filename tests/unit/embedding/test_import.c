@@ -192,7 +192,7 @@ static void hostile_text_is_named(void **state) {
         struct model *model;
         struct error err = {0};
         enum status status = import_bytes(state, bad[i].text, strlen(bad[i].text), 0, &model, &err);
-        if (bad[i].message != NULL)
+        if (bad[i].message)
             assert_string_equal(err.text, bad[i].message);
         assert_int_equal(status, bad[i].status);
         model_drop(model);

@@ -40,7 +40,7 @@ static void rows_come_in_the_order_of_ids(void **state) {
 
     (void)state;
     assert_int_equal(lookup_rows(table, 2, ids, 5, 0, out, &err), STATUS_OK);
-    assert_memory_equal(out, expected, sizeof(expected));
+    assert_memory_equal(out, expected, sizeof expected);
     assert_int_equal(lookup_rows(table, 2, NULL, 0, 0, NULL, &err), STATUS_OK);
     /* dim below the columns leaves the rest, such as a bias, out. */
     assert_int_equal(lookup_rows(table, 1, ids, 5, 0, out, &err), STATUS_OK);
@@ -86,8 +86,8 @@ static float random_float(struct random *random) {
 /* 100000 values below the norm come back bit for bit: row * c / c would change one in eight. */
 static void unclipped_rows_keep_their_bits(void **state) {
     enum { ROWS = 100000 };
-    float *rows = malloc(ROWS * sizeof(*rows)), *out = malloc(ROWS * sizeof(*out));
-    uint32_t *ids = malloc(ROWS * sizeof(*ids));
+    float *rows = malloc(ROWS * sizeof *rows), *out = malloc(ROWS * sizeof *out);
+    uint32_t *ids = malloc(ROWS * sizeof *ids);
     struct error err = {0};
     struct random random;
     struct table *table;
@@ -103,7 +103,7 @@ static void unclipped_rows_keep_their_bits(void **state) {
     rows[2] = 1e-45f;
     table = make(rows, ROWS, 1, 1, PARTITION_MOD);
     assert_int_equal(lookup_rows(table, 1, ids, ROWS, 3, out, &err), STATUS_OK);
-    assert_memory_equal(out, rows, ROWS * sizeof(*out));
+    assert_memory_equal(out, rows, ROWS * sizeof *out);
     table_free(table);
     free(rows);
     free(out);
@@ -132,7 +132,7 @@ static void partition_does_not_change_bits(void **state) {
         for (int which = 0; which < 2; which++) {
             struct table *table =
                 make(rows, ROWS, DIM, shards, which ? PARTITION_DIV : PARTITION_MOD);
-            static const size_t n_lists = sizeof(starts) / sizeof(starts[0]) - 1;
+            static const size_t n_lists = sizeof starts / sizeof starts[0] - 1;
             float *combined = out + IDS * DIM - n_lists * DIM;
 
             assert_int_equal(lookup_rows(table, DIM, ids, IDS - n_lists, 3.4, out, &err),
@@ -205,7 +205,7 @@ static void combiner_table(void **state) {
     struct error err = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(table_rows) / sizeof(table_rows[0]); i++) {
+    for (size_t i = 0; i < sizeof table_rows / sizeof table_rows[0]; i++) {
         float out[6];
 
         assert_int_equal(lookup_combined(table, 2, combiner_ids,
@@ -282,7 +282,7 @@ static void a_list_of_one_equals_the_row(void **state) {
             assert_int_equal(lookup_combined(table, DIM, &id, NULL, starts, 1,
                                              (enum combiner)combiner, 3.2, combined, &err),
                              STATUS_OK);
-            assert_memory_equal(combined, alone, sizeof(alone));
+            assert_memory_equal(combined, alone, sizeof alone);
         }
     }
     table_free(table);

@@ -77,7 +77,7 @@ static void check_corrupt(const struct victim *victim, enum model_checks checks,
     struct error err = {0};
     char expected[SECTION_NAME_SIZE + 16];
 
-    snprintf(expected, sizeof(expected), "section '%s': ", section);
+    snprintf(expected, sizeof expected, "section '%s': ", section);
     if (model_file_load(&model, victim->path, victim->kernel, checks, &err) != STATUS_CORRUPT)
         fail_msg("'%s' instead of damage in %s", err.text, expected);
     assert_null(model);
@@ -217,7 +217,7 @@ static void header_facts_are_distrusted(void **state) {
     check_put(&victim, 72, 0, 8, "header", "instead of 0");
     /* whatever stands in a fact, it is refused or (never here) consistent */
     for (size_t at = 12; at < 80; at += 4)
-        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
             put(&victim, at, numbers[i], 4);
             if (model_file_load(&model, victim.path, victim.kernel, MODEL_CHECKS_STRUCTURE, &err) ==
                 STATUS_OK)
@@ -245,7 +245,7 @@ static void section_rules_are_checked(void **state) {
         for (size_t field = 0; field < 24; field += field < 8 ? 4 : 8) {
             char detail[64];
 
-            snprintf(detail, sizeof(detail), "entry %u is not what follows", i);
+            snprintf(detail, sizeof detail, "entry %u is not what follows", i);
             check_put(&victim, table + i * MODEL_ENTRY_SIZE + field, 0xdeadbeef, 4, "section table",
                       detail);
         }

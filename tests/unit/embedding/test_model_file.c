@@ -10,7 +10,7 @@
 #include "embedding/model_file.h"
 
 static void check_tables_equal(const struct table *a, const struct table *b) {
-    assert_int_equal(a == NULL, b == NULL);
+    assert_int_equal(!a, !b);
     if (!a)
         return;
     assert_int_equal(a->rows, b->rows);
@@ -37,7 +37,7 @@ static void check_models_equal(const struct model *a, const struct model *b) {
     check_tables_equal(a->input, b->input);
     check_tables_equal(a->output, b->output);
     assert_memory_equal(a->norms, b->norms, size * sizeof(float));
-    assert_memory_equal(&a->info, &b->info, sizeof(a->info));
+    assert_memory_equal(&a->info, &b->info, sizeof a->info);
 }
 
 static void check_digest(const char *path, const char *expected) {
@@ -87,11 +87,11 @@ static void edge_values_of_info(void **state) {
     struct error err = {0};
 
     /* every field full to the brim, with the byte whose escape is longest */
-    memset(info.name, '\\', sizeof(info.name) - 1);
-    memset(info.corpus_digest, '\n', sizeof(info.corpus_digest) - 1);
-    memset(info.kernel, ' ', sizeof(info.kernel) - 1);
-    memset(info.program, '=', sizeof(info.program) - 1);
-    memset(info.settings, '\n', sizeof(info.settings) - 1);
+    memset(info.name, '\\', sizeof info.name - 1);
+    memset(info.corpus_digest, '\n', sizeof info.corpus_digest - 1);
+    memset(info.kernel, ' ', sizeof info.kernel - 1);
+    memset(info.program, '=', sizeof info.program - 1);
+    memset(info.settings, '\n', sizeof info.settings - 1);
     info.created = -0.0;
     info.train_seconds = 5e-324;
     model = model_make((struct shape){3, 1, PARTITION_MOD, false}, &info);
@@ -130,8 +130,8 @@ static void metadata_is_strict(void **state) {
     assert_non_null(strstr(text.data, "name = a name with \\\\ and\\na second line\n"));
     assert_non_null(strstr(text.data, "words_trained = 18446744073709551615\n"));
     assert_int_equal(metadata_read(&again, text.data, text.length, &err), STATUS_OK);
-    memcpy(again.settings, info.settings, sizeof(again.settings));
-    assert_memory_equal(&info, &again, sizeof(info));
+    memcpy(again.settings, info.settings, sizeof again.settings);
+    assert_memory_equal(&info, &again, sizeof info);
     /* every prefix is refused */
     for (size_t length = 0; length < text.length; length++) {
         assert_int_equal(metadata_read(&again, text.data, length, &err), STATUS_MALFORMED);
@@ -222,7 +222,7 @@ static void a_full_disk_leaves_nothing_behind(void **state) {
 
     assert_int_equal(model_save(model, old, NULL, &err), STATUS_OK);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         small = before;
         small.rlim_cur = limits[i];
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
@@ -234,7 +234,7 @@ static void a_full_disk_leaves_nothing_behind(void **state) {
     static const char *const specs[] = {"file.write:enospc@1+", "file.write:enospc@2+",
                                         "file.fsync:eio@1+", "file.rename:eio@1+"};
 
-    for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+    for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
         failpoint_configure(specs[i]);
         check_failed_save(state, model);
         failpoint_configure(NULL);

@@ -95,7 +95,7 @@ static const struct published published[] = {
 
 static void published_places(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
+    for (size_t i = 0; i < sizeof published / sizeof published[0]; i++) {
         const struct published *p = &published[i];
 
         for (uint32_t id = 0; id < p->rows; id++) {
@@ -118,7 +118,7 @@ static void published_places(void **state) {
 
 /* Brute force: every place of every shard is hit exactly once, and partition_id leads back. */
 static void check_bijection(enum partition partition, uint32_t rows, uint32_t shards) {
-    bool *seen = calloc((size_t)rows + 1, sizeof(*seen));
+    bool *seen = calloc((size_t)rows + 1, sizeof *seen);
     uint64_t sum = 0;
 
     assert_non_null(seen);
@@ -177,13 +177,13 @@ static void largest_numbers_do_not_wrap(void **state) {
     const uint32_t rows = UINT32_MAX;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(all_shards) / sizeof(all_shards[0]); i++)
+    for (size_t i = 0; i < sizeof all_shards / sizeof all_shards[0]; i++)
         for (int which = 0; which < 2; which++) {
             enum partition partition = which ? PARTITION_DIV : PARTITION_MOD;
             uint32_t shards = all_shards[i];
             uint32_t ids[] = {0, 1, rows / 2, rows - 2, rows - 1};
 
-            for (size_t j = 0; j < sizeof(ids) / sizeof(ids[0]); j++) {
+            for (size_t j = 0; j < sizeof ids / sizeof ids[0]; j++) {
                 struct place place = partition_place(partition, rows, shards, ids[j]);
 
                 assert_true(place.shard < shards);

@@ -16,8 +16,8 @@
 
 static struct vocabulary *make(const char *const *words, uint32_t size) {
     struct buffer text = {0};
-    uint64_t *offsets = calloc((size_t)size + 1, sizeof(*offsets));
-    uint64_t *counts = calloc((size_t)size + 1, sizeof(*counts));
+    uint64_t *offsets = calloc((size_t)size + 1, sizeof *offsets);
+    uint64_t *counts = calloc((size_t)size + 1, sizeof *counts);
     struct vocabulary *vocabulary;
     struct error err = {0};
 
@@ -65,7 +65,7 @@ static void words_of_any_bytes(void **state) {
     /* 256 words of one byte, NUL among them, then all pairs of bytes */
     uint32_t size = 256 + 65536;
     char *text = malloc(256 + 2 * 65536);
-    uint64_t *offsets = malloc(((size_t)size + 1) * sizeof(*offsets));
+    uint64_t *offsets = malloc(((size_t)size + 1) * sizeof *offsets);
     struct vocabulary *vocabulary;
     struct error err = {0};
     size_t at = 0;
@@ -154,7 +154,7 @@ static void long_words_are_cut_in_messages(void **state) {
     char text[2000];
 
     (void)state;
-    memset(text, 'y', sizeof(text));
+    memset(text, 'y', sizeof text);
     assert_int_equal(
         vocabulary_create(&vocabulary, 2, text, (const uint64_t[]){0, 1000, 2000}, NULL, &err),
         STATUS_REFUSED);
@@ -165,7 +165,7 @@ static void long_words_are_cut_in_messages(void **state) {
 static void many_words(void **state) {
     char word[32];
     struct buffer text = {0};
-    uint64_t *offsets = calloc(MANY + 1, sizeof(*offsets));
+    uint64_t *offsets = calloc(MANY + 1, sizeof *offsets);
     struct vocabulary *vocabulary;
     struct error err = {0};
 
@@ -180,10 +180,10 @@ static void many_words(void **state) {
     buffer_clear(&text); /* the vocabulary has its own copy */
     free(offsets);
     for (uint32_t i = 0; i < MANY; i++) {
-        int length = snprintf(word, sizeof(word), "w%u", i * 7919u);
+        int length = snprintf(word, sizeof word, "w%u", i * 7919u);
 
         assert_int_equal(vocabulary_find(vocabulary, word, (size_t)length), i);
-        length = snprintf(word, sizeof(word), "v%u", i);
+        length = snprintf(word, sizeof word, "v%u", i);
         assert_int_equal(vocabulary_find(vocabulary, word, (size_t)length), WORD_NONE);
     }
     vocabulary_free(vocabulary);
@@ -288,7 +288,7 @@ static unsigned distance_slow(const char *a, size_t n, const char *b, size_t m) 
 static void suggestions_agree_with_the_oracle(void **state) {
     enum { WORDS = 700, LONGEST = 9 };
     char *words[WORDS];
-    char(*store)[LONGEST + 1] = calloc(WORDS, sizeof(*store));
+    char(*store)[LONGEST + 1] = calloc(WORDS, sizeof *store);
     struct vocabulary *vocabulary;
     struct random random;
     uint32_t size = 0;
@@ -300,7 +300,7 @@ static void suggestions_agree_with_the_oracle(void **state) {
         size_t length = 1 + random_below(&random, LONGEST);
         bool fresh = true;
 
-        memset(store[size], 0, sizeof(store[size]));
+        memset(store[size], 0, sizeof store[size]);
         for (size_t i = 0; i < length; i++)
             store[size][i] = (char)('a' + random_below(&random, 3));
         for (uint32_t other = 0; other < size; other++)
@@ -331,7 +331,7 @@ static void suggestions_agree_with_the_oracle(void **state) {
 
             assert_int_equal(vocabulary_suggest(vocabulary, word, length, UINT32_MAX, few, room),
                              room);
-            assert_memory_equal(few, ids, room * sizeof(*few));
+            assert_memory_equal(few, ids, room * sizeof *few);
         }
     }
     vocabulary_free(vocabulary);

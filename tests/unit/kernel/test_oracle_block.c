@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "tests/oracle/oracle_block.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define COUNT(array) (sizeof array / sizeof *(array))
 
 static void check_near(double got, double expected, int line) {
     if (!(fabs(got - expected) <= 1e-12 * fmax(1, fabs(expected))))

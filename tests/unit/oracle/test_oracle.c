@@ -14,7 +14,7 @@
 #include "sampler/sampler.h"
 #include "tests/oracle/oracle_objective.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define COUNT(array) (sizeof array / sizeof *(array))
 
 static void check_near(double got, double expected, double tolerance, int line) {
     if (!(fabs(got - expected) <= tolerance * fmax(1, fabs(expected))))

@@ -89,7 +89,7 @@ static void assert_file(const struct fixture *fixture, const char *headers, int 
     snprintf(text, sizeof text, "GET /file" HEAD "%s\r\n", headers);
     talk(fixture, text, &out);
     assert_int_equal(status_of(&out), status);
-    if (body != NULL)
+    if (body)
         assert_string_equal(body_of(&out), body);
     assert_has(&out, expected);
     assert_has(&out, "ETag: \"abc\"\r\n");
@@ -134,7 +134,7 @@ static void test_stream(void **state) {
     int fd = client_open(fixture);
     double began = machine_monotonic_seconds();
     client_send(fd, "GET /events" HEAD "\r\n", strlen("GET /events" HEAD "\r\n"));
-    while (out.data == NULL || strstr(out.data, "data: 2") == NULL) {
+    while (!out.data || !strstr(out.data, "data: 2")) {
         ssize_t n = recv(fd, first, sizeof first, 0);
         assert_true(n > 0);
         buffer_append(&out, first, (size_t)n);

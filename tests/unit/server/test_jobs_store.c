@@ -9,7 +9,7 @@
 #include "server/jobs/jobs_private.h"
 
 static struct job *job_sample(void) {
-    struct job *job = calloc(1, sizeof(*job));
+    struct job *job = calloc(1, sizeof *job);
     assert_non_null(job);
     struct error err = {0};
     memcpy(job->id, "0123456789abcdef0123456789abcdef", JOB_ID_SIZE);
@@ -56,7 +56,7 @@ static void record_survives_a_round_trip(void **state) {
     (void)state;
     struct error err = {0};
     unsigned unknown = 9;
-    struct job *job = job_sample(), *back = calloc(1, sizeof(*back));
+    struct job *job = job_sample(), *back = calloc(1, sizeof *back);
     job->ask = JOB_ASK_PAUSE;
     error_set_key(&job->error, STATUS_DIVERGED, "learning_rate", "loss is nan: 'w\xff\"'");
     json_t *record = job_record(job);
@@ -109,7 +109,7 @@ static void record_that_lies_is_refused(void **state) {
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         struct error err = {0};
         unsigned unknown = 0;
-        struct job *back = calloc(1, sizeof(*back));
+        struct job *back = calloc(1, sizeof *back);
         json_t *record = job_record(job);
         json_t *lie = json_loads(lies[i][1], JSON_DECODE_ANY, NULL);
         assert_int_equal(json_object_set_new(record, lies[i][0], lie), 0);
@@ -211,7 +211,7 @@ static void settings_of_a_body_are_typed(void **state) {
         assert_non_null(object);
         assert_int_equal(job_settings_read(object, &settings, &err), STATUS_REFUSED);
         assert_string_equal(err.key, bad[i].pointer);
-        if (strstr(err.text, bad[i].part) == NULL)
+        if (!strstr(err.text, bad[i].part))
             fail_msg("%s: '%s' is not in '%s'", bad[i].json, bad[i].part, err.text);
         json_decref(object);
     }

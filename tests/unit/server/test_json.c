@@ -111,7 +111,7 @@ static void test_refusals(void **state) {
         json_t *document = NULL;
         struct error err = {0};
         enum status status = parse(bad[i], &document, &err);
-        if (status != STATUS_MALFORMED || document != NULL || err.text[0] == '\0')
+        if (status != STATUS_MALFORMED || document || err.text[0] == '\0')
             fail_msg("'%s' was not refused: %s", bad[i], err.text);
     }
 }

@@ -35,7 +35,7 @@ static void assert_converts(const char *text, const char *expected, uint64_t exp
         struct error err = {0};
         uint64_t altered = 0;
         assert_int_equal(convert(text, strlen(text), piece, &out, &altered, &err), STATUS_OK);
-        assert_string_equal(out.data != NULL ? out.data : "", expected);
+        assert_string_equal(out.data ? out.data : "", expected);
         assert_int_equal(altered, expected_altered);
         buffer_clear(&out);
     }

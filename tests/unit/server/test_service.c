@@ -166,10 +166,10 @@ static void check_references(const json_t *node, const json_t *schemas) {
     if (json_is_object(node)) {
         json_t *object = (json_t *)(uintptr_t)node;
         const char *target = json_string_value(json_object_get(node, "$ref"));
-        if (target != NULL) {
+        if (target) {
             static const char prefix[] = "#/components/schemas/";
             assert_int_equal(strncmp(target, prefix, sizeof prefix - 1), 0);
-            if (json_object_get(schemas, target + sizeof prefix - 1) == NULL)
+            if (!json_object_get(schemas, target + sizeof prefix - 1))
                 fail_msg("no schema '%s'", target);
         }
         json_object_foreach(object, name, member) {
@@ -193,7 +193,7 @@ static void test_openapi(void **state) {
         for (size_t i = 0; route->method[i] != '\0'; i++)
             method[i] = (char)(route->method[i] | 0x20);
         const json_t *operation = json_object_get(json_object_get(paths, route->pattern), method);
-        if (operation == NULL)
+        if (!operation)
             fail_msg("%s %s is not described", route->method, route->pattern);
         assert_non_null(json_object_get(operation, "operationId"));
         assert_non_null(json_object_get(json_object_get(operation, "responses"), "default"));
@@ -212,7 +212,7 @@ static void test_routes(void **state) {
         assert_true((route->handle != NULL) != (route->stream != NULL));
         assert_int_equal(route->stream != NULL, route->body == BODY_STREAMED);
         assert_int_equal(route->limit != NULL, route->body == BODY_BUFFERED);
-        if (route->limit != NULL) {
+        if (route->limit) {
             assert_non_null(settings_find(route->limit));
             assert_int_equal(settings_find(route->limit)->type, SETTING_IS_BYTES);
         }
@@ -261,7 +261,7 @@ static void test_metrics(void **state) {
         "process_resident_memory_bytes ",      "vecmill_http_requests_total{class=\"2xx\"} 0\n",
         "vecmill_training_words_total 0\n"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strstr(response.body.data, names[i]) == NULL)
+        if (!strstr(response.body.data, names[i]))
             fail_msg("no '%s' in %s", names[i], response.body.data);
     response_clear(&response);
     server_stop(server);

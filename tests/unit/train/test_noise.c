@@ -25,7 +25,8 @@ static void create(struct fixture *fixture, struct train_options *options, struc
     struct error err = {0};
     *options =
         (struct train_options){.settings = &fixture->settings, .kernel = kernel_choose("auto")};
-    if (fixture_read(fixture, 1, corpus, &err) || trainer_create(trainer, options, *corpus, &err))
+    if (fixture_read(fixture, 1, corpus, &err) != STATUS_OK ||
+        trainer_create(trainer, options, *corpus, &err) != STATUS_OK)
         fail_msg("%s", err.text);
 }
 

@@ -78,7 +78,8 @@ static enum status work_train(struct work *work, struct error *err) {
 static struct model *work_model(struct work *work) {
     struct error err = {0};
     struct model *model = NULL;
-    if (work_train(work, &err) || model_load(&model, work->output, work->options.kernel, &err))
+    if (work_train(work, &err) != STATUS_OK ||
+        model_load(&model, work->output, work->options.kernel, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return model;
 }
@@ -104,7 +105,7 @@ static char *read_model(struct work *work, size_t *length) {
     struct error err = {0};
     char path[256], *bytes = NULL;
     snprintf(path, sizeof path, "%s/%s", work->output, MODEL_FILE);
-    if (file_read(path, (size_t)1 << 30, &bytes, length, &err))
+    if (file_read(path, (size_t)1 << 30, &bytes, length, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return bytes;
 }
@@ -117,7 +118,7 @@ static void one_thread_repeats_byte_for_byte(void **state) {
         struct work work;
         struct error err;
         work_init(&work, text, length);
-        if (work_train(&work, &err))
+        if (work_train(&work, &err) != STATUS_OK)
             fail_msg("%s", err.text);
         bytes[i] = read_model(&work, &sizes[i]);
         assert_false(file_exists(work.scratch));
@@ -139,7 +140,7 @@ static void deterministic_is_the_same_at_any_thread_count(void **state) {
         struct error err;
         work_init(&work, text, length);
         work.settings.deterministic = true, work.settings.threads = 1 + 2 * i;
-        if (work_train(&work, &err))
+        if (work_train(&work, &err) != STATUS_OK)
             fail_msg("%s", err.text);
         bytes[i] = read_model(&work, &sizes[i]);
         work_clear(&work);
@@ -168,7 +169,7 @@ static void every_kernel_trains(void **state) {
             work.options.kernel = *kernel, work.settings.threads = 2,
             work.settings.architecture = architecture;
             work.settings.private_rows = 8, work.settings.epochs = 1;
-            if (work_train(&work, &err))
+            if (work_train(&work, &err) != STATUS_OK)
                 fail_msg("kernel %s, architecture %d: %s", (*kernel)->name, architecture, err.text);
             assert_true(work.loss > 0);
             work_clear(&work);
@@ -188,7 +189,7 @@ static void pinned_threads_learn(void **state) {
     work_init(&work, text, length);
     work.settings.pin_threads = true, work.settings.threads = 3;
     assert_int_equal(machine_cpus_create(&before, &err), STATUS_OK);
-    if (work_train(&work, &err))
+    if (work_train(&work, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     assert_int_equal(machine_cpus_create(&after, &err), STATUS_OK);
     assert_int_equal(machine_cpus_count(before), machine_cpus_count(after));
@@ -256,7 +257,7 @@ static void a_stop_does_not_change_a_bit(void **state) {
             status = work_train(&work, &err);
             stops += status == STATUS_PAUSED;
         }
-        if (status)
+        if (status != STATUS_OK)
             fail_msg("%s", err.text);
         if (i)
             assert_true(stops >= 3);
@@ -360,7 +361,8 @@ static void hostile_case(int kind, int64_t negative, double rate, int64_t thread
     work.settings.architecture = architecture, work.settings.objective = objective,
     work.settings.sample = 0;
     work.settings.shared_blocks = shared;
-    if (work_train(&work, &err) || model_load(&model, work.output, work.options.kernel, &err))
+    if (work_train(&work, &err) != STATUS_OK ||
+        model_load(&model, work.output, work.options.kernel, &err) != STATUS_OK)
         fail_msg(
             "kind %d negative %d rate %g threads %d architecture %d objective %d shared %d: %s",
             kind, (int)negative, rate, (int)threads, architecture, objective, (int)shared,
@@ -446,7 +448,7 @@ static void rollback_goes_to_the_checkpoint(void **state) {
             work.settings.on_nonfinite = NONFINITE_ROLLBACK,
             work.settings.checkpoint_interval = 1e-3;
             work.settings.threads = threads, work.settings.architecture = architecture;
-            if (work_train(&work, &err))
+            if (work_train(&work, &err) != STATUS_OK)
                 fail_msg("%d threads, architecture %d: %s", threads, architecture, err.text);
             assert_true(work.to_checkpoint);
             work_clear(&work);
@@ -466,7 +468,7 @@ static void rollback_halves_the_rate(void **state) {
     work.settings.init = INIT_TENSORFLOW, work.settings.bias = BIAS_LEARNED,
     work.settings.on_nonfinite = NONFINITE_ROLLBACK;
     work.settings.epochs = 4;
-    if (work_train(&work, &err))
+    if (work_train(&work, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     work_clear(&work);
     free(text);
