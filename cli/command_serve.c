@@ -49,6 +49,20 @@ static enum status serve(struct invocation *invocation, const struct logger *log
     return STATUS_OK;
 }
 
+static enum log_level level_of(enum setting_log_level level) {
+    switch (level) {
+    case LOG_LEVEL_DEBUG:
+        return LOG_DEBUG;
+    case LOG_LEVEL_INFO:
+        return LOG_INFO;
+    case LOG_LEVEL_WARNING:
+        return LOG_WARNING;
+    case LOG_LEVEL_ERROR:
+        break;
+    }
+    return LOG_ERROR;
+}
+
 enum status command_serve(struct invocation *invocation, struct error *err) {
     const struct settings *settings = &invocation->settings;
     if (option_value(invocation, "print-config")) {
@@ -59,7 +73,7 @@ enum status command_serve(struct invocation *invocation, struct error *err) {
     struct output output = {
         .json = settings->log_format == LOG_FORMAT_JSON ||
                 (settings->log_format == LOG_FORMAT_AUTO && !output_is_terminal(STDERR_FILENO))};
-    struct logger logger = output_logger(&output, (enum log_level)settings->log_level);
+    struct logger logger = output_logger(&output, level_of(settings->log_level));
     enum status status = serve(invocation, &logger, err);
     if (status != STATUS_OK && output.json)
         log_line(&logger, LOG_ERROR, "cannot serve: %s", err->text);

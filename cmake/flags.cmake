@@ -1,8 +1,11 @@
 # Warnings, hardening and sanitizers, in one interface target that every folder links.
 include(CheckCCompilerFlag)
 add_library(vecmill_flags INTERFACE)
-target_compile_options(vecmill_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wmissing-prototypes
-  -Wstrict-prototypes -Wformat=2 -Werror=format-security -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings)
+# A value of an enum that a switch without default forgets is an error in every build: that is how a
+# new choice, sampler or status tells its author the places it still needs.
+target_compile_options(vecmill_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wvla
+  -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Werror=format-security -Werror=switch -Wundef
+  -Wpointer-arith -Wcast-qual -Wwrite-strings)
 target_compile_definitions(vecmill_flags INTERFACE _GNU_SOURCE VECMILL_VERSION="${PROJECT_VERSION}")
 target_link_libraries(vecmill_flags INTERFACE Threads::Threads)
 if(VECMILL_WERROR)

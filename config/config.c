@@ -1,97 +1,20 @@
+/* Settings by name: one parser for each type, and what holds between settings. */
 #include "config/config.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "base/distance.h"
 #include "base/number.h"
 #include "config/config_rows.h"
-
-#define AT(name) offsetof(struct settings, name)
-
-#define SETTING_INT(name, def, min, max, scope, meaning)                           \
-    {#name,         meaning,       SETTING_IS_INT, SETTING_OF_##scope, #def, NULL, \
-     (double)(min), (double)(max), AT(name)},
-#define SETTING_REAL(name, def, min, max, scope, meaning)                           \
-    {#name,         meaning,       SETTING_IS_REAL, SETTING_OF_##scope, #def, NULL, \
-     (double)(min), (double)(max), AT(name)},
-#define SETTING_FLAG(name, def, scope, meaning) \
-    {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, #def, NULL, 0, 1, AT(name)},
-#define SETTING_CHOICE(name, def, list, scope, meaning) \
-    {#name, meaning, SETTING_IS_CHOICE, SETTING_OF_##scope, def, list, 0, 0, AT(name)},
-#define SETTING_TEXT(name, def, size, scope, meaning) \
-    {#name, meaning, SETTING_IS_TEXT, SETTING_OF_##scope, def, NULL, 1, (size)-1, AT(name)},
-#define SETTING_BYTES(name, def, min, max, scope, meaning)                           \
-    {#name,         meaning,       SETTING_IS_BYTES, SETTING_OF_##scope, #def, NULL, \
-     (double)(min), (double)(max), AT(name)},
-
-static const struct setting rows[] = {
-#include "config/settings.def"
-};
-
-size_t settings_count(void) {
-    return sizeof rows / sizeof *rows;
-}
-
-const struct setting *settings_row(size_t index) {
-    assert(index < settings_count());
-    return &rows[index];
-}
-
-const struct setting *settings_find(const char *name) {
-    for (size_t i = 0; i < settings_count(); i++)
-        if (strlen(name) == strlen(rows[i].name) && edit_distance(name, rows[i].name) == 0)
-            return &rows[i];
-    return NULL;
-}
 
 void settings_init(struct settings *settings) {
     memset(settings, 0, sizeof *settings);
     for (size_t i = 0; i < settings_count(); i++) {
-        enum status status =
-            settings_set(settings, rows[i].name, rows[i].initial, SETTING_OF_ALL, NULL);
+        const struct setting *row = settings_row(i);
+        enum status status = settings_set(settings, row->name, row->initial, SETTING_OF_ALL, NULL);
         assert(status == STATUS_OK);
         (void)status;
     }
-}
-
-const char *setting_nearest(const char *name) {
-    size_t min = DISTANCE_FAR;
-    const char *nearest = NULL;
-    for (size_t i = 0; i < settings_count(); i++) {
-        size_t distance = edit_distance(name, rows[i].name);
-        if (distance < min) {
-            min = distance;
-            nearest = rows[i].name;
-        }
-    }
-    return distance_is_near(min, name) ? nearest : NULL;
-}
-
-size_t choice_length(const char *list, size_t index) {
-    for (; index > 0 && *list; index--) {
-        list += strcspn(list, "|");
-        list += *list == '|';
-    }
-    return strcspn(list, "|");
-}
-
-const char *choice_text(const char *list, size_t index) {
-    for (; index > 0; index--) {
-        list = strchr(list, '|');
-        if (!list)
-            return NULL;
-        list++;
-    }
-    return list;
-}
-
-void *setting_place(struct settings *settings, const struct setting *row) {
-    return (char *)settings + row->offset;
-}
-
-const void *setting_value(const struct settings *settings, const struct setting *row) {
-    return (const char *)settings + row->offset;
 }
 
 /* ---- one parser for each type: text to the place in the struct ------------------------------- */
@@ -182,27 +105,20 @@ static enum status parse_flag(void *place, const struct setting *row, const char
 
 static enum status parse_choice(void *place, const struct setting *row, const char *text,
                                 struct error *err) {
-    char name[64];
     int count = 0;
-    for (const char *choice; (choice = choice_text(row->choices, (size_t)count)); count++) {
-        size_t length = choice_length(row->choices, (size_t)count);
-        if (length < sizeof name) {
-            memcpy(name, choice, length);
-            name[length] = '\0';
-            if (strlen(text) == length && edit_distance(name, text) == 0) {
-                memcpy(place, &count, sizeof count);
-                return STATUS_OK;
-            }
+    for (; row->choices[count]; count++)
+        if (setting_names_equal(text, row->choices[count])) {
+            memcpy(place, &count, sizeof count);
+            return STATUS_OK;
         }
-    }
     struct buffer list = {0};
     for (int i = 0; i < count; i++) {
         buffer_append_text(&list, i == 0 ? "" : i == count - 1 ? " or " : ", ");
-        buffer_append(&list, choice_text(row->choices, (size_t)i),
-                      choice_length(row->choices, (size_t)i));
+        buffer_append_text(&list, row->choices[i]);
     }
-    enum status status = error_set_key(err, STATUS_REFUSED, row->name, "%s must be %s, not '%.64s'",
-                                       row->name, list.failed ? row->choices : list.data, text);
+    enum status status =
+        error_set_key(err, STATUS_REFUSED, row->name, "%s must be %s, not '%.64s'", row->name,
+                      list.failed ? "one of its choices" : list.data, text);
     buffer_clear(&list);
     return status;
 }

@@ -1,46 +1,36 @@
-/* Settings: one row of settings.def each, and everything else (defaults, files, environment,
- * command line, JSON job settings, --help, vecmill.conf, GET /v1/settings) walks those rows.
+/* Settings: each is one row of settings.def. Everything else (defaults, files, environment, command
+ * line, JSON job settings, --help, vecmill.conf, GET /v1/settings) walks those rows.
  * Spelled --name value (or --name=value, name with '-' or '_'), VECMILL_NAME, `name = value`,
- * "name": value. Later sources win: default < file < environment < command line. */
+ * "name": value. Later sources win: default < file < environment < command line.
+ * Threads: none of these functions keeps state; a struct settings is its owner's. */
 #ifndef VECMILL_CONFIG_CONFIG_H
 #define VECMILL_CONFIG_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "config/choices.def"
 
-/* Indices of the choices, in the order of their lists in settings.def. */
-enum { SCHEDULE_LINEAR, SCHEDULE_CONSTANT };
-enum { OBJECTIVE_NCE, OBJECTIVE_NEGATIVE_SAMPLING, OBJECTIVE_SAMPLED_SOFTMAX };
-enum { NOISE_LOG_UNIFORM, NOISE_UNIGRAM, NOISE_UNIFORM };
-enum { HITS_AUTO, HITS_YES, HITS_NO };
-enum { ARCHITECTURE_SKIPGRAM, ARCHITECTURE_CBOW };
-enum { BIAS_AUTO, BIAS_FIXED, BIAS_LEARNED, BIAS_ZERO, BIAS_NONE };
-enum { INIT_WORD2VEC, INIT_TENSORFLOW };
-enum { NONFINITE_FAIL, NONFINITE_ROLLBACK };
-enum { PARTITION_BY_MOD, PARTITION_BY_DIV };
-enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_NDJSON, FORMAT_TOKENS };
-enum { TOKENIZER_WHITESPACE, TOKENIZER_UNICODE };
-enum { SENTENCE_LINE, SENTENCE_PARAGRAPH };
-enum { KERNEL_AUTO, KERNEL_AVX512BF16, KERNEL_AVX512, KERNEL_AVX2, KERNEL_PORTABLE };
-enum { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+/* For each choice, `enum setting_<name>` with the constants of choices.def, from 0 on. */
+#define CHOICE_CONSTANT(constant, text) constant,
+#define SETTING_CHOICE(name, def, scope, meaning) \
+    enum setting_##name{CHOICES_OF_##name(CHOICE_CONSTANT)};
+#include "config/settings.def"
+#undef CHOICE_CONSTANT
 
+/* The values. Plain data: copied by assignment; settings that are equal are equal bytes when both
+ * began with settings_init. */
 struct settings {
 #define SETTING_INT(name, def, min, max, scope, meaning) int64_t name;
 #define SETTING_REAL(name, def, min, max, scope, meaning) double name;
 #define SETTING_FLAG(name, def, scope, meaning) bool name;
-#define SETTING_CHOICE(name, def, list, scope, meaning) int name;
+#define SETTING_CHOICE(name, def, scope, meaning) enum setting_##name name;
 #define SETTING_TEXT(name, def, size, scope, meaning) char name[size];
 #define SETTING_BYTES(name, def, min, max, scope, meaning) int64_t name;
 #include "config/settings.def"
-#undef SETTING_INT
-#undef SETTING_REAL
-#undef SETTING_FLAG
-#undef SETTING_CHOICE
-#undef SETTING_TEXT
-#undef SETTING_BYTES
 };
 
 enum setting_type {
@@ -51,6 +41,7 @@ enum setting_type {
     SETTING_IS_TEXT,
     SETTING_IS_BYTES
 };
+/* Who may set it; bits, joined by | where a function takes several. */
 enum setting_scope {
     SETTING_OF_JOB = 1,
     SETTING_OF_SERVER = 2,
@@ -64,44 +55,61 @@ struct setting {
     enum setting_type type;
     enum setting_scope scope;
     const char *initial; /* default as text */
-    const char *choices; /* "a|b|c" for a choice, else NULL */
-    double min, max;     /* bounds of numbers; for text, most = longest in bytes */
-    size_t offset;       /* into struct settings */
+    /* The names of a choice by value, NULL behind the last; NULL when it is no choice. */
+    const char *const *choices;
+    double min, max; /* bounds of a number; of a text, the lengths in bytes */
+    size_t offset;   /* into struct settings */
 };
+
+/* The rows in the order of settings.def: index is below settings_count(), which is asserted. They
+ * are constants: any thread may read them. */
 size_t settings_count(void);
 const struct setting *settings_row(size_t index);
-/* '-' and '_' are the same; NULL when unknown */
+/* By name, in which '-' and '_' are the same; NULL when there is none. */
 const struct setting *settings_find(const char *name);
 
-void settings_init(struct settings *settings); /* the defaults */
-/* The one setter: parses and bounds-checks text. Errors: REFUSED with key = name and a message that
- * names the bound, e.g. "dim must be between 1 and 4096, not 0"; an unknown name gets REFUSED
- * "unknown setting 'dmi'; did you mean 'dim'?". A name outside `scopes` is refused too ("listen is
- * a setting of the server, not of a job"). */
+/* The defaults. */
+void settings_init(struct settings *settings);
+
+/* The one setter: parses text, checks its bounds and stores it. On failure settings stay as they
+ * were. Errors: REFUSED with the name as key and a message that names the bound, such as "dim must
+ * be between 1 and 4096, not 0"; an unknown name: "unknown setting 'dmi'; did you mean 'dim'?"; a
+ * name outside `scopes` (SETTING_OF_... joined by |): "listen is a setting of the server, not of a
+ * job". */
 enum status settings_set(struct settings *settings, const char *name, const char *text,
                          unsigned scopes, struct error *err) MUST_CHECK;
-/* Checks between settings (min_learning_rate <= learning_rate, num_true <= 2 * window, unique needs
- * ..., and so on). */
+
+/* What holds between settings: min_learning_rate is at most learning_rate; num_true is at most
+ * twice the window, and 1 with cbow; exact_negatives share no noise words. Errors: REFUSED with the
+ * key to change. */
 enum status settings_check(const struct settings *settings, struct error *err) MUST_CHECK;
-/* The value as settings_set reads it back exactly. */
+
+/* Appends the value as settings_set reads it back exactly. */
 void settings_print(const struct settings *settings, const struct setting *row,
                     struct buffer *text);
-/* Parses `name = value` lines; '#' comments (whole lines, or after white space); values may stand
- * in double quotes. `source` names the text in errors ("vecmill.conf:3: ..."). */
+
+/* Reads `name = value` lines; '#' begins a comment (a whole line, or behind white space); a value
+ * may stand in double quotes. `source` names the text in errors ("vecmill.conf:3: ..."). Lines
+ * before a faulty one are set. Errors: settings_set's; MALFORMED for a line that is none. */
 enum status settings_read_text(struct settings *settings, const char *text, const char *source,
                                unsigned scopes, struct error *err) MUST_CHECK;
+
+/* The same of a file of at most 1 MiB. Errors: also file_read's; MALFORMED for a NUL byte. */
 enum status settings_read_file(struct settings *settings, const char *path, unsigned scopes,
                                struct error *err) MUST_CHECK;
-/* VECMILL_NAME=value for each row; other VECMILL_ names are refused except VECMILL_CONF (path of a
- * file) and the VECMILL_SERVICE_* and VECMILL_PORT* that Kubernetes makes of a Service called
- * vecmill. */
+
+/* Reads VECMILL_NAME=value for each row from `environment`, which ends with NULL. Other VECMILL_
+ * names are REFUSED, but for VECMILL_CONF (path of a file) and for VECMILL_SERVICE_* and
+ * VECMILL_PORT*, which Kubernetes makes of a Service called vecmill. */
 enum status settings_read_environment(struct settings *settings, char *const *environment,
                                       unsigned scopes, struct error *err) MUST_CHECK;
-/* Writes rows of the given scopes as `name = value` lines. `commented`: with meaning, bounds and
- * default as comments and the value itself commented out: the shipped vecmill.conf. */
+
+/* Appends the rows of the given scopes as `name = value` lines. `commented`: with meaning, bounds
+ * and default as comments, and the value itself commented out: the shipped vecmill.conf. */
 void settings_write_text(const struct settings *settings, unsigned scopes, bool commented,
                          struct buffer *text);
-/* The help of the rows: "  --dim N   length of the vectors (1 to 4096; default 100)". */
+
+/* Appends the help of the rows: "  --dim N   length of the vectors (1 to 4096; default 100)". */
 void settings_write_help(unsigned scopes, struct buffer *text);
 
 #endif

@@ -1,76 +1,15 @@
 /* Settings as text: values, `name = value` files, the environment, help. */
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/number.h"
 #include "config/config.h"
 #include "config/config_rows.h"
 
 #define FILE_MAX ((size_t)1 << 20)
 #define HELP_COLUMN 34
 #define HELP_WIDTH 100
-
-/* Shortest of 15 to 17 digits that reads back to the same double. */
-static void print_real(struct buffer *text, double value) {
-    char digits[40];
-    for (int precision = 15; precision <= 17; precision++) {
-        double back;
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (number_parse_real(digits, &back) && back == value)
-            break;
-    }
-    buffer_append_text(text, digits);
-}
-
-void settings_print(const struct settings *settings, const struct setting *row,
-                    struct buffer *text) {
-    const void *value = setting_value(settings, row);
-    int64_t whole;
-    double real;
-    bool flag;
-    int choice;
-    switch (row->type) {
-    case SETTING_IS_INT:
-    case SETTING_IS_BYTES:
-        memcpy(&whole, value, sizeof whole);
-        buffer_print(text, "%lld", (long long)whole);
-        break;
-    case SETTING_IS_REAL:
-        memcpy(&real, value, sizeof real);
-        print_real(text, real);
-        break;
-    case SETTING_IS_FLAG:
-        memcpy(&flag, value, sizeof flag);
-        buffer_append_text(text, flag ? "true" : "false");
-        break;
-    case SETTING_IS_CHOICE:
-        memcpy(&choice, value, sizeof choice);
-        buffer_append(text, choice_text(row->choices, (size_t)choice),
-                      choice_length(row->choices, (size_t)choice));
-        break;
-    case SETTING_IS_TEXT:
-        buffer_append_text(text, value);
-        break;
-    }
-}
-
-static void print_bound(const struct setting *row, double bound, struct buffer *text) {
-    if (row->type == SETTING_IS_REAL)
-        print_real(text, bound);
-    else if (bound >= 0x1p63)
-        buffer_print(text, "%lld", (long long)INT64_MAX); /* as a double it is one more */
-    else
-        buffer_print(text, "%lld", (long long)bound);
-}
-
-void setting_print_bounds(const struct setting *row, const char *between, struct buffer *text) {
-    print_bound(row, row->min, text);
-    buffer_append_text(text, between);
-    print_bound(row, row->max, text);
-}
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -270,8 +209,10 @@ static void describe(const struct setting *row, struct buffer *text) {
         buffer_append_text(text, "true or false");
         break;
     case SETTING_IS_CHOICE:
-        for (const char *c = row->choices; *c; c++)
-            buffer_append(text, *c == '|' ? ", " : c, *c == '|' ? 2 : 1);
+        for (size_t i = 0; row->choices[i]; i++) {
+            buffer_append_text(text, i > 0 ? ", " : "");
+            buffer_append_text(text, row->choices[i]);
+        }
         break;
     case SETTING_IS_TEXT:
         buffer_print(text, "at most %d bytes", (int)row->max);

@@ -92,16 +92,11 @@ static void append_bound(struct buffer *text, const struct setting *row, double 
         buffer_print(text, "%.15g", bound);
 }
 
-static void append_choices(struct buffer *text, const char *choices) {
+static void append_choices(struct buffer *text, const char *const *choices) {
     buffer_append_text(text, ",\"enum\":[");
-    for (const char *at = choices; *at != '\0';) {
-        size_t n = strcspn(at, "|");
-        json_append_string(text, at, n);
-        at += n;
-        if (*at == '|') {
-            buffer_append_char(text, ',');
-            at++;
-        }
+    for (size_t i = 0; choices[i]; i++) {
+        buffer_append_text(text, i > 0 ? "," : "");
+        json_append_string(text, choices[i], strlen(choices[i]));
     }
     buffer_append_char(text, ']');
 }

@@ -36,47 +36,114 @@ static void defaults(void **state) {
     assert_memory_equal(&settings, &again, sizeof settings);
 }
 
-/* The enumerators of config.h stand in the order of the lists in settings.def. */
-static void choices_match_their_enumerators(void **state) {
+/* ---- choices --------------------------------------------------------------------------------- */
+
+/* The constants of choices.def once more, each with its setting and its name. */
+struct choice {
+    const char *setting, *name;
+    int value;
+};
+#define CHOICE_ENTRY(constant, text) {NULL, text, (int)constant},
+#define SETTING_CHOICE(name, def, scope, meaning) {#name, NULL, -1}, CHOICES_OF_##name(CHOICE_ENTRY)
+static const struct choice choices[] = {
+#include "config/settings.def"
+};
+
+static int choice_value(const struct settings *settings, const struct setting *row) {
+    int value;
+    memcpy(&value, (const char *)settings + row->offset, sizeof value);
+    return value;
+}
+
+/* Every constant is the place of its name in the list, is what the name is parsed to, and prints
+ * back; no name stands twice in a list, and a list ends with its last constant. */
+static void choices_read_and_print_back(void **state) {
     (void)state;
-    static const struct {
-        const char *name, *text;
-        int value;
-    } cases[] = {{"schedule", "constant", SCHEDULE_CONSTANT},
-                 {"objective", "negative_sampling", OBJECTIVE_NEGATIVE_SAMPLING},
-                 {"objective", "sampled-softmax", OBJECTIVE_SAMPLED_SOFTMAX},
-                 {"sampler", "unigram", NOISE_UNIGRAM},
-                 {"sampler", "uniform", NOISE_UNIFORM},
-                 {"remove_accidental_hits", "yes", HITS_YES},
-                 {"remove_accidental_hits", "no", HITS_NO},
-                 {"architecture", "cbow", ARCHITECTURE_CBOW},
-                 {"bias", "fixed", BIAS_FIXED},
-                 {"bias", "learned", BIAS_LEARNED},
-                 {"bias", "zero", BIAS_ZERO},
-                 {"bias", "none", BIAS_NONE},
-                 {"init", "tensorflow", INIT_TENSORFLOW},
-                 {"on_nonfinite", "rollback", NONFINITE_ROLLBACK},
-                 {"partition", "div", PARTITION_BY_DIV},
-                 {"format", "text", FORMAT_TEXT},
-                 {"format", "ndjson", FORMAT_NDJSON},
-                 {"format", "tokens", FORMAT_TOKENS},
-                 {"tokenizer", "unicode", TOKENIZER_UNICODE},
-                 {"sentence", "paragraph", SENTENCE_PARAGRAPH},
-                 {"kernel", "avx512bf16", KERNEL_AVX512BF16},
-                 {"kernel", "avx512", KERNEL_AVX512},
-                 {"kernel", "avx2", KERNEL_AVX2},
-                 {"kernel", "portable", KERNEL_PORTABLE},
-                 {"log_format", "text", LOG_FORMAT_TEXT},
-                 {"log_format", "json", LOG_FORMAT_JSON}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct setting *row = NULL;
+    size_t n_settings = 0, place = 0;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        if (choices[i].setting) {
+            assert_true(!row || !row->choices[place]);
+            row = settings_find(choices[i].setting);
+            assert_non_null(row);
+            assert_int_equal(row->type, SETTING_IS_CHOICE);
+            n_settings++;
+            place = 0;
+            continue;
+        }
+        assert_int_equal(choices[i].value, place);
+        assert_string_equal(row->choices[place], choices[i].name);
+        for (size_t j = 0; j < place; j++)
+            assert_string_not_equal(row->choices[j], choices[i].name);
         struct settings settings = fresh();
-        const struct setting *row = settings_find(cases[i].name);
+        struct buffer text = {0};
+        assert_int_equal(settings_set(&settings, row->name, choices[i].name, SETTING_OF_ALL, NULL),
+                         STATUS_OK);
+        assert_int_equal(choice_value(&settings, row), choices[i].value);
+        settings_print(&settings, row, &text);
+        assert_string_equal(text.data, choices[i].name);
+        buffer_clear(&text);
+        place++;
+    }
+    assert_true(!row->choices[place]);
+    for (size_t i = 0; i < settings_count(); i++)
+        n_settings -= settings_row(i)->type == SETTING_IS_CHOICE;
+    assert_int_equal(n_settings, 0);
+}
+
+/* What a job file or a model written by an earlier program means: names and values are a format. */
+static void choices_keep_their_values(void **state) {
+    (void)state;
+    static const struct choice kept[] = {
+        {"schedule", "linear", SCHEDULE_LINEAR},
+        {"schedule", "constant", SCHEDULE_CONSTANT},
+        {"objective", "nce", OBJECTIVE_NCE},
+        {"objective", "negative_sampling", OBJECTIVE_NEGATIVE_SAMPLING},
+        {"objective", "sampled-softmax", OBJECTIVE_SAMPLED_SOFTMAX},
+        {"sampler", "log_uniform", NOISE_LOG_UNIFORM},
+        {"sampler", "unigram", NOISE_UNIGRAM},
+        {"sampler", "uniform", NOISE_UNIFORM},
+        {"remove_accidental_hits", "auto", HITS_AUTO},
+        {"remove_accidental_hits", "yes", HITS_YES},
+        {"remove_accidental_hits", "no", HITS_NO},
+        {"architecture", "skipgram", ARCHITECTURE_SKIPGRAM},
+        {"architecture", "cbow", ARCHITECTURE_CBOW},
+        {"bias", "auto", BIAS_AUTO},
+        {"bias", "fixed", BIAS_FIXED},
+        {"bias", "learned", BIAS_LEARNED},
+        {"bias", "zero", BIAS_ZERO},
+        {"bias", "none", BIAS_NONE},
+        {"init", "word2vec", INIT_WORD2VEC},
+        {"init", "tensorflow", INIT_TENSORFLOW},
+        {"on_nonfinite", "fail", NONFINITE_FAIL},
+        {"on_nonfinite", "rollback", NONFINITE_ROLLBACK},
+        {"partition", "mod", PARTITION_BY_MOD},
+        {"partition", "div", PARTITION_BY_DIV},
+        {"format", "auto", FORMAT_AUTO},
+        {"format", "text", FORMAT_TEXT},
+        {"format", "ndjson", FORMAT_NDJSON},
+        {"format", "tokens", FORMAT_TOKENS},
+        {"tokenizer", "whitespace", TOKENIZER_WHITESPACE},
+        {"tokenizer", "unicode", TOKENIZER_UNICODE},
+        {"sentence", "line", SENTENCE_LINE},
+        {"sentence", "paragraph", SENTENCE_PARAGRAPH},
+        {"kernel", "auto", KERNEL_AUTO},
+        {"kernel", "avx512bf16", KERNEL_AVX512BF16},
+        {"kernel", "avx512", KERNEL_AVX512},
+        {"kernel", "avx2", KERNEL_AVX2},
+        {"kernel", "portable", KERNEL_PORTABLE},
+        {"log_format", "auto", LOG_FORMAT_AUTO},
+        {"log_format", "text", LOG_FORMAT_TEXT},
+        {"log_format", "json", LOG_FORMAT_JSON},
+        {"log_level", "debug", LOG_LEVEL_DEBUG},
+        {"log_level", "error", LOG_LEVEL_ERROR}};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        struct settings settings = fresh();
+        const struct setting *row = settings_find(kept[i].setting);
         assert_non_null(row);
-        int value;
-        assert_int_equal(
-            settings_set(&settings, cases[i].name, cases[i].text, SETTING_OF_ALL, NULL), STATUS_OK);
-        memcpy(&value, (const char *)&settings + row->offset, sizeof value);
-        assert_int_equal(value, cases[i].value);
+        assert_int_equal(settings_set(&settings, row->name, kept[i].name, SETTING_OF_ALL, NULL),
+                         STATUS_OK);
+        assert_int_equal(choice_value(&settings, row), kept[i].value);
     }
 }
 
@@ -455,7 +522,7 @@ static void shipped_conf_is_current(void **state) {
     char *slash = strrchr(source, '/');
     assert_non_null(slash);
     *slash = '\0';
-    snprintf(path, sizeof path, "%s/../vecmill.conf", source);
+    snprintf(path, sizeof path, "%s/../../../vecmill.conf", source);
     char *shipped;
     size_t length;
     struct error err = {0};
@@ -496,7 +563,8 @@ static void help_names_every_row(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
-        cmocka_unit_test(choices_match_their_enumerators),
+        cmocka_unit_test(choices_read_and_print_back),
+        cmocka_unit_test(choices_keep_their_values),
         cmocka_unit_test(messages),
         cmocka_unit_test(keys_are_named),
         cmocka_unit_test(bounds_of_every_row),

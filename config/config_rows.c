@@ -1,0 +1,138 @@
+/* The rows of settings.def as a table, and their values as text. */
+#include "config/config_rows.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/distance.h"
+#include "base/number.h"
+
+/* The names of each choice by value. Setter and printer copy a value as an int. */
+#define CHOICE_NAME(constant, text) text,
+#define SETTING_CHOICE(name, def, scope, meaning)                                      \
+    static const char *const choices_##name[] = {CHOICES_OF_##name(CHOICE_NAME) NULL}; \
+    _Static_assert(sizeof(enum setting_##name) == sizeof(int), "a choice is stored as an int");
+#include "config/settings.def"
+#undef CHOICE_NAME
+
+#define AT(name) offsetof(struct settings, name)
+
+#define SETTING_INT(name, def, min, max, scope, meaning)                           \
+    {#name,         meaning,       SETTING_IS_INT, SETTING_OF_##scope, #def, NULL, \
+     (double)(min), (double)(max), AT(name)},
+#define SETTING_REAL(name, def, min, max, scope, meaning)                           \
+    {#name,         meaning,       SETTING_IS_REAL, SETTING_OF_##scope, #def, NULL, \
+     (double)(min), (double)(max), AT(name)},
+#define SETTING_FLAG(name, def, scope, meaning) \
+    {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, #def, NULL, 0, 1, AT(name)},
+#define SETTING_CHOICE(name, def, scope, meaning) \
+    {#name, meaning, SETTING_IS_CHOICE, SETTING_OF_##scope, def, choices_##name, 0, 0, AT(name)},
+#define SETTING_TEXT(name, def, size, scope, meaning) \
+    {#name, meaning, SETTING_IS_TEXT, SETTING_OF_##scope, def, NULL, 1, (size)-1, AT(name)},
+#define SETTING_BYTES(name, def, min, max, scope, meaning)                           \
+    {#name,         meaning,       SETTING_IS_BYTES, SETTING_OF_##scope, #def, NULL, \
+     (double)(min), (double)(max), AT(name)},
+
+static const struct setting rows[] = {
+#include "config/settings.def"
+};
+
+size_t settings_count(void) {
+    return sizeof rows / sizeof *rows;
+}
+
+const struct setting *settings_row(size_t index) {
+    assert(index < settings_count());
+    return &rows[index];
+}
+
+bool setting_names_equal(const char *a, const char *b) {
+    return strlen(a) == strlen(b) && edit_distance(a, b) == 0;
+}
+
+const struct setting *settings_find(const char *name) {
+    for (size_t i = 0; i < settings_count(); i++)
+        if (setting_names_equal(name, rows[i].name))
+            return &rows[i];
+    return NULL;
+}
+
+const char *setting_nearest(const char *name) {
+    size_t min = DISTANCE_FAR;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < settings_count(); i++) {
+        size_t distance = edit_distance(name, rows[i].name);
+        if (distance < min) {
+            min = distance;
+            nearest = rows[i].name;
+        }
+    }
+    return distance_is_near(min, name) ? nearest : NULL;
+}
+
+void *setting_place(struct settings *settings, const struct setting *row) {
+    return (char *)settings + row->offset;
+}
+
+const void *setting_value(const struct settings *settings, const struct setting *row) {
+    return (const char *)settings + row->offset;
+}
+
+/* Shortest of 15 to 17 digits that reads back to the same double. */
+static void print_real(struct buffer *text, double value) {
+    char digits[40];
+    for (int precision = 15; precision <= 17; precision++) {
+        double back;
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (number_parse_real(digits, &back) && back == value)
+            break;
+    }
+    buffer_append_text(text, digits);
+}
+
+void settings_print(const struct settings *settings, const struct setting *row,
+                    struct buffer *text) {
+    const void *value = setting_value(settings, row);
+    int64_t whole;
+    double real;
+    bool flag;
+    int choice;
+    switch (row->type) {
+    case SETTING_IS_INT:
+    case SETTING_IS_BYTES:
+        memcpy(&whole, value, sizeof whole);
+        buffer_print(text, "%lld", (long long)whole);
+        break;
+    case SETTING_IS_REAL:
+        memcpy(&real, value, sizeof real);
+        print_real(text, real);
+        break;
+    case SETTING_IS_FLAG:
+        memcpy(&flag, value, sizeof flag);
+        buffer_append_text(text, flag ? "true" : "false");
+        break;
+    case SETTING_IS_CHOICE:
+        memcpy(&choice, value, sizeof choice);
+        buffer_append_text(text, row->choices[choice]);
+        break;
+    case SETTING_IS_TEXT:
+        buffer_append_text(text, value);
+        break;
+    }
+}
+
+static void print_bound(const struct setting *row, double bound, struct buffer *text) {
+    if (row->type == SETTING_IS_REAL)
+        print_real(text, bound);
+    else if (bound >= 0x1p63)
+        buffer_print(text, "%lld", (long long)INT64_MAX); /* as a double it is one more */
+    else
+        buffer_print(text, "%lld", (long long)bound);
+}
+
+void setting_print_bounds(const struct setting *row, const char *between, struct buffer *text) {
+    print_bound(row, row->min, text);
+    buffer_append_text(text, between);
+    print_bound(row, row->max, text);
+}
