@@ -147,6 +147,16 @@ static void choices_keep_their_values(void **state) {
     }
 }
 
+/* A meaning is one line: the long text is in docs/settings.md. */
+static void meanings_are_short(void **state) {
+    (void)state;
+    for (size_t i = 0; i < settings_count(); i++) {
+        const char *meaning = settings_row(i)->meaning;
+        if (strlen(meaning) > 100 || meaning[strlen(meaning) - 1] == '.')
+            fail_msg("%s: '%s'", settings_row(i)->name, meaning);
+    }
+}
+
 static void messages(void **state) {
     (void)state;
     expect_refusal("dim", "0", SETTING_OF_ALL, "dim must be between 1 and 4096, not 0");
@@ -565,6 +575,7 @@ int main(void) {
         cmocka_unit_test(defaults),
         cmocka_unit_test(choices_read_and_print_back),
         cmocka_unit_test(choices_keep_their_values),
+        cmocka_unit_test(meanings_are_short),
         cmocka_unit_test(messages),
         cmocka_unit_test(keys_are_named),
         cmocka_unit_test(bounds_of_every_row),
