@@ -14,7 +14,7 @@
 struct draw {
     const char *kernel; /* the kernel whose machines run it */
     /* ids[i] = floor(2^(u log2_range)) - 1, at most range - 1, u the upper 52 bits of words[i] as a
-     * fraction. range is at most DRAW_RANGE_MOST. log2_range: of range + 1, by draw_log2. Each
+     * fraction. range is at most DRAW_RANGE_MAX. log2_range: of range + 1, by draw_log2. Each
      * border between two ids lies within 2^-44 of where the distribution has it. */
     void (*log_uniform)(const uint64_t *words, double log2_range, uint32_t range, uint32_t *ids,
                         size_t n);

@@ -15,14 +15,21 @@ __extension__ typedef unsigned __int128 wide;
 struct sampler {
     enum sampler_kind kind;
     uint32_t range, support;
-    double log_range; /* log(range + 1) */
-    /* LOG_UNIFORM only: its binary logarithm, the same on every machine */
-    double log2_range;
-    const struct draw *draw;  /* LOG_UNIFORM only */
-    double min;               /* smallest probability above zero */
-    double *probability;      /* [range], UNIGRAM only */
-    struct alias_cell *cells; /* [range], UNIGRAM only */
+    double min; /* smallest probability above zero */
+    /* LOG_UNIFORM */
+    double log_range;  /* log(range + 1) */
+    double log2_range; /* its binary logarithm, the same bits on every machine */
+    const struct draw *draw;
+    /* UNIGRAM */
+    double *probability;      /* [range] */
+    struct alias_cell *cells; /* [range] */
 };
+
+/* Behind a switch over all kinds, which names each and so needs no default. */
+static uint32_t no_kind(void) {
+    assert(!"a sampler of no kind");
+    return 0;
+}
 
 /* x^power by square roots, one for each binary digit of power: IEEE 754 fixes every bit of the
  * result, unlike pow's. */
@@ -42,7 +49,7 @@ static double power_of(double x, double power) {
     return result;
 }
 
-/* Fills weights, the probabilities, the support and the least probability. */
+/* Fills weights, the probabilities, the support and the smallest probability. */
 static enum status weights_fill(struct sampler *sampler, const uint64_t *counts, double power,
                                 double *weights, struct error *err) {
     double sum = 0, min = INFINITY;
@@ -98,19 +105,24 @@ enum status sampler_create(struct sampler **out, enum sampler_kind kind, uint32_
     sampler->kind = kind;
     sampler->range = range;
     sampler->support = range;
-    sampler->log_range = log1p(range);
-    if (kind != SAMPLER_UNIGRAM)
-        sampler->min = sampler_probability(sampler, range - 1);
-    if (kind == SAMPLER_LOG_UNIFORM) {
+    enum status status = STATUS_OK;
+    switch (kind) {
+    case SAMPLER_LOG_UNIFORM:
+        sampler->log_range = log1p(range);
         sampler->log2_range = draw_log2((double)range + 1);
         sampler->draw = draw_choose();
+        sampler->min = sampler_probability(sampler, range - 1);
+        break;
+    case SAMPLER_UNIGRAM:
+        status = tables_build(sampler, counts, power, err);
+        break;
+    case SAMPLER_UNIFORM:
+        sampler->min = sampler_probability(sampler, range - 1);
+        break;
     }
-    if (kind == SAMPLER_UNIGRAM) {
-        enum status status = tables_build(sampler, counts, power, err);
-        if (status != STATUS_OK) {
-            sampler_free(sampler);
-            return status;
-        }
+    if (status != STATUS_OK) {
+        sampler_free(sampler);
+        return status;
     }
     *out = sampler;
     return STATUS_OK;
@@ -135,29 +147,39 @@ uint32_t sampler_support(const struct sampler *sampler) {
 double sampler_probability(const struct sampler *sampler, uint32_t id) {
     if (id >= sampler->range)
         return 0;
-    if (sampler->kind == SAMPLER_UNIFORM)
-        return 1.0 / sampler->range;
-    if (sampler->kind == SAMPLER_LOG_UNIFORM)
+    switch (sampler->kind) {
+    case SAMPLER_LOG_UNIFORM:
         return log1p(1 / ((double)id + 1)) / sampler->log_range;
-    assert(sampler->kind == SAMPLER_UNIGRAM);
-    return sampler->probability[id];
+    case SAMPLER_UNIGRAM:
+        return sampler->probability[id];
+    case SAMPLER_UNIFORM:
+        return 1.0 / sampler->range;
+    }
+    return no_kind();
+}
+
+/* Rounding may reach range itself: the last id it is then, not (by a modulo) the most frequent
+ * one. */
+static uint32_t id_of(double value, uint32_t last) {
+    return value < last ? (uint32_t)value : last;
 }
 
 uint32_t sampler_invert(const struct sampler *sampler, double u) {
     assert(u >= 0 && u < 1);
     uint32_t last = sampler->range - 1;
-    if (sampler->kind == SAMPLER_LOG_UNIFORM) {
-        /* Rounding may reach range itself; the last id it is then, not (by a modulo) the most
-         * frequent one. */
-        double value = exp(u * sampler->log_range) - 1;
-        return value < last ? (uint32_t)value : last;
-    }
     double scaled = u * sampler->range;
-    uint32_t bucket = scaled < last ? (uint32_t)scaled : last;
-    if (sampler->kind == SAMPLER_UNIFORM)
+    uint32_t bucket = id_of(scaled, last);
+    switch (sampler->kind) {
+    case SAMPLER_LOG_UNIFORM:
+        return id_of(exp(u * sampler->log_range) - 1, last);
+    case SAMPLER_UNIGRAM: {
+        struct alias_cell cell = sampler->cells[bucket];
+        return (scaled - bucket) * 0x1p32 < cell.threshold ? bucket : cell.alias;
+    }
+    case SAMPLER_UNIFORM:
         return bucket;
-    struct alias_cell cell = sampler->cells[bucket];
-    return (scaled - bucket) * 0x1p32 < cell.threshold ? bucket : cell.alias;
+    }
+    return no_kind();
 }
 
 /* A counter under a random start, each value multiplied by itself under a key and folded (after
@@ -205,12 +227,17 @@ static void fill_uniform(const struct sampler *sampler, uint64_t counter, uint32
 
 void sampler_fill(const struct sampler *sampler, struct random *random, uint32_t *ids, size_t n) {
     uint64_t counter = random_next(random);
-    if (sampler->kind == SAMPLER_LOG_UNIFORM)
+    switch (sampler->kind) {
+    case SAMPLER_LOG_UNIFORM:
         fill_log_uniform(sampler, counter, ids, n);
-    else if (sampler->kind == SAMPLER_UNIGRAM)
+        break;
+    case SAMPLER_UNIGRAM:
         fill_unigram(sampler, counter, ids, n);
-    else
+        break;
+    case SAMPLER_UNIFORM:
         fill_uniform(sampler, counter, ids, n);
+        break;
+    }
 }
 
 /* The ids of a batch so far: open addressing, at most half full, slots hold id + 1. */
@@ -247,7 +274,7 @@ static bool id_set_add(struct id_set *set, uint32_t id) {
     return true;
 }
 
-/* After (64 + ln n) / least draws each single id has been seen, save with probability e^-64: more
+/* After (64 + ln n) / min draws each single id has been seen, save with probability e^-64: more
  * only means that the generator is broken. The cap is that of the published op; what is too rare
  * for it would take minutes. */
 static uint64_t tries_max(const struct sampler *sampler, size_t n) {

@@ -90,6 +90,52 @@ static void million_unigram(void **state) {
     free(counts);
 }
 
+/* Whatever the setting `sampler` can name: probabilities are a distribution, both ways to draw agree
+ * with it, and so do the samplers' own facts. */
+static void million_of_every_choice(void **state) {
+    (void)state;
+    enum { RANGE = 5000 };
+    uint64_t *counts = calloc(RANGE, sizeof *counts);
+    assert_non_null(counts);
+    for (uint32_t k = 0; k < RANGE; k++)
+        counts[k] = 3000000 / (k + 5);
+    size_t n = 0;
+    for (const char *const *name = sampler_names(); *name; name++, n++) {
+        struct sampler *sampler = made_by_name(*name, RANGE, counts);
+        double sum = 0;
+        uint32_t support = 0;
+        for (uint32_t id = 0; id < RANGE; id++) {
+            sum += sampler_probability(sampler, id);
+            support += sampler_probability(sampler, id) > 0;
+        }
+        assert_close(sum, 1, 1e-12);
+        assert_int_equal(sampler_range(sampler), RANGE);
+        assert_int_equal(sampler_support(sampler), support);
+        assert_true(sampler_probability(sampler, RANGE) == 0);
+        check_million(sampler, 100 + n, __LINE__);
+    }
+    assert_true(n >= 3);
+    free(counts);
+}
+
+/* No two choices are one distribution: a new one that draws as an old one does is a mistake. */
+static void choices_differ(void **state) {
+    (void)state;
+    static const uint64_t counts[] = {900, 400, 100, 50, 10};
+    for (const char *const *a = sampler_names(); *a; a++)
+        for (const char *const *b = a + 1; *b; b++) {
+            struct sampler *one = made_by_name(*a, COUNT(counts), counts),
+                           *other = made_by_name(*b, COUNT(counts), counts);
+            double distance = 0;
+            for (uint32_t id = 0; id < COUNT(counts); id++)
+                distance += fabs(sampler_probability(one, id) - sampler_probability(other, id));
+            if (!(distance > 0.01))
+                fail_msg("%s and %s draw alike", *a, *b);
+            sampler_free(one);
+            sampler_free(other);
+        }
+}
+
 /* Neighbouring draws of a fill are independent: pairs of a range of 10 against the product. */
 static void fill_pairs(void **state) {
     (void)state;
@@ -167,8 +213,8 @@ static void unique_is_unique(void **state) {
     struct error err = {0};
     struct random random;
     random_init(&random, 3, 0);
-    for (int kind = SAMPLER_LOG_UNIFORM; kind <= SAMPLER_UNIFORM; kind++) {
-        struct sampler *sampler = made((enum sampler_kind)kind, 10, counts, 1);
+    for (const char *const *name = sampler_names(); *name; name++) {
+        struct sampler *sampler = made_by_name(*name, 10, counts);
         uint32_t ids[10];
         uint64_t tries;
         for (int repeat = 0; repeat < 100; repeat++) {
@@ -256,7 +302,8 @@ static void unique_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(million_log_uniform), cmocka_unit_test(million_uniform),
-        cmocka_unit_test(million_unigram),     cmocka_unit_test(fill_pairs),
+        cmocka_unit_test(million_unigram),     cmocka_unit_test(million_of_every_choice),
+        cmocka_unit_test(choices_differ),      cmocka_unit_test(fill_pairs),
         cmocka_unit_test(fill_is_repeatable),  cmocka_unit_test(unique_is_unique),
         cmocka_unit_test(unique_counts_hold),  cmocka_unit_test(unique_refusals),
     };
