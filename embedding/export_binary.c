@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "embedding/export_rows.h"
+#include "embedding/export_formats.h"
 
 /* The formats are little-endian, and so are the machines that vecmill runs on. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,

@@ -1,4 +1,4 @@
-/* What the writers of the formats share. Private to embedding/. */
+/* What the writers of the formats share: rows and words of one export. Private to embedding/. */
 #ifndef VECMILL_EMBEDDING_EXPORT_ROWS_H
 #define VECMILL_EMBEDDING_EXPORT_ROWS_H
 
@@ -26,18 +26,8 @@ const float *export_row(struct export_job *job, uint32_t id);
 /* Appends a word, with white space as '_', and with '_' and its id behind where that alone would
  * make it equal to another. Call it for rising ids. */
 void export_word(struct export_job *job, uint32_t id);
-/* Hands the text to the sink when there is enough of it. */
+/* Hands the text to the sink when there is enough of it, or `all`. Errors: NO_MEMORY when the text
+ * failed; the sink's. */
 enum status export_text_flow(struct export_job *job, bool all, struct error *err) MUST_CHECK;
-
-/* export_text.c */
-enum status export_vectors_text(struct export_job *job, struct error *err) MUST_CHECK;
-enum status export_vocabulary(struct export_job *job, struct error *err) MUST_CHECK;
-enum status export_tensors(struct export_job *job, struct error *err) MUST_CHECK;
-enum status export_metadata(struct export_job *job, struct error *err) MUST_CHECK;
-enum status export_projector(struct export_job *job, struct error *err) MUST_CHECK;
-/* export_binary.c */
-enum status export_vectors_binary(struct export_job *job, struct error *err) MUST_CHECK;
-enum status export_npy(struct export_job *job, struct error *err) MUST_CHECK;
-enum status export_safetensors(struct export_job *job, struct error *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 #include "base/number.h"
 #include "base/utf8.h"
-#include "embedding/export_rows.h"
+#include "embedding/export_formats.h"
 
 static void row_print(struct export_job *job, uint32_t id, char separator, bool leading) {
     const float *row = export_row(job, id);
