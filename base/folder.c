@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 
@@ -184,14 +185,10 @@ static void names_clear(struct names *names) {
 }
 
 static bool names_add(struct names *names, const char *name) {
-    if (names->count == names->room) {
-        size_t room = names->room ? names->room * 2 : 16;
-        char **list = realloc(names->list, room * sizeof *list);
-        if (!list)
-            return false;
-        names->list = list;
-        names->room = room;
-    }
+    char **list = array_grow(names->list, &names->room, names->count + 1, sizeof *list);
+    if (!list)
+        return false;
+    names->list = list;
     char *copy = strdup(name);
     if (!copy)
         return false;

@@ -89,7 +89,7 @@ enum status command_import(struct invocation *invocation, struct error *err) {
     const char *file = invocation->operands[0];
     const struct kernel *kernel;
     struct model *model;
-    char digest[80];
+    char digest[DIGEST_TEXT_SIZE];
     if (!output || !*output)
         return misuse(invocation, err, "--output is needed: the folder to write the model to");
     enum status status = kernel_of_settings(&invocation->settings, &kernel, err);

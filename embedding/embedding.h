@@ -1,6 +1,9 @@
-/* Vocabulary, sharded tables, lookup, models on disk, search over them, and the file formats of the
- * field. Everything here is read-only once built, except a table that training owns; a published
- * model never changes. Threads: any number may read. */
+/* The data and the questions one asks it: vocabulary, sharded tables, lookup, models on disk,
+ * search, evaluation, and the file formats of the field. Everything here is read-only once built,
+ * but for a table that training owns; a published model never changes.
+ * Threads: any number may read one object at a time; none may free it meanwhile.
+ * Errors: beside those named below, every function that returns a status can fail with NO_MEMORY.
+ * Out parameters of a failed call hold nothing to free. */
 #ifndef VECMILL_EMBEDDING_EMBEDDING_H
 #define VECMILL_EMBEDDING_EMBEDDING_H
 
@@ -9,79 +12,87 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "kernel/kernel.h"
 
-/* ---- vocabulary (vocabulary.c): words sorted by falling count; ids are positions ------------- */
+/* ---- vocabulary (vocabulary.c): words by falling count; a word's id is its place ------------- */
+
 struct vocabulary;
 
-/* text: all words one after the other; offsets: [size + 1] into text; counts: [size], falling.
- * Copies. REFUSED when a word is empty or stands twice; counts may be NULL (imported vectors): then
- * they read as 0. */
+/* Copies its arguments. text: all words one after the other; offsets: [size + 1] into text; counts:
+ * [size], falling, or NULL (imported vectors): then they read as 0. Errors: REFUSED when a word is
+ * empty or stands twice, or counts do not fall. Owns: vocabulary_free. */
 enum status vocabulary_create(struct vocabulary **vocabulary, uint32_t size, const char *text,
                               const uint64_t *offsets, const uint64_t *counts,
                               struct error *err) MUST_CHECK;
-void vocabulary_free(struct vocabulary *vocabulary);
+void vocabulary_free(struct vocabulary *vocabulary); /* NULL is fine */
 uint32_t vocabulary_size(const struct vocabulary *vocabulary);
-/* sum of counts */
+/* Sum of the counts. */
 uint64_t vocabulary_total(const struct vocabulary *vocabulary);
-/* not NUL-terminated */
+/* The word's *length bytes, without a NUL behind. Here and below, id < size is asserted. */
 const char *vocabulary_word(const struct vocabulary *vocabulary, uint32_t id, size_t *length);
 uint64_t vocabulary_count(const struct vocabulary *vocabulary, uint32_t id);
+/* All counts: [size]. */
 const uint64_t *vocabulary_counts(const struct vocabulary *vocabulary);
-uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *word,
-                         size_t length); /* WORD_NONE if absent */
-/* Words near `word` for "did you mean": same letters in another case first, then by edit distance
- * over code points (at most 2, transpositions count 1), more frequent first; looks at the `among`
- * most frequent words. Returns how many. */
+/* The id of a word; WORD_NONE if there is no such word. Cost: one hash, mostly one comparison. */
+uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *word, size_t length);
+
+/* Words near `word` for "did you mean": first the same letters in another case, then by edit
+ * distance over code points (at most 2, a transposition counts 1), more frequent ones first. Looks
+ * at the `among` most frequent words. Writes at most `room` ids and returns how many. */
 size_t vocabulary_suggest(const struct vocabulary *vocabulary, const char *word, size_t length,
                           uint32_t among, uint32_t *ids, size_t room);
 
-/* ---- table (table.c): rows in S shards under mod or div -------------------------------------- */
-enum partition { PARTITION_MOD, PARTITION_DIV };
+/* ---- table (table.c): rows in shards --------------------------------------------------------- */
 
-/* n = rows, p = shards, q = n div p, e = n mod p; the first e shards hold q + 1 rows. mod: shard =
- * id mod p, row = id div p. div: the first e (q + 1) ids lie in blocks of q + 1, the rest in blocks
- * of q. n < p: shards past n are empty. */
+/* How ids are dealt to shards. With n rows, p shards, q = n div p, e = n mod p:
+ *   mod: shard = id mod p, row = id div p.
+ *   div: shards are ranges of ids; the first e hold q + 1 rows each, the others q.
+ * Under both the first e shards hold q + 1 rows; with n < p the shards past n are empty. */
+enum partition { PARTITION_MOD, PARTITION_DIV };
 struct place {
     uint32_t shard, row;
 };
 struct place partition_place(enum partition partition, uint32_t rows, uint32_t shards, uint32_t id);
+/* The inverse. */
 uint32_t partition_id(enum partition partition, uint32_t rows, uint32_t shards, struct place place);
-/* rows of a shard */
+/* How many rows a shard holds. */
 uint32_t partition_rows(enum partition partition, uint32_t rows, uint32_t shards, uint32_t shard);
 
 struct table {
     uint32_t rows, columns; /* columns: dim, and one more when the table carries a bias column */
     uint32_t shards;
     enum partition partition;
-    /* floats from row to row: columns rounded up to 16 (64 bytes), the rest zero */
-    size_t stride;
-    float *data;        /* all shards one after the other, 64-byte aligned */
+    size_t stride; /* floats from row to row: columns rounded up to KERNEL_PAD, the rest zero */
+    float *data;   /* all shards one after the other, 64-byte aligned */
     float **shard_data; /* [shards] */
 };
-/* Zeroed. NO_MEMORY names the bytes asked for. */
+/* All zero. Errors: NO_MEMORY names the bytes asked for. Owns: table_free. */
 enum status table_create(struct table **table, uint32_t rows, uint32_t columns, uint32_t shards,
                          enum partition partition, struct error *err) MUST_CHECK;
-void table_free(struct table *table);
-float *table_row(const struct table *table, uint32_t id); /* id < rows is asserted */
-uint64_t table_bytes(uint32_t rows, uint32_t columns);    /* memory a table takes; saturates */
+void table_free(struct table *table); /* NULL is fine */
+/* The row of an id: [stride]. id < rows is asserted. */
+float *table_row(const struct table *table, uint32_t id);
+/* Bytes of memory that a table takes; UINT64_MAX when that is more. */
+uint64_t table_bytes(uint32_t rows, uint32_t columns);
 
 /* ---- model (model.c, model_file.c): what is published ---------------------------------------- */
-/* A model folder holds one file, model.vecmill, written whole or not at all: fixed little-endian
- * header (magic, version, lengths), section table (type, shard, offset, length, XXH3), sections
- * 64-byte aligned, footer. Sections: metadata as `name = value` lines, words, offsets, counts, one
- * section per shard of the input table, and optionally of the output table. The format is
- * documented in docs/model-format.md. */
+
+/* A model folder holds one file, written whole or not at all: a fixed little-endian header (magic,
+ * version, lengths), a table of sections (type, shard, offset, length, XXH3), the sections at
+ * multiples of 64 bytes, a footer. docs/model-format.md is its documentation. */
 #define MODEL_FILE "model.vecmill"
 
-struct model_info { /* what training leaves beside the vectors; also for imports */
+/* What training leaves beside the vectors; also for imports. The sizes of the texts are those of
+ * the format. */
+struct model_info {
     char name[128];
-    char settings[8192]; /* job settings as `name = value` lines */
-    char corpus_digest[80];
-    char kernel[32];
-    char program[32]; /* "vecmill 0.1.0" */
-    double created;   /* wall seconds */
+    char settings[8192];    /* job settings as `name = value` lines */
+    char corpus_digest[80]; /* "sha256:..." */
+    char kernel[32];        /* that trained it */
+    char program[32];       /* "vecmill 0.1.0" */
+    double created;         /* seconds since 1970 */
     double train_seconds, words_per_second, loss;
     uint64_t words_trained, steps, corpus_words, corpus_bytes;
     double default_max_norm; /* lookups clip to it; 0 = off */
@@ -89,43 +100,46 @@ struct model_info { /* what training leaves beside the vectors; also for imports
 
 struct model {
     struct vocabulary *vocabulary;
-    struct table *input;         /* [size, dim]: the embeddings; rows are exactly dim wide here */
-    struct table *output;        /* [size, dim + 1 bias] or NULL */
-    float *norms;                /* [size] Euclidean norm of each input row */
+    struct table *input;         /* [size, dim]: the embeddings */
+    struct table *output;        /* [size, dim + 1], the last column the bias, or NULL */
+    float *norms;                /* [size]: Euclidean norm of each input row */
     const struct kernel *kernel; /* for search */
     struct model_info info;
-    /* "sha256:..." of the model file; computed at save, stored beside at load time */
-    char digest[80];
-    /* private: reference count */
-    void *references;
+    char digest[DIGEST_TEXT_SIZE]; /* of the model file that was loaded; else empty */
+    void *references;              /* private to model.c: the count */
 };
 
-/* Takes ownership of vocabulary, input and output (also on failure). Computes norms. REFUSED when a
- * value is not finite: names table, word and column. */
+/* Takes ownership of vocabulary, input and output, also on failure, and computes the norms. The new
+ * model has one reference. Errors: REFUSED when shapes do not fit, or a value is not finite: names
+ * table, word and column. */
 enum status model_create(struct model **model, struct vocabulary *vocabulary, struct table *input,
                          struct table *output, const struct model_info *info,
                          const struct kernel *kernel, struct error *err) MUST_CHECK;
-/* Writes folder/model.vecmill durably (the folder is made when missing). Sets *digest if not
- * NULL. */
-enum status model_save(const struct model *model, const char *folder, char digest[80],
+/* Writes folder/model.vecmill durably; the folder is made when missing. digest: of the file, or
+ * NULL. Errors: those of the file writer; nothing is left behind. */
+enum status model_save(const struct model *model, const char *folder, char digest[DIGEST_TEXT_SIZE],
                        struct error *err) MUST_CHECK;
-/* `path`: a model folder or the file in it. Distrusts every byte: CORRUPT names file and
- * section. */
+/* `path`: a model folder or the file in it. Distrusts every byte. Errors: NOT_FOUND; CORRUPT names
+ * file and section; UNSUPPORTED another version of the format;
+ * REFUSED what is no regular file. */
 enum status model_load(struct model **model, const char *path, const struct kernel *kernel,
                        struct error *err) MUST_CHECK;
 struct model *model_hold(struct model *model); /* one more reference; returns model */
 void model_drop(struct model *model);          /* frees with the last reference; NULL is fine */
 
 /* ---- lookup (lookup.c) ----------------------------------------------------------------------- */
-enum combiner { COMBINER_SUM, COMBINER_MEAN, COMBINER_SQRTN };
-/* out: [n, dim], packed. max_norm > 0 clips the copy when its norm is above (an explicit if: other
- * rows keep their bits). REFUSED for an id outside [0, rows): names the global id and the range;
- * nothing is written then. */
+
+/* The first dim columns of the rows of ids: [n], packed into out: [n, dim]. max_norm > 0: a row
+ * whose norm is above is scaled to it, others keep their bits. Errors: REFUSED for an id outside
+ * [0, rows), naming it and the range; nothing is written then. */
 enum status lookup_rows(const struct table *table, uint32_t dim, const uint32_t *ids, size_t n,
                         double max_norm, float *out, struct error *err) MUST_CHECK;
-/* Each of `lists` segments [starts[i], starts[i+1]) of ids becomes one vector; weights [ids] or
- * NULL for ones; accumulates in double. sum: sum w e; mean: / sum w; sqrtn: / sqrt(sum w^2). A zero
- * divisor gives zeros. An empty list gives zeros. */
+
+/* With rows e and weights w of a list: sum w e; the same / sum w; the same / sqrt(sum w^2). */
+enum combiner { COMBINER_SUM, COMBINER_MEAN, COMBINER_SQRTN };
+/* Each of `lists` segments [starts[i], starts[i + 1]) of ids becomes one vector of out: [lists,
+ * dim]. weights: one for each id, or NULL for ones. Sums are in double; a divisor of zero and an
+ * empty list give zeros; each row is clipped to max_norm first. Errors: as lookup_rows. */
 enum status lookup_combined(const struct table *table, uint32_t dim, const uint32_t *ids,
                             const float *weights, const size_t *starts, size_t lists,
                             enum combiner combiner, double max_norm, float *out,
@@ -161,56 +175,63 @@ double search_similarity(const struct model *model, uint32_t a, uint32_t b);
 enum status search_odd_one_out(const struct model *model, const uint32_t *ids, size_t n,
                                size_t *odd, float *scores, struct error *err) MUST_CHECK;
 
-/* ---- evaluation (evaluate.c) ----------------------------------------------------------------- */
+/* ---- evaluation (evaluate.c, similarity.c) --------------------------------------------------- */
+
 struct analogy_section {
     char *name;
-    /* skipped: a word of the question is not in the (restricted) vocabulary */
-    uint64_t correct, answered, skipped;
+    uint64_t correct, answered;
+    uint64_t skipped; /* a word of the question is not in the (restricted) vocabulary */
 };
 struct analogy_report {
-    struct analogy_section *sections; /* as in the file; totals beside */
-    size_t n_sections;
-    uint64_t correct, answered, skipped;
-    /* by word2vec's section names */
+    struct analogy_section *sections; /* as in the file */
+    size_t n_sections, sections_room;
+    uint64_t correct, answered, skipped; /* totals */
+    /* Totals by word2vec's names of sections. */
     uint64_t semantic_correct, semantic_answered, syntactic_correct, syntactic_answered;
 };
-/* text: word2vec's question file (": section" lines, four words a line). among: restrict questions
- * and candidates to the most frequent words (word2vec's habit: 30000; 0 = all). Words are matched
- * as they stand, then lower-cased. MALFORMED names the line. Owns: analogy_report_clear. */
+/* text: word2vec's question file (lines ": section", then four words a line). among: questions and
+ * candidates are only the most frequent words (word2vec's habit: 30000; 0 = all). A word is looked
+ * up as it stands, then in lower case. Errors: MALFORMED names the line. Owns:
+ * analogy_report_clear. */
 enum status evaluate_analogies(const struct model *model, const char *text, size_t length,
                                uint32_t among, enum analogy_method method, int threads,
                                struct analogy_report *report, struct error *err) MUST_CHECK;
 void analogy_report_clear(struct analogy_report *report);
+
 struct similarity_report {
-    uint64_t pairs, found; /* coverage = found / pairs */
-    /* over found pairs; Spearman with average ranks for ties; NaN when fewer than 2 or constant */
+    uint64_t pairs, found; /* found: both words are in the vocabulary */
+    /* Over the pairs found, NaN for fewer than 2 or constants; Spearman has mean ranks for ties. */
     double pearson, spearman;
 };
-/* text: lines "word1 word2 score" separated by tabs, commas or spaces; '#' comments; a header line
- * is skipped when its last field is no number; more than three columns: the first two and the third
- * (SimLex-999's own file: its 4th column "SimLex999" is found by the header). Cosine 0 is never
- * made up for missing words: they are left out and counted. */
+/* text: lines "word1 word2 score", separated by tabs, commas or spaces; '#' begins a comment line;
+ * a header line, whose last field is no number, is skipped. Of more columns the first three count,
+ * but in SimLex-999's own file the one that the header calls "SimLex999". Pairs with a missing word
+ * are left out and counted: no cosine is made up for them. Errors: MALFORMED names the line. */
 enum status evaluate_similarity(const struct model *model, const char *text, size_t length,
                                 struct similarity_report *report, struct error *err) MUST_CHECK;
 
 /* ---- formats (export.c, import.c) ------------------------------------------------------------ */
-/* Formats by file name: vectors.txt vectors.bin vectors.txt.gz vectors.bin.gz vectors.npy
- * model.safetensors vocab.tsv tensors.tsv metadata.tsv projector_config.pbtxt. */
+
+/* Formats have the names of files: vectors.txt vectors.bin vectors.txt.gz vectors.bin.gz
+ * vectors.npy model.safetensors vocab.tsv tensors.tsv metadata.tsv projector_config.pbtxt. Sets
+ * *names to that list and returns its length. */
+size_t export_formats(const char *const **names);
 struct export_options {
-    bool subtract_mean; /* export the rows minus their mean vector */
+    bool subtract_mean; /* the rows minus their mean vector */
     bool normalize;     /* unit length */
 };
-size_t export_formats(const char *const **names); /* the list above */
-/* Writes `format` of model to path, whole or not at all. word2vec's formats: header "rows dim\n",
- * rows by falling count; white space inside a word becomes '_' (counted in *altered if not NULL),
- * with "_<id>" behind where another word is called so already. Numbers in text: shortest that reads
- * back. */
+/* Writes `format` of model to path, whole or not at all. options may be NULL: rows as they are.
+ * word2vec's formats have a header "rows dim\n" and rows by falling count; white space inside a
+ * word becomes '_', with "_<id>" behind where another word is called so already; *altered, if not
+ * NULL, counts such words. Numbers in text are the shortest that read back. Errors: NOT_FOUND for
+ * an unknown format; those of the file writer. */
 enum status export_write(const struct model *model, const char *format,
                          const struct export_options *options, const char *path, uint64_t *altered,
                          struct error *err) MUST_CHECK;
-/* Reads vectors.txt or vectors.bin (word2vec's formats, also without header for text as GloVe
- * writes; gzip and zstd by their magic) into a model with counts 0. Errors name line or word
- * number. limit: most decoded bytes, 0 = none. */
+/* Reads vectors.txt or vectors.bin (word2vec's formats; text also without header, as GloVe writes
+ * it; gzip and zstd are told by their magic) into a model with counts 0. limit: decoded bytes, 0 =
+ * none. Errors: MALFORMED and REFUSED name the line or the word; TOO_LARGE over the limit. Owns:
+ * model_drop. */
 enum status import_read(struct model **model, const char *path, const char *name, uint64_t limit,
                         const struct kernel *kernel, struct error *err) MUST_CHECK;
 

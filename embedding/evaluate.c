@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "embedding/evaluate_text.h"
 #include "embedding/scan.h"
 
@@ -130,8 +131,8 @@ static enum status batch_run(struct analogies *run, struct error *err) {
 
 static enum status section_add(struct analogy_report *report, const char *name, size_t length,
                                struct error *err) {
-    struct analogy_section *sections =
-        realloc(report->sections, (report->n_sections + 1) * sizeof report->sections[0]);
+    struct analogy_section *sections = array_grow(report->sections, &report->sections_room,
+                                                  report->n_sections + 1, sizeof *sections);
     char *copy = malloc(length + 1);
     if (sections)
         report->sections = sections;

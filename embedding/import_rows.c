@@ -4,21 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/digest.h"
 #include "embedding/vocabulary.h"
 
 #define BLOCK_BYTES ((size_t)4 << 20)
-
-/* More room in an array of `size` bytes an element; false when there is none. */
-static bool array_grow(void **array, size_t *room, size_t size) {
-    size_t wanted = *room * 2 + 1024;
-    void *grown = wanted > SIZE_MAX / size ? NULL : realloc(*array, wanted * size);
-    if (!grown)
-        return false;
-    *array = grown;
-    *room = wanted;
-    return true;
-}
 
 static enum status rows_no_memory(const struct import_rows *rows, struct error *err) {
     return error_set(err, STATUS_NO_MEMORY,
@@ -30,12 +20,11 @@ enum status import_rows_reserve(struct import_rows *rows, float **vector, struct
     if (rows->block_rows == 0)
         rows->block_rows = row_bytes >= BLOCK_BYTES ? 1 : BLOCK_BYTES / row_bytes;
     if (rows->n == rows->n_blocks * rows->block_rows) {
-        if (rows->n_blocks == rows->blocks_room) {
-            void *blocks = rows->blocks;
-            if (!array_grow(&blocks, &rows->blocks_room, sizeof *rows->blocks))
-                return rows_no_memory(rows, err);
-            rows->blocks = blocks;
-        }
+        float **blocks =
+            array_grow(rows->blocks, &rows->blocks_room, rows->n_blocks + 1, sizeof *blocks);
+        if (!blocks)
+            return rows_no_memory(rows, err);
+        rows->blocks = blocks;
         float *block = malloc(rows->block_rows * row_bytes);
         if (!block)
             return rows_no_memory(rows, err);
@@ -49,12 +38,11 @@ enum status import_rows_add(struct import_rows *rows, const char *word, size_t l
                             struct error *err) {
     if (rows->n == WORD_NONE - 1)
         return error_set(err, STATUS_REFUSED, "more than %" PRIu32 " words", rows->n);
-    if (rows->offsets_room < rows->n + (size_t)2) {
-        void *offsets = rows->offsets;
-        if (!array_grow(&offsets, &rows->offsets_room, sizeof *rows->offsets))
-            return rows_no_memory(rows, err);
-        rows->offsets = offsets;
-    }
+    uint64_t *offsets =
+        array_grow(rows->offsets, &rows->offsets_room, rows->n + (size_t)2, sizeof *offsets);
+    if (!offsets)
+        return rows_no_memory(rows, err);
+    rows->offsets = offsets;
     buffer_append(&rows->text, word, length);
     if (rows->text.failed)
         return rows_no_memory(rows, err);

@@ -134,7 +134,7 @@ static enum status saver_write(struct saver *saver, struct error *err) {
     return status == STATUS_OK ? saver_put(saver, footer, sizeof footer, err) : status;
 }
 
-static enum status saver_run(struct saver *saver, const char *path, char digest[80],
+static enum status saver_run(struct saver *saver, const char *path, char digest[DIGEST_TEXT_SIZE],
                              struct error *err) {
     char text[DIGEST_TEXT_SIZE];
     enum status status = saver_prepare(saver, err);
@@ -161,7 +161,7 @@ static enum status saver_run(struct saver *saver, const char *path, char digest[
     return status;
 }
 
-enum status model_save(const struct model *model, const char *folder, char digest[80],
+enum status model_save(const struct model *model, const char *folder, char digest[DIGEST_TEXT_SIZE],
                        struct error *err) {
     struct saver saver = {.model = model};
     bool made = !file_exists(folder);
