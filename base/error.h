@@ -52,7 +52,8 @@ enum status error_set_key(struct error *err, enum status status, const char *key
  * NO_MEMORY, else IO. */
 enum status error_set_errno(struct error *err, int errnum, const char *format, ...)
     PRINTF_LIKE(3, 4);
-/* A failure that may pass: the caller goes on without what was asked for, and says why beside it. */
+/* A failure that may pass: the caller goes on without what was asked for, and a comment there says
+ * why. */
 static inline void status_ignore(enum status status) {
     (void)status;
 }

@@ -35,25 +35,27 @@ static enum status child_subside(int progress, struct error *err) {
     sched_setscheduler(0, SCHED_IDLE, &none); /* threads made later inherit it */
     int fd;
     if (file_scratch_open("/proc/self/oom_score_adj", &fd, NULL) == STATUS_OK) {
-        enum status ignored = file_write_at(fd, "500", 3, 0, NULL); /* a wish, not a condition */
-        (void)ignored;
+        status_ignore(file_write_at(fd, "500", 3, 0, NULL)); /* a wish, not a condition */
         close(fd);
     }
     return STATUS_OK;
 }
 
-/* The file's first line; NULL with an error. */
-static char *line_read(const char *folder, const char *file, struct error *err) {
-    char *path = path_join(folder, file), *text = NULL;
-    size_t length;
+/* The file's first line; NULL on failure. Owns: caller frees. */
+static enum status line_read(const char *folder, const char *file, char **line, struct error *err) {
+    *line = NULL;
+    char *path = path_join(folder, file);
     if (!path)
-        error_set(err, STATUS_NO_MEMORY, "out of memory");
-    else if (file_read(path, LINE_BYTES_MAX, &text, &length, err) == STATUS_OK)
-        text[strcspn(text, "\n")] = '\0';
-    else
-        text = NULL;
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    char *text = NULL;
+    size_t length;
+    enum status status = file_read(path, LINE_BYTES_MAX, &text, &length, err);
     free(path);
-    return text;
+    if (status != STATUS_OK)
+        return status;
+    text[strcspn(text, "\n")] = '\0';
+    *line = text;
+    return STATUS_OK;
 }
 
 static enum status child_open(struct child *child, const char *folder, struct error *err) {
@@ -63,11 +65,11 @@ static enum status child_open(struct child *child, const char *folder, struct er
     child->settings_path = path_join(folder, "settings.conf");
     if (!child->corpus || !child->work || !child->output || !child->settings_path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    child->name = line_read(folder, "name", err);
-    if (!child->name)
-        return err->status;
-    struct error absent = {0};
-    child->digest = line_read(folder, "digest", &absent);
+    enum status status = line_read(folder, "name", &child->name, err);
+    if (status != STATUS_OK)
+        return status;
+    /* A job need not know its corpus by a digest. */
+    status_ignore(line_read(folder, "digest", &child->digest, NULL));
     settings_init(&child->settings);
     return settings_read_file(&child->settings, child->settings_path, SETTING_OF_JOB, err);
 }
@@ -119,11 +121,9 @@ static enum status child_train(struct child *child, struct error *err) {
 
 static void error_leave(const char *path, const struct error *reason) {
     struct buffer text = {0};
-    struct error err = {0};
     buffer_print(&text, "%s %s\n%s\n", status_name(reason->status), reason->key, reason->text);
-    enum status ignored =
-        text.failed ? STATUS_NO_MEMORY : file_replace(path, text.data, text.length, &err);
-    (void)ignored; /* the exit code and standard error still tell */
+    if (!text.failed) /* if this fails, the exit code and standard error still tell */
+        status_ignore(file_replace(path, text.data, text.length, NULL));
     buffer_clear(&text);
 }
 

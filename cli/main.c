@@ -77,8 +77,8 @@ static int refuse_command(const char *name) {
     return EXIT_USAGE;
 }
 
-static int exit_code_of(const struct invocation *invocation, enum status status) {
-    switch (status) {
+static int exit_code_of(const struct invocation *invocation, enum status outcome) {
+    switch (outcome) {
     case STATUS_OK:
         return EXIT_DONE;
     case STATUS_CANCELLED:
@@ -89,9 +89,21 @@ static int exit_code_of(const struct invocation *invocation, enum status status)
         return EXIT_DIVERGED;
     case STATUS_NO_MEMORY:
         return EXIT_MEMORY;
-    default:
-        return invocation->misused ? EXIT_USAGE : EXIT_FAILED;
+    case STATUS_MALFORMED:
+    case STATUS_REFUSED:
+    case STATUS_NOT_FOUND:
+    case STATUS_CONFLICT:
+    case STATUS_TOO_LARGE:
+    case STATUS_UNSUPPORTED:
+    case STATUS_DISK_FULL:
+    case STATUS_IO:
+    case STATUS_CORRUPT:
+    case STATUS_BUSY:
+    case STATUS_INTERNAL:
+    case STATUS_COUNT: /* is none */
+        break;
     }
+    return invocation->misused ? EXIT_USAGE : EXIT_FAILED;
 }
 
 static int run(const struct command *command, int n, char **arguments) {

@@ -17,7 +17,7 @@ void word_quote(const char *word, size_t length, char quoted[WORD_QUOTE_SIZE]) {
         size_t skip;
         size_t taken = utf8_decode(word, end, &code_point, &skip);
 
-        if (written + 4 + sizeof("...") > WORD_QUOTE_SIZE) {
+        if (written + 4 + sizeof "..." > WORD_QUOTE_SIZE) {
             memcpy(quoted + written, "...", 3);
             written += 3;
             break;

@@ -17,7 +17,8 @@ RULES = [
     (r"return err->status", "return the local status"),
     (r"== NULL\b|\bNULL [!=]=|\b(?:if|while) \([^;{]*!= NULL\b", "a pointer is its own condition: if (!p)"),
     (r"\bsizeof\((?!(?:const )?(?:struct|enum|union|unsigned|char|short|int|long|float|double|bool|void"
-     r"|size_t|ssize_t|off_t|time_t|pthread_\w+|atomic_\w+|sigset_t|cpu_set_t|[iv]vec|half|\w+_t)\b)", "sizeof *p or sizeof(type)"),
+     r"|size_t|ssize_t|off_t|time_t|pthread_\w+|atomic_\w+|sigset_t|cpu_set_t|[iv]vec|half|\w+_t"
+     r"|\(\(struct \w+ \*\)0\)->)\b)", "sizeof *p or sizeof(type)"),  # the last: a member of a type
 ]
 MAX_COLUMNS = 100
 
