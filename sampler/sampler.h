@@ -68,9 +68,9 @@ double sampler_expected_count(const struct sampler *sampler, uint32_t id, size_t
 struct accidental_hit {
     uint32_t row, column;
 };
-/* truth: [rows, per_row]; sampled: [n]. Every column that hits is reported, duplicates too, but each
- * (row, column) once, even if the row names the id twice. hits: room for `room`. Returns how many
- * there are, which may be more than room. */
+/* truth: [rows, per_row]; sampled: [n]. Every column that hits is reported, duplicates too, but
+ * each (row, column) once, even if the row names the id twice. hits: room for `room`. Returns how
+ * many there are, which may be more than room. */
 size_t sampler_accidental_hits(const uint32_t *truth, size_t rows, size_t per_row,
                                const uint32_t *sampled, size_t n, struct accidental_hit *hits,
                                size_t room);
