@@ -16,13 +16,15 @@ struct buffer {
 };
 
 void buffer_init(struct buffer *buffer);  /* the same as `= {0}` */
-void buffer_clear(struct buffer *buffer); /* frees */
+void buffer_clear(struct buffer *buffer); /* frees; the buffer is as after init */
+/* Makes room for `more` bytes behind length, so that appending them allocates nothing. */
 void buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_char(struct buffer *buffer, char c);
 void buffer_print(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Takes data away from the buffer (caller frees with free()); NULL when the buffer failed. */
+/* Takes the data away from the buffer, which is then empty; NULL when it had failed. Owns: caller
+ * frees. */
 char *buffer_take(struct buffer *buffer);
 
 #endif

@@ -10,21 +10,23 @@
 
 enum encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_ZSTD };
 
-/* Where decoded bytes go. */
+/* Where decoded bytes go, a piece at a time; a failure ends the decoding. */
 typedef enum status (*decode_sink)(void *context, const char *bytes, size_t length,
                                    struct error *err);
 
 struct decoder;
-/* limit: most decoded bytes, 0 = none; over it TOO_LARGE, naming the limit. zstd windows over 128
- * MiB are refused. */
+/* limit: how many decoded bytes there may be, 0 = any number. Owns: decoder_free. */
 enum status decoder_create(struct decoder **decoder, enum encoding encoding, uint64_t limit,
                            decode_sink sink, void *context, struct error *err) MUST_CHECK;
+/* Decodes the next piece of the stream. Errors: MALFORMED; TOO_LARGE names the limit; REFUSED for a
+ * zstd window over 128 MiB; those of the sink. */
 enum status decoder_push(struct decoder *decoder, const void *bytes, size_t length,
                          struct error *err) MUST_CHECK;
-/* MALFORMED when the stream stops in the middle of a member or frame ("gzip stream is cut short
- * after N bytes"). */
+/* Errors: MALFORMED when the stream stops in the middle of a member or frame ("gzip stream is cut
+ * short after N bytes"). */
 enum status decoder_finish(struct decoder *decoder, struct error *err) MUST_CHECK;
-void decoder_free(struct decoder *decoder);
+void decoder_free(struct decoder *decoder); /* NULL is fine */
+
 /* By magic bytes: gzip 1f 8b, zstd 28 b5 2f fd (and skippable frames); IDENTITY otherwise. */
 enum encoding encoding_detect(const void *bytes, size_t length);
 /* "gzip", "x-gzip", "zstd", "identity" or "" (case-insensitive); UNSUPPORTED otherwise. */

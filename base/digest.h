@@ -9,13 +9,15 @@
 
 #define DIGEST_TEXT_SIZE 72 /* "sha256:" + 64 hex + NUL */
 
-struct digest; /* running SHA-256 */
+/* A running SHA-256. Owns: digest_free. */
+struct digest;
 enum status digest_create(struct digest **digest, struct error *err) MUST_CHECK;
 void digest_add(struct digest *digest, const void *bytes, size_t length);
-/* of all bytes so far */
+/* "sha256:..." of all bytes so far; the empty text, which equals no digest, when memory is out. */
 void digest_text(const struct digest *digest, char text[DIGEST_TEXT_SIZE]);
-void digest_free(struct digest *digest);
+void digest_free(struct digest *digest); /* NULL is fine */
 
-uint64_t checksum(const void *bytes, size_t length); /* XXH3-64 */
+/* XXH3-64. */
+uint64_t checksum(const void *bytes, size_t length);
 
 #endif

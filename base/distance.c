@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define NAME_BYTES_MAX 63
+#define NAME_BYTES_MAX (DISTANCE_NAME_SIZE - 1)
 
 static int same(char a, char b) {
     return a == b || ((a == '-' || a == '_') && (b == '-' || b == '_'));

@@ -5,10 +5,12 @@
 #include <stddef.h>
 
 #define DISTANCE_FAR ((size_t)-1)
+#define DISTANCE_NAME_SIZE 64 /* the longest name that is compared, with its NUL */
 
-/* Insertions, deletions, changes and swaps of neighbouring bytes that turn a into b; '-' and '_'
- * are the same. DISTANCE_FAR when either is longer than 63 bytes. */
+/* How many insertions, deletions, changes and swaps of neighbouring bytes turn a into b; '-' and
+ * '_' are the same. DISTANCE_FAR when either does not fit DISTANCE_NAME_SIZE. */
 size_t edit_distance(const char *a, const char *b);
+
 /* Is a name at that distance near enough to what was typed to be offered? */
 int distance_is_near(size_t distance, const char *typed);
 

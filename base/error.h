@@ -35,10 +35,8 @@ enum status { STATUS_ROWS(STATUS_ENUM) STATUS_COUNT };
 /* Lives on the caller's stack, initialised with `struct error err = {0};`. */
 struct error {
     enum status status;
-    /* the setting, field or header at fault; empty when there is none (becomes the JSON pointer) */
-    char key[64];
-    /* git's manner: no capital, no full stop, subject quoted, cut at the end when too long */
-    char text[512];
+    char key[64];   /* the setting, field or header at fault, a JSON pointer over HTTP; or empty */
+    char text[512]; /* no capital, no full stop, the subject quoted; cut when it is too long */
 };
 
 /* Sets err unless it is set already; returns status so that `return error_set(err, ...)` reads
@@ -48,17 +46,18 @@ enum status error_set(struct error *err, enum status status, const char *format,
 /* The same, naming the key at fault. */
 enum status error_set_key(struct error *err, enum status status, const char *key,
                           const char *format, ...) PRINTF_LIKE(4, 5);
-/* From errno: "<text>: <strerror>"; ENOSPC and EDQUOT give DISK_FULL, ENOENT NOT_FOUND, ENOMEM
- * NO_MEMORY, else IO. */
+/* The same for a failed system call: the text is "<format>: <strerror of errnum>"; the status is
+ * DISK_FULL for ENOSPC and EDQUOT, NOT_FOUND for ENOENT, NO_MEMORY for ENOMEM, else IO. */
 enum status error_set_errno(struct error *err, int errnum, const char *format, ...)
     PRINTF_LIKE(3, 4);
-/* A failure that may pass: the caller goes on without what was asked for, and a comment there says
- * why. */
+
+/* Says that a failure may pass: the caller goes on without, and a comment there says why. */
 static inline void status_ignore(enum status status) {
     (void)status;
 }
 /* Forgets what err holds, so that it can be used again. */
 void error_clear(struct error *err);
+/* The name in STATUS_ROWS, such as "not_found". */
 const char *status_name(enum status status);
 
 #endif

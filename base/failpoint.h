@@ -1,15 +1,16 @@
-/* Named failures for tests. Without VECMILL_FAILPOINTS every call compiles to nothing. spec:
- * "name:action@n" joined by commas; action is kill (SIGKILL to this process), eio or enospc; it
- * happens at the n-th hit of name (1 when left out), with "@n+" at every hit from the n-th on. */
+/* Named failures for tests. Without VECMILL_FAILPOINTS every call compiles to nothing. */
 #ifndef VECMILL_BASE_FAILPOINT_H
 #define VECMILL_BASE_FAILPOINT_H
 
 #include "base/error.h"
 
 #ifdef VECMILL_FAILPOINTS
-/* Replaces what was configured; NULL or "" turns all failures off. Not while other threads hit
- * failure points. */
+/* spec: "name:action@n" joined by commas. action is kill (SIGKILL to this process), eio or enospc;
+ * it happens at the n-th hit of name (the first when left out), with "@n+" at every hit from the
+ * n-th on. Replaces what was configured; NULL or "" turns all failures off. Threads: not while
+ * others hit failure points. */
 void failpoint_configure(const char *spec);
+/* Fails, or does not return, when the spec says so. */
 enum status failpoint_hit(const char *name, struct error *err) MUST_CHECK;
 #else
 static inline enum status failpoint_hit(const char *name, struct error *err) {

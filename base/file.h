@@ -11,12 +11,14 @@
 
 #include "base/error.h"
 
-struct file_writer; /* opaque, buffered */
-
 #define FILE_TEMPORARY_PREFIX ".tmp-"
 
-/* Starts a new content for `path`. Nothing is visible until file_writer_commit. Owns: caller ends
- * it by commit or abort. */
+/* ---- writing a file that is whole or absent -------------------------------------------------- */
+
+/* Buffered. Threads: one at a time. */
+struct file_writer;
+/* Starts a new content for `path`. Nothing is visible until file_writer_commit. Owns: ended by
+ * commit or abort. */
 enum status file_writer_create(struct file_writer **writer, const char *path,
                                struct error *err) MUST_CHECK;
 enum status file_writer_append(struct file_writer *writer, const void *bytes, size_t length,
@@ -24,6 +26,7 @@ enum status file_writer_append(struct file_writer *writer, const void *bytes, si
 /* Overwrites bytes already appended (a header known only at the end). */
 enum status file_writer_patch(struct file_writer *writer, uint64_t offset, const void *bytes,
                               size_t length, struct error *err) MUST_CHECK;
+/* Bytes appended so far. */
 uint64_t file_writer_size(const struct file_writer *writer);
 /* fsync, rename over path (or fail with CONFLICT when `fresh` and path exists), fsync the folder.
  * Frees the writer, also on failure; then nothing is left behind. */
@@ -31,57 +34,64 @@ enum status file_writer_commit(struct file_writer *writer, bool fresh,
                                struct error *err) MUST_CHECK;
 void file_writer_abort(struct file_writer *writer); /* removes the temporary; NULL is fine */
 
-/* Whole content in one call. */
+/* The whole content in one call. */
 enum status file_replace(const char *path, const void *bytes, size_t length,
                          struct error *err) MUST_CHECK;
-/* Whole file into memory with a NUL behind it; TOO_LARGE over `limit`. Owns: caller frees *data
- * with free(). */
+
+/* ---- reading and scratch files --------------------------------------------------------------- */
+
+/* A whole file into memory, a NUL behind it. Errors: TOO_LARGE over `limit` bytes. Owns: caller
+ * frees *data. */
 enum status file_read(const char *path, size_t limit, char **data, size_t *length,
                       struct error *err) MUST_CHECK;
 
-/* A read-only mapping. length 0 gives data = "" and needs no unmap. */
 struct file_map {
-    const char *data;
+    const char *data; /* read-only; "" when the file is empty */
     size_t length;
 };
+/* Owns: file_map_close. */
 enum status file_map_open(struct file_map *map, const char *path, struct error *err) MUST_CHECK;
 void file_map_close(struct file_map *map);
 
-/* A private scratch file that nobody needs after a crash (ids of a corpus): read-write, not
- * fsynced, unlinked by its owner. Returns a descriptor in *fd. */
+/* Opens a scratch file that nobody needs after a crash (ids of a corpus), for reading and writing;
+ * it is never fsynced. Owns: caller closes *fd and removes the file. */
 enum status file_scratch_open(const char *path, int *fd, struct error *err) MUST_CHECK;
 /* Asks for disk space for `bytes` that are about to be written, which makes writing cheaper; a
  * system that cannot, or has too little, is told nothing: writing says so. */
 void file_reserve(int fd, uint64_t bytes);
+/* All `length` bytes or a failure. Threads: any number, in places of their own. */
 enum status file_write_at(int fd, const void *bytes, size_t length, uint64_t offset,
                           struct error *err) MUST_CHECK;
 enum status file_read_at(int fd, void *bytes, size_t length, uint64_t offset,
                          struct error *err) MUST_CHECK;
 
+/* ---- paths and folders ----------------------------------------------------------------------- */
+
 bool file_exists(const char *path);
 enum status file_size(const char *path, uint64_t *size, struct error *err) MUST_CHECK;
-/* Makes the folder (0700) and its missing parents, each fsynced into its parent; fine when it
+/* Makes the folder (mode 0700) and its missing parents, each fsynced into its parent; fine when it
  * exists. */
 enum status folder_create(const char *path, struct error *err) MUST_CHECK;
+/* fsyncs a folder: the names in it survive a power cut. */
 enum status folder_sync(const char *path, struct error *err) MUST_CHECK;
-/* Renames and fsyncs both parents; CONFLICT when `to` exists and fresh is set. */
+/* Renames and fsyncs both parents. Errors: CONFLICT when `fresh` and `to` exists. */
 enum status path_rename(const char *from, const char *to, bool fresh, struct error *err) MUST_CHECK;
-/* hard link, parent fsynced */
+/* Makes a hard link and fsyncs its parent. */
 enum status path_link(const char *from, const char *to, struct error *err) MUST_CHECK;
 /* Removes a file or a folder with everything in it, never following links; fine when it is not
  * there. */
 enum status path_remove(const char *path, struct error *err) MUST_CHECK;
-/* Calls visit for each entry ("." and ".." left out), in byte order of names; stops when visit
- * returns not OK. */
+/* Calls visit for each entry but "." and "..", in byte order of names; stops at the first status
+ * that is not OK, and returns it. */
 enum status folder_visit(const char *path,
                          enum status (*visit)(void *context, const char *name, struct error *err),
                          void *context, struct error *err) MUST_CHECK;
-/* Removes what a crash left: every entry whose name begins with FILE_TEMPORARY_PREFIX, recursively.
- * *removed counts. */
+/* Removes what a crash left: every entry whose name begins with FILE_TEMPORARY_PREFIX, also in
+ * folders below. *removed counts them. */
 enum status folder_sweep(const char *path, size_t *removed, struct error *err) MUST_CHECK;
-/* Free bytes for us on the file system that holds path. */
+/* Bytes free for us on the file system that holds path. */
 enum status disk_available(const char *path, uint64_t *bytes, struct error *err) MUST_CHECK;
-/* "folder/name" into a fresh string; NULL when out of memory. Owns: caller frees. */
+/* "folder/name" in a new string; NULL when there is no memory. Owns: caller frees. */
 char *path_join(const char *folder, const char *name);
 
 #endif

@@ -13,6 +13,7 @@ struct logger {
     enum log_level min; /* lines below are not formatted */
 };
 
+/* Formats one line and hands it on, unless its level is below the logger's. logger may be NULL. */
 void log_line(const struct logger *logger, enum log_level level, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

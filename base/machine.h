@@ -7,31 +7,34 @@
 
 #include "base/error.h"
 
-/* min(affinity, cgroup v1/v2 CPU quota rounded up), at least 1 */
+/* The smaller of affinity and CPU quota of the cgroup (v1 or v2, rounded up), at least 1. */
 int machine_threads(void);
-/* min(physical memory, cgroup v1/v2 limits of all ancestors), bytes */
+/* Bytes: the smallest of physical memory and the cgroup limits of all ancestors. */
 uint64_t machine_memory_limit(void);
-/* bytes that can be had now: limit minus use, or MemAvailable, the smaller */
+/* Bytes that can be had now: limit minus use, or MemAvailable, the smaller. */
 uint64_t machine_memory_available(void);
-uint64_t machine_peak_memory(void);     /* peak resident set of this process, bytes */
+/* Bytes: the peak resident set of this process. */
+uint64_t machine_peak_memory(void);
 double machine_monotonic_seconds(void); /* CLOCK_MONOTONIC */
 double machine_wall_seconds(void);      /* CLOCK_REALTIME, for display only */
-void machine_format_time(double wall_seconds, char text[32]); /* RFC 3339, UTC, milliseconds */
+/* RFC 3339, UTC, with milliseconds. */
+void machine_format_time(double wall_seconds, char text[32]);
 
 /* Binding threads to CPUs. Take the set before the threads start: a thread begins with the CPUs of
  * the one that made it, and what is bound sees one CPU only. */
 struct machine_cpus;
 
-/* The CPUs that the calling thread may run on: its affinity, inside the cpuset of its cgroup. */
+/* The CPUs that the calling thread may run on: its affinity, inside the cpuset of its cgroup. Owns:
+ * machine_cpus_free. */
 enum status machine_cpus_create(struct machine_cpus **cpus, struct error *err) MUST_CHECK;
-void machine_cpus_free(struct machine_cpus *cpus);
+void machine_cpus_free(struct machine_cpus *cpus);       /* NULL is fine */
 int machine_cpus_count(const struct machine_cpus *cpus); /* at least 1 */
 /* Binds the calling thread to the n-th CPU of the set in order of number, n from 0, modulo their
  * count. Memory that it touches first then lies on that CPU's NUMA node. Errors: also when a CPU
  * has since left the cpuset. */
 enum status machine_pin_thread(const struct machine_cpus *cpus, int n,
                                struct error *err) MUST_CHECK;
-/* to all of the set */
+/* Binds the calling thread to all CPUs of the set. */
 enum status machine_unpin_thread(const struct machine_cpus *cpus, struct error *err) MUST_CHECK;
 
 #endif

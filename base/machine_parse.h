@@ -8,13 +8,14 @@
 /* root: "" for the real machine. Reads <root>/proc/self/{cgroup,mountinfo} and what they point to,
  * below root again, in cgroup v1 and v2, at the process's own cgroup and every ancestor that can be
  * seen. */
-int cgroup_cpus(const char *root);              /* quota rounded up; INT_MAX without one */
-uint64_t cgroup_memory_limit(const char *root); /* UINT64_MAX without one */
-uint64_t
-/* least of limit - (use - inactive file cache); UINT64_MAX without limit */
-cgroup_memory_unused(const char *root);
-uint64_t meminfo_field(const char *root,
-                       /* bytes of a row of /proc/meminfo; UINT64_MAX when absent */
-                       const char *name);
+
+/* The CPU quota rounded up; INT_MAX without one. */
+int cgroup_cpus(const char *root);
+/* Bytes; UINT64_MAX without a limit. */
+uint64_t cgroup_memory_limit(const char *root);
+/* Bytes: the smallest limit - (use - inactive file cache); UINT64_MAX without a limit. */
+uint64_t cgroup_memory_unused(const char *root);
+/* Bytes of a row of /proc/meminfo; UINT64_MAX when it is absent. */
+uint64_t meminfo_field(const char *root, const char *name);
 
 #endif

@@ -14,7 +14,7 @@
 #define POWER_MIN (-32)
 #define POWER_MAX 46
 
-/* 10^k as a 64-bit integer with its top bit set, rounded up: k = POWER_LEAST .. POWER_MOST. Each
+/* 10^k as a 64-bit integer with its top bit set, rounded up: k = POWER_MIN .. POWER_MAX. Each
  * follows from big-integer arithmetic: ceil(10^k * 2^(63 - floor(log2(10^k)))). */
 static const uint64_t powers[POWER_MAX - POWER_MIN + 1] = {
     0xcfb11ead453994bbu, 0x81ceb32c4b43fcf5u, 0xa2425ff75e14fc32u, 0xcad2f7f5359a3b3fu,

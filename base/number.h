@@ -1,4 +1,4 @@
-/* float32 to and from decimal text, fast. */
+/* Numbers to and from decimal text: float32 fast, whole numbers and doubles strictly. */
 #ifndef VECMILL_BASE_NUMBER_H
 #define VECMILL_BASE_NUMBER_H
 
@@ -15,8 +15,8 @@ size_t number_format_float(float value, char text[NUMBER_FLOAT_SIZE]);
 /* Reads one decimal at [text, end), correctly rounded like strtof; returns the first byte after it,
  * NULL when there is none. Accepts what strtof accepts in the C locale, hexadecimal left out. */
 const char *number_parse_float(const char *text, const char *end, float *value);
-/* Whole string to int64 or double; false when it is anything else (empty, trailing text, overflow,
- * nan, inf). */
+/* The whole string as an int64 or a double; false when it is anything else (empty, with text
+ * behind, an overflow, nan, inf). */
 bool number_parse_int(const char *text, int64_t *value);
 bool number_parse_real(const char *text, double *value);
 

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Zeroed. NULL when the system gives no address space of that length. Returned by pages_release
- * with the same length. */
+/* Zeroed. NULL when the system gives no address space of that length. Owns: pages_release with the
+ * same length. */
 void *pages_reserve(size_t bytes);
 /* Asks for huge pages, where the system has them, for what was not written yet: reading at random
  * is faster, but the first byte written takes two megabytes. */

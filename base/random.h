@@ -1,5 +1,5 @@
-/* Per-thread generator: xoshiro256++ seeded by splitmix64 (Blackman and Vigna, 2019). Not for
- * secrets: random_token is. */
+/* Pseudo-random numbers: xoshiro256++ seeded by splitmix64 (Blackman and Vigna, 2019). Threads:
+ * each has a generator of its own. Not for secrets: random_token is. */
 #ifndef VECMILL_BASE_RANDOM_H
 #define VECMILL_BASE_RANDOM_H
 
@@ -14,16 +14,19 @@ struct random {
 
 /* Streams with different (seed, stream) are independent for all practical purposes. */
 void random_init(struct random *random, uint64_t seed, uint64_t stream);
-double random_unit(struct random *random); /* uniform in [0, 1), 53 bits */
-/* uniform in [0, bound), no bias (Lemire) */
+/* Uniform in [0, 1), 53 bits. */
+double random_unit(struct random *random);
+/* Uniform in [0, bound), without bias (Lemire 2019). */
 uint64_t random_below(struct random *random, uint64_t bound);
-/* Standard normal redrawn until |t| < 2 (truncated_normal of TensorFlow): Box-Muller. */
+/* Standard normal, redrawn until its size is below 2 (TensorFlow's truncated_normal):
+ * Box-Muller. */
 double random_truncated_normal(struct random *random);
-uint64_t random_mix(uint64_t x); /* splitmix64's finaliser: a good 64-bit hash */
+/* The finaliser of splitmix64: a good 64-bit hash. */
+uint64_t random_mix(uint64_t x);
 /* n lower-case hexadecimal characters from the kernel's generator, and a NUL: text holds n + 1. */
 enum status random_token(char *text, size_t n, struct error *err) MUST_CHECK;
 
-/* 64 random bits; here, for it stands in loops over all words of a corpus. */
+/* 64 random bits. Inline, because it stands in loops over all words of a corpus. */
 static inline uint64_t random_next(struct random *random) {
     uint64_t *s = random->s, sum = s[0] + s[3], t = s[1] << 17;
     uint64_t result = (sum << 23 | sum >> 41) + s[0];

@@ -13,8 +13,9 @@
  * practice: one U+FFFD for each). */
 size_t utf8_decode(const char *text, const char *end, uint32_t *code_point, size_t *skip);
 bool utf8_valid(const char *text, size_t length);
-/* number of maximal invalid parts; fast for ASCII */
+/* The number of maximal invalid parts. Cost: fast for ASCII. */
 size_t utf8_count_invalid(const char *text, size_t length);
+/* Returns the length, 1..4; bytes is not NUL-terminated. */
 size_t utf8_encode(uint32_t code_point, char bytes[4]);
 /* Appends text with every invalid part replaced by U+FFFD. */
 void utf8_append_valid(struct buffer *buffer, const char *text, size_t length);

@@ -78,7 +78,7 @@ static enum status refuse_option(struct invocation *invocation, const char *name
         return misuse(invocation, err, "unknown option '--%.64s'; see 'vecmill help %s'", name,
                       command->name);
     }
-    char dashed[64];
+    char dashed[DISTANCE_NAME_SIZE];
     snprintf(dashed, sizeof dashed, "%s", nearest);
     for (char *c = dashed; *c; c++)
         *c = *c == '_' ? '-' : *c;
@@ -87,7 +87,7 @@ static enum status refuse_option(struct invocation *invocation, const char *name
 
 /* One option as it stands in the arguments. */
 struct given {
-    char name[64];
+    char name[DISTANCE_NAME_SIZE];
     const char *value; /* NULL: none, or it is the next argument */
 };
 

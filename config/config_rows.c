@@ -79,9 +79,11 @@ const void *setting_value(const struct settings *settings, const struct setting 
     return (const char *)settings + row->offset;
 }
 
+#define REAL_TEXT_SIZE 32 /* sign, 17 digits, point and exponent, and to spare */
+
 /* Shortest of 15 to 17 digits that reads back to the same double. */
 static void print_real(struct buffer *text, double value) {
-    char digits[40];
+    char digits[REAL_TEXT_SIZE];
     for (int precision = 15; precision <= 17; precision++) {
         double back;
         snprintf(digits, sizeof digits, "%.*g", precision, value);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/distance.h"
 #include "base/file.h"
 #include "config/config.h"
 #include "config/config_rows.h"
@@ -129,13 +130,13 @@ static bool is_no_setting(const char *name) {
 }
 
 static enum status refuse_variable(const char *name, struct error *err) {
-    char upper[64];
+    char upper[DISTANCE_NAME_SIZE];
     const char *nearest = setting_nearest(name);
     size_t i = 0;
     for (; nearest && nearest[i] && i < sizeof upper - 1; i++)
         upper[i] = (char)toupper((unsigned char)nearest[i]);
     upper[i] = '\0';
-    char given[64];
+    char given[DISTANCE_NAME_SIZE];
     for (i = 0; name[i] && i < sizeof given - 1; i++)
         given[i] = (char)toupper((unsigned char)name[i]);
     given[i] = '\0';
@@ -150,7 +151,7 @@ static enum status read_variable(struct settings *settings, const char *variable
     if (strncmp(variable, "VECMILL_", 8) != 0 || !equals)
         return STATUS_OK;
     const char *from = variable + 8;
-    char name[64];
+    char name[DISTANCE_NAME_SIZE];
     size_t length = (size_t)(equals - from);
     if (is_no_setting(from))
         return STATUS_OK;
