@@ -4,9 +4,9 @@
 
 #include "cli/cli.h"
 
-/* FOLDER holds settings.conf, corpus, name and perhaps digest; work/ and model/ are made there.
- * Each progress report goes to the descriptor with one write; a failure is left in FOLDER/error as
- * "STATUS key", newline, text. */
+/* Trains the job in `folder`, which holds settings.conf, corpus, name and perhaps digest; work/ and
+ * model/ are made there. Each progress report goes to the descriptor `progress` with one write. A
+ * failure is left in the file `error`, too: "STATUS key", newline, text. */
 enum status job_run(const char *folder, int progress, struct error *err) MUST_CHECK;
 
 #endif

@@ -40,31 +40,33 @@ struct option_row {
 
 struct invocation;
 
+/* One row per subcommand. */
 struct command {
     const char *name, *synopsis, *summary;
     const char *details;              /* further lines for --help, or NULL */
     const struct option_row *options; /* or NULL */
-    /* settings that --name may set; 0: only those in `settings` */
-    unsigned scopes;
-    const char *const *settings; /* NULL-terminated names, or NULL */
-    size_t min, max;             /* operands */
+    unsigned scopes;                  /* of the settings that --name may set; 0: only `settings` */
+    const char *const *settings;      /* their names, NULL behind the last; or NULL */
+    size_t min, max;                  /* operands */
     enum status (*run)(struct invocation *invocation, struct error *err);
 };
 
+/* One run of the program. */
 struct invocation {
     const struct command *command;
     const struct command *commands; /* the whole table, for help */
     struct settings settings;
-    /* of command->options; "" for one without a value; NULL when not given */
+    /* Of command->options: "" for one that takes no value, NULL when it was not given. */
     const char *values[OPTIONS_MAX];
-    char **operands;
+    char **operands; /* [n_operands], pointers into argv */
     size_t n_operands;
     char **environment;
-    bool help;
+    bool help;    /* --help was given */
     bool misused; /* the error is the user's: exit with EXIT_USAGE */
 };
 
-/* ---- arguments.c ---- */
+/* ---- arguments.c ----------------------------------------------------------------------------- */
+
 /* Reads everything behind the command's name; settings from default, file, environment and
  * arguments, in this order. Owns: caller frees invocation->operands. Errors set
  * invocation->misused. */
@@ -84,35 +86,40 @@ enum status misuse(struct invocation *invocation, struct error *err, const char 
 /* The kernel that the settings name; REFUSED when it does not run here. */
 enum status kernel_of_settings(const struct settings *settings, const struct kernel **kernel,
                                struct error *err) MUST_CHECK;
-/* Threads that the settings ask for, at least 1. */
+/* How many threads the settings ask for, at least 1. */
 int threads_of_settings(const struct settings *settings);
 
-/* ---- help.c ---- */
+/* ---- help.c ---------------------------------------------------------------------------------- */
+
+/* To standard output: all commands, or one with its options and settings. */
 void help_print(const struct command *commands);
 void help_print_command(const struct command *command);
 enum status command_help(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_version(struct invocation *invocation, struct error *err) MUST_CHECK;
 
-/* ---- output.c ---- */
-/* Log lines to standard error: text, or JSON lines. `context` must be a struct output that outlives
- * the logger. */
+/* ---- output.c -------------------------------------------------------------------------------- */
+
+/* Standard error, shared by log lines and a progress bar. */
 struct output {
-    bool json;
+    bool json;       /* log lines are JSON */
     atomic_bool bar; /* a progress bar stands in the terminal's last line */
 };
+/* A logger to standard error, from any thread. output must outlive it. */
 struct logger output_logger(struct output *output, enum log_level min);
 bool output_is_terminal(int fd);
-/* with quotes; any bytes */
+/* Appends text of any bytes as a JSON string, with its quotes. */
 void json_put_string(struct buffer *buffer, const char *text, size_t length);
-/* `,"name":value`; null if not finite */
+/* Append `,"name":value`; a number that is not finite as null. */
 void json_put_number(struct buffer *buffer, const char *name, double value);
 void json_put_count(struct buffer *buffer, const char *name, uint64_t value);
 /* Appends 1234567 as "1,234,567". */
 void put_grouped(struct buffer *buffer, uint64_t value);
-/* Prints a buffer to standard output and clears it. NO_MEMORY when it failed. */
+/* Prints a buffer to standard output and clears it. Errors: NO_MEMORY when the buffer had
+ * failed. */
 enum status output_flush(struct buffer *buffer, struct error *err) MUST_CHECK;
 
-/* ---- the commands ---- */
+/* ---- the commands ---------------------------------------------------------------------------- */
+
 extern const struct option_row train_options_rows[], nearest_options[], analogy_options[],
     eval_options[], export_options_rows[], import_options[], serve_options[];
 enum status command_train(struct invocation *invocation, struct error *err) MUST_CHECK;

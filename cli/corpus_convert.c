@@ -17,7 +17,7 @@ static bool ends_in(const char *name, size_t length, const char *end) {
     return length > n && strncasecmp(name + length - n, end, n) == 0;
 }
 
-int corpus_format_of(const char *path) {
+enum setting_format corpus_format_of(const char *path) {
     size_t length = strlen(path);
     if (ends_in(path, length, ".gz"))
         length -= 3;

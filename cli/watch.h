@@ -17,10 +17,11 @@ struct watch {
     pthread_t thread;
 };
 
-/* Blocks both signals in the calling thread and all it starts from now on. */
+/* Blocks both signals in the calling thread and in all that it starts from now on. */
 void watch_block(sigset_t *signals);
-enum status watch_start(struct watch *watch,
-                        struct error *err) MUST_CHECK; /* after watch_block, before other threads */
+/* Starts the thread. Call it after watch_block and before other threads start. */
+enum status watch_start(struct watch *watch, struct error *err) MUST_CHECK;
+/* Ends the thread. */
 void watch_stop(struct watch *watch);
 
 #endif

@@ -11,11 +11,11 @@ struct text_part {
 
 #define TEXT_BLANKS ' ' /* for text_split: fields are separated by runs of white space */
 
-/* the text without a byte order mark */
+/* The text without a byte order mark. */
 struct text_part text_begin(const char *text, size_t length);
-/* takes the next line, trimmed; false at the end */
+/* Takes the next line, trimmed, off the rest; false at the end. */
 bool text_line(struct text_part *rest, struct text_part *line);
-/* without white space at both ends */
+/* The part without white space at both ends. */
 struct text_part text_trim(struct text_part part);
 /* Splits at `separator`; fields are trimmed and may be empty (not for TEXT_BLANKS). Returns how
  * many there are, at most `room`: what is behind them is not looked at. */

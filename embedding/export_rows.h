@@ -15,7 +15,7 @@ struct export_job {
     float *row;         /* [dim] scratch */
     struct buffer text; /* written out when it is full */
     uint64_t altered;   /* words that could not be written as they are */
-    /* [taken_size] open hash table of the checksums of what altered words became; 0: free */
+    /* [taken_size]: open hash table of the checksums of what altered words became; 0 is free. */
     uint64_t *taken;
     size_t taken_size, n_taken;
 };

@@ -9,7 +9,8 @@
 #include "base/error.h"
 
 struct export_sink;
-/* gzip: the stream carries neither time nor name, so that the same bytes give the same file. */
+/* Starts the file at `path`; gzip: through gzip. The stream carries neither time nor name, so that
+ * the same bytes give the same file. Owns: ended by commit or abort. */
 enum status export_sink_create(struct export_sink **sink, const char *path, bool gzip,
                                struct error *err) MUST_CHECK;
 enum status export_sink_append(struct export_sink *sink, const void *bytes, size_t length,

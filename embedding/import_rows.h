@@ -22,11 +22,11 @@ enum status import_rows_reserve(struct import_rows *rows, float **vector,
                                 struct error *err) MUST_CHECK;
 enum status import_rows_add(struct import_rows *rows, const char *word, size_t length,
                             struct error *err) MUST_CHECK;
-/* REFUSED when a word stands twice. `unit` and `first` name places in the message: "line 5", "word
- * 4". */
+/* Errors: REFUSED when a word stands twice. `unit` and `first` name its places in the message:
+ * "line 5", "word 4". */
 enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first,
                               struct error *err) MUST_CHECK;
-/* Moves the rows into a vocabulary and a table; the caller's to free, also on failure. */
+/* Moves the rows into a vocabulary and a table. Owns: the caller frees both, also on failure. */
 enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary,
                                struct table **table, struct error *err) MUST_CHECK;
 void import_rows_clear(struct import_rows *rows);

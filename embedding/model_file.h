@@ -1,4 +1,4 @@
-/* Private to embedding/: the model file, byte by byte as docs/model-format.md says. */
+/* The model file, byte by byte as docs/model-format.md says. Private to embedding/. */
 #ifndef VECMILL_EMBEDDING_MODEL_FILE_H
 #define VECMILL_EMBEDDING_MODEL_FILE_H
 
@@ -13,8 +13,7 @@
 #define MODEL_ENTRY_SIZE 32 /* one section in the section table */
 #define MODEL_FOOTER_SIZE 16
 #define MODEL_ALIGNMENT 64
-#define MODEL_METADATA_MAX \
-    16384 /* bytes: several times what the fields of struct model_info can fill */
+#define MODEL_METADATA_MAX 16384 /* several times what the fields of struct model_info can fill */
 
 /* Sections stand in the file in this order; the numbers are the format. */
 #define SECTION_ROWS(ROW)                             \
@@ -37,7 +36,7 @@ struct model_section {
 };
 
 #define SECTION_NAME_SIZE 24
-/* "words", "input 3" */
+/* The name for messages: "words", "input 3". */
 void section_name(const struct model_section *section, char name[SECTION_NAME_SIZE]);
 
 struct table_shape {
@@ -57,8 +56,8 @@ struct model_layout {
     uint64_t footer_offset, file_length;
 };
 
-/* Fills sections, footer_offset and file_length from the facts; checksums stay 0. REFUSED when a
- * sum overflows or the file would be longer than `limit`. Owns: layout_clear. */
+/* Fills sections, footer_offset and file_length from the facts; checksums stay 0. Errors: REFUSED
+ * when a sum overflows or the file would be longer than `limit`. Owns: layout_clear. */
 enum status layout_arrange(struct model_layout *layout, uint64_t limit,
                            struct error *err) MUST_CHECK;
 void layout_clear(struct model_layout *layout);

@@ -1,4 +1,4 @@
-/* Private to embedding/: what table.c shares with the model and its file. */
+/* What table.c shares with the model and its file. Private to embedding/. */
 #ifndef VECMILL_EMBEDDING_TABLE_H
 #define VECMILL_EMBEDDING_TABLE_H
 

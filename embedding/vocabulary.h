@@ -1,5 +1,5 @@
-/* Private to embedding/: the inside of a vocabulary, which the model file writes and reads as it
- * stands. */
+/* The inside of a vocabulary, which the model file writes and reads as it stands. Private to
+ * embedding/. */
 #ifndef VECMILL_EMBEDDING_VOCABULARY_H
 #define VECMILL_EMBEDDING_VOCABULARY_H
 
