@@ -11,14 +11,15 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+/* Loops with an order for the compiler: unroll it whole, unroll it by eight, leave it rolled. */
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define UNROLL_SOME _Pragma("clang loop unroll_count(8)")
-#define ROLL _Pragma("clang loop unroll(disable)")
+#define UNROLL_FOR(...) _Pragma("clang loop unroll(full)") for (__VA_ARGS__)
+#define UNROLL_SOME_FOR(...) _Pragma("clang loop unroll_count(8)") for (__VA_ARGS__)
+#define ROLL_FOR(...) _Pragma("clang loop unroll(disable)") for (__VA_ARGS__)
 #else
-#define UNROLL _Pragma("GCC unroll 16")
-#define UNROLL_SOME _Pragma("GCC unroll 8")
-#define ROLL _Pragma("GCC unroll 1")
+#define UNROLL_FOR(...) _Pragma("GCC unroll 16") for (__VA_ARGS__)
+#define UNROLL_SOME_FOR(...) _Pragma("GCC unroll 8") for (__VA_ARGS__)
+#define ROLL_FOR(...) _Pragma("GCC unroll 1") for (__VA_ARGS__)
 #endif
 
 typedef float vec __attribute__((vector_size(4 * WIDTH), may_alias));
@@ -210,14 +211,12 @@ INLINE halfvec vec_lower(vec v) {
 #if WIDTH == 16
 INLINE vec vec_sum_each(const vec v[16]) {
     vec a[8], b[4];
-    UNROLL
-    for (int i = 0; i < 8; i++)
+    UNROLL_FOR(int i = 0; i < 8; i++)
         a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13,
                        29) +
                SHUFFLE(v[2 * i], v[2 * i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30,
                        15, 31);
-    UNROLL
-    for (int i = 0; i < 4; i++)
+    UNROLL_FOR(int i = 0; i < 4; i++)
         b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28,
                        29) +
                SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15,
@@ -231,12 +230,10 @@ INLINE vec vec_sum_each(const vec v[16]) {
 #elif WIDTH == 8
 INLINE vec vec_sum_each(const vec v[8]) {
     vec a[4], b[2];
-    UNROLL
-    for (int i = 0; i < 4; i++)
+    UNROLL_FOR(int i = 0; i < 4; i++)
         a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13) +
                SHUFFLE(v[2 * i], v[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    UNROLL
-    for (int i = 0; i < 2; i++)
+    UNROLL_FOR(int i = 0; i < 2; i++)
         b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
                SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
     return SHUFFLE(b[0], b[1], 0, 1, 2, 3, 8, 9, 10, 11) +

@@ -104,8 +104,7 @@ INLINE void band_quad(struct block *b, uint32_t q, uint32_t v, const int n) {
     round_and_score(b, row, ws->context_steps + (size_t)q * OPERANDS * b->step->stride, NULL,
                     v * TILE, s, n);
 #endif
-    UNROLL
-    for (int i = 0; i < n; i++)
+    UNROLL_FOR(int i = 0; i < n; i++)
         vec_store(to + i * WIDTH, s[i] - shift);
 }
 
@@ -225,26 +224,22 @@ struct band_part {
 
 #define ADD_DIAGONAL(at, ADD)                                     \
     do {                                                          \
-        UNROLL                                                    \
-        for (uint32_t d_ = 0; d_ < OPERANDS; d_++)                \
+        UNROLL_FOR(uint32_t d_ = 0; d_ < OPERANDS; d_++)          \
             ADD((at) / DEPTH + d_, d_ * DEPTH, (d_ + 1) * DEPTH); \
     } while (0)
 
-#define ADD_PART(of, ADD)                                    \
-    do {                                                     \
-        struct band_part part_ = of;                         \
-        uint32_t u_ = part_.at;                              \
-        if (part_.head) {                                    \
-            UNROLL                                           \
-            for (uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
-                ADD(u_, 0, d_ *DEPTH);                       \
-        }                                                    \
-        ROLL for (; u_ < part_.end; u_++) ADD(u_, 0, 4);     \
-        if (part_.tail) {                                    \
-            UNROLL                                           \
-            for (uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
-                ADD(u_, d_ *DEPTH, 4);                       \
-        }                                                    \
+#define ADD_PART(of, ADD)                                          \
+    do {                                                           \
+        struct band_part part_ = of;                               \
+        uint32_t u_ = part_.at;                                    \
+        if (part_.head)                                            \
+            UNROLL_FOR(uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
+                ADD(u_, 0, d_ *DEPTH);                             \
+        ROLL_FOR(; u_ < part_.end; u_++)                           \
+            ADD(u_, 0, 4);                                         \
+        if (part_.tail)                                            \
+            UNROLL_FOR(uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
+                ADD(u_, d_ *DEPTH, 4);                             \
     } while (0)
 
 INLINE const float *context_operand(const struct block *b, uint32_t u) {
@@ -300,8 +295,7 @@ INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const in
     size_t j = (size_t)from * WIDTH;
     struct steps sum;
     struct targets to = {.count = b->contexts - row};
-    UNROLL
-    for (uint32_t r = 0; r < STEP_ROWS; r++)
+    UNROLL_FOR(uint32_t r = 0; r < STEP_ROWS; r++)
         to.row[r] = b->ws->context[row + r] + j, to.scale[r] = 1.0f;
     steps_clear(&sum, n, half);
 #define ADD(u, first, last)                                                                      \

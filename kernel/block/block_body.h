@@ -85,9 +85,8 @@ static void block_count_repeats(struct block *b) {
         id[t] = t < b->n ? (int32_t)b->chunk->ids[b->at[t]] : -2 - (int32_t)t;
     ivec same[LANES] = {{0}};
     for (uint32_t q = 0; q < KERNEL_BLOCK; q++)
-        UNROLL
-    for (int l = 0; l < LANES; l++)
-        same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
+        UNROLL_FOR(int l = 0; l < LANES; l++)
+            same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
     float limit = b->step->guard_repeat;
     float max = 0;
     for (int l = 0; l < LANES; l++) {

@@ -17,8 +17,7 @@ INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int 
         for (; low < at - b->left[t]; low++)
             add_row(all, input[low] + j, -1.0f, n);
         vec share = vec_set(context ? 1.0f / (float)context : 0.0f), mean[ROW_TILE];
-        UNROLL
-        for (int v = 0; v < n; v++)
+        UNROLL_FOR(int v = 0; v < n; v++)
             mean[v] = (all[v] - row_load(input[at] + j + v * WIDTH)) * share;
         operand_store(b->ws->x + t * stride + j / DEPTH, mean, n);
     }
@@ -40,8 +39,7 @@ INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int
             add_row(all, d + (centre + next) * stride, 1.0f, n);
         for (; low < near.low; low++)
             add_row(all, d + (centre + low) * stride, -1.0f, n);
-        UNROLL
-        for (int i = 0; i < n; i++) {
+        UNROLL_FOR(int i = 0; i < n; i++) {
             vec own = self ? vec_load(d + (centre + c) * stride + i * WIDTH) : vec_set(0.0f);
             row_store(row + i * WIDTH, row_load(row + i * WIDTH) + rate * (all[i] - own));
         }
@@ -64,13 +62,11 @@ INLINE void centres_quad(struct block *b, uint32_t q, vec *sum) {
     struct kernel_workspace *ws = b->ws;
     size_t stride = b->step->stride;
     const float *x = ws->x + q * 4 * stride;
-    UNROLL
-    for (int r = 0; r < 4; r++)
+    UNROLL_FOR(int r = 0; r < 4; r++)
         sum[r] = vec_set(0.0f);
     for (uint32_t v = 0; v * WIDTH < ws->depth; v++, x += WIDTH) {
         vec o[4];
-        UNROLL
-        for (int r = 0; r < 4; r++) {
+        UNROLL_FOR(int r = 0; r < 4; r++) {
             o[r] = operand_row(ws->context[q * 4 + (uint32_t)r], v, ws->vectors);
             sum[r] = multiply_add(sum[r], vec_load(x + (size_t)r * stride), o[r]);
         }

@@ -30,8 +30,7 @@ static void square_noise_quad(struct block *b, uint32_t k, const float *const *r
 INLINE void noise_keep(struct block *b, uint32_t k, uint32_t t, const vec *s, const int n) {
     float *to = b->ws->g + (size_t)k / 4 * CELLS + (size_t)t * 4;
     vec shift = four_spread_at(b->noise->shift + k);
-    UNROLL
-    for (int i = 0; i < n; i++)
+    UNROLL_FOR(int i = 0; i < n; i++)
         vec_store(to + i * WIDTH, s[i] - shift);
 }
 
@@ -44,8 +43,7 @@ static void noise_gradients(struct block *b) {
     for (uint32_t k = 0; logistic && k < b->step->noise; k += 4) {
         float *g = ws->g + (size_t)k / 4 * CELLS;
         vec weight = four_spread_at(b->noise->weight + k);
-        UNROLL
-        for (uint32_t i = 0; i < CELLS; i += WIDTH)
+        UNROLL_FOR(uint32_t i = 0; i < CELLS; i += WIDTH)
             vec_store(g + i,
                       weight * vec_load(b->weight_each + i) * gradient_sigmoid(vec_load(g + i)));
     }
@@ -98,8 +96,7 @@ static __attribute__((noinline)) void block_guard_noise(struct block *b) {
         vec row = vec_set(0.0f),
             norm = four_spread(four_fold(vec_load(ws->square + (size_t)k / 4 * WIDTH)));
         size_t at = (size_t)k / 4 * CELLS;
-        UNROLL
-        for (size_t i = 0; i < TILES; i++) {
+        UNROLL_FOR(size_t i = 0; i < TILES; i++) {
             vec cells = vec_load(ws->g + at + i * WIDTH);
             round_gradients(cells, ws->g_inputs, ws->g_rows, at + i * WIDTH);
             row -= cells * vec_load(b->x_square + i * WIDTH);
@@ -107,8 +104,7 @@ static __attribute__((noinline)) void block_guard_noise(struct block *b) {
         }
         four_store(ws->scale + k, four_fold(row));
     }
-    UNROLL
-    for (int i = 0; i < TILES; i++)
+    UNROLL_FOR(int i = 0; i < TILES; i++)
         vec_store(b->curvature_each + i * WIDTH, curvature[i]);
     vec limit = vec_set(b->step->guard_output);
     for (uint32_t k = 0; k < b->step->noise; k += WIDTH) {
@@ -127,8 +123,7 @@ static void block_guard_inputs(struct block *b) {
         const float *each = b->curvature_each + (size_t)t * 4;
         b->curvature[t] = (each[0] + each[1]) + (each[2] + each[3]);
     }
-    UNROLL
-    for (int l = 0; l < LANES; l++) {
+    UNROLL_FOR(int l = 0; l < LANES; l++) {
         vec curvature = vec_load(b->curvature + l * WIDTH) * vec_load(b->multiple + l * WIDTH);
         vec scale = vec_load(b->x_scale + l * WIDTH);
         vec_store(b->x_scale + l * WIDTH, scale * limit / vec_max(curvature, limit));
@@ -163,20 +158,18 @@ INLINE void inputs_tile(struct block *b, uint32_t t, uint32_t from, const int n,
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
     struct steps sum;
     struct targets to = {.count = b->n - t};
-    UNROLL
-    for (uint32_t r = 0; r < STEP_ROWS; r++) {
+    UNROLL_FOR(uint32_t r = 0; r < STEP_ROWS; r++) {
         uint32_t centre = min(t + r, b->n - 1);
         to.row[r] = (b->step->cbow ? ws->d + centre * stride : b->chunk->input[b->at[centre]]) + j;
         to.scale[r] = b->x_scale[centre];
     }
     positives_of_inputs(b, &sum, t, j, n, half);
-    ROLL for (uint32_t u = 0, end = (b->step->noise + DEPTH - 1) / DEPTH; u < end; u++)
+    ROLL_FOR(uint32_t u = 0, end = (b->step->noise + DEPTH - 1) / DEPTH; u < end; u++)
         steps_add(&sum, noise_operand(b, u) + j, input_gradients(ws->g_inputs, u, t), OPERANDS, 0,
                   4, n, half);
     if (from + (uint32_t)n + half == ws->vectors)
-        UNROLL
-    for (int r = 0; r < STEP_ROWS; r++)
-        steps_mask(b, &sum, r, n, half);
+        UNROLL_FOR(int r = 0; r < STEP_ROWS; r++)
+            steps_mask(b, &sum, r, n, half);
     if (b->step->cbow)
         targets_keep(&to, &sum, n, half);
     else
@@ -191,15 +184,14 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n, 
     for (uint32_t next = k; from == 0 && b->next && next < k + STEP_ROWS && next < b->step->noise;
          next++)
         PREFETCH_ROW(b->next->rows[next], b->step->stride);
-    UNROLL
-    for (uint32_t r = 0; r < STEP_ROWS; r++) {
+    UNROLL_FOR(uint32_t r = 0; r < STEP_ROWS; r++) {
         uint32_t word = min(k + r, b->step->noise - 1);
         to.row[r] = b->noise->rows[word] + j;
         to.scale[r] = b->step->guard ? b->ws->scale[word] : 1.0f;
     }
     const float *g = b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH;
     steps_clear(&sum, n, half);
-    ROLL for (uint32_t u = 0; u * DEPTH < b->n; u++)
+    ROLL_FOR(uint32_t u = 0; u * DEPTH < b->n; u++)
         steps_add(&sum, input_operand(b, u) + j, g + (size_t)u * 4, 1, 0, 4, n, half);
     targets_add(&to, &sum, n, half);
 }

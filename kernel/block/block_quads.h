@@ -94,8 +94,7 @@ INLINE vec operand_row(const float *row, uint32_t v, uint32_t vectors) {
 
 /* Keeps n vectors of a row as an operand. */
 INLINE void operand_store(float *to, const vec *row, const int n) {
-    UNROLL
-    for (int v = 0; v < n; v += DEPTH) {
+    UNROLL_FOR(int v = 0; v < n; v += DEPTH) {
 #if DEPTH == 1
         vec_store(to + v * WIDTH, row[v]);
 #else
@@ -107,8 +106,7 @@ INLINE void operand_store(float *to, const vec *row, const int n) {
 #if DEPTH == 2
 /* Vector v of four rounded rows, as pairs of rows whose lanes are columns. */
 INLINE void pairs_store(float *to, size_t stride, const vec *o, uint32_t v, uint32_t vectors) {
-    UNROLL
-    for (int r = 0; r < 4; r += 2) {
+    UNROLL_FOR(int r = 0; r < 4; r += 2) {
         float *pairs = to + (size_t)r / 2 * stride + (size_t)v * 2 * WIDTH;
         vec_store(pairs, low_pairs(o[r], o[r + 1]));
         if (2 * v + 1 < vectors)
@@ -141,8 +139,7 @@ INLINE void gather_inputs(struct block *b, const bool cbow) {
         vec square[TILE] = {{0}};
         for (uint32_t i = 0; i * WIDTH < ws->depth; i++) {
             vec v[TILE];
-            UNROLL
-            for (uint32_t c = 0; c < TILE; c++)
+            UNROLL_FOR(uint32_t c = 0; c < TILE; c++)
                 v[c] = cbow ? vec_load(ws->x + (t + c) * b->step->stride + (size_t)i * WIDTH)
                             : operand_row(b->x[t + c], i, ws->vectors);
 #if DEPTH == 2
@@ -150,14 +147,12 @@ INLINE void gather_inputs(struct block *b, const bool cbow) {
 #endif
             exchange_fours(v);
             float *to = ws->x_quads + (size_t)i * TILE * CELLS + (size_t)t * 4;
-            UNROLL
-            for (int c = 0; c < TILE; c++) {
+            UNROLL_FOR(int c = 0; c < TILE; c++) {
                 vec_store(to + c * CELLS, v[c]);
                 square[c] = multiply_add(square[c], v[c], v[c]);
             }
         }
-        UNROLL
-        for (int c = 1; c < TILE; c++)
+        UNROLL_FOR(int c = 1; c < TILE; c++)
             square[0] += square[c];
         vec same[4] = {square[0], square[0], square[0], square[0]};
         vec_store(b->x_square + (size_t)t * 4, four_sums(same));
@@ -167,8 +162,7 @@ INLINE void gather_inputs(struct block *b, const bool cbow) {
     size_t stride = b->step->stride, used = ws->vectors * WIDTH;
     for (uint32_t t = 0; t < KERNEL_BLOCK && !cbow; t++, to += stride) {
         const float *x = b->x[t];
-        UNROLL_SOME
-        for (size_t j = 0; j < used; j += WIDTH)
+        UNROLL_SOME_FOR(size_t j = 0; j < used; j += WIDTH)
             vec_store(to + j, row_load(x + j));
     }
 #endif
@@ -204,27 +198,21 @@ INLINE void score_quad(const struct block *b, const float *const *row, uint32_t 
                        const int n) {
     const float *x = b->ws->x_quads + (size_t)t * 4;
     vec sum[SCORE_TILES][4];
-    UNROLL
-    for (int i = 0; i < n; i++)
-        UNROLL
-    for (int r = 0; r < 4; r++)
-        sum[i][r] = vec_set(0.0f);
+    UNROLL_FOR(int i = 0; i < n; i++)
+        UNROLL_FOR(int r = 0; r < 4; r++)
+            sum[i][r] = vec_set(0.0f);
     for (uint32_t q = 0; q < b->ws->quads; q++, x += CELLS) {
         vec column[SCORE_TILES];
-        UNROLL
-        for (int i = 0; i < n; i++)
+        UNROLL_FOR(int i = 0; i < n; i++)
             /* opaque: else it is loaded again for each product */
             column[i] = row_load(x + i * WIDTH);
-        UNROLL
-        for (int r = 0; r < 4; r++) {
+        UNROLL_FOR(int r = 0; r < 4; r++) {
             vec value = row_spread_four(row[r] + (size_t)q * 4);
-            UNROLL
-            for (int i = 0; i < n; i++)
+            UNROLL_FOR(int i = 0; i < n; i++)
                 sum[i][r] = multiply_add(sum[i][r], column[i], value);
         }
     }
-    UNROLL
-    for (int i = 0; i < n; i++)
+    UNROLL_FOR(int i = 0; i < n; i++)
         scores[i] = four_sums(sum[i]);
 }
 #else
@@ -243,30 +231,23 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
     const struct kernel_workspace *ws = b->ws;
     const float *x = ws->x_quads + (size_t)t * 4;
     vec sum[SCORE_TILES][4], squares[4];
-    UNROLL
-    for (int r = 0; r < 4; r++) {
+    UNROLL_FOR(int r = 0; r < 4; r++) {
         squares[r] = vec_set(0.0f);
-        UNROLL
-        for (int i = 0; i < n; i++)
+        UNROLL_FOR(int i = 0; i < n; i++)
             sum[i][r] = vec_set(0.0f);
     }
     for (uint32_t v = 0, left = ws->quads; v < ws->vectors; v += 2, x += 4 * CELLS, left -= 4) {
         vec o[4];
-        UNROLL
-        for (int r = 0; r < 4; r++)
+        UNROLL_FOR(int r = 0; r < 4; r++)
             o[r] = operand_row(row[r], v / 2, ws->vectors);
         pairs_store(steps, b->step->stride, o, v / 2, ws->vectors);
-        UNROLL
-        for (int q = 0; q < 4; q++) {
+        UNROLL_FOR(int q = 0; q < 4; q++) {
             vec value[4];
-            UNROLL
-            for (int r = 0; r < 4; r++)
+            UNROLL_FOR(int r = 0; r < 4; r++)
                 value[r] = nth_four(o[r], q);
-            UNROLL
-            for (int i = 0; i < n; i++) {
+            UNROLL_FOR(int i = 0; i < n; i++) {
                 vec column = row_load(x + (size_t)q * CELLS + i * WIDTH); /* opaque, as above */
-                UNROLL
-                for (int r = 0; r < 4; r++)
+                UNROLL_FOR(int r = 0; r < 4; r++)
                     sum[i][r] = multiply_add(sum[i][r], column, value[r]);
             }
             if ((uint32_t)q + 1 == left)
@@ -274,18 +255,15 @@ INLINE void round_and_score(const struct block *b, const float *const *row, floa
         }
         if (square && v + 2 >= ws->vectors) {
             ivec mask = last_operand_mask(b);
-            UNROLL
-            for (int r = 0; r < 4; r++)
+            UNROLL_FOR(int r = 0; r < 4; r++)
                 o[r] = (vec)((ivec)o[r] & mask);
         }
-        UNROLL
-        for (int r = 0; square && r < 4; r++)
+        UNROLL_FOR(int r = 0; square && r < 4; r++)
             squares[r] = multiply_add(squares[r], o[r], o[r]);
     }
     if (square)
         *square = four_sums(squares);
-    UNROLL
-    for (int i = 0; i < n; i++)
+    UNROLL_FOR(int i = 0; i < n; i++)
         scores[i] = four_sums(sum[i]);
 }
 #endif
@@ -300,10 +278,8 @@ struct steps {
 };
 
 INLINE void steps_clear(struct steps *sum, const int n, const bool half) {
-    UNROLL
-    for (int r = 0; r < STEP_ROWS; r++) {
-        UNROLL
-        for (int i = 0; i < n; i++)
+    UNROLL_FOR(int r = 0; r < STEP_ROWS; r++) {
+        UNROLL_FOR(int i = 0; i < n; i++)
             sum->v[r][i] = vec_set(0.0f);
         if (half)
             sum->tail[r] = vec_lower(vec_set(0.0f));
@@ -315,16 +291,13 @@ INLINE void steps_add(struct steps *sum, const float *row, const float *g, const
                       const int from, const int to, const int n, const bool half) {
     vec v[STEP_VECTORS];
     halfvec tail = vec_lower(vec_set(0.0f));
-    UNROLL
-    for (int i = 0; i < n; i++)
+    UNROLL_FOR(int i = 0; i < n; i++)
         v[i] = row_load(row + i * WIDTH); /* opaque, as above */
     if (half)
         tail = row_load_half(row + n * WIDTH);
-    UNROLL
-    for (int r = from; r < to; r++) {
+    UNROLL_FOR(int r = from; r < to; r++) {
         vec weight = vec_set(g[r * spread]);
-        UNROLL
-        for (int i = 0; i < n; i++)
+        UNROLL_FOR(int i = 0; i < n; i++)
             sum->v[r][i] = multiply_add(sum->v[r][i], weight, v[i]);
         if (half)
             sum->tail[r] = multiply_add_half(sum->tail[r], vec_lower(weight), tail);
@@ -335,8 +308,7 @@ INLINE void steps_add(struct steps *sum, const float *row, const float *g, const
 INLINE void steps_store(const struct steps *sum, int r, float *row, float scale, const int n,
                         const bool half) {
     vec by = vec_set(scale);
-    UNROLL
-    for (int i = 0; i < n; i++)
+    UNROLL_FOR(int i = 0; i < n; i++)
         row_store(row + i * WIDTH, row_load(row + i * WIDTH) + by * sum->v[r][i]);
     if (half)
         row_store_half(row + n * WIDTH,
@@ -354,8 +326,7 @@ struct targets {
 /* row_r += scale_r sum_r */
 INLINE void targets_add(const struct targets *to, const struct steps *sum, const int n,
                         const bool half) {
-    UNROLL
-    for (int r = 0; r < STEP_ROWS; r++)
+    UNROLL_FOR(int r = 0; r < STEP_ROWS; r++)
         if ((uint32_t)r < to->count)
             steps_store(sum, r, to->row[r], to->scale[r], n, half);
 }
@@ -363,13 +334,11 @@ INLINE void targets_add(const struct targets *to, const struct steps *sum, const
 /* row_r = scale_r sum_r */
 INLINE void targets_keep(const struct targets *to, const struct steps *sum, const int n,
                          const bool half) {
-    UNROLL
-    for (int r = 0; r < STEP_ROWS; r++) {
+    UNROLL_FOR(int r = 0; r < STEP_ROWS; r++) {
         vec by = vec_set(to->scale[r]);
         if ((uint32_t)r >= to->count)
             break;
-        UNROLL
-        for (int i = 0; i < n; i++)
+        UNROLL_FOR(int i = 0; i < n; i++)
             vec_store(to->row[r] + i * WIDTH, by * sum->v[r][i]);
         if (half)
             row_store_half(to->row[r] + n * WIDTH, vec_lower(by) * sum->tail[r]);

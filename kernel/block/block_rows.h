@@ -38,8 +38,7 @@ INLINE uint32_t run_high(const struct block *b, uint32_t run) {
 /* sum += g row */
 INLINE void add_row(vec *sum, const float *row, float g, const int n) {
     vec weight = vec_set(g);
-    UNROLL
-    for (int i = 0; i < n; i++)
+    UNROLL_FOR(int i = 0; i < n; i++)
         sum[i] += weight * row_load(row + i * WIDTH);
 }
 

@@ -21,23 +21,18 @@ INLINE void scores_tile(const float *queries, size_t n_queries, const float *row
                         const int tile_rows) {
     const float *query[WIDTH], *row[WIDTH];
     vec sum[WIDTH];
-    UNROLL
-    for (int i = 0; i < tile_queries; i++)
+    UNROLL_FOR(int i = 0; i < tile_queries; i++)
         query[i] = queries + ((size_t)i < n_queries ? (size_t)i : n_queries - 1) * stride;
-    UNROLL
-    for (int i = 0; i < tile_rows; i++)
+    UNROLL_FOR(int i = 0; i < tile_rows; i++)
         row[i] = rows + ((size_t)i < n_rows ? (size_t)i : n_rows - 1) * stride;
-    UNROLL
-    for (int i = 0; i < WIDTH; i++)
+    UNROLL_FOR(int i = 0; i < WIDTH; i++)
         sum[i] = vec_set(0.0f);
     for (size_t j = 0; j < stride; j += WIDTH)
-        UNROLL
-    for (int r = 0; r < tile_rows; r++) {
-        vec value = vec_load(row[r] + j);
-        UNROLL
-        for (int q = 0; q < tile_queries; q++)
-            sum[q * tile_rows + r] += vec_load(query[q] + j) * value;
-    }
+        UNROLL_FOR(int r = 0; r < tile_rows; r++) {
+            vec value = vec_load(row[r] + j);
+            UNROLL_FOR(int q = 0; q < tile_queries; q++)
+                sum[q * tile_rows + r] += vec_load(query[q] + j) * value;
+        }
     float all[WIDTH];
     vec total = vec_sum_each(sum);
     memcpy(all, &total, sizeof all);
