@@ -75,10 +75,10 @@ int main(int count, char **arguments) {
                                .columns = dim,
                                .noise = noise,
                                .window = window,
-                               .guard = true,
-                               .guard_repeat = 2,
-                               .guard_output = 4,
-                               .guard_input = 2,
+                               .clip = true,
+                               .clip_repeat = 2,
+                               .clip_output = 4,
+                               .clip_input = 2,
                                .positive_a = 1,
                                .positive_b = 1,
                                .negative_weight = 0.5f,
@@ -95,8 +95,8 @@ int main(int count, char **arguments) {
                       .at = centres};
 #define STAGE(name) stage(#name, name, &b)
     STAGE(block_open), STAGE(block_weigh), STAGE(block_gather_inputs), STAGE(block_score_positives);
-    STAGE(block_score_noise), STAGE(block_guard_noise);
-    STAGE(block_guard_inputs), STAGE(block_update_inputs), STAGE(block_update_noise),
+    STAGE(block_score_noise), STAGE(block_clip_noise);
+    STAGE(block_clip_inputs), STAGE(block_update_inputs), STAGE(block_update_noise),
         STAGE(block_update_contexts);
     printf("sum of these %.1f ns\n", total * 1e9);
     double best = 1e9;

@@ -87,7 +87,7 @@ static void block_count_repeats(struct block *b) {
     for (uint32_t q = 0; q < KERNEL_BLOCK; q++)
         UNROLL_FOR(int l = 0; l < LANES; l++)
             same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
-    float limit = b->step->guard_repeat;
+    float limit = b->step->clip_repeat;
     float max = 0;
     for (int l = 0; l < LANES; l++) {
         vec_store(b->multiple + l * WIDTH, __builtin_convertvector(same[l], vec));
@@ -102,7 +102,7 @@ static void block_count_repeats(struct block *b) {
 
 static void block_weigh(struct block *b) {
     float unit = -b->step->rate * b->step->negative_weight;
-    if (b->step->guard)
+    if (b->step->clip)
         block_count_repeats(b);
     if (b->whole && !b->step->cbow && !b->repeated) {
         const float *rate = b->chunk->rate + b->at[0];
@@ -119,7 +119,7 @@ static void block_weigh(struct block *b) {
         b->x_scale[t] =
             b->step->input_rate * (t < b->n && !b->step->cbow ? b->chunk->rate[b->at[t]] : 1.0f);
     }
-    if (b->step->guard && b->repeated)
+    if (b->step->clip && b->repeated)
         for (uint32_t t = 0; t < b->n; t++)
             b->weight[t] *= b->discount[t];
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
@@ -159,8 +159,8 @@ static void block_noise(struct block *b, struct kernel_loss *loss) {
         block_add_noise_loss(b, loss);
     if (b->step->remove_hits && !softmax)
         block_remove_hits(b);
-    if (b->step->guard)
-        block_guard_noise(b);
+    if (b->step->clip)
+        block_clip_noise(b);
     else
         block_round_gradients(b);
 }
@@ -186,8 +186,8 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
     block_noise(&b, loss);
     if (loss)
         block_add_loss(&b, loss);
-    if (step->guard)
-        block_guard_inputs(&b);
+    if (step->clip)
+        block_clip_inputs(&b);
     block_update_inputs(&b); /* first: sums over output rows, which DEPTH 1 has no copies of */
     block_update_noise(&b);
     block_update_contexts(&b);

@@ -77,7 +77,7 @@ struct block {
     uint32_t run[KERNEL_BLOCK + 1], runs;
     bool whole;       /* see block_is_whole */
     bool want_logits; /* for the loss, the softmax or the removal of hits */
-    /* a centre stands more than guard_repeat times in the block */
+    /* a centre stands more than clip_repeat times in the block */
     bool repeated;
     uint32_t contexts; /* C */
     /* Rows of the list: the first and the last that a centre reaches, and its own, which is none of

@@ -53,7 +53,7 @@ static __attribute__((noinline)) void softmax_centre(struct block *b, uint32_t t
         /* s is the log of the positive's share now: the loss */
         ws->pair_g[pair_at(b, t, i)] = b->step->rate * (1.0f - expf(*s));
     }
-    float unit = b->step->guard ? -b->step->rate * b->discount[t] : -b->step->rate;
+    float unit = b->step->clip ? -b->step->rate * b->discount[t] : -b->step->rate;
     for (uint32_t k = 0; k < noise; k++) {
         float *cell = &ws->g[cell_at(k, t)];
         *cell = unit * (*cell * share + extra[k]);

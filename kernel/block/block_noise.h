@@ -89,7 +89,7 @@ static __attribute__((noinline)) void block_round_gradients(struct block *b) {
  * |x_c|^2, stays below 2. Rows over the bound are scaled back: output row k by its sum over the
  * centres, times how often k stands in the draw; centre t, in the end, by its sum over the noise.
  * Gradients, which are final, are rounded on the way. */
-static __attribute__((noinline)) void block_guard_noise(struct block *b) {
+static __attribute__((noinline)) void block_clip_noise(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     vec curvature[TILES] = {{0}};
     for (uint32_t k = 0; k < b->step->noise; k += 4) {
@@ -106,19 +106,19 @@ static __attribute__((noinline)) void block_guard_noise(struct block *b) {
     }
     UNROLL_FOR(int i = 0; i < TILES; i++)
         vec_store(b->curvature_each + i * WIDTH, curvature[i]);
-    vec limit = vec_set(b->step->guard_output);
+    vec limit = vec_set(b->step->clip_output);
     for (uint32_t k = 0; k < b->step->noise; k += WIDTH) {
         vec row = vec_load(ws->scale + k) * vec_load_unaligned(b->noise->repeat + k);
         vec_store(ws->scale + k, limit / vec_max(row, limit));
     }
 }
 
-static void block_guard_inputs(struct block *b) {
+static void block_clip_inputs(struct block *b) {
     if (b->step->cbow && b->repeated)
         block_count_windows(b);
     for (uint32_t t = 0; b->step->cbow && !b->repeated && t < b->n; t++)
         b->multiple[t] = (float)(b->step->window + 1);
-    vec limit = vec_set(b->step->guard_input);
+    vec limit = vec_set(b->step->clip_input);
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         const float *each = b->curvature_each + (size_t)t * 4;
         b->curvature[t] = (each[0] + each[1]) + (each[2] + each[3]);
@@ -187,7 +187,7 @@ INLINE void noise_tile(struct block *b, uint32_t k, uint32_t from, const int n, 
     UNROLL_FOR(uint32_t r = 0; r < STEP_ROWS; r++) {
         uint32_t word = min(k + r, b->step->noise - 1);
         to.row[r] = b->noise->rows[word] + j;
-        to.scale[r] = b->step->guard ? b->ws->scale[word] : 1.0f;
+        to.scale[r] = b->step->clip ? b->ws->scale[word] : 1.0f;
     }
     const float *g = b->ws->g_rows + (size_t)k / 4 * CELLS / DEPTH;
     steps_clear(&sum, n, half);

@@ -90,8 +90,8 @@ static void rows_copy(struct step *s) {
             s->x[t * s->width + b->dim] = 1;
         for (size_t u = 0; u < b->n; u++)
             s->copies[t] += b->centres[u] == b->centres[t];
-        bool often = b->guard && s->copies[t] > b->guard_repeat;
-        s->discount[t] = often ? b->guard_repeat / s->copies[t] : 1;
+        bool often = b->clip && s->copies[t] > b->clip_repeat;
+        s->discount[t] = often ? b->clip_repeat / s->copies[t] : 1;
     }
     for (size_t i = 0; i < b->n * s->width; i++)
         s->rounded_x[i] = operand(b, s->x[i]);
@@ -115,7 +115,7 @@ static double positive_discount(const struct oracle_block *b, uint32_t word) {
     double copies = 0;
     for (size_t t = 0; t < b->n; t++)
         copies += b->centres[t] == word;
-    return b->guard && copies > b->guard_repeat ? b->guard_repeat / copies : 1;
+    return b->clip && copies > b->clip_repeat ? b->clip_repeat / copies : 1;
 }
 
 static void logistic_gradients(struct step *s, size_t t) {
@@ -181,8 +181,8 @@ static void positives_update(struct step *s) {
 }
 
 /* min(1, bound / curvature), one for a curvature of zero. */
-static double guard_scale(const struct oracle_block *b, double bound, double curvature) {
-    return b->guard && curvature > bound ? bound / curvature : 1;
+static double clip_scale(const struct oracle_block *b, double bound, double curvature) {
+    return b->clip && curvature > bound ? bound / curvature : 1;
 }
 
 static void noise_update(struct step *s, double *scales) {
@@ -197,7 +197,7 @@ static void noise_update(struct step *s, double *scales) {
             const double *x = s->rounded_x + t * s->width;
             curvature -= s->cells[t * b->k + k] * dot(x, x, s->width);
         }
-        double scale = guard_scale(b, b->guard_output, curvature * (b->repeat ? b->repeat[k] : 1));
+        double scale = clip_scale(b, b->clip_output, curvature * (b->repeat ? b->repeat[k] : 1));
         for (size_t t = 0; t < b->n; t++)
             add_product(b, output_row(s, b->noise[k]), s->x + t * s->width, s->width,
                         s->cells[t * b->k + k], scale, output_mass(b, b->noise[k]));
@@ -214,7 +214,7 @@ static void inputs_update(struct step *s, double *scales) {
             const double *o = s->rounded_o + k * s->width;
             curvature -= s->cells[t * b->k + k] * dot(o, o, b->dim);
         }
-        double scale = guard_scale(b, b->guard_input, curvature * s->copies[t]);
+        double scale = clip_scale(b, b->clip_input, curvature * s->copies[t]);
         for (size_t i = 0; i < b->dim; i++)
             b->input[b->centres[t] * b->dim + i] += b->input_rate * scale * s->d[t * b->dim + i];
         if (b->input_mass)

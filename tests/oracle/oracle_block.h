@@ -33,8 +33,8 @@ struct oracle_block {
     /* Softmax leaves out cell (p, k) when k is p; logistic lowers C_t by the positives of t that
      * are k. */
     bool remove_hits;
-    bool guard;
-    double guard_repeat, guard_output, guard_input; /* 2, 4, 2 */
+    bool clip;
+    double clip_repeat, clip_output, clip_input; /* 2, 4, 2 */
     /* [k] 1 + K q_k of the guard; NULL: ones, as for unique draws */
     const double *repeat;
     /* [k] importance of the noise words; NULL: ones */

@@ -39,7 +39,7 @@ struct kernel_case kernel_case_draw(uint64_t seed) {
         .bias = draw_below(&draw, 4) != 0,
         .cbow = draw_below(&draw, 3) == 0,
         .softmax = draw_below(&draw, 3) == 0,
-        .guard = draw_below(&draw, 2) != 0,
+        .clip = draw_below(&draw, 2) != 0,
         .hits = draw_below(&draw, 3) == 0,
         .rate = 0.001 + 0.05 * draw_unit(&draw),
         .pos_weight = 1,
@@ -188,10 +188,10 @@ static void layout_create(struct layout *l, const struct kernel *kernel,
                                    .noise = test->noise,
                                    .window = test->window,
                                    .remove_hits = test->hits,
-                                   .guard = test->guard && !test->cbow,
-                                   .guard_repeat = 2,
-                                   .guard_output = 0.5f, /* low, so that it acts */
-                                   .guard_input = 0.25f,
+                                   .clip = test->clip && !test->cbow,
+                                   .clip_repeat = 2,
+                                   .clip_output = 0.5f, /* low, so that it acts */
+                                   .clip_input = 0.25f,
                                    .positive_a = (float)(test->pos_weight * z),
                                    .positive_b = (float)(1 + (test->pos_weight - 1) * z),
                                    .negative_weight = (float)(1.25 * z),
@@ -304,10 +304,10 @@ static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat1
                                  .positive_b = (double)l->step.positive_b,
                                  .noise_weight = (double)l->step.negative_weight,
                                  .remove_hits = test->hits,
-                                 .guard = l->step.guard,
-                                 .guard_repeat = 2,
-                                 .guard_output = 0.5,
-                                 .guard_input = 0.25,
+                                 .clip = l->step.clip,
+                                 .clip_repeat = 2,
+                                 .clip_output = 0.5,
+                                 .clip_input = 0.25,
                                  .repeat = w->repeat,
                                  .weight = w->weight,
                                  .bfloat16 = bfloat16,
@@ -453,7 +453,7 @@ static void sequence_centre(struct sequence *s, size_t t) {
 
 double kernel_case_compare_pairs(const struct kernel *kernel, const struct kernel_case *test) {
     struct kernel_case plain = *test;
-    plain.softmax = plain.guard = plain.hits = false;
+    plain.softmax = plain.clip = plain.hits = false;
     struct layout l;
     struct wanted w;
     layout_create(&l, kernel, &plain, (size_t)plain.noise * KERNEL_BLOCK * 2 * plain.window);

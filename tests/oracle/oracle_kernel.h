@@ -14,7 +14,7 @@ struct kernel_case {
     uint32_t longest;                   /* sentence, in words */
     /* the block is one piece of a sentence that goes on on both sides */
     bool inside;
-    bool bias, cbow, softmax, guard, hits;
+    bool bias, cbow, softmax, clip, hits;
     double rate, pos_weight;
     uint32_t num_true;
     uint64_t seed;

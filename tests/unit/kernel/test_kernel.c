@@ -24,10 +24,10 @@ static void each_kernel(double (*compare)(const struct kernel *kernel, uint64_t 
                 struct kernel_case c = kernel_case_draw(seed);
                 fail_msg("%s, kernel %s, seed %d: %g times the tolerance (dim %u noise %u window "
                          "%u words %u bias %d "
-                         "cbow %d softmax %d guard %d "
+                         "cbow %d softmax %d clip %d "
                          "hits %d)",
                          what, (*kernel)->name, (int)seed, worst, c.dim, c.noise, c.window, c.words,
-                         c.bias, c.cbow, c.softmax, c.guard, c.hits);
+                         c.bias, c.cbow, c.softmax, c.clip, c.hits);
             }
         }
     }

@@ -72,9 +72,9 @@ static struct oracle_block plain_block(struct tables *tables, enum oracle_object
                                  .positive_a = pos_weight,
                                  .positive_b = pos_weight,
                                  .noise_weight = 1,
-                                 .guard_repeat = 2,
-                                 .guard_output = 4,
-                                 .guard_input = 2};
+                                 .clip_repeat = 2,
+                                 .clip_output = 4,
+                                 .clip_input = 2};
 }
 
 /* The gradient of the pairs as a batch: row i of the batch is pair i. */
@@ -277,7 +277,7 @@ static void operands_are_rounded(void **state) {
 
 /* One word is the centre three times, with one positive each; the bias counts in |x|^2 and not in
  * |o|^2. */
-static void guard_by_hand(void **state) {
+static void clipping_by_hand(void **state) {
     (void)state;
     static const uint32_t same[] = {0, 0, 0}, positive[] = {1, 2, 3}, negative[] = {0};
     static const size_t start[] = {0, 1, 2, 3};
@@ -299,10 +299,10 @@ static void guard_by_hand(void **state) {
                                        .positive_a = 1,
                                        .positive_b = 1,
                                        .noise_weight = 1,
-                                       .guard = true,
-                                       .guard_repeat = 2,
-                                       .guard_output = 4,
-                                       .guard_input = 2,
+                                       .clip = true,
+                                       .clip_repeat = 2,
+                                       .clip_output = 4,
+                                       .clip_input = 2,
                                        .repeat = repeat};
     oracle_block_step(&block, scales);
     double g = 2.0 / 3 * 0.5, n = 2.0 / 3 * oracle_sigmoid(6.1);
@@ -320,20 +320,20 @@ static void guard_by_hand(void **state) {
     assert_near(input[0], 2 - 1.4 * input_scale * 3 * n * 3);
 }
 
-/* A guard whose bounds are not reached changes no bit. */
-static void guard_at_rest(void **state) {
+/* Clipping whose bounds are not reached changes no bit. */
+static void clipping_at_rest(void **state) {
     (void)state;
     for (int objective = ORACLE_NCE; objective <= ORACLE_SAMPLED_SOFTMAX; objective++) {
-        struct tables plain = random_tables(9), guarded = plain;
+        struct tables plain = random_tables(9), clipped = plain;
         struct oracle_block block = plain_block(&plain, (enum oracle_objective)objective, 1);
         block.rate = 0.01;
         double loss = oracle_block_step(&block, NULL);
-        block.input = guarded.input;
-        block.output = guarded.output;
-        block.guard = true;
+        block.input = clipped.input;
+        block.output = clipped.output;
+        block.clip = true;
         double scales[CENTRES + NOISE];
         assert_true(oracle_block_step(&block, scales) == loss);
-        assert_memory_equal(&plain, &guarded, sizeof plain);
+        assert_memory_equal(&plain, &clipped, sizeof plain);
         block.rate = 5; /* and now they are */
         oracle_block_step(&block, scales);
         double min = 1;
@@ -387,8 +387,8 @@ int main(void) {
         cmocka_unit_test(steps_add_up),
         cmocka_unit_test(draws_of_one_word_add_up),
         cmocka_unit_test(operands_are_rounded),
-        cmocka_unit_test(guard_by_hand),
-        cmocka_unit_test(guard_at_rest),
+        cmocka_unit_test(clipping_by_hand),
+        cmocka_unit_test(clipping_at_rest),
         cmocka_unit_test(hits_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
