@@ -94,7 +94,7 @@ int main(int count, char **arguments) {
                       .window = window,
                       .at = centres};
 #define STAGE(name) stage(#name, name, &b)
-    STAGE(block_open), STAGE(block_weigh), STAGE(block_gather_inputs), STAGE(block_score_positives);
+    STAGE(block_open), STAGE(block_weigh), STAGE(block_pack_inputs), STAGE(block_score_positives);
     STAGE(block_score_noise), STAGE(block_clip_noise);
     STAGE(block_clip_inputs), STAGE(block_update_inputs), STAGE(block_update_noise),
         STAGE(block_update_contexts);

@@ -1,16 +1,15 @@
 /* 256-bit vectors: 16 registers hold a tile of 12 sums, its columns and one more. */
 #if defined(__x86_64__)
 #define WIDTH 8
+#define ROW_VECTORS 6
+#define SCORE_VECTORS 3
+#define STEP_VECTORS 3
+
+#include "kernel/block/block_step.h"
 #include "kernel/kernel.h"
+#include "kernel/search/search_body.h"
 #include "kernel/train_step.h"
 #include "kernel/variants.h"
-#include "kernel/vector.h"
-
-#define ROW_TILE 6
-#define SCORE_TILES 3
-#define STEP_VECTORS 3
-#include "kernel/block/block_body.h"
-#include "kernel/search/search_body.h"
 
 static bool runs(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -1,16 +1,15 @@
 /* 512-bit vectors: 32 registers hold a tile of 16 sums with room for operands. */
 #if defined(__x86_64__)
 #define WIDTH 16
+#define ROW_VECTORS 8
+#define SCORE_VECTORS 4
+#define STEP_VECTORS 4
+
+#include "kernel/block/block_step.h"
 #include "kernel/kernel.h"
+#include "kernel/search/search_body.h"
 #include "kernel/train_step.h"
 #include "kernel/variants.h"
-#include "kernel/vector.h"
-
-#define ROW_TILE 8    /* vectors of a row held in registers, twice */
-#define SCORE_TILES 4 /* vectors of scores summed together, for four rows each */
-#define STEP_VECTORS 4
-#include "kernel/block/block_body.h"
-#include "kernel/search/search_body.h"
 
 static bool runs(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

@@ -1,21 +1,10 @@
-/* 128-bit GNU vectors: SSE2 on x86-64, NEON on arm64, plain code elsewhere. */
-#define WIDTH 4
+/* 128-bit GNU vectors: SSE2 on x86-64, NEON on arm64, plain code elsewhere. Its sizes are those of
+ * width.h. */
+#include "kernel/block/block_step.h"
 #include "kernel/kernel.h"
+#include "kernel/search/search_body.h"
 #include "kernel/train_step.h"
 #include "kernel/variants.h"
-#include "kernel/vector.h"
-
-#if defined(__aarch64__)
-#define ROW_TILE 8
-#define SCORE_TILES 4
-#define STEP_VECTORS 4
-#else
-#define ROW_TILE 6
-#define SCORE_TILES 2
-#define STEP_VECTORS 2
-#endif
-#include "kernel/block/block_body.h"
-#include "kernel/search/search_body.h"
 
 static bool runs(void) {
     return true;

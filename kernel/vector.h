@@ -1,11 +1,13 @@
-/* A vector of WIDTH floats and the few operations the loops need, on GNU vectors. Included once by
- * each kernel_*.c, which defines WIDTH as 16, 8 or 4 before. */
+/* A vector of WIDTH floats and the few operations the loops need, on GNU vectors. A lane is one of
+ * its floats; a four is four neighbouring lanes. */
 #ifndef VECMILL_KERNEL_VECTOR_H
 #define VECMILL_KERNEL_VECTOR_H
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "kernel/width.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -25,6 +27,7 @@
 typedef float vec __attribute__((vector_size(4 * WIDTH), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * WIDTH), may_alias));
 typedef float halfvec __attribute__((vector_size(2 * WIDTH), may_alias));
+typedef float four __attribute__((vector_size(16), may_alias));
 typedef int32_t half_ivec __attribute__((vector_size(2 * WIDTH), may_alias));
 
 INLINE vec vec_set(float x) {
@@ -159,7 +162,7 @@ INLINE void row_store(float *p, vec v) {
 }
 #endif
 
-#if WIDTH == 4 && !defined(VECMILL_ATOMIC_ROWS) /* compiled, never used: see HALVES */
+#if WIDTH == 4 && !defined(VECMILL_ATOMIC_ROWS) /* compiled, never used: HALVES is 0 */
 INLINE halfvec row_load_half(const float *p) {
     return *(const volatile halfvec *)p;
 }
@@ -184,7 +187,6 @@ INLINE vec row_spread_four(const float *p) {
     }
     return v;
 #else
-    typedef float four __attribute__((vector_size(16), may_alias));
     vec v;
 #if WIDTH == 16
     __asm__("vbroadcastf32x4 %1, %0" : "=v"(v) : "m"(*(const four *)p));
@@ -221,11 +223,11 @@ INLINE vec vec_sum_each(const vec v[16]) {
                        29) +
                SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15,
                        30, 31);
-#define HALVES(x, y)                                                           \
+#define FOLD_EIGHTS(x, y)                                                      \
     (SHUFFLE(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) + \
      SHUFFLE(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31))
-    return HALVES(HALVES(b[0], b[1]), HALVES(b[2], b[3]));
-#undef HALVES
+    return FOLD_EIGHTS(FOLD_EIGHTS(b[0], b[1]), FOLD_EIGHTS(b[2], b[3]));
+#undef FOLD_EIGHTS
 }
 #elif WIDTH == 8
 INLINE vec vec_sum_each(const vec v[8]) {

@@ -1,12 +1,45 @@
-/* CBOW: what differs from skip-gram. Part of block_body.h. */
+/* CBOW: what differs from skip-gram. The input vector of a centre is the mean of its window's input
+ * rows, its one positive is its own output row, and every input row of the window takes the whole
+ * step. */
+#ifndef VECMILL_KERNEL_BLOCK_CBOW_H
+#define VECMILL_KERNEL_BLOCK_CBOW_H
 
-/* The input vector is the mean of the window's input rows; n vectors of it from `from` on, which is
- * even. */
-INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/block/block_layout.h"
+#include "kernel/block/block_open.h"
+#include "kernel/block/block_operands.h"
+#include "kernel/block/block_product.h"
+#include "kernel/block/block_rows.h"
+#include "kernel/block/block_tiles.h"
+#include "kernel/vector.h"
+
+/* ---- windows: their means, their steps ------------------------------------------------------- */
+
+/* A stage that takes one run after the other, a strip of its rows at a time. */
+#define RUN_STAGE(name, piece)                                                             \
+    static __attribute__((noinline)) void name(struct block *b) {                          \
+        for (uint32_t run = 0; run < b->runs; run++)                                       \
+            for (uint32_t from = 0; from < b->ws->vectors; from += ROW_VECTORS)            \
+                STRIP_SWITCH(piece, b, run, from, min(ROW_VECTORS, b->ws->vectors - from)) \
+    }
+
+/* sum += g row */
+INLINE void add_row(vec *sum, const float *row, float g, const int n) {
+    vec weight = vec_set(g);
+    UNROLL_FOR(int i = 0; i < n; i++)
+        sum[i] += weight * row_load(row + i * WIDTH);
+}
+
+/* The means of a run's windows: n vectors of them from `from` on, which is even. */
+INLINE void means_strip(struct block *b, uint32_t run, uint32_t from, const int n) {
     float *const *input = b->chunk->input;
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
     /* of the window and its centre, moved on from centre to centre */
-    vec all[ROW_TILE] = {{0}};
+    vec all[ROW_VECTORS] = {{0}};
     uint32_t low = run_low(b, run), next = low; /* all holds [low, next) */
     for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
         uint32_t at = b->at[t], context = b->left[t] + b->right[t];
@@ -16,7 +49,7 @@ INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int 
             add_row(all, input[next] + j, 1.0f, n);
         for (; low < at - b->left[t]; low++)
             add_row(all, input[low] + j, -1.0f, n);
-        vec share = vec_set(context ? 1.0f / (float)context : 0.0f), mean[ROW_TILE];
+        vec share = vec_set(context ? 1.0f / (float)context : 0.0f), mean[ROW_VECTORS];
         UNROLL_FOR(int v = 0; v < n; v++)
             mean[v] = (all[v] - row_load(input[at] + j + v * WIDTH)) * share;
         operand_store(b->ws->x + t * stride + j / DEPTH, mean, n);
@@ -24,12 +57,12 @@ INLINE void means_piece(struct block *b, uint32_t run, uint32_t from, const int 
 }
 
 /* Every input row of a window takes its centre's whole step (word2vec's rule). */
-INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int n) {
+INLINE void spread_strip(struct block *b, uint32_t run, uint32_t from, const int n) {
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
     uint32_t first = b->run[run], end = b->run[run + 1], centre = first - b->at[first],
              low = b->at[first], next = low;
     const float *d = b->ws->d + j;
-    vec all[ROW_TILE] = {{0}}; /* of the centres [low, next) that reach c, c itself included */
+    vec all[ROW_VECTORS] = {{0}}; /* of the centres [low, next) that reach c, c itself included */
     for (uint32_t c = run_low(b, run); c <= run_high(b, run); c++) {
         struct partners near = context_partners(b, run, c);
         float *row = b->chunk->input[c] + j;
@@ -46,8 +79,8 @@ INLINE void spread_piece(struct block *b, uint32_t run, uint32_t from, const int
     }
 }
 
-RUN_STAGE(windows_means, means_piece)
-RUN_STAGE(block_spread_inputs, spread_piece)
+RUN_STAGE(windows_means, means_strip)
+RUN_STAGE(block_spread_inputs, spread_strip)
 
 static void block_means(struct block *b) {
     size_t stride = b->step->stride;
@@ -64,19 +97,20 @@ INLINE void centres_quad(struct block *b, uint32_t q, vec *sum) {
     const float *x = ws->x + q * 4 * stride;
     UNROLL_FOR(int r = 0; r < 4; r++)
         sum[r] = vec_set(0.0f);
-    for (uint32_t v = 0; v * WIDTH < ws->depth; v++, x += WIDTH) {
+    for (uint32_t v = 0; v * WIDTH < ws->lanes; v++, x += WIDTH) {
         vec o[4];
         UNROLL_FOR(int r = 0; r < 4; r++) {
             o[r] = operand_row(ws->context[q * 4 + (uint32_t)r], v, ws->vectors);
             sum[r] = multiply_add(sum[r], vec_load(x + (size_t)r * stride), o[r]);
         }
 #if DEPTH == 2
-        pairs_store(ws->context_steps + q * 2 * stride, stride, o, v, ws->vectors);
+        twos_store(ws->context_steps + q * 2 * stride, stride, o, v, ws->vectors);
 #endif
     }
 }
 
-/* Cells of the diagonal; the others of its tiles stay zero, as the workspace was. */
+/* Scores and gradients of the diagonal; the other cells that lie in a vector with it stay zero, as
+ * the workspace was. */
 static __attribute__((noinline)) void block_score_centres(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     _Alignas(64) float score[KERNEL_BLOCK], g[KERNEL_BLOCK] = {0};
@@ -101,37 +135,4 @@ static __attribute__((noinline)) void block_score_centres(struct block *b) {
     }
 }
 
-/* ---- guard ----------------------------------------------------------------------------------- */
-
-/* An input row takes a step for each window of the block that holds its word. m_t: how many those
- * are, the mean over the words of window t. */
-static __attribute__((noinline)) void block_count_windows(struct block *b) {
-    float *windows = b->ws->windows, *sums = b->ws->window_sums;
-    uint32_t *words = b->ws->window_words, n = 0;
-    for (uint32_t run = 0; run < b->runs; run++)
-        for (uint32_t c = run_low(b, run); c <= run_high(b, run); c++, n++) {
-            struct partners near = context_partners(b, run, c);
-            bool self = near.low <= c && c <= near.high;
-            words[n] = b->chunk->ids[c];
-            windows[n] = (float)(near.high - near.low + 1 - self);
-        }
-    for (uint32_t i = 0; i < n; i++) {
-        float sum = 0;
-        for (uint32_t k = 0; k < n; k++)
-            sum += words[k] == words[i] ? windows[k] : 0.0f;
-        sums[i] = sum;
-    }
-    for (uint32_t run = 0, first = 0; run < b->runs; run++) {
-        for (uint32_t t = b->run[run]; t < b->run[run + 1]; t++) {
-            const float *own = sums + first + (b->at[t] - run_low(b, run));
-            uint32_t context = b->left[t] + b->right[t];
-            float sum = 0;
-            for (uint32_t i = 1; i <= b->left[t]; i++)
-                sum += *(own - i);
-            for (uint32_t i = 1; i <= b->right[t]; i++)
-                sum += own[i];
-            b->multiple[t] = context ? sum / (float)context : 1.0f;
-        }
-        first += run_high(b, run) - run_low(b, run) + 1;
-    }
-}
+#endif

@@ -1,5 +1,15 @@
-/* Scores that are looked at one by one: sampled softmax, accidental hits, the loss. Part of
- * block_body.h. */
+/* Scores that are taken one by one: the sampled softmax, accidental hits, the value of the loss. */
+#ifndef VECMILL_KERNEL_BLOCK_LOSS_H
+#define VECMILL_KERNEL_BLOCK_LOSS_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/block/block_layout.h"
+#include "kernel/block/block_open.h"
 
 /* ---- sampled softmax ------------------------------------------------------------------------- */
 
@@ -68,9 +78,9 @@ static void block_softmax(struct block *b) {
             b->ws->g[cell_at(k, t)] = 0.0f;
 }
 
-/* ---- accidental hits, loss ------------------------------------------------------------------- */
+/* ---- accidental hits ------------------------------------------------------------------------- */
 
-/* A cell counts C_t minus the positives of t that its noise word is. */
+/* A cell counts C_t minus the positives of t that are its noise word. */
 static void block_remove_hits(struct block *b) {
     for (uint32_t t = 0; t < b->n; t++) {
         uint32_t noise = b->step->noise, positives = b->start[t + 1] - b->start[t];
@@ -89,6 +99,9 @@ static void block_remove_hits(struct block *b) {
     }
 }
 
+/* ---- the value of the loss ------------------------------------------------------------------- */
+
+/* log(1 + e^x) */
 INLINE double softplus(float x) {
     return (double)(fmaxf(x, 0) + log1pf(expf(-fabsf(x))));
 }
@@ -124,3 +137,5 @@ static void block_add_loss(struct block *b, struct kernel_loss *loss) {
                 loss->sum -= (double)s; /* the log of its share */
         }
 }
+
+#endif

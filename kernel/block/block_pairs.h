@@ -1,8 +1,18 @@
-/* word2vec's own semantics: each pair against its own noise words, rows changed pair by pair. Part
- * of block_body.h. */
+/* word2vec's own semantics: each pair against its own noise words, rows changed pair by pair. */
+#ifndef VECMILL_KERNEL_BLOCK_PAIRS_H
+#define VECMILL_KERNEL_BLOCK_PAIRS_H
 
-/* <x, row> - shift, then row += g x and d += g row; returns the score. label: 1 for the
- * positive. */
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/block/block_layout.h"
+#include "kernel/block/block_loss.h"
+#include "kernel/block/block_open.h"
+#include "kernel/vector.h"
+
+/* s = <x, row> - shift, then d += g row and row += g x; returns s. positive: row is the positive's,
+ * else a noise word's of this weight. */
 INLINE float pair_cell(const struct block *b, const float *x, float *d, float *row, float shift,
                        bool positive, float weight) {
     uint32_t vectors = b->ws->vectors;
@@ -110,3 +120,5 @@ static void block_pairs(const struct kernel_step *step, struct kernel_workspace 
         else
             pairs_skipgram(&b, t, per_pair, &used, loss);
 }
+
+#endif

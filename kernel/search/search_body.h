@@ -1,7 +1,16 @@
-/* Scores and norms for search, and the finite check: see kernel.h. Included once by each
- * kernel_*.c. */
+/* Scores and norms for search, and the finite check: see kernel.h. Compiled once for each
+ * instruction set (kernel_*.c). */
+#ifndef VECMILL_KERNEL_SEARCH_BODY_H
+#define VECMILL_KERNEL_SEARCH_BODY_H
 
-/* WIDTH sums at a time, so that one vec_sum_each ends them all: SCORE_QUERIES queries against
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/vector.h"
+
+/* A register tile of WIDTH sums, so that one vec_sum_each ends them all: SCORE_QUERIES queries by
  * SCORE_ROWS rows, or one query against WIDTH rows. Every sum runs over the columns in the same
  * order and is ended in the same way, whatever stands beside it; past the end the last one is
  * repeated. */
@@ -83,3 +92,5 @@ static size_t search_first_nonfinite(const float *values, size_t n) {
     }
     return n;
 }
+
+#endif

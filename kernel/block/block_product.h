@@ -1,10 +1,13 @@
-/* Products of matrices. An operand is a vector of 32-bit lanes; a lane holds one float (DEPTH 1)
- * or, in kernels that define BFLOAT16, two numbers of the inner dimension rounded to bfloat16
- * (DEPTH 2): AVX512_BF16 multiplies both and adds the products in float, twice the work of a fused
- * multiply-add. Only copies are rounded, never the tables: the error, 2^-9 of each factor, is far
- * below the noise of a stochastic gradient. */
-#ifndef VECMILL_KERNEL_PRODUCT_H
-#define VECMILL_KERNEL_PRODUCT_H
+/* The depth of a lane, and the products that go with it. An operand of a product of matrices is
+ * made of 32-bit lanes. A lane holds one float (DEPTH 1) or, in kernels that define BFLOAT16, two
+ * numbers of the inner dimension, rounded to bfloat16 (DEPTH 2): AVX512_BF16 multiplies both and
+ * adds the products in float, twice the work of a fused multiply-add. Only copies are rounded,
+ * never the tables: the error, 2^-9 of each factor, is far below the noise of a stochastic
+ * gradient. */
+#ifndef VECMILL_KERNEL_BLOCK_PRODUCT_H
+#define VECMILL_KERNEL_BLOCK_PRODUCT_H
+
+#include "kernel/vector.h"
 
 #if defined(BFLOAT16)
 #define DEPTH 2
@@ -35,14 +38,14 @@ INLINE vec gradient_sigmoid(vec x) {
     return (vec)_mm512_rcp14_ps((__m512)(vec_set(1.0f) + e));
 }
 
-/* Of two rounded rows: lane i holds numbers i of both, or numbers WIDTH + i. */
-INLINE vec low_pairs(vec first, vec second) {
+/* Of two rounded rows: lane i holds the two numbers i, or the two numbers WIDTH + i. */
+INLINE vec low_twos(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
     return (vec)SHUFFLE((half)first, (half)second, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38,
                         7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47);
 }
 
-INLINE vec high_pairs(vec first, vec second) {
+INLINE vec high_twos(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
     return (vec)SHUFFLE((half)first, (half)second, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53,
                         22, 54, 23, 55, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31,

@@ -1,14 +1,32 @@
-/* The positives as a product of matrices. The contexts of a block are a list of rows, those of each
- * run from left to right; a centre's partners are neighbours in it, so that its cells lie in a
- * band: a vector of scores belongs to a few centres, whose rows are a few quads. Cells that are
- * worked on and lie outside of the band are zero. In a whole block row r belongs to the centres r -
- * 2 window to r, and steps leave out what lies beyond these edges. CBOW's list has one row for each
- * centre, its own: block_cbow.h scores it, the steps here go along its diagonal. Part of
- * block_body.h. */
+/* The positives as a product of matrices, by the band of their cells: block_step.h has a picture.
+ *
+ * The contexts of a block are a list of output rows, those of each run from left to right. The
+ * partners of a centre are neighbours in this list, so that the cells that are pairs lie in a band.
+ * Scores are computed by quads and groups; cells outside of the band that are computed with the
+ * others get the gradient zero. In a whole block row r belongs to the centres r - 2 window to r,
+ * and the loops of the steps leave out what lies beyond these edges. CBOW's list has one row for
+ * each centre, its own output row: block_cbow.h scores it, the steps here go along its diagonal. */
+#ifndef VECMILL_KERNEL_BLOCK_POSITIVES_H
+#define VECMILL_KERNEL_BLOCK_POSITIVES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel/block/block_layout.h"
+#include "kernel/block/block_open.h"
+#include "kernel/block/block_operands.h"
+#include "kernel/block/block_product.h"
+#include "kernel/block/block_rows.h"
+#include "kernel/block/block_scores.h"
+#include "kernel/block/block_steps.h"
+#include "kernel/block/block_tiles.h"
+#include "kernel/vector.h"
 
 /* ---- where the band lies --------------------------------------------------------------------- */
 
-/* The list, the place of each centre in it, and which quads of rows its vectors of scores reach. */
+/* The list, and the place of each centre in it. */
 static void band_open(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     uint32_t n = 0;
@@ -27,28 +45,28 @@ static void band_open(struct block *b) {
     b->contexts = n;
 }
 
-/* The same of a block that is one piece of a sentence, and what band_bound finds: by rule, for
- * loops whose length changes with the window take 2% of a training. */
+/* The same of a whole block, and what band_bound finds: by rule, for loops whose length changes
+ * with the window take 2% of a training. */
 static void band_open_whole(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     uint32_t reach = 2 * b->window, low = b->at[0] - b->window;
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
         b->band_low[t] = t, b->band_self[t] = t + b->window, b->band_high[t] = t + reach;
-    for (uint32_t v = 0; v < TILES; v++)
-        b->band[v] = (struct band_tile){v * TILE / 4, (v * TILE + TILE - 1 + reach) / 4};
+    for (uint32_t v = 0; v < GROUPS; v++)
+        b->quads_of[v] = (struct quad_range){v * GROUP / 4, (v * GROUP + GROUP - 1 + reach) / 4};
     b->contexts = KERNEL_BLOCK + reach;
     for (uint32_t r = 0; r < b->contexts; r += 4)
-        ws->span[r / 4] =
-            (struct band_span){r > reach ? (r - reach) / TILE : 0, min((r + 3) / TILE + 1, TILES)};
+        ws->groups_of[r / 4] = (struct group_range){r > reach ? (r - reach) / GROUP : 0,
+                                                    min((r + 3) / GROUP + 1, GROUPS)};
     memcpy(ws->context, b->chunk->output + low, b->contexts * sizeof *ws->context);
     memcpy(ws->context_shift, b->chunk->shift + low, b->contexts * sizeof *ws->context_shift);
 }
 
-/* The vectors of scores that reach quad q. */
-static struct band_span band_span(const struct block *b, uint32_t q) {
-    struct band_span span = {0, 0};
-    for (uint32_t v = 0; v < TILES; v++) {
-        if (b->band[v].low > q || q > b->band[v].high)
+/* The groups that reach quad q. */
+static struct group_range band_groups(const struct block *b, uint32_t q) {
+    struct group_range span = {0, 0};
+    for (uint32_t v = 0; v < GROUPS; v++) {
+        if (b->quads_of[v].low > q || q > b->quads_of[v].high)
             continue;
         span.first = span.end ? span.first : v;
         span.end = v + 1;
@@ -56,10 +74,11 @@ static struct band_span band_span(const struct block *b, uint32_t q) {
     return span;
 }
 
-/* Four centres have the same quads. A centre without positives reaches nothing; four of them lie
- * where those before them end, so that the vectors that reach a quad are neighbours. */
+/* Which quads each group reaches. Centres by fours have the same quads. A centre without positives
+ * reaches nothing; four of them lie where those before them end, so that the groups that reach a
+ * quad are neighbours. */
 static void band_bound(struct block *b) {
-    struct band_tile tile = {1, 0};
+    struct quad_range tile = {1, 0};
     bool found = false; /* in this tile */
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         if (t % 4 == 0) {
@@ -73,11 +92,11 @@ static void band_bound(struct block *b) {
             tile.high = b->band_high[t] / 4;
             found = true;
         }
-        for (uint32_t v = t / 4 * 4 / TILE; v < (t / 4 + 1) * 4 / TILE; v++)
-            b->band[v] = tile;
+        for (uint32_t v = t / 4 * 4 / GROUP; v < (t / 4 + 1) * 4 / GROUP; v++)
+            b->quads_of[v] = tile;
     }
     for (uint32_t q = 0; q * 4 < b->contexts; q++)
-        b->ws->span[q] = band_span(b, q);
+        b->ws->groups_of[q] = band_groups(b, q);
 }
 
 /* Fills the last quad up with zeros. */
@@ -90,38 +109,37 @@ static void band_close(struct block *b) {
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-/* Scores quad q of the list by the centres of n vectors from vector v on; DEPTH 2 makes its
- * operands, too. */
+/* Scores quad q of the list by n groups from `group` on; DEPTH 2 packs its rows, too. */
 INLINE void band_quad(struct block *b, uint32_t q, uint32_t v, const int n) {
     struct kernel_workspace *ws = b->ws;
-    float *to = ws->pair_logit + (size_t)q * CELLS + (size_t)v * WIDTH;
-    vec s[SCORE_TILES], shift = four_spread_at(ws->context_shift + (size_t)q * 4);
+    float *to = ws->pair_logit + (size_t)q * QUAD_CELLS + (size_t)v * WIDTH;
+    vec s[SCORE_VECTORS], shift = four_spread_at(ws->context_shift + (size_t)q * 4);
     float *const *list = ws->context + (size_t)q * 4;
     const float *row[4] = {list[0], list[1], list[2], list[3]};
 #if DEPTH == 1
-    score_quad(b, row, v * TILE, s, n);
+    score_quad(b, row, v * GROUP, s, n);
 #else
-    round_and_score(b, row, ws->context_steps + (size_t)q * OPERANDS * b->step->stride, NULL,
-                    v * TILE, s, n);
+    pack_and_score(b, row, ws->context_steps + (size_t)q * OPERANDS * b->step->stride, NULL,
+                   v * GROUP, s, n);
 #endif
     UNROLL_FOR(int i = 0; i < n; i++)
         vec_store(to + i * WIDTH, s[i] - shift);
 }
 
 static void band_score_quad(struct block *b, uint32_t q) {
-    struct band_span span = b->ws->span[q];
+    struct group_range span = b->ws->groups_of[q];
     for (uint32_t v = span.first, n; v < span.end; v += n) {
-        n = next_piece(span.end - v, SCORE_TILES);
+        n = next_strip(span.end - v, SCORE_VECTORS);
         switch (n) {
-            PIECE_CASE(1, SCORE_TILES, band_quad, b, q, v)
-            PIECE_CASE(2, SCORE_TILES, band_quad, b, q, v)
-            PIECE_CASE(3, SCORE_TILES, band_quad, b, q, v)
-            PIECE_CASE(4, SCORE_TILES, band_quad, b, q, v)
+            STRIP_CASE(1, SCORE_VECTORS, band_quad, b, q, v)
+            STRIP_CASE(2, SCORE_VECTORS, band_quad, b, q, v)
+            STRIP_CASE(3, SCORE_VECTORS, band_quad, b, q, v)
+            STRIP_CASE(4, SCORE_VECTORS, band_quad, b, q, v)
         }
     }
 }
 
-/* Numbers of the centres of a vector of scores, four times each. */
+/* A number of each centre of a group, four times each. */
 INLINE ivec spread_each(const uint32_t *of) {
 #if WIDTH == 16
     return (ivec)_mm512_permutexvar_epi32(
@@ -145,12 +163,13 @@ INLINE void band_gradients(struct block *b, bool logistic) {
     vec rest = vec_set(b->step->rate * (b->step->positive_a - b->step->positive_b));
     ivec row;
     memcpy(&row, row_of_quad, sizeof row);
-    for (uint32_t v = 0; v < TILES; v++) {
-        struct band_tile tile = b->band[v];
-        ivec low = spread_each(b->band_low + v * TILE), high = spread_each(b->band_high + v * TILE);
-        ivec self = spread_each(b->band_self + v * TILE);
+    for (uint32_t v = 0; v < GROUPS; v++) {
+        struct quad_range tile = b->quads_of[v];
+        ivec low = spread_each(b->band_low + v * GROUP),
+             high = spread_each(b->band_high + v * GROUP);
+        ivec self = spread_each(b->band_self + v * GROUP);
         for (uint32_t q = tile.low; q <= tile.high; q++) {
-            size_t at = (size_t)q * CELLS + (size_t)v * WIDTH;
+            size_t at = (size_t)q * QUAD_CELLS + (size_t)v * WIDTH;
             ivec index = row + (int32_t)(q * 4);
             ivec pairs = (index >= low) & (index <= high) & (index != self);
             vec g = vec_set(0.0f);
@@ -180,30 +199,11 @@ static __attribute__((noinline)) void block_score_positives(struct block *b) {
     band_gradients(b, b->step->loss_kind == KERNEL_LOGISTIC);
 }
 
-/* A pair learns less when its centre, or its context word, stands often in the block. How often a
- * word stands among the centres tells how often its output row is a positive, too. */
-static __attribute__((noinline)) void block_discount_positives(struct block *b) {
-    float *g = b->ws->pair_g;
-    for (uint32_t t = 0; t < b->n; t++) {
-        const float *row = b->chunk->output[b->at[t]];
-        bool first = true; /* of the centres that are its word */
-        if (b->discount[t] == 1.0f)
-            continue;
-        for (uint32_t u = 0; u < t && first; u++)
-            first = b->chunk->output[b->at[u]] != row;
-        for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++)
-            g[pair_at(b, t, i)] *= b->discount[t];
-        for (uint32_t c = 0; first && !b->step->cbow && c < b->contexts; c++)
-            for (uint32_t u = 0; b->ws->context[c] == row && u < KERNEL_BLOCK; u++)
-                g[cell_at(c, u)] *= b->discount[t];
-    }
-}
-
-/* Their gradients are final; CBOW's lie in the tiles of the diagonal. */
+/* The gradients of the positives are final: their operands. CBOW's lie on the diagonal. */
 static __attribute__((noinline)) void block_round_positives(struct block *b) {
     struct kernel_workspace *ws = b->ws;
     for (uint32_t q = 0; q * 4 < b->contexts; q++) {
-        size_t at = (size_t)q * CELLS, end = at + CELLS;
+        size_t at = (size_t)q * QUAD_CELLS, end = at + QUAD_CELLS;
         if (b->step->cbow)
             at += (size_t)q * 16, end = at + 16;
         for (; at < end; at += WIDTH)
@@ -213,11 +213,11 @@ static __attribute__((noinline)) void block_round_positives(struct block *b) {
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* Operands whose products are summed for four rows, or four centres: ADD(u, from, to) adds operand
- * u to the sums from `from` to `to` - 1. At a band's left edge (head) the first ones belong to the
- * first sums only, behind [at, end) at its right edge (tail) to the last ones. CBOW has none but a
- * diagonal. */
-struct band_part {
+/* Operand rows, [at, end), whose products are summed for four rows, or four centres. ADD(u, from,
+ * to) adds operand row u to the sums from `from` to `to` - 1. head: the band has its left edge
+ * here, and the operands before `at` belong to the first sums only. tail: its right edge is here,
+ * and those from `end` on belong to the last sums only. CBOW has none but a diagonal. */
+struct operand_range {
     uint32_t at, end;
     bool head, tail;
 };
@@ -228,20 +228,21 @@ struct band_part {
             ADD((at) / DEPTH + d_, d_ * DEPTH, (d_ + 1) * DEPTH); \
     } while (0)
 
-#define ADD_PART(of, ADD)                                          \
+#define ADD_RANGE(of, ADD)                                         \
     do {                                                           \
-        struct band_part part_ = of;                               \
-        uint32_t u_ = part_.at;                                    \
-        if (part_.head)                                            \
+        struct operand_range range_ = of;                          \
+        uint32_t u_ = range_.at;                                   \
+        if (range_.head)                                           \
             UNROLL_FOR(uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
                 ADD(u_, 0, d_ *DEPTH);                             \
-        ROLL_FOR(; u_ < part_.end; u_++)                           \
+        ROLL_FOR(; u_ < range_.end; u_++)                          \
             ADD(u_, 0, 4);                                         \
-        if (part_.tail)                                            \
+        if (range_.tail)                                           \
             UNROLL_FOR(uint32_t d_ = 1; d_ < OPERANDS; d_++, u_++) \
                 ADD(u_, d_ *DEPTH, 4);                             \
     } while (0)
 
+/* Output row u of the list, or the two rows 2 u and 2 u + 1: what the steps of inputs sum over. */
 INLINE const float *context_operand(const struct block *b, uint32_t u) {
 #if DEPTH == 1
     return b->ws->context[u];
@@ -251,25 +252,25 @@ INLINE const float *context_operand(const struct block *b, uint32_t u) {
 }
 
 /* Of the rows that centres t to t + 3 reach. */
-INLINE struct band_part inputs_part(const struct block *b, uint32_t t) {
-    struct band_tile tile = b->band[t / TILE];
+INLINE struct operand_range inputs_range(const struct block *b, uint32_t t) {
+    struct quad_range tile = b->quads_of[t / GROUP];
     if (b->whole)
-        return (struct band_part){t / DEPTH, (t + 2 * b->window) / DEPTH + 1, true, true};
-    return (struct band_part){tile.low * OPERANDS, (tile.high + 1) * OPERANDS, false, false};
+        return (struct operand_range){t / DEPTH, (t + 2 * b->window) / DEPTH + 1, true, true};
+    return (struct operand_range){tile.low * OPERANDS, (tile.high + 1) * OPERANDS, false, false};
 }
 
 /* Of the centres that reach quad q. A head that is cut off on its left is none: its cells are zero
  * where they are not pairs. */
-INLINE struct band_part contexts_part(const struct block *b, uint32_t q) {
+INLINE struct operand_range contexts_range(const struct block *b, uint32_t q) {
     uint32_t row = q * 4, reach = 2 * b->window;
-    struct band_span span = b->ws->span[q];
+    struct group_range span = b->ws->groups_of[q];
     if (b->whole) {
         bool head = row >= reach && row - reach + 3 < KERNEL_BLOCK, tail = row < KERNEL_BLOCK;
         uint32_t first = row > reach ? row - reach : 0, end = tail ? row + 1 : KERNEL_BLOCK;
-        return (struct band_part){first / DEPTH, (end + DEPTH - 1) / DEPTH, head, tail};
+        return (struct operand_range){first / DEPTH, (end + DEPTH - 1) / DEPTH, head, tail};
     }
-    return (struct band_part){span.first * TILE / DEPTH,
-                              (min(span.end * TILE, b->n) + DEPTH - 1) / DEPTH, false, false};
+    return (struct operand_range){span.first * GROUP / DEPTH,
+                                  (min(span.end * GROUP, b->n) + DEPTH - 1) / DEPTH, false, false};
 }
 
 /* The steps of centres t + r by their positives. */
@@ -283,7 +284,7 @@ INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32
     if (b->step->cbow)
         ADD_DIAGONAL(t, ADD);
     else
-        ADD_PART(inputs_part(b, t), ADD);
+        ADD_RANGE(inputs_range(b, t), ADD);
 #undef ADD
 }
 
@@ -291,7 +292,7 @@ INLINE void positives_of_inputs(const struct block *b, struct steps *sum, uint32
 INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const int n,
                           const bool half) {
     uint32_t q = row / 4;
-    const float *g = b->ws->pair_g_rows + (size_t)q * CELLS / DEPTH;
+    const float *g = b->ws->pair_g_rows + (size_t)q * QUAD_CELLS / DEPTH;
     size_t j = (size_t)from * WIDTH;
     struct steps sum;
     struct targets to = {.count = b->contexts - row};
@@ -304,7 +305,7 @@ INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const in
     if (b->step->cbow)
         ADD_DIAGONAL(row, ADD);
     else
-        ADD_PART(contexts_part(b, q), ADD);
+        ADD_RANGE(contexts_range(b, q), ADD);
 #undef ADD
     targets_add(&to, &sum, n, half);
 }
@@ -312,3 +313,5 @@ INLINE void contexts_tile(struct block *b, uint32_t row, uint32_t from, const in
 static __attribute__((noinline)) void block_update_contexts(struct block *b) {
     FOR_TILES(contexts_tile, b, 0, b->contexts)
 }
+
+#endif
