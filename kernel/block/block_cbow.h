@@ -127,7 +127,7 @@ static __attribute__((noinline)) void block_score_centres(struct block *b) {
     }
     vec rate_b = vec_set(b->step->rate * b->step->positive_b);
     vec rest = vec_set(b->step->rate * (b->step->positive_a - b->step->positive_b));
-    for (uint32_t t = 0; t < KERNEL_BLOCK && b->step->loss_kind == KERNEL_LOGISTIC; t += WIDTH)
+    for (uint32_t t = 0; t < KERNEL_BLOCK && LOSS_BY_CELL(b->step->loss_kind); t += WIDTH)
         vec_store(g + t, rest + rate_b * gradient_sigmoid(-vec_load(score + t)));
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         ws->pair_logit[cell_at(t, t)] = score[t];

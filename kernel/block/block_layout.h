@@ -116,6 +116,25 @@ INLINE uint32_t max(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
+/* ---- the loss -------------------------------------------------------------------------------- */
+
+/* Losses are of two sorts: a cell's gradient depends on its own score alone, or on all scores of
+ * its centre, of which block_loss.h makes gradients. Macros, for with inline functions gcc 12
+ * compiles other loops (portable, block_score_centres). */
+#define LOSS_BY_CELL(kind) ((kind) == KERNEL_LOGISTIC)
+#define LOSS_BY_CENTRE(kind) ((kind) == KERNEL_SOFTMAX)
+
+/* Never called: the compiler warns here of a kind of loss that is of neither sort. */
+INLINE bool loss_is_sorted(enum kernel_loss_kind kind) {
+    switch (kind) {
+    case KERNEL_LOGISTIC:
+        return LOSS_BY_CELL(kind);
+    case KERNEL_SOFTMAX:
+        return LOSS_BY_CENTRE(kind);
+    }
+    return false;
+}
+
 /* ---- places ---------------------------------------------------------------------------------- */
 
 /* Where the tables of cells keep row and centre. */

@@ -131,7 +131,7 @@ static void block_add_loss(struct block *b, struct kernel_loss *loss) {
     for (uint32_t t = 0; t < b->n; t++)
         for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++) {
             float s = b->ws->pair_logit[pair_at(b, t, i)];
-            if (step->loss_kind == KERNEL_LOGISTIC)
+            if (LOSS_BY_CELL(step->loss_kind))
                 loss->sum += (double)step->positive_a * softplus(-s) + b_alone * softplus(s);
             else
                 loss->sum -= (double)s; /* the log of its share */

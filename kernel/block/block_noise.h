@@ -54,10 +54,10 @@ INLINE void noise_keep(struct block *b, uint32_t k, uint32_t t, const vec *s, co
 /* Scores become gradients: a loop of its own, as band_gradients is. */
 static void noise_gradients(struct block *b) {
     const struct kernel_workspace *ws = b->ws;
-    bool logistic = b->step->loss_kind == KERNEL_LOGISTIC;
+    bool by_cell = LOSS_BY_CELL(b->step->loss_kind);
     if (b->want_logits)
         memcpy(ws->logit, ws->g, sizeof(float) * QUAD_CELLS * ((b->step->noise + 3) / 4));
-    for (uint32_t k = 0; logistic && k < b->step->noise; k += 4) {
+    for (uint32_t k = 0; by_cell && k < b->step->noise; k += 4) {
         float *g = ws->g + (size_t)k / 4 * QUAD_CELLS;
         vec weight = four_spread_at(b->noise->weight + k);
         UNROLL_FOR(uint32_t i = 0; i < QUAD_CELLS; i += WIDTH)

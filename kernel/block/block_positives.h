@@ -52,8 +52,9 @@ static void band_open_whole(struct block *b) {
     uint32_t reach = 2 * b->window, low = b->at[0] - b->window;
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
         b->band_low[t] = t, b->band_self[t] = t + b->window, b->band_high[t] = t + reach;
-    for (uint32_t v = 0; v < GROUPS; v++)
-        b->quads_of[v] = (struct quad_range){v * GROUP / 4, (v * GROUP + GROUP - 1 + reach) / 4};
+    for (uint32_t group = 0; group < GROUPS; group++)
+        b->quads_of[group] =
+            (struct quad_range){group * GROUP / 4, (group * GROUP + GROUP - 1 + reach) / 4};
     b->contexts = KERNEL_BLOCK + reach;
     for (uint32_t r = 0; r < b->contexts; r += 4)
         ws->groups_of[r / 4] = (struct group_range){r > reach ? (r - reach) / GROUP : 0,
@@ -64,36 +65,36 @@ static void band_open_whole(struct block *b) {
 
 /* The groups that reach quad q. */
 static struct group_range band_groups(const struct block *b, uint32_t q) {
-    struct group_range span = {0, 0};
-    for (uint32_t v = 0; v < GROUPS; v++) {
-        if (b->quads_of[v].low > q || q > b->quads_of[v].high)
+    struct group_range groups = {0, 0};
+    for (uint32_t group = 0; group < GROUPS; group++) {
+        if (b->quads_of[group].low > q || q > b->quads_of[group].high)
             continue;
-        span.first = span.end ? span.first : v;
-        span.end = v + 1;
+        groups.first = groups.end ? groups.first : group;
+        groups.end = group + 1;
     }
-    return span;
+    return groups;
 }
 
 /* Which quads each group reaches. Centres by fours have the same quads. A centre without positives
  * reaches nothing; four of them lie where those before them end, so that the groups that reach a
  * quad are neighbours. */
 static void band_bound(struct block *b) {
-    struct quad_range tile = {1, 0};
-    bool found = false; /* in this tile */
+    struct quad_range quads = {1, 0};
+    bool found = false; /* a centre with positives, among the four */
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         if (t % 4 == 0) {
-            tile.low = tile.low <= tile.high ? tile.high : tile.low;
+            quads.low = quads.low <= quads.high ? quads.high : quads.low;
             found = false;
         }
         if (t >= b->n || b->start[t] == b->start[t + 1]) {
             b->band_low[t] = 1, b->band_high[t] = 0, b->band_self[t] = 0;
         } else {
-            tile.low = found ? tile.low : b->band_low[t] / 4;
-            tile.high = b->band_high[t] / 4;
+            quads.low = found ? quads.low : b->band_low[t] / 4;
+            quads.high = b->band_high[t] / 4;
             found = true;
         }
-        for (uint32_t v = t / 4 * 4 / GROUP; v < (t / 4 + 1) * 4 / GROUP; v++)
-            b->quads_of[v] = tile;
+        for (uint32_t group = t / 4 * 4 / GROUP; group < (t / 4 + 1) * 4 / GROUP; group++)
+            b->quads_of[group] = quads;
     }
     for (uint32_t q = 0; q * 4 < b->contexts; q++)
         b->ws->groups_of[q] = band_groups(b, q);
@@ -110,31 +111,31 @@ static void band_close(struct block *b) {
 /* ---- scores ---------------------------------------------------------------------------------- */
 
 /* Scores quad q of the list by n groups from `group` on; DEPTH 2 packs its rows, too. */
-INLINE void band_quad(struct block *b, uint32_t q, uint32_t v, const int n) {
+INLINE void band_quad(struct block *b, uint32_t q, uint32_t group, const int n) {
     struct kernel_workspace *ws = b->ws;
-    float *to = ws->pair_logit + (size_t)q * QUAD_CELLS + (size_t)v * WIDTH;
+    float *to = ws->pair_logit + (size_t)q * QUAD_CELLS + (size_t)group * WIDTH;
     vec s[SCORE_VECTORS], shift = four_spread_at(ws->context_shift + (size_t)q * 4);
     float *const *list = ws->context + (size_t)q * 4;
     const float *row[4] = {list[0], list[1], list[2], list[3]};
 #if DEPTH == 1
-    score_quad(b, row, v * GROUP, s, n);
+    score_quad(b, row, group * GROUP, s, n);
 #else
     pack_and_score(b, row, ws->context_steps + (size_t)q * OPERANDS * b->step->stride, NULL,
-                   v * GROUP, s, n);
+                   group * GROUP, s, n);
 #endif
     UNROLL_FOR(int i = 0; i < n; i++)
         vec_store(to + i * WIDTH, s[i] - shift);
 }
 
 static void band_score_quad(struct block *b, uint32_t q) {
-    struct group_range span = b->ws->groups_of[q];
-    for (uint32_t v = span.first, n; v < span.end; v += n) {
-        n = next_strip(span.end - v, SCORE_VECTORS);
+    struct group_range groups = b->ws->groups_of[q];
+    for (uint32_t group = groups.first, n; group < groups.end; group += n) {
+        n = next_strip(groups.end - group, SCORE_VECTORS);
         switch (n) {
-            STRIP_CASE(1, SCORE_VECTORS, band_quad, b, q, v)
-            STRIP_CASE(2, SCORE_VECTORS, band_quad, b, q, v)
-            STRIP_CASE(3, SCORE_VECTORS, band_quad, b, q, v)
-            STRIP_CASE(4, SCORE_VECTORS, band_quad, b, q, v)
+            STRIP_CASE(1, SCORE_VECTORS, band_quad, b, q, group)
+            STRIP_CASE(2, SCORE_VECTORS, band_quad, b, q, group)
+            STRIP_CASE(3, SCORE_VECTORS, band_quad, b, q, group)
+            STRIP_CASE(4, SCORE_VECTORS, band_quad, b, q, group)
         }
     }
 }
@@ -155,7 +156,7 @@ INLINE ivec spread_each(const uint32_t *of) {
 
 /* Gradients of the scores, zero outside of the band. A loop of its own: a sigmoid waits for itself,
  * and many at a time hide that. */
-INLINE void band_gradients(struct block *b, bool logistic) {
+INLINE void band_gradients(struct block *b, bool by_cell) {
     static const int32_t row_of_quad[16] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};
     struct kernel_workspace *ws = b->ws;
     /* A - B sigmoid(s) = A - B + B sigmoid(-s) */
@@ -163,17 +164,17 @@ INLINE void band_gradients(struct block *b, bool logistic) {
     vec rest = vec_set(b->step->rate * (b->step->positive_a - b->step->positive_b));
     ivec row;
     memcpy(&row, row_of_quad, sizeof row);
-    for (uint32_t v = 0; v < GROUPS; v++) {
-        struct quad_range tile = b->quads_of[v];
-        ivec low = spread_each(b->band_low + v * GROUP),
-             high = spread_each(b->band_high + v * GROUP);
-        ivec self = spread_each(b->band_self + v * GROUP);
-        for (uint32_t q = tile.low; q <= tile.high; q++) {
-            size_t at = (size_t)q * QUAD_CELLS + (size_t)v * WIDTH;
+    for (uint32_t group = 0; group < GROUPS; group++) {
+        struct quad_range quads = b->quads_of[group];
+        ivec low = spread_each(b->band_low + group * GROUP),
+             high = spread_each(b->band_high + group * GROUP);
+        ivec self = spread_each(b->band_self + group * GROUP);
+        for (uint32_t q = quads.low; q <= quads.high; q++) {
+            size_t at = (size_t)q * QUAD_CELLS + (size_t)group * WIDTH;
             ivec index = row + (int32_t)(q * 4);
             ivec pairs = (index >= low) & (index <= high) & (index != self);
             vec g = vec_set(0.0f);
-            if (logistic)
+            if (by_cell)
                 g = rest + rate_b * gradient_sigmoid(-vec_load(ws->pair_logit + at));
             g = (vec)((ivec)g & pairs);
             vec_store(ws->pair_g + at, g);
@@ -196,7 +197,7 @@ static __attribute__((noinline)) void block_score_positives(struct block *b) {
             prefetch_ahead(b, b->chunk->input, b->chunk->output, ahead);
         band_score_quad(b, q);
     }
-    band_gradients(b, b->step->loss_kind == KERNEL_LOGISTIC);
+    band_gradients(b, LOSS_BY_CELL(b->step->loss_kind));
 }
 
 /* The gradients of the positives are final: their operands. CBOW's lie on the diagonal. */
@@ -214,9 +215,10 @@ static __attribute__((noinline)) void block_round_positives(struct block *b) {
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 /* Operand rows, [at, end), whose products are summed for four rows, or four centres. ADD(u, from,
- * to) adds operand row u to the sums from `from` to `to` - 1. head: the band has its left edge
- * here, and the operands before `at` belong to the first sums only. tail: its right edge is here,
- * and those from `end` on belong to the last sums only. CBOW has none but a diagonal. */
+ * to) adds operand row u to the sums from `from` to `to` - 1. head: here is the band's left edge,
+ * and the first OPERANDS - 1 of them belong to the first sums only. tail: here is its right edge,
+ * and OPERANDS - 1 more, from `end` on, belong to the last sums only. CBOW has none but a
+ * diagonal. */
 struct operand_range {
     uint32_t at, end;
     bool head, tail;
@@ -253,24 +255,25 @@ INLINE const float *context_operand(const struct block *b, uint32_t u) {
 
 /* Of the rows that centres t to t + 3 reach. */
 INLINE struct operand_range inputs_range(const struct block *b, uint32_t t) {
-    struct quad_range tile = b->quads_of[t / GROUP];
+    struct quad_range quads = b->quads_of[t / GROUP];
     if (b->whole)
         return (struct operand_range){t / DEPTH, (t + 2 * b->window) / DEPTH + 1, true, true};
-    return (struct operand_range){tile.low * OPERANDS, (tile.high + 1) * OPERANDS, false, false};
+    return (struct operand_range){quads.low * OPERANDS, (quads.high + 1) * OPERANDS, false, false};
 }
 
 /* Of the centres that reach quad q. A head that is cut off on its left is none: its cells are zero
  * where they are not pairs. */
 INLINE struct operand_range contexts_range(const struct block *b, uint32_t q) {
     uint32_t row = q * 4, reach = 2 * b->window;
-    struct group_range span = b->ws->groups_of[q];
+    struct group_range groups = b->ws->groups_of[q];
     if (b->whole) {
         bool head = row >= reach && row - reach + 3 < KERNEL_BLOCK, tail = row < KERNEL_BLOCK;
         uint32_t first = row > reach ? row - reach : 0, end = tail ? row + 1 : KERNEL_BLOCK;
         return (struct operand_range){first / DEPTH, (end + DEPTH - 1) / DEPTH, head, tail};
     }
-    return (struct operand_range){span.first * GROUP / DEPTH,
-                                  (min(span.end * GROUP, b->n) + DEPTH - 1) / DEPTH, false, false};
+    return (struct operand_range){groups.first * GROUP / DEPTH,
+                                  (min(groups.end * GROUP, b->n) + DEPTH - 1) / DEPTH, false,
+                                  false};
 }
 
 /* The steps of centres t + r by their positives. */

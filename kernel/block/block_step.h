@@ -113,20 +113,20 @@
 static void block_finish_positives(struct block *b) {
     if (b->repeated)
         block_discount_positives(b);
-    if (b->repeated || b->step->cbow || b->step->loss_kind == KERNEL_SOFTMAX)
+    if (b->repeated || b->step->cbow || LOSS_BY_CENTRE(b->step->loss_kind))
         block_round_positives(b);
 }
 
 static void block_noise(struct block *b, struct kernel_loss *loss) {
-    bool softmax = b->step->loss_kind == KERNEL_SOFTMAX;
+    bool by_centre = LOSS_BY_CENTRE(b->step->loss_kind);
     block_score_noise(b);
-    if (softmax) {
+    if (by_centre) {
         block_softmax(b);
         block_finish_positives(b);
     }
-    if (loss && !softmax)
+    if (loss && !by_centre)
         block_add_noise_loss(b, loss);
-    if (b->step->remove_hits && !softmax)
+    if (b->step->remove_hits && !by_centre)
         block_remove_hits(b);
     if (b->step->clip)
         block_clip_noise(b);
@@ -143,14 +143,14 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
     struct block b;
     b.step = step, b.ws = ws, b.chunk = chunk, b.noise = noise, b.next = next;
     b.n = n, b.window = window, b.at = chunk->centres + first, b.repeated = false;
-    b.want_logits = loss || step->remove_hits || step->loss_kind == KERNEL_SOFTMAX;
+    b.want_logits = loss || step->remove_hits || LOSS_BY_CENTRE(step->loss_kind);
     block_open(&b);
     block_weigh(&b);
     if (step->cbow)
         block_means(&b);
     block_pack_inputs(&b);
     step->cbow ? block_score_centres(&b) : block_score_positives(&b);
-    if (step->loss_kind == KERNEL_LOGISTIC)
+    if (LOSS_BY_CELL(step->loss_kind))
         block_finish_positives(&b);
     block_noise(&b, loss);
     if (loss)
