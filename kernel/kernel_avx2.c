@@ -1,4 +1,4 @@
-/* 256-bit vectors: 16 registers hold a tile of 12 sums, its columns and one more. */
+/* 256-bit vectors: 16 registers hold a register tile of 12 sums, 3 operands and one more. */
 #if defined(__x86_64__)
 #define WIDTH 8
 #define ROW_VECTORS 6

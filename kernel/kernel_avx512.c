@@ -1,4 +1,4 @@
-/* 512-bit vectors: 32 registers hold a tile of 16 sums with room for operands. */
+/* 512-bit vectors: 32 registers hold a register tile of 16 sums and its operands. */
 #if defined(__x86_64__)
 #define WIDTH 16
 #define ROW_VECTORS 8

@@ -20,11 +20,11 @@
 /* ---- windows: their means, their steps ------------------------------------------------------- */
 
 /* A stage that takes one run after the other, a strip of its rows at a time. */
-#define RUN_STAGE(name, piece)                                                             \
+#define RUN_STAGE(name, strip)                                                             \
     static __attribute__((noinline)) void name(struct block *b) {                          \
         for (uint32_t run = 0; run < b->runs; run++)                                       \
             for (uint32_t from = 0; from < b->ws->vectors; from += ROW_VECTORS)            \
-                STRIP_SWITCH(piece, b, run, from, min(ROW_VECTORS, b->ws->vectors - from)) \
+                STRIP_SWITCH(strip, b, run, from, min(ROW_VECTORS, b->ws->vectors - from)) \
     }
 
 /* sum += g row */
@@ -104,7 +104,7 @@ INLINE void centres_quad(struct block *b, uint32_t q, vec *sum) {
             sum[r] = multiply_add(sum[r], vec_load(x + (size_t)r * stride), o[r]);
         }
 #if DEPTH == 2
-        twos_store(ws->context_steps + q * 2 * stride, stride, o, v, ws->vectors);
+        interleaved_store(ws->context_steps + q * 2 * stride, stride, o, v, ws->vectors);
 #endif
     }
 }

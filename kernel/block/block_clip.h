@@ -28,9 +28,9 @@ static void block_count_repeats(struct block *b) {
     for (uint32_t t = 0; t < KERNEL_BLOCK && !b->whole; t++)
         id[t] = t < b->n ? (int32_t)b->chunk->ids[b->at[t]] : -2 - (int32_t)t;
     ivec same[CENTRE_VECTORS] = {{0}};
-    for (uint32_t q = 0; q < KERNEL_BLOCK; q++)
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++)
         UNROLL_FOR(int l = 0; l < CENTRE_VECTORS; l++)
-            same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[q] - (ivec){0}));
+            same[l] -= (ivec)(*(const ivec *)(const void *)(id + l * WIDTH) == (id[t] - (ivec){0}));
     float limit = b->step->clip_repeat;
     float max = 0;
     for (int l = 0; l < CENTRE_VECTORS; l++) {

@@ -20,11 +20,12 @@
 #define STEP_ROWS 4                   /* rows of a register tile of steps */
 #define HALVES (WIDTH > 4)            /* steps know half vectors, for dims like 100 */
 
-/* Tables of cells are [rows / 4][16 centres][4 rows]: see cell_at. As operands, with DEPTH 1, output
- * rows and gradients are what they are in the tables, and of input rows there are copies, so that
- * the rows themselves can be written first; with DEPTH 2 all operands are rounded copies. An array
- * of operand rows, with 16 / DEPTH or K / DEPTH rows, has in lane j of a row column j of one row or
- * of two neighbours. */
+/* Tables of cells are [rows / 4][16 centres][4 rows]: see cell_at.
+ *
+ * Operands: with DEPTH 1 output rows and gradients are operands as they are, and of input rows
+ * there are copies, so that the rows themselves can be written first; with DEPTH 2 all operands are
+ * rounded copies. Lane j of an operand row of steps holds column j: of one row, or of two
+ * neighbours. */
 struct kernel_workspace {
     bool ready;
     uint32_t vectors; /* that hold the columns of a row; the rest of the stride is zero anyway */

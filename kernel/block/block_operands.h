@@ -119,13 +119,15 @@ INLINE void operand_store(float *to, const vec *row, const int n) {
 }
 
 #if DEPTH == 2
-/* Vector v of four rounded rows, as operand rows of steps: lane j holds column j of two rows. */
-INLINE void twos_store(float *to, size_t stride, const vec *o, uint32_t v, uint32_t vectors) {
+/* Vector v of four rounded rows, as two operand rows of steps: lane j holds column j of two rows,
+ * interleaved. */
+INLINE void interleaved_store(float *to, size_t stride, const vec *o, uint32_t v,
+                              uint32_t vectors) {
     UNROLL_FOR(int r = 0; r < 4; r += 2) {
-        float *pairs = to + (size_t)r / 2 * stride + (size_t)v * 2 * WIDTH;
-        vec_store(pairs, low_twos(o[r], o[r + 1]));
+        float *at = to + (size_t)r / 2 * stride + (size_t)v * 2 * WIDTH;
+        vec_store(at, interleave_low(o[r], o[r + 1]));
         if (2 * v + 1 < vectors)
-            vec_store(pairs + WIDTH, high_twos(o[r], o[r + 1]));
+            vec_store(at + WIDTH, interleave_high(o[r], o[r + 1]));
     }
 }
 #endif
@@ -160,7 +162,8 @@ INLINE void pack_inputs(struct block *b, const bool cbow) {
                 v[c] = cbow ? vec_load(ws->x + (t + c) * b->step->stride + (size_t)i * WIDTH)
                             : operand_row(b->x[t + c], i, ws->vectors);
 #if DEPTH == 2
-            twos_store(ws->x_steps + t / 2 * b->step->stride, b->step->stride, v, i, ws->vectors);
+            interleaved_store(ws->x_steps + t / 2 * b->step->stride, b->step->stride, v, i,
+                              ws->vectors);
 #endif
             exchange_fours(v);
             float *to = ws->x_panel + (size_t)i * GROUP * QUAD_CELLS + (size_t)t * 4;
@@ -195,8 +198,8 @@ static __attribute__((noinline)) void block_pack_inputs(struct block *b) {
 /* ---- gradients ------------------------------------------------------------------------------- */
 
 /* Gradients, a vector of cells, as operands: for the steps of the inputs, [16 centres][4 / DEPTH],
- * and of the output rows, [16 / DEPTH][4]; `at` is where the tables of cells have them. With DEPTH 1
- * they are the cells themselves. */
+ * and of the output rows, [16 / DEPTH][4]; `at` is where the tables of cells have them. With DEPTH
+ * 1 they are the cells themselves. */
 INLINE void round_gradients(vec g, float *for_inputs, float *for_rows, size_t at) {
 #if DEPTH == 1
     (void)g, (void)for_inputs, (void)for_rows, (void)at;

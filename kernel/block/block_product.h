@@ -39,13 +39,13 @@ INLINE vec gradient_sigmoid(vec x) {
 }
 
 /* Of two rounded rows: lane i holds the two numbers i, or the two numbers WIDTH + i. */
-INLINE vec low_twos(vec first, vec second) {
+INLINE vec interleave_low(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
     return (vec)SHUFFLE((half)first, (half)second, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38,
                         7, 39, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47);
 }
 
-INLINE vec high_twos(vec first, vec second) {
+INLINE vec interleave_high(vec first, vec second) {
     typedef int16_t half __attribute__((vector_size(64)));
     return (vec)SHUFFLE((half)first, (half)second, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53,
                         22, 54, 23, 55, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31,

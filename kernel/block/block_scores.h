@@ -1,6 +1,7 @@
 /* The micro-kernel of scores: four output rows against the centres of n groups, one pass over the
- * columns. The register tile is n vectors for each row; the micro-panel x_panel stands still while
- * the rows go by. */
+ * columns. The register tile is n vectors for each row; the micro-panel x_panel stays in the
+ * cache while the rows go by. Operands are read by row_load, which the compiler cannot see through:
+ * else it would read them again for each product. */
 #ifndef VECMILL_KERNEL_BLOCK_SCORES_H
 #define VECMILL_KERNEL_BLOCK_SCORES_H
 
@@ -21,13 +22,12 @@ INLINE void score_quad(const struct block *b, const float *const *row, uint32_t 
     UNROLL_FOR(int i = 0; i < n; i++)
         UNROLL_FOR(int r = 0; r < 4; r++)
             sum[i][r] = vec_set(0.0f);
-    for (uint32_t q = 0; q < b->ws->fours; q++, x += QUAD_CELLS) {
+    for (uint32_t f = 0; f < b->ws->fours; f++, x += QUAD_CELLS) {
         vec column[SCORE_VECTORS];
         UNROLL_FOR(int i = 0; i < n; i++)
-            /* opaque: else it is loaded again for each product */
             column[i] = row_load(x + i * WIDTH);
         UNROLL_FOR(int r = 0; r < 4; r++) {
-            vec value = row_spread_four(row[r] + (size_t)q * 4);
+            vec value = row_spread_four(row[r] + (size_t)f * 4);
             UNROLL_FOR(int i = 0; i < n; i++)
                 sum[i][r] = multiply_add(sum[i][r], column[i], value);
         }
@@ -61,18 +61,17 @@ INLINE void pack_and_score(const struct block *b, const float *const *row, float
         vec o[4];
         UNROLL_FOR(int r = 0; r < 4; r++)
             o[r] = operand_row(row[r], v / 2, ws->vectors);
-        twos_store(steps, b->step->stride, o, v / 2, ws->vectors);
-        UNROLL_FOR(int q = 0; q < 4; q++) {
+        interleaved_store(steps, b->step->stride, o, v / 2, ws->vectors);
+        UNROLL_FOR(int f = 0; f < 4; f++) {
             vec value[4];
             UNROLL_FOR(int r = 0; r < 4; r++)
-                value[r] = nth_four(o[r], q);
+                value[r] = nth_four(o[r], f);
             UNROLL_FOR(int i = 0; i < n; i++) {
-                vec column =
-                    row_load(x + (size_t)q * QUAD_CELLS + i * WIDTH); /* opaque, as above */
+                vec column = row_load(x + (size_t)f * QUAD_CELLS + i * WIDTH);
                 UNROLL_FOR(int r = 0; r < 4; r++)
                     sum[i][r] = multiply_add(sum[i][r], column, value[r]);
             }
-            if ((uint32_t)q + 1 == left)
+            if ((uint32_t)f + 1 == left)
                 break;
         }
         if (square && v + 2 >= ws->vectors) {

@@ -10,9 +10,9 @@
  *   outputs   O += G X        the step of an output row sums over centres
  *
  * Each is done twice: with the noise words for O, where every centre meets every row, and with the
- * contexts, where a centre meets its neighbours only. Those cells lie in a band around the diagonal.
- * A block inside a sentence, with window 2 and vectors of 8 lanes, has this band. A column is a
- * centre, a row is a context; both are words of the text in their order.
+ * contexts, where a centre meets its neighbours only. Those cells lie in a band around the
+ * diagonal. A block inside a sentence, with window 2 and vectors of 8 lanes, has this band. A
+ * column is a centre, a row is a context; both are words of the text in their order.
  *
  *   #   a pair: the row is a context word of the centre
  *   o   the centre's own word, no pair

@@ -1,7 +1,7 @@
 /* The micro-kernel of steps: four rows of one table move by sums over rows of the other one. The
  * register tile (struct steps) is STEP_ROWS rows of n vectors of columns; steps_add is its update
  * by one operand row. Functions take the n whole vectors and, when `half`, the half one behind
- * them. */
+ * them. Operands are read by row_load, as in block_scores.h. */
 #ifndef VECMILL_KERNEL_BLOCK_STEPS_H
 #define VECMILL_KERNEL_BLOCK_STEPS_H
 
@@ -34,7 +34,7 @@ INLINE void steps_add(struct steps *sum, const float *row, const float *g, const
     vec v[STEP_VECTORS];
     halfvec tail = vec_lower(vec_set(0.0f));
     UNROLL_FOR(int i = 0; i < n; i++)
-        v[i] = row_load(row + i * WIDTH); /* opaque, as above */
+        v[i] = row_load(row + i * WIDTH);
     if (half)
         tail = row_load_half(row + n * WIDTH);
     UNROLL_FOR(int r = from; r < to; r++) {
