@@ -1,6 +1,9 @@
 /* The fast road over text whose words stand between white space: separators of 64 bytes at a time
  * as bits, words found in the front of the table at once, and the others, one of eight, in a queue
  * whose slots and records are fetched ahead. Compiled once per instruction set (corpus_scan.h). */
+#ifndef VECMILL_CORPUS_SCAN_BODY_H
+#define VECMILL_CORPUS_SCAN_BODY_H
+
 #include <string.h>
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -470,3 +473,5 @@ static enum status scan_text(struct corpus_counter *counter, const char **at, st
     *at = scan.begin;
     return status;
 }
+
+#endif
