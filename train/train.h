@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -56,7 +57,7 @@ struct train_options {
 struct train_result {
     struct corpus_report corpus;
     struct train_progress last;
-    char model_digest[80];
+    char model_digest[DIGEST_TEXT_SIZE];
     double seconds;
 };
 
