@@ -6,53 +6,18 @@
 #include "base/machine.h"
 #include "train/trainer.h"
 
-/* Strings, offsets, hash index of a word in the vocabulary: mean over natural text, rounded up. */
-#define WORD_BYTES 64
-
-uint64_t train_memory(const struct settings *settings, uint64_t words, int threads) {
-    uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
-    uint64_t tables = 2 * table_bytes(rows, (uint32_t)settings->dim + 1);
-    uint64_t per_word =
-        /* and the sampler's alias table */
-        WORD_BYTES + sizeof(struct word_facts) + sizeof(struct noise_facts) + 8;
-    uint64_t noise = shared_noise(settings);
-    uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
-    uint64_t lane = (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
-    lane += 2 * (uint64_t)private_rows(settings, rows, threads) * stride;
-    return tables + words * per_word + (uint64_t)threads * lane;
-}
-
-static uint64_t memory_allowed(const struct settings *settings) {
-    uint64_t allowed = machine_memory_limit();
-    if (settings->max_memory > 0 && (uint64_t)settings->max_memory < allowed)
-        allowed = (uint64_t)settings->max_memory;
-    return allowed;
-}
-
-static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads,
-                           uint64_t allowed) {
-    struct settings try = *settings;
-    int64_t low = 0, high = settings->dim;
-    while (low + 1 < high) {
-        try.dim = (low + high) / 2;
-        *(train_memory(&try, words, threads) <= allowed ? &low : &high) = try.dim;
-    }
-    return low;
-}
-
-static enum status admit(const struct settings *settings, const struct corpus *corpus, int threads,
+static enum status admit(const struct settings *settings, const struct corpus *corpus,
                          struct error *err) {
-    uint64_t words = vocabulary_size(corpus->vocabulary),
-             need = train_memory(settings, words, threads);
-    uint64_t allowed = memory_allowed(settings);
-    if (need <= allowed)
+    uint64_t words = vocabulary_size(corpus->vocabulary);
+    struct train_memory memory = train_memory(settings, words);
+    if (memory.fits)
         return STATUS_OK;
-    int64_t dim = largest_dim(settings, words, threads, allowed);
     return error_set_key(err, STATUS_NO_MEMORY, "dim",
                          "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the "
                          "largest dim that fits is %lld",
                          (unsigned long long)words, (long long)settings->dim,
-                         (unsigned long long)need, (unsigned long long)allowed, (long long)dim);
+                         (unsigned long long)memory.needed, (unsigned long long)memory.allowed,
+                         (long long)memory.max_dim);
 }
 
 struct reading {
@@ -119,7 +84,6 @@ enum status train_run(const struct train_options *options, struct train_result *
     struct reading reading = {.options = options};
     struct corpus *corpus = NULL;
     double started = machine_monotonic_seconds();
-    int threads = settings->threads ? (int)settings->threads : machine_threads();
     memset(result, 0, sizeof *result);
     enum status status = settings_check(settings, err);
     if (status == STATUS_OK)
@@ -129,14 +93,14 @@ enum status train_run(const struct train_options *options, struct train_result *
     struct corpus_options reading_options = {.settings = settings,
                                              .path = options->corpus,
                                              .work = options->work,
-                                             .threads = threads,
+                                             .threads = train_threads(settings),
                                              .request = options->request,
                                              .on_progress = report_reading,
                                              .context = &reading};
     status = corpus_create(&corpus, &reading_options, err);
     if (status == STATUS_OK) {
         result->corpus = corpus->report;
-        status = admit(settings, corpus, threads, err);
+        status = admit(settings, corpus, err);
     }
     if (status == STATUS_OK)
         status = train_corpus(options, corpus, result, err);

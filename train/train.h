@@ -1,5 +1,5 @@
-/* From corpus to model: reading, vocabulary, the NCE step, threads, checkpoints, progress.
- * The only folder that writes rows. */
+/* From corpus to model: vocabulary, the NCE step, threads, checkpoints, progress. The only folder
+ * that writes rows. */
 #ifndef VECMILL_TRAIN_TRAIN_H
 #define VECMILL_TRAIN_TRAIN_H
 
@@ -61,14 +61,24 @@ struct train_result {
     double seconds;
 };
 
-/* The whole road. Errors: REFUSED (empty corpus, all words below min_count: with the figures),
+/* The whole path. Errors: REFUSED (empty corpus, all words below min_count: with the figures),
  * NO_MEMORY (the tables cannot fit: bytes needed, bytes allowed, largest dim that fits), DIVERGED
  * (table, word, step, learning rate), PAUSED, CANCELLED, ... */
 enum status train_run(const struct train_options *options, struct train_result *result,
                       struct error *err) MUST_CHECK;
 
-/* Bytes of memory that training needs once the vocabulary has `words` words. */
-uint64_t train_memory(const struct settings *settings, uint64_t words, int threads);
+/* Training threads: the setting, or one for each CPU that this process may use. */
+int train_threads(const struct settings *settings);
+
+/* The memory rule of a training whose vocabulary has `words` words. */
+struct train_memory {
+    uint64_t needed;  /* bytes, estimated from above */
+    uint64_t allowed; /* bytes: max_memory, or what machine and container have if that is less */
+    bool fits;        /* needed <= allowed */
+    int64_t max_dim;  /* the largest dim, up to the setting, that fits; 0: not even 1 */
+};
+struct train_memory train_memory(const struct settings *settings, uint64_t words);
+
 /* The sampler a job with these settings uses over a model's vocabulary. Owns: caller frees. */
 enum status train_sampler_create(const struct settings *settings,
                                  const struct vocabulary *vocabulary, struct sampler **sampler,

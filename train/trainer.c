@@ -211,9 +211,7 @@ enum status trainer_create(struct trainer *trainer, const struct train_options *
     trainer->options = options, trainer->settings = settings, trainer->corpus = corpus;
     trainer->vocabulary = corpus->vocabulary;
     trainer->rows = vocabulary_size(corpus->vocabulary);
-    trainer->threads = settings->threads ? (int)settings->threads : machine_threads();
-    if (settings->deterministic)
-        trainer->threads = 1;
+    trainer->threads = settings->deterministic ? 1 : train_threads(settings);
     trainer->private_rows = private_rows(settings, trainer->rows, trainer->threads);
     trainer->words_total = corpus->words * (uint64_t)settings->epochs;
     trainer->bias = settings->bias;

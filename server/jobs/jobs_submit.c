@@ -108,47 +108,31 @@ static enum status format_settle(struct job *job, const struct corpus_info *info
     return STATUS_OK;
 }
 
-static int64_t largest_dim(const struct settings *settings, uint64_t words, int threads,
-                           uint64_t allowed) {
-    struct settings tried = *settings;
-    int64_t low = 0, high = settings->dim;
-    while (low < high) {
-        tried.dim = low + (high - low + 1) / 2;
-        if (train_memory(&tried, words, threads) <= allowed)
-            low = tried.dim;
-        else
-            high = tried.dim - 1;
-    }
-    return low;
-}
-
 /* Refuses what cannot fit even with the smallest vocabulary that the corpus can have. Training
  * checks again once it has counted. */
 static enum status memory_admit(struct jobs *jobs, struct job *job, const char *corpus,
                                 struct error *err) {
-    uint64_t words = 0, allowed = machine_memory_limit();
+    uint64_t words = 0;
     int64_t bound = jobs->server->settings.max_memory;
-    int threads = job->settings.threads > 0 ? (int)job->settings.threads : machine_threads();
     if (bound > 0 && (job->settings.max_memory == 0 || job->settings.max_memory > bound))
         job->settings.max_memory = bound;
-    if (job->settings.max_memory > 0 && (uint64_t)job->settings.max_memory < allowed)
-        allowed = (uint64_t)job->settings.max_memory;
-    if (corpus_plan(&job->settings, corpus, PLAN_SAMPLE, &words, err) != STATUS_OK)
-        return err->status;
-    uint64_t needed = train_memory(&job->settings, words, threads);
-    if (needed <= allowed)
+    enum status status = corpus_plan(&job->settings, corpus, PLAN_SAMPLE, &words, err);
+    if (status != STATUS_OK)
+        return status;
+    struct train_memory memory = train_memory(&job->settings, words);
+    if (memory.fits)
         return STATUS_OK;
-    int64_t dim = largest_dim(&job->settings, words, threads, allowed);
-    if (dim == 0)
+    if (memory.max_dim == 0)
         return error_set_key(err, STATUS_REFUSED, "/settings/dim",
                              "at least %" PRIu64 " words need %" PRIu64 " bytes of memory, %" PRIu64
                              " are allowed: not even dim 1 fits, raise min_count or max_memory",
-                             words, needed, allowed);
+                             words, memory.needed, memory.allowed);
     return error_set_key(err, STATUS_REFUSED, "/settings/dim",
                          "dim %lld with at least %" PRIu64 " words needs %" PRIu64
                          " bytes of memory, %" PRIu64
                          " are allowed: the largest dim that fits is %lld",
-                         (long long)job->settings.dim, words, needed, allowed, (long long)dim);
+                         (long long)job->settings.dim, words, memory.needed, memory.allowed,
+                         (long long)memory.max_dim);
 }
 
 static enum status file_put(const struct jobs *jobs, const struct job *job, const char *file,

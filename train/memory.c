@@ -1,0 +1,51 @@
+/* The memory rule: what a training needs, and what it may have. */
+#include "base/machine.h"
+#include "train/trainer.h"
+
+/* Strings, offsets, hash index of a word in the vocabulary: mean over natural text, rounded up. */
+#define WORD_BYTES 64
+#define SAMPLER_BYTES 8 /* of a word in the sampler's alias table */
+
+int train_threads(const struct settings *settings) {
+    return settings->threads > 0 ? (int)settings->threads : machine_threads();
+}
+
+static uint64_t bytes_needed(const struct settings *settings, uint64_t words, int threads) {
+    uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
+    uint64_t tables = 2 * table_bytes(rows, (uint32_t)settings->dim + 1);
+    uint64_t per_word =
+        WORD_BYTES + sizeof(struct word_facts) + sizeof(struct noise_facts) + SAMPLER_BYTES;
+    uint64_t noise = shared_noise(settings);
+    uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
+    uint64_t worker =
+        (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
+    worker += 2 * (uint64_t)private_rows(settings, rows, threads) * stride;
+    return tables + words * per_word + (uint64_t)threads * worker;
+}
+
+static uint64_t bytes_allowed(const struct settings *settings) {
+    uint64_t machine = machine_memory_limit(), bound = (uint64_t)settings->max_memory;
+    return settings->max_memory > 0 && bound < machine ? bound : machine;
+}
+
+struct train_memory train_memory(const struct settings *settings, uint64_t words) {
+    int threads = train_threads(settings);
+    struct train_memory memory = {.needed = bytes_needed(settings, words, threads),
+                                  .allowed = bytes_allowed(settings)};
+    if (memory.needed <= memory.allowed) {
+        memory.fits = true;
+        memory.max_dim = settings->dim;
+        return memory;
+    }
+    struct settings tried = *settings;
+    int64_t fits = 0, fails = settings->dim;
+    while (fits + 1 < fails) {
+        tried.dim = (fits + fails) / 2;
+        if (bytes_needed(&tried, words, threads) <= memory.allowed)
+            fits = tried.dim;
+        else
+            fails = tried.dim;
+    }
+    memory.max_dim = fits;
+    return memory;
+}
