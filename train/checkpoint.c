@@ -1,14 +1,16 @@
-/* Checkpoints: everything a training needs to go on as if it had never stopped. Written between
- * blocks of work, when no thread touches the tables: fixed header, one record per thread, both
- * tables, then a checksum of each part. Our own machine's byte order: a checkpoint does not
- * travel. */
-#include <stdio.h>
+/* A checkpoint file: fixed header, one record per worker, both tables, then a checksum of each
+ * part. Our own machine's byte order: a checkpoint does not travel. */
+#include "train/checkpoint.h"
+
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/digest.h"
-#include "base/machine.h"
-#include "train/trainer.h"
+#include "base/file.h"
+#include "train/report.h"
+#include "train/worker.h"
 
 #define CHECKPOINT_MAGIC 0x3154504b434d56ull /* "VMCKPT1" */
 
@@ -52,8 +54,8 @@ static char *checkpoint_path(const struct trainer *trainer, uint64_t number) {
     return path_join(trainer->options->work, number % 2 ? "checkpoint-1" : "checkpoint-0");
 }
 
-static size_t lane_bytes(const struct checkpoint_header *header) {
-    return sizeof(struct lane_state) + ((size_t)header->carry + header->draws) * sizeof(uint32_t);
+static size_t worker_bytes(const struct checkpoint_header *header) {
+    return sizeof(struct worker_state) + ((size_t)header->carry + header->draws) * sizeof(uint32_t);
 }
 
 static size_t table_size(const struct checkpoint_header *header) {
@@ -67,7 +69,7 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     header.settings = settings_checksum(trainer->settings),
     header.corpus = corpus_checksum(trainer);
     header.threads = (uint32_t)trainer->threads, header.rows = trainer->rows;
-    header.carry = 2 * trainer->step.window, header.draws = TRAINER_DRAWS;
+    header.carry = 2 * trainer->step.window, header.draws = WORKER_DRAWS;
     header.stride = trainer->step.stride, header.shards = trainer->input->shards;
     header.segment_size = trainer->segment_size, header.segments = trainer->segments;
     header.next_segment = trainer->next_segment;
@@ -80,57 +82,64 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     return header;
 }
 
-static void append_lanes(const struct trainer *trainer, const struct checkpoint_header *header,
-                         struct buffer *bytes) {
+static void append_workers(const struct trainer *trainer, const struct checkpoint_header *header,
+                           struct buffer *bytes) {
     buffer_append(bytes, header, sizeof *header);
     for (int i = 0; i < trainer->threads; i++) {
-        const struct lane *lane = &trainer->lanes[i];
-        buffer_append(bytes, &lane->state, sizeof lane->state);
-        buffer_append(bytes, lane->carry, header->carry * sizeof *lane->carry);
-        buffer_append(bytes, lane->draws, header->draws * sizeof *lane->draws);
+        const struct worker *worker = &trainer->workers[i];
+        buffer_append(bytes, &worker->state, sizeof worker->state);
+        buffer_append(bytes, worker->carry, header->carry * sizeof *worker->carry);
+        buffer_append(bytes, worker->draws, header->draws * sizeof *worker->draws);
     }
 }
 
 static enum status write_parts(const struct trainer *trainer, struct file_writer *writer,
-                               const struct buffer *lanes, size_t table, struct error *err) {
-    uint64_t sums[3] = {checksum(lanes->data, lanes->length), checksum(trainer->input->data, table),
+                               const struct buffer *workers, size_t table, struct error *err) {
+    uint64_t sums[3] = {checksum(workers->data, workers->length),
+                        checksum(trainer->input->data, table),
                         checksum(trainer->output->data, table)};
-    enum status status = file_writer_append(writer, lanes->data, lanes->length, err);
+    enum status status = file_writer_append(writer, workers->data, workers->length, err);
     if (status == STATUS_OK)
         status = file_writer_append(writer, trainer->input->data, table, err);
     if (status == STATUS_OK)
         status = file_writer_append(writer, trainer->output->data, table, err);
-    return status ? status : file_writer_append(writer, sums, sizeof sums, err);
+    if (status == STATUS_OK)
+        status = file_writer_append(writer, sums, sizeof sums, err);
+    return status;
+}
+
+static enum status write_file(const struct trainer *trainer, const char *path,
+                              const struct buffer *workers, size_t table, struct error *err) {
+    struct file_writer *writer = NULL;
+    enum status status = file_writer_create(&writer, path, err);
+    if (status != STATUS_OK)
+        return status;
+    status = write_parts(trainer, writer, workers, table, err);
+    if (status == STATUS_OK)
+        return file_writer_commit(writer, false, err);
+    file_writer_abort(writer);
+    return status;
 }
 
 enum status checkpoint_save(struct trainer *trainer, struct error *err) {
     struct checkpoint_header header = header_of(trainer, trainer->checkpoints);
-    struct buffer lanes = {0};
-    struct file_writer *writer = NULL;
+    struct buffer workers = {0};
     char *path = checkpoint_path(trainer, header.number);
     enum status status = STATUS_OK;
-    append_lanes(trainer, &header, &lanes);
-    if (!path || lanes.failed) {
+    append_workers(trainer, &header, &workers);
+    if (!path || workers.failed)
         status = error_set(err, STATUS_NO_MEMORY, "cannot allocate a checkpoint's header");
-        goto fail;
-    }
-    if ((status = file_writer_create(&writer, path, err)))
-        goto fail;
-    if ((status = write_parts(trainer, writer, &lanes, table_size(&header), err))) {
-        file_writer_abort(writer);
-        goto fail;
-    }
-    status = file_writer_commit(writer, false, err);
+    if (status == STATUS_OK)
+        status = write_file(trainer, path, &workers, table_size(&header), err);
+    free(path);
+    buffer_clear(&workers);
     if (status != STATUS_OK)
-        goto fail;
+        return status;
     trainer->checkpoints++;
     trainer->last_checkpoint = machine_monotonic_seconds();
     trainer->progress.checkpointed = 1;
     trainer_report(trainer, PHASE_TRAINING, 0, "checkpoint written");
-fail:
-    free(path);
-    buffer_clear(&lanes);
-    return status;
+    return STATUS_OK;
 }
 
 /* Does the file hold what its header says, whole, and does it belong to this training? */
@@ -146,41 +155,34 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
     if (header.settings != settings_checksum(trainer->settings) ||
         header.corpus != corpus_checksum(trainer) || header.rows != trainer->rows ||
         header.stride != trainer->step.stride || header.shards != trainer->input->shards ||
-        header.carry != 2 * trainer->step.window || header.draws != TRAINER_DRAWS)
+        header.carry != 2 * trainer->step.window || header.draws != WORKER_DRAWS)
         return STATUS_OK;
-    size_t lanes = sizeof header + header.threads * lane_bytes(&header),
+    size_t workers = sizeof header + header.threads * worker_bytes(&header),
            table = table_size(&header);
     uint64_t sums[3];
-    if (map->length != lanes + 2 * table + sizeof sums)
+    if (map->length != workers + 2 * table + sizeof sums)
         return error_set(err, STATUS_CORRUPT, "checkpoint '%s' is cut short", path);
-    memcpy(sums, map->data + lanes + 2 * table, sizeof sums);
-    if (sums[0] != checksum(map->data, lanes) || sums[1] != checksum(map->data + lanes, table) ||
-        sums[2] != checksum(map->data + lanes + table, table))
+    memcpy(sums, map->data + workers + 2 * table, sizeof sums);
+    if (sums[0] != checksum(map->data, workers) ||
+        sums[1] != checksum(map->data + workers, table) ||
+        sums[2] != checksum(map->data + workers + table, table))
         return error_set(err, STATUS_CORRUPT, "checkpoint '%s' fails its checksum", path);
     *ours = true;
     return STATUS_OK;
 }
 
-static enum status restore_lanes(struct trainer *trainer, const struct checkpoint_header *header,
-                                 const char *bytes, struct error *err) {
-    for (int i = 0; i < trainer->threads; i++)
-        lane_clear(&trainer->lanes[i]);
-    struct lane *lanes = lanes_allocate(header->threads);
-    if (!lanes)
-        return error_set(err, STATUS_NO_MEMORY, "cannot allocate %u training threads",
-                         header->threads);
-    free(trainer->lanes);
-    trainer->lanes = lanes, trainer->threads = (int)header->threads;
+static enum status restore_workers(struct trainer *trainer, const struct checkpoint_header *header,
+                                   const char *bytes, struct error *err) {
+    enum status status = workers_create(trainer, (int)header->threads, err);
+    if (status != STATUS_OK)
+        return status;
     for (int i = 0; i < trainer->threads; i++) {
-        struct lane *lane = &trainer->lanes[i];
-        enum status status = lane_create(trainer, lane, (uint64_t)i, err);
-        if (status != STATUS_OK)
-            return status;
-        memcpy(&lane->state, bytes, sizeof lane->state);
-        memcpy(lane->carry, bytes + sizeof lane->state, header->carry * sizeof *lane->carry);
-        memcpy(lane->draws, bytes + sizeof lane->state + header->carry * sizeof *lane->carry,
-               header->draws * sizeof *lane->draws);
-        bytes += lane_bytes(header);
+        struct worker *worker = &trainer->workers[i];
+        memcpy(&worker->state, bytes, sizeof worker->state);
+        memcpy(worker->carry, bytes + sizeof worker->state, header->carry * sizeof *worker->carry);
+        memcpy(worker->draws, bytes + sizeof worker->state + header->carry * sizeof *worker->carry,
+               header->draws * sizeof *worker->draws);
+        bytes += worker_bytes(header);
     }
     return STATUS_OK;
 }
@@ -188,10 +190,10 @@ static enum status restore_lanes(struct trainer *trainer, const struct checkpoin
 static enum status restore(struct trainer *trainer, const struct file_map *map, struct error *err) {
     struct checkpoint_header header;
     memcpy(&header, map->data, sizeof header);
-    enum status status = restore_lanes(trainer, &header, map->data + sizeof header, err);
+    enum status status = restore_workers(trainer, &header, map->data + sizeof header, err);
     if (status != STATUS_OK)
         return status;
-    const char *tables = map->data + sizeof header + header.threads * lane_bytes(&header);
+    const char *tables = map->data + sizeof header + header.threads * worker_bytes(&header);
     memcpy(trainer->input->data, tables, table_size(&header));
     memcpy(trainer->output->data, tables + table_size(&header), table_size(&header));
     trainer->segment_size = header.segment_size, trainer->segments = header.segments;
@@ -208,34 +210,48 @@ static enum status restore(struct trainer *trainer, const struct file_map *map, 
     return STATUS_OK;
 }
 
+/* One of the two files. */
+struct candidate {
+    struct file_map map;
+    uint64_t number;
+    bool usable;
+};
+
+/* A file that is damaged is told of and passed over. */
+static enum status candidate_open(struct candidate *candidate, const struct trainer *trainer,
+                                  uint64_t index, struct error *err) {
+    struct error why = {0};
+    char *path = checkpoint_path(trainer, index);
+    if (!path)
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate a path");
+    enum status status = STATUS_OK;
+    if (file_exists(path)) {
+        status = file_map_open(&candidate->map, path, &why);
+        if (status == STATUS_OK)
+            status = verify(trainer, &candidate->map, path, &candidate->usable, &why);
+    }
+    if (status != STATUS_OK)
+        log_line(trainer->options->logger, LOG_WARNING, "%s", why.text);
+    if (candidate->usable)
+        memcpy(&candidate->number, candidate->map.data + offsetof(struct checkpoint_header, number),
+               sizeof candidate->number);
+    free(path);
+    return STATUS_OK;
+}
+
 enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *err) {
-    uint64_t newest = 0;
-    int best = -1;
-    struct file_map maps[2] = {{0}};
+    struct candidate candidates[2] = {0}, *best = NULL;
     enum status status = STATUS_OK;
     *found = false;
-    for (int i = 0; i < 2; i++) {
-        char *path = checkpoint_path(trainer, (uint64_t)i);
-        struct error why = {0};
-        bool ours = false;
-        if (!path)
-            return error_set(err, STATUS_NO_MEMORY, "cannot allocate a path");
-        if (file_exists(path) && file_map_open(&maps[i], path, &why) == STATUS_OK &&
-            verify(trainer, &maps[i], path, &ours, &why) == STATUS_OK && ours) {
-            uint64_t number;
-            memcpy(&number, maps[i].data + offsetof(struct checkpoint_header, number),
-                   sizeof number);
-            if (best < 0 || number > newest)
-                best = i, newest = number;
-        }
-        if (why.status)
-            log_line(trainer->options->logger, LOG_WARNING, "%s", why.text);
-        free(path);
+    for (uint64_t i = 0; status == STATUS_OK && i < 2; i++) {
+        status = candidate_open(&candidates[i], trainer, i, err);
+        if (candidates[i].usable && (!best || candidates[i].number > best->number))
+            best = &candidates[i];
     }
-    if (best >= 0)
-        status = restore(trainer, &maps[best], err);
-    *found = best >= 0 && status == STATUS_OK;
+    if (status == STATUS_OK && best)
+        status = restore(trainer, &best->map, err);
+    *found = best && status == STATUS_OK;
     for (int i = 0; i < 2; i++)
-        file_map_close(&maps[i]);
+        file_map_close(&candidates[i].map);
     return status;
 }

@@ -1,6 +1,8 @@
 /* The memory rule: what a training needs, and what it may have. */
 #include "base/machine.h"
-#include "train/trainer.h"
+#include "train/step_settings.h"
+#include "train/train.h"
+#include "train/word_tables.h"
 
 /* Strings, offsets, hash index of a word in the vocabulary: mean over natural text, rounded up. */
 #define WORD_BYTES 64
@@ -14,12 +16,12 @@ static uint64_t bytes_needed(const struct settings *settings, uint64_t words, in
     uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
     uint64_t tables = 2 * table_bytes(rows, (uint32_t)settings->dim + 1);
     uint64_t per_word =
-        WORD_BYTES + sizeof(struct word_facts) + sizeof(struct noise_facts) + SAMPLER_BYTES;
-    uint64_t noise = shared_noise(settings);
+        WORD_BYTES + sizeof(struct word_entry) + sizeof(struct noise_entry) + SAMPLER_BYTES;
+    uint64_t noise = step_noise(settings);
     uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
     uint64_t worker =
         (48 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
-    worker += 2 * (uint64_t)private_rows(settings, rows, threads) * stride;
+    worker += 2 * (uint64_t)step_private_rows(settings, rows, threads) * stride;
     return tables + words * per_word + (uint64_t)threads * worker;
 }
 

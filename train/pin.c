@@ -1,10 +1,8 @@
-/* The setting pin_threads: training threads bound to CPUs before they first touch the tables. The
- * team of threads outlives a parallel region (as libgomp's and libomp's do), so binding it once is
- * enough. */
-#include <omp.h>
+/* Binding by OpenMP: the team of threads outlives a parallel region (as libgomp's and libomp's do),
+ * so binding it once is enough. */
+#include "train/pin.h"
 
-#include "base/machine.h"
-#include "train/trainer.h"
+#include <omp.h>
 
 enum status trainer_pin(struct trainer *trainer, struct error *err) {
     if (!trainer->settings->pin_threads)
@@ -16,7 +14,8 @@ enum status trainer_pin(struct trainer *trainer, struct error *err) {
     {
         struct error why = {0};
         enum status failed = machine_pin_thread(trainer->cpus, omp_get_thread_num(), &why);
-        if (failed)
+        /* trainer_pin guards `status` and `err`: several threads may fail at once. */
+        if (failed != STATUS_OK)
 #pragma omp critical(trainer_pin)
             status = error_set(err, failed, "%s", why.text);
     }

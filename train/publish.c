@@ -1,10 +1,10 @@
-/* From trained tables to a model on disk. */
+/* Tables shaped as a model has them, its card, and the files. */
+#include "train/publish.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/machine.h"
-#include "train/trainer.h"
+#include "train/report.h"
 
 /* Gives *table exactly `columns` columns, in place when its rows keep their length, else as a copy.
  * A column that goes must be cleared, for padding is zero. */
@@ -35,10 +35,12 @@ static enum status shape_tables(struct trainer *trainer, struct error *err) {
     enum status status = set_columns(&trainer->input, dim, err);
     if (status == STATUS_OK)
         status = set_columns(&trainer->output, dim + 1, err);
-    for (uint32_t id = 0; status == STATUS_OK && trainer->bias == BIAS_FIXED && id < trainer->rows;
-         id++)
-        table_row(trainer->output, id)[dim] = (float)word_log_probability(trainer, id);
-    return status;
+    if (status != STATUS_OK || !trainer->bias.fixed)
+        return status;
+    for (uint32_t id = 0; id < trainer->rows; id++)
+        table_row(trainer->output, id)[dim] =
+            (float)word_tables_log_probability(&trainer->tables, id);
+    return STATUS_OK;
 }
 
 static enum status fill_info(const struct trainer *trainer, struct model_info *info,

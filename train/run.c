@@ -1,9 +1,15 @@
-/* The whole road: corpus, admission, tables, epochs, model. */
+/* The whole path: corpus, memory, tables, epochs, model. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/machine.h"
+#include "base/file.h"
+#include "train/checkpoint.h"
+#include "train/initial_rows.h"
+#include "train/publish.h"
+#include "train/report.h"
+#include "train/schedule.h"
+#include "train/train.h"
 #include "train/trainer.h"
 
 static enum status admit(const struct settings *settings, const struct corpus *corpus,
@@ -34,10 +40,10 @@ static void report_reading(void *context, double share, const struct corpus_repo
     reading->last = now;
     struct train_progress progress = {.magic = TRAIN_PROGRESS_MAGIC,
                                       .phase = PHASE_VOCABULARY,
-                                      .progress = 0.05 * share,
+                                      .progress = REPORT_SHARE_VOCABULARY * share,
                                       .loss = NAN};
     progress.epochs = (uint64_t)reading->options->settings->epochs;
-    progress.learning_rate = trainer_first_rate(reading->options->settings);
+    progress.learning_rate = schedule_first_rate(reading->options->settings);
     if (report)
         progress.corpus = *report;
     reading->options->on_progress(reading->options->context, &progress);
@@ -51,9 +57,10 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
             return status;
     }
     if (!found)
-        trainer_init_tables(trainer);
+        initial_rows_write(trainer);
     trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
-    if (trainer->settings->unique && !trainer->settings->exact_negatives && !trainer->unique) {
+    if (trainer->settings->unique && !trainer->settings->exact_negatives &&
+        !trainer->tables.unique) {
         char note[160];
         snprintf(note, sizeof note,
                  "%u words are few for %u noise words a draw: a word may stand in it twice",
@@ -66,7 +73,7 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
 static enum status train_corpus(const struct train_options *options, struct corpus *corpus,
                                 struct train_result *result, struct error *err) {
     struct trainer trainer;
-    enum status status = trainer_create(&trainer, options, corpus, err);
+    enum status status = trainer_init(&trainer, options, corpus, err);
     if (status == STATUS_OK)
         status = start_or_resume(&trainer, err);
     if (status == STATUS_OK)

@@ -4,6 +4,7 @@
 #include "kernel/kernel.h"
 #include "tests/support/corpus_fixture.h"
 #include "train/trainer.h"
+#include "train/worker.h"
 
 enum { WORDS = 400 };
 
@@ -26,7 +27,7 @@ static void create(struct fixture *fixture, struct train_options *options, struc
     *options =
         (struct train_options){.settings = &fixture->settings, .kernel = kernel_choose("auto")};
     if (fixture_read(fixture, 1, corpus, &err) != STATUS_OK ||
-        trainer_create(trainer, options, *corpus, &err) != STATUS_OK)
+        trainer_init(trainer, options, *corpus, &err) != STATUS_OK)
         fail_msg("%s", err.text);
 }
 
@@ -50,19 +51,19 @@ static void draws_stand_for_a_power_of_counts(void **state) {
         create(fixture, &options, &corpus, &trainer);
         double draws = trainer.step.noise, total = 0, all = 0, words = 0,
                negative = (double)fixture->settings.negative;
-        assert_int_equal(trainer.unique, variant & 1);
+        assert_int_equal(trainer.tables.unique, variant & 1);
         for (uint32_t id = 0; id < WORDS; id++)
             total += pow(count(&trainer, id), 0.6), words += count(&trainer, id);
         for (uint32_t id = 0; id < WORDS; id++) {
             double p = sampler_probability(trainer.sampler, id),
                    share = pow(count(&trainer, id), 0.6) / total;
-            double weight = (double)trainer.noise[id].weight;
-            if (!trainer.unique)
+            double weight = (double)trainer.tables.noise[id].weight;
+            if (!trainer.tables.unique)
                 assert_true(fabs(p * weight / share - 1) < 1e-5);
             all += draws * share / weight; /* expected in a draw */
             double shift = log(negative * share) - 0.7 - log(count(&trainer, id) / words);
-            assert_true(fabs((double)trainer.noise[id].shift - shift) < 1e-5);
-            assert_true(trainer.noise[id].shift == trainer.facts[id].shift);
+            assert_true(fabs((double)trainer.tables.noise[id].shift - shift) < 1e-5);
+            assert_true(trainer.tables.noise[id].shift == trainer.tables.words[id].shift);
         }
         assert_true(fabs(all / draws - 1) < 1e-3);
         trainer_clear(&trainer);
@@ -88,7 +89,7 @@ static void plain_draws_are_not_weighed(void **state) {
             fixture->settings.objective = OBJECTIVE_SAMPLED_SOFTMAX;
         create(fixture, &options, &corpus, &trainer);
         for (uint32_t id = 0; id < WORDS; id++)
-            assert_true(trainer.noise[id].weight == 1);
+            assert_true(trainer.tables.noise[id].weight == 1);
         trainer_clear(&trainer);
         corpus_free(corpus);
     }
@@ -104,19 +105,19 @@ static void small_vocabularies_are_drawn_with_repeats(void **state) {
         struct trainer trainer;
         fixture->settings.shared_negatives = noise;
         create(fixture, &options, &corpus, &trainer);
-        assert_int_equal(trainer.unique, noise == 100);
+        assert_int_equal(trainer.tables.unique, noise == 100);
         trainer_clear(&trainer);
         corpus_free(corpus);
     }
 }
 
-/* A trainer and a lane of it; train.block may be replaced before work_pass. Does not move: the
+/* A trainer and a worker of it; train.block may be replaced before work_pass. Does not move: the
  * trainer points into it. */
 struct work {
     struct train_options options;
     struct corpus *corpus;
     struct trainer trainer;
-    struct lane lane;
+    struct worker worker;
     struct kernel_train train;
     struct kernel kernel;
 };
@@ -126,17 +127,17 @@ static void work_open(struct work *work, struct fixture *fixture) {
     create(fixture, &work->options, &work->corpus, &work->trainer);
     work->train = *work->options.kernel->train, work->kernel = *work->options.kernel;
     work->kernel.train = &work->train, work->options.kernel = &work->kernel;
-    assert_int_equal(lane_create(&work->trainer, &work->lane, 0, &err), STATUS_OK);
-    work->lane.state.end = work->corpus->length;
+    assert_int_equal(worker_init(&work->worker, &work->trainer, 0, &err), STATUS_OK);
+    work->worker.state.end = work->corpus->length;
 }
 
 static void work_pass(struct work *work) {
-    while (lane_pack(&work->trainer, &work->lane))
-        lane_train(&work->trainer, &work->lane);
+    while (worker_pack(&work->worker, &work->trainer))
+        worker_train(&work->worker, &work->trainer);
 }
 
 static void work_close(struct work *work) {
-    lane_clear(&work->lane);
+    worker_clear(&work->worker);
     trainer_clear(&work->trainer);
     corpus_free(work->corpus);
 }
@@ -153,7 +154,7 @@ static void look_for_repeats(const struct kernel_step *step, struct kernel_works
     ++*(uint64_t *)(void *)workspace;
 }
 
-/* Log-uniform draws repeat frequent ids, uniform ones those that share a bit (see lane.c). */
+/* Log-uniform draws repeat frequent ids, uniform ones those that share a bit (see worker.c). */
 static void unique_draws_differ(void **state) {
     struct fixture *fixture = *state;
     write_words(fixture, 4000);
@@ -162,10 +163,10 @@ static void unique_draws_differ(void **state) {
         fixture->settings.sampler = uniform ? NOISE_UNIFORM : NOISE_LOG_UNIFORM;
         fixture->settings.shared_negatives = 500;
         work_open(&work, fixture);
-        assert_true(work.trainer.unique);
+        assert_true(work.trainer.tables.unique);
         work.train.block = look_for_repeats;
         work_pass(&work);
-        assert_true(*(uint64_t *)(void *)work.lane.workspace > 100);
+        assert_true(*(uint64_t *)(void *)work.worker.workspace > 100);
         work_close(&work);
     }
 }
@@ -224,34 +225,34 @@ static void private_rows_are_merged(void **state) {
     work_open(&work, fixture);
     assert_int_equal(work.trainer.private_rows, 3);
     size_t stride = work.trainer.step.stride;
-    float *row = table_row(work.trainer.output, 2), *own = work.lane.own + 2 * stride;
-    float *base = work.lane.base + 2 * stride;
+    float *row = table_row(work.trainer.output, 2), *own = work.worker.own + 2 * stride;
+    float *base = work.worker.base + 2 * stride;
     row[0] = 5, row[1] = 7;
     own[0] = NAN, base[0] = INFINITY; /* of a training that was rolled back */
-    lane_take_rows(&work.trainer, &work.lane);
+    worker_take_rows(&work.worker, &work.trainer);
     assert_true(own[0] == 5 && own[1] == 7 && row[0] == 5);
     own[0] = 9;
     row[1] = 8; /* the other thread */
-    lane_merge_rows(&work.trainer, &work.lane);
+    worker_merge_rows(&work.worker, &work.trainer);
     assert_true(row[0] == 7 && own[0] == 7 && base[0] == 7);
     assert_true(row[1] == 8 && own[1] == 8 && base[1] == 8);
-    assert_true(lane_pack(&work.trainer, &work.lane));
+    assert_true(worker_pack(&work.worker, &work.trainer));
     uint64_t private = 0, shared = 0;
-    for (uint32_t i = 0; i < work.lane.chunk.length; i++) {
-        uint32_t id = work.lane.ids[i];
+    for (uint32_t i = 0; i < work.worker.chunk.length; i++) {
+        uint32_t id = work.worker.ids[i];
         if (id == WORD_NONE)
             continue;
         *(id < 3 ? &private : &shared) += 1;
-        assert_ptr_equal(work.lane.output[i],
-                         id < 3 ? work.lane.own + id * stride : table_row(work.trainer.output, id));
-        assert_ptr_equal(work.lane.input[i], table_row(work.trainer.input, id));
+        assert_ptr_equal(work.worker.output[i], id < 3 ? work.worker.own + id * stride
+                                                       : table_row(work.trainer.output, id));
+        assert_ptr_equal(work.worker.input[i], table_row(work.trainer.input, id));
     }
     assert_true(private > 0 && shared > 0);
     work_close(&work);
-    assert_int_equal(private_rows(&fixture->settings, 2, 2), 2);
-    assert_int_equal(private_rows(&fixture->settings, 100, 1), 0);
+    assert_int_equal(step_private_rows(&fixture->settings, 2, 2), 2);
+    assert_int_equal(step_private_rows(&fixture->settings, 100, 1), 0);
     fixture->settings.exact_negatives = true;
-    assert_int_equal(private_rows(&fixture->settings, 100, 2), 0);
+    assert_int_equal(step_private_rows(&fixture->settings, 100, 2), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)

@@ -1,0 +1,77 @@
+/* From settings to the kernel's step. */
+#include "train/step_settings.h"
+
+struct step_bias step_bias(const struct settings *settings) {
+    struct step_bias none = {0}, fixed = {.fixed = true};
+    switch (settings->bias) {
+    case BIAS_AUTO:
+        return settings->objective == OBJECTIVE_NEGATIVE_SAMPLING ? none : fixed;
+    case BIAS_FIXED:
+        return fixed;
+    case BIAS_LEARNED:
+        return (struct step_bias){.column = true, .learned = true};
+    case BIAS_ZERO:
+        return (struct step_bias){.column = true};
+    case BIAS_NONE:
+        return none;
+    }
+    return none;
+}
+
+uint32_t step_noise(const struct settings *settings) {
+    int64_t initial = settings->negative > 48 ? settings->negative : 48;
+    return (uint32_t)(settings->shared_negatives ? settings->shared_negatives : initial);
+}
+
+uint32_t step_private_rows(const struct settings *settings, uint32_t rows, int threads) {
+    if (threads == 1 || settings->exact_negatives)
+        return 0;
+    return settings->private_rows < rows ? (uint32_t)settings->private_rows : rows;
+}
+
+static enum kernel_loss_kind loss_kind(const struct settings *settings) {
+    switch (settings->objective) {
+    case OBJECTIVE_NCE:
+    case OBJECTIVE_NEGATIVE_SAMPLING:
+        return KERNEL_LOGISTIC;
+    case OBJECTIVE_SAMPLED_SOFTMAX:
+        return KERNEL_SOFTMAX;
+    }
+    return KERNEL_LOGISTIC;
+}
+
+static bool removes_hits(const struct settings *settings) {
+    switch (settings->remove_accidental_hits) {
+    case HITS_AUTO:
+        return settings->objective == OBJECTIVE_SAMPLED_SOFTMAX;
+    case HITS_YES:
+        return true;
+    case HITS_NO:
+        return false;
+    }
+    return false;
+}
+
+struct kernel_step step_from_settings(const struct settings *settings, const struct table *table) {
+    const struct settings *s = settings;
+    double z = 1.0 / (double)s->num_true;
+    uint32_t noise = s->exact_negatives ? (uint32_t)s->negative : step_noise(s);
+    return (struct kernel_step){
+        .stride = table->stride,
+        .columns = table->columns,
+        .has_bias = table->columns > (uint32_t)s->dim,
+        .cbow = s->architecture == ARCHITECTURE_CBOW,
+        .loss_kind = loss_kind(s),
+        .noise = noise,
+        .window = (uint32_t)s->window,
+        .remove_hits = removes_hits(s),
+        .clip = s->guard && !s->exact_negatives,
+        .clip_repeat = (float)s->guard_repeat,
+        .clip_output = (float)s->guard_output,
+        .clip_input = (float)s->guard_input,
+        .positive_a = (float)(s->pos_weight * z),
+        .positive_b = (float)(1 + (s->pos_weight - 1) * z),
+        .negative_weight = (float)((double)s->negative / noise * z),
+        .input_rate = (float)s->input_rate,
+    };
+}

@@ -1,0 +1,78 @@
+/* One training thread: packs kept words into chunks, draws noise words, and hands the kernel block
+ * after block. */
+#ifndef VECMILL_TRAIN_WORKER_H
+#define VECMILL_TRAIN_WORKER_H
+
+#include "base/random.h"
+#include "train/trainer_state.h"
+
+#define WORKER_DRAWS 4096       /* noise ids drawn at a time */
+#define WORKER_CHUNK_WORDS 3072 /* kept words packed at a time */
+#define WORKER_LOSS_EVERY 256   /* the loss is taken on one block in so many */
+
+/* What a worker needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it
+ * stands, `carry` and `draws` (allocated, lengths by settings) behind it. */
+struct worker_state {
+    struct random words; /* subsampling, windows */
+    struct random noise;
+    uint64_t segment; /* number over all epochs of the segment under way */
+    uint64_t at, end; /* positions in corpus->ids; at == end: the segment is done */
+    uint64_t blocks;
+    /* kept words of an unfinished sentence that the next chunk begins with */
+    uint32_t carried;
+    uint32_t carried_context; /* how many of them were centres already */
+    uint32_t draw;            /* next unused noise id */
+    uint32_t in_sentence;     /* the sentence goes on from the last chunk */
+};
+
+/* One draw of noise words. The worker writes the arrays, the kernel reads them through the view. */
+struct worker_noise {
+    uint32_t *ids;
+    float **rows, *shift, *weight, *repeat;
+    struct kernel_noise view;
+};
+
+/* Two cache lines apart from the next worker: both are written for every block, and processors
+ * fetch lines in pairs. */
+struct worker {
+    _Alignas(128) struct worker_state state;
+    uint32_t *carry; /* [2 window] */
+    uint32_t *draws; /* [WORKER_DRAWS + noise] */
+    /* The chunk under way: a view of the arrays below. */
+    struct kernel_chunk chunk;
+    uint32_t *ids, *centres;
+    float **input, **output, *shift, *rate, *zero;
+    uint32_t room; /* positions of a chunk */
+    /* Noise of the blocks under way and of the next ones. */
+    struct worker_noise noise[2];
+    /* [private_rows][stride] own copies of these output rows, and what they were at the last
+     * merge. */
+    float *own, *base;
+    struct kernel_workspace *workspace;
+    /* Since the loop last took account of them. */
+    struct kernel_loss loss;
+    uint64_t steps, words;
+};
+
+/* Makes trainer->workers anew, `count` of them, and sets trainer->threads. Workers that were there
+ * are freed. NO_MEMORY: workers_free is still to be called. */
+enum status workers_create(struct trainer *trainer, int count, struct error *err) MUST_CHECK;
+void workers_free(struct trainer *trainer);
+
+/* A worker with no segment yet. number: which of the workers; its random numbers depend on it and
+ * the seed. The caller clears it, also after a failure. About 0.5 MB, and private_rows rows
+ * twice. */
+enum status worker_init(struct worker *worker, const struct trainer *trainer, uint64_t number,
+                        struct error *err) MUST_CHECK;
+void worker_clear(struct worker *worker);
+
+/* Packs the next kept words of the worker's segment; false when the segment is used up. */
+bool worker_pack(struct worker *worker, const struct trainer *trainer);
+/* Trains on the packed chunk: writes rows of both tables and of the worker's own copies. */
+void worker_train(struct worker *worker, const struct trainer *trainer);
+/* Copies the private rows from the table, whatever the worker's own were. */
+void worker_take_rows(struct worker *worker, const struct trainer *trainer);
+/* Adds the worker's share of what it did to them since to the table, and copies them anew. */
+void worker_merge_rows(struct worker *worker, const struct trainer *trainer);
+
+#endif
