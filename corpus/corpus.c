@@ -22,12 +22,12 @@
 struct reading {
     const struct corpus_options *options;
     struct corpus *corpus;
-    struct crew crew;
+    struct corpus_pool pool;
     struct corpus_text text;
     uint64_t input_length; /* of the file as it is */
     atomic_ullong input;
     bool decoded;
-    struct corpus_counter *counters; /* [crew.threads] */
+    struct corpus_counter *counters; /* [pool.threads] */
     struct corpus_ranking ranking;
     struct corpus_remap remap;
     double started;
@@ -35,7 +35,7 @@ struct reading {
 
 static uint64_t counters_done(const struct reading *reading) {
     uint64_t done = 0;
-    for (int t = 0; reading->counters && t < reading->crew.threads; t++)
+    for (int t = 0; reading->counters && t < reading->pool.threads; t++)
         done += atomic_load_explicit(&reading->counters[t].done, memory_order_relaxed);
     return done;
 }
@@ -67,7 +67,7 @@ static enum status text_work(void *context, int index, struct error *err) {
     struct reading *reading = context;
     (void)index;
     return corpus_text_open(&reading->text, reading->options->path, reading->options->work,
-                            &reading->crew, err);
+                            &reading->pool, err);
 }
 
 /* On a thread of its own, so that decoding reports progress. */
@@ -77,10 +77,10 @@ static enum status reading_open(struct reading *reading, struct error *err) {
         return status;
     reading->text.input = &reading->input;
     reading->decoded = true;
-    int threads = reading->crew.threads;
-    reading->crew.threads = 1;
-    status = crew_run(&reading->crew, text_work, reading, err);
-    reading->crew.threads = threads;
+    int threads = reading->pool.threads;
+    reading->pool.threads = 1;
+    status = corpus_pool_run(&reading->pool, text_work, reading, err);
+    reading->pool.threads = threads;
     if (status != STATUS_OK)
         return status;
     reading->decoded = reading->text.bytes != reading->input_length;
@@ -119,7 +119,7 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     const char *text = reading->text.data, *end = text + reading->text.length;
     uint64_t share = reading->text.length / (uint64_t)options->threads,
              at = share * (uint64_t)index;
-    counter->crew = &reading->crew;
+    counter->pool = &reading->pool;
     counter->text = text;
     counter->text_end = end;
     counter->begin = index == 0 ? text : reading->counters[index - 1].end;
@@ -147,7 +147,7 @@ static void report_collect(struct reading *reading) {
     struct corpus_report *report = &reading->corpus->report;
     bool open = false;
     uint64_t line = 0; /* bytes of the line that goes on in the next range */
-    for (int t = 0; t < reading->crew.threads; t++) {
+    for (int t = 0; t < reading->pool.threads; t++) {
         const struct corpus_counter *counter = &reading->counters[t];
         report->lines += counter->lines;
         report->empty_lines += counter->empty_lines;
@@ -174,7 +174,7 @@ static void report_collect(struct reading *reading) {
 }
 
 static enum status reading_count(struct reading *reading, struct error *err) {
-    int threads = reading->crew.threads;
+    int threads = reading->pool.threads;
     char token[17];
     enum status status = random_token(token, 16, err); /* nobody can prepare words that collide */
     if (status != STATUS_OK)
@@ -183,11 +183,11 @@ static enum status reading_count(struct reading *reading, struct error *err) {
     if (!reading->counters)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads", threads);
     for (int t = 0; t < threads; t++)
-        reading->counters[t].tape.file = -1;
+        reading->counters[t].spill.file = -1;
     for (int t = 0; t < threads && status == STATUS_OK; t++)
         status = counter_start(reading, t, strtoull(token, NULL, 16), err);
     if (status == STATUS_OK)
-        status = crew_run(&reading->crew, count_work, reading, err);
+        status = corpus_pool_run(&reading->pool, count_work, reading, err);
     if (status != STATUS_OK)
         return status;
     report_collect(reading);
@@ -203,11 +203,11 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
     struct corpus_ranking *ranking = &reading->ranking;
     ranking->min_count = (uint64_t)settings->min_count;
     ranking->max = (uint64_t)settings->max_vocab;
-    ranking->maps = calloc((size_t)reading->crew.threads, sizeof *ranking->maps);
+    ranking->maps = calloc((size_t)reading->pool.threads, sizeof *ranking->maps);
     if (!ranking->maps)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads",
-                         reading->crew.threads);
-    enum status status = corpus_rank(&reading->crew, reading->counters, ranking, err);
+                         reading->pool.threads);
+    enum status status = corpus_rank(&reading->pool, reading->counters, ranking, err);
     if (status != STATUS_OK)
         return status;
     report->distinct += ranking->distinct;
@@ -244,7 +244,7 @@ static enum status reading_number(struct reading *reading, struct error *err) {
     enum status status = file_scratch_open(corpus->scratch, &remap->ids, err);
     if (status != STATUS_OK)
         return status;
-    status = corpus_remap(&reading->crew, remap, err);
+    status = corpus_remap(&reading->pool, remap, err);
     close(remap->ids);
     if (status == STATUS_OK)
         status = file_map_open(&corpus->map, corpus->scratch, err);
@@ -266,26 +266,27 @@ static enum status clear_work(void *context, int index, struct error *err) {
 /* Giving so much memory back takes a while too: on all threads, if they can be had. */
 static void reading_clear(struct reading *reading) {
     struct error ignored;
-    reading->crew.tick = NULL;
-    if (reading->counters && crew_run(&reading->crew, clear_work, reading, &ignored) != STATUS_OK)
-        for (int t = 0; t < reading->crew.threads; t++)
+    reading->pool.tick = NULL;
+    if (reading->counters &&
+        corpus_pool_run(&reading->pool, clear_work, reading, &ignored) != STATUS_OK)
+        for (int t = 0; t < reading->pool.threads; t++)
             corpus_counter_clear(&reading->counters[t]);
-    for (int t = 0; reading->ranking.maps && t < reading->crew.threads; t++)
+    for (int t = 0; reading->ranking.maps && t < reading->pool.threads; t++)
         free(reading->ranking.maps[t]);
     free(reading->counters);
     free(reading->ranking.maps);
     free(reading->ranking.ranked);
     corpus_text_close(&reading->text);
-    crew_end(&reading->crew);
+    corpus_pool_stop(&reading->pool);
 }
 
 enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
                           struct error *err) {
     struct reading reading = {.options = options, .started = machine_monotonic_seconds()};
-    reading.crew = (struct crew){.threads = options->threads,
-                                 .request = options->request,
-                                 .tick = reading_tick,
-                                 .tick_context = &reading};
+    reading.pool = (struct corpus_pool){.threads = options->threads,
+                                        .request = options->request,
+                                        .tick = reading_tick,
+                                        .tick_context = &reading};
     if (options->settings->format == FORMAT_NDJSON)
         return error_set(err, STATUS_INTERNAL,
                          "ndjson must be turned into the format tokens before it is read");

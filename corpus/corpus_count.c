@@ -7,10 +7,10 @@
 
 #include "corpus/corpus.h"
 
-#define BLOCK 262144      /* bytes between two looks at the crew */
+#define BLOCK 262144      /* bytes between two polls */
 #define BLOCK_SPACED 4096 /* less where the scanner may be able to go on */
 #define LARGE 4194304     /* bytes of a range worth huge pages */
-#define VISITS 4096u      /* words between two looks while one long run is read */
+#define VISITS 4096u      /* words between two polls while one long run is read */
 
 enum status corpus_counter_init(struct corpus_counter *counter, const struct settings *settings,
                                 const char *path, const struct corpus_budget *budget, uint64_t seed,
@@ -21,12 +21,12 @@ enum status corpus_counter_init(struct corpus_counter *counter, const struct set
     counter->spaced = !counter->tokenizer.unicode;
     if (!counter->scanner)
         counter->scanner = corpus_scanner_fastest();
-    enum status status = corpus_tape_open(&counter->tape, path, budget->numbers, err);
+    enum status status = corpus_spill_open(&counter->spill, path, budget->numbers, err);
     if (status == STATUS_OK)
         status = word_table_init(&counter->table, budget->table, seed, err);
     if (status != STATUS_OK)
         return status;
-    counter->buffer = corpus_tape_next(&counter->tape);
+    counter->buffer = corpus_spill_next(&counter->spill);
     counter->generations = calloc(1, sizeof *counter->generations);
     if (!counter->generations)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
@@ -37,20 +37,20 @@ enum status corpus_counter_init(struct corpus_counter *counter, const struct set
 void corpus_counter_clear(struct corpus_counter *counter) {
     word_table_clear(&counter->table);
     tokenizer_clear(&counter->tokenizer);
-    corpus_tape_close(&counter->tape);
+    corpus_spill_close(&counter->spill);
     free(counter->generations);
     counter->buffer = NULL;
     counter->generations = NULL;
 }
 
 enum status corpus_counter_flush(struct corpus_counter *counter, struct error *err) {
-    enum status status = corpus_tape_advance(&counter->tape, counter->fill, err);
+    enum status status = corpus_spill_advance(&counter->spill, counter->fill, err);
     if (status != STATUS_OK)
         return status;
     counter->generations[counter->n_generations - 1].ids += counter->fill;
     counter->emitted += counter->fill;
     counter->fill = 0;
-    counter->buffer = corpus_tape_next(&counter->tape);
+    counter->buffer = corpus_spill_next(&counter->spill);
     return STATUS_OK;
 }
 
@@ -81,16 +81,16 @@ static enum status counter_prune(struct corpus_counter *counter, struct error *e
         return error_set(err, STATUS_NO_MEMORY, "out of memory for pruning %u words", size);
     }
     status = word_table_prune(&counter->table, map, &counter->loss, err);
-    generations[n - 1].map_at = counter->tape.length;
+    generations[n - 1].map_at = counter->spill.length;
     generations[n - 1].map_size = size;
     if (status == STATUS_OK)
-        status = corpus_tape_append(&counter->tape, map, size, err);
+        status = corpus_spill_append(&counter->spill, map, size, err);
     free(map);
     if (status != STATUS_OK)
         return status;
-    generations[n] = (struct generation){.ids_at = counter->tape.length};
+    generations[n] = (struct generation){.ids_at = counter->spill.length};
     counter->n_generations++;
-    counter->buffer = corpus_tape_next(&counter->tape);
+    counter->buffer = corpus_spill_next(&counter->spill);
     return STATUS_OK;
 }
 
@@ -130,7 +130,7 @@ enum status corpus_counter_visit(void *context, const char *at, const char *toke
                                  struct error *err) {
     struct corpus_counter *counter = context;
     enum status status =
-        ++counter->visits % VISITS == 0 ? crew_check(counter->crew, err) : STATUS_OK;
+        ++counter->visits % VISITS == 0 ? corpus_pool_poll(counter->pool, err) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
     struct word_key key = word_key(token, length, counter->table.seed);
@@ -237,7 +237,7 @@ static enum status range_begin(struct corpus_counter *counter, struct error *err
     return STATUS_OK;
 }
 
-/* One line, or as much of it as a block holds, without the fast road. */
+/* One line, or as much of it as a block holds, without the fast path. */
 static enum status counter_step(struct corpus_counter *counter, const char **at,
                                 struct error *err) {
     const char *end = counter->end;
@@ -270,10 +270,10 @@ enum status corpus_counter_run(struct corpus_counter *counter, struct error *err
     enum status status = range_begin(counter, err);
     if (end - p >= LARGE) {
         word_table_expect_many(&counter->table);
-        corpus_tape_expect_many(&counter->tape);
+        corpus_spill_expect_many(&counter->spill);
     }
     while (p < end && status == STATUS_OK) {
-        status = crew_check(counter->crew, err);
+        status = corpus_pool_poll(counter->pool, err);
         if (status == STATUS_OK && counter->spaced && !counter->line_list)
             status = counter->scanner->scan(counter, &p, err);
         if (status == STATUS_OK && p < end)

@@ -1,5 +1,5 @@
 /* Counting one byte range of the text on one thread: words into a table of the thread's own, their
- * numbers in text order onto a tape. Private to corpus/. */
+ * numbers in text order into a spill buffer. Private to corpus/. */
 #ifndef VECMILL_CORPUS_CORPUS_COUNT_H
 #define VECMILL_CORPUS_CORPUS_COUNT_H
 
@@ -8,26 +8,26 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "corpus/corpus_crew.h"
+#include "corpus/corpus_pool.h"
 #include "corpus/corpus_scan.h"
+#include "corpus/corpus_spill.h"
 #include "corpus/corpus_table.h"
-#include "corpus/corpus_tape.h"
 #include "corpus/token.h"
 
 #define CORPUS_LIST \
     '\x1f' /* begins a list line of the `tokens` format and ends each of its tokens */
 
-/* Pruning numbers the words anew: the tape then holds the numbers of one generation, the map that
+/* Pruning numbers the words anew: the spill buffer then holds the numbers of one generation, the map that
  * turns them into numbers of the next (WORD_NONE: forgotten), and goes on with the next
  * generation. */
 struct generation {
-    uint64_t ids_at, ids; /* where on the tape, how many */
+    uint64_t ids_at, ids; /* where in the spill buffer, how many */
     uint64_t map_at;      /* of all but the last */
     uint32_t map_size;
 };
 
 struct corpus_counter {
-    const struct crew *crew;
+    const struct corpus_pool *pool;
     const char *text, *text_end; /* the whole text */
     /* the range: begins and ends between tokens, not always between lines */
     const char *begin, *end;
@@ -42,9 +42,9 @@ struct corpus_counter {
     struct word_loss loss;        /* of all prunings */
     uint64_t words, invalid_utf8; /* of the words that are left, once all is read */
 
-    struct corpus_tape tape;
-    /* [CORPUS_BUFFER] numbers, and CORPUS_SENTENCE_END where a sentence may end: next on the
-     * tape */
+    struct corpus_spill spill;
+    /* [CORPUS_BUFFER] numbers, and CORPUS_SENTENCE_END where a sentence may end: next in
+     * the spill buffer */
     uint32_t *buffer;
     uint32_t fill;
     struct generation *generations;
@@ -71,16 +71,16 @@ struct corpus_budget {
     uint64_t numbers; /* beyond it they go to the scratch file */
 };
 
-/* path: of the scratch file of the tape; NULL: only count, with a budget that never prunes. Clear
+/* path: of the scratch file of the spill buffer; NULL: only count, with a budget that never prunes. Clear
  * also after a failure. */
 enum status corpus_counter_init(struct corpus_counter *counter, const struct settings *settings,
                                 const char *path, const struct corpus_budget *budget, uint64_t seed,
                                 struct error *err) MUST_CHECK;
 void corpus_counter_clear(struct corpus_counter *counter);
-/* The text, its part and the crew are set. */
+/* The text, its part and the pool are set. */
 enum status corpus_counter_run(struct corpus_counter *counter, struct error *err) MUST_CHECK;
 
-/* For the fast way of reading, corpus_scan.h. Every call is made with `at` at the first byte that
+/* For the fast path, corpus_scan.h. Every call is made with `at` at the first byte that
  * was not read, between tokens. */
 
 /* One more copy of a word that begins at `at`; *number is what stands for it in the buffer. The

@@ -27,8 +27,8 @@ struct candidate {
 /* Words are dealt to the threads by their hash, so that each merges a part of its own: by first
  * appearance. */
 struct part {
-    struct merged *words;   /* [most], pages */
-    struct candidate *kept; /* words that pass least_count, best first */
+    struct merged *words;   /* [max], pages */
+    struct candidate *kept; /* words that reach min_count, best first */
     uint64_t *slots;        /* [mask + 1], pages */
     uint64_t max, mask;
     int shift;
@@ -36,7 +36,7 @@ struct part {
 };
 
 struct merge {
-    struct crew *crew;
+    struct corpus_pool *pool;
     struct corpus_counter *counters;
     struct corpus_ranking *ranking;
     struct part *parts;
@@ -60,15 +60,15 @@ static enum status no_memory(struct error *err, uint64_t words) {
 static enum status part_init(const struct merge *merge, int index, struct part *part,
                              struct error *err) {
     uint64_t max = 0, slots = 16;
-    for (int t = 0; t < merge->crew->threads; t++) {
+    for (int t = 0; t < merge->pool->threads; t++) {
         const struct word_table *table = &merge->counters[t].table;
         for (uint32_t i = 0; i < table->size; i++)
-            max += part_of(table->tags[i], merge->crew->threads) == (uint32_t)index;
+            max += part_of(table->tags[i], merge->pool->threads) == (uint32_t)index;
     }
     /* of `max`, threads share the frequent half */
     while (slots / 4 * 3 < max && slots < SLOTS_MAX)
         slots *= 2;
-    if (merge->crew->threads == 1)
+    if (merge->pool->threads == 1)
         slots = 2; /* nothing to look up: one thread's words differ */
     part->max = max + 1;
     part->words = pages_reserve(part->max * sizeof *part->words);
@@ -92,8 +92,8 @@ static uint32_t part_place(const struct merge *merge, struct part *part, uint32_
                            uint32_t number) {
     const struct word_table *table = &merge->counters[thread].table;
     uint32_t tag = table->tags[number];
-    uint64_t at = part_slot(part, tag, merge->crew->threads);
-    for (; merge->crew->threads > 1 && part->slots[at] != 0; at = (at + 1) & part->mask) {
+    uint64_t at = part_slot(part, tag, merge->pool->threads);
+    for (; merge->pool->threads > 1 && part->slots[at] != 0; at = (at + 1) & part->mask) {
         uint32_t index = (uint32_t)part->slots[at] - 1;
         const struct merged *merged = &part->words[index];
         if (part->slots[at] >> 32 == tag && merged->thread != thread &&
@@ -110,12 +110,12 @@ static uint32_t part_place(const struct merge *merge, struct part *part, uint32_
 static void group_fetch(const struct merge *merge, const struct part *part, const uint32_t *tags,
                         const uint32_t *group, int n) {
     for (int i = 0; i < n; i++) {
-        uint64_t slot = part->slots[part_slot(part, tags[group[i]], merge->crew->threads)];
+        uint64_t slot = part->slots[part_slot(part, tags[group[i]], merge->pool->threads)];
         if (slot != 0)
             __builtin_prefetch(&part->words[(uint32_t)slot - 1], 1);
     }
     for (int i = 0; i < n; i++) {
-        uint64_t slot = part->slots[part_slot(part, tags[group[i]], merge->crew->threads)];
+        uint64_t slot = part->slots[part_slot(part, tags[group[i]], merge->pool->threads)];
         if (slot != 0)
             __builtin_prefetch(merged_word(merge, &part->words[(uint32_t)slot - 1]));
     }
@@ -127,9 +127,9 @@ static void part_add(const struct merge *merge, int index, uint32_t thread) {
     uint32_t *map = merge->ranking->maps[thread], group[GROUP];
     int n = 0;
     for (uint32_t i = 0; i < table->size; i++) {
-        if (part_of(table->tags[i], merge->crew->threads) == (uint32_t)index) {
+        if (part_of(table->tags[i], merge->pool->threads) == (uint32_t)index) {
             group[n++] = i;
-            __builtin_prefetch(&part->slots[part_slot(part, table->tags[i], merge->crew->threads)],
+            __builtin_prefetch(&part->slots[part_slot(part, table->tags[i], merge->pool->threads)],
                                1);
         }
         if (n < GROUP && i + 1 < table->size)
@@ -201,8 +201,8 @@ static enum status part_merge(void *context, int index, struct error *err) {
     struct merge *merge = context;
     struct part *part = &merge->parts[index];
     enum status status = part_init(merge, index, part, err);
-    for (int t = 0; t < merge->crew->threads && status == STATUS_OK; t++) {
-        status = crew_check(merge->crew, err);
+    for (int t = 0; t < merge->pool->threads && status == STATUS_OK; t++) {
+        status = corpus_pool_poll(merge->pool, err);
         if (status == STATUS_OK)
             part_add(merge, index, (uint32_t)t);
     }
@@ -218,7 +218,7 @@ static enum status map_finish(void *context, int index, struct error *err) {
     const struct word_table *table = &merge->counters[index].table;
     uint32_t *map = merge->ranking->maps[index];
     for (uint32_t i = 0; i < table->size; i++)
-        map[i] = merge->parts[part_of(table->tags[i], merge->crew->threads)].words[map[i]].id;
+        map[i] = merge->parts[part_of(table->tags[i], merge->pool->threads)].words[map[i]].id;
     return STATUS_OK;
 }
 
@@ -229,7 +229,7 @@ static bool candidate_before(const struct candidate *a, const struct candidate *
 /* Ids over all parts: always the best of the parts' next words. */
 static void parts_rank(const struct merge *merge, struct corpus_ranked *ranked, uint64_t size,
                        uint32_t *next) {
-    int parts = merge->crew->threads;
+    int parts = merge->pool->threads;
     for (uint64_t id = 0; id < size; id++) {
         const struct candidate *best = NULL;
         int from = 0;
@@ -272,11 +272,11 @@ static void top_set(struct corpus_top *top, const char *word, uint64_t length, u
     top->word[fill] = '\0';
 }
 
-/* The most frequent word, wherever it is: only asked for when none is kept. */
+/* The most frequent word, wherever it is: only needed when none is kept. */
 static void parts_top(const struct merge *merge, struct corpus_top *top) {
     const struct corpus_counter *counters = merge->counters, *in = NULL;
     uint32_t best = 0;
-    for (int p = 0; p < merge->crew->threads; p++) {
+    for (int p = 0; p < merge->pool->threads; p++) {
         const struct part *part = &merge->parts[p];
         for (uint32_t i = 0; i < part->size; i++) {
             const struct corpus_counter *counter = &counters[part->words[i].thread];
@@ -299,7 +299,7 @@ static void parts_top(const struct merge *merge, struct corpus_top *top) {
 static enum status parts_finish(struct merge *merge, struct error *err) {
     struct corpus_ranking *ranking = merge->ranking;
     uint64_t size = 0;
-    for (int p = 0; p < merge->crew->threads; p++) {
+    for (int p = 0; p < merge->pool->threads; p++) {
         ranking->distinct += merge->parts[p].size;
         size += merge->parts[p].n_kept;
     }
@@ -313,7 +313,7 @@ static enum status parts_finish(struct merge *merge, struct error *err) {
                          (unsigned long long)size, WORD_IDS_MAX);
     ranking->size = (uint32_t)size;
     ranking->ranked = malloc(size * sizeof *ranking->ranked + 1);
-    uint32_t *next = calloc((size_t)merge->crew->threads, sizeof *next);
+    uint32_t *next = calloc((size_t)merge->pool->threads, sizeof *next);
     enum status status = !ranking->ranked || !next ? no_memory(err, size) : STATUS_OK;
     if (status == STATUS_OK)
         parts_rank(merge, ranking->ranked, size, next);
@@ -321,23 +321,23 @@ static enum status parts_finish(struct merge *merge, struct error *err) {
     return status;
 }
 
-enum status corpus_rank(struct crew *crew, struct corpus_counter *counters,
+enum status corpus_rank(struct corpus_pool *pool, struct corpus_counter *counters,
                         struct corpus_ranking *ranking, struct error *err) {
-    struct merge merge = {crew, counters, ranking,
-                          calloc((size_t)crew->threads, sizeof(struct part))};
+    struct merge merge = {pool, counters, ranking,
+                          calloc((size_t)pool->threads, sizeof(struct part))};
     enum status status = !merge.parts ? no_memory(err, 0) : STATUS_OK;
-    for (int t = 0; t < crew->threads && status == STATUS_OK; t++) {
+    for (int t = 0; t < pool->threads && status == STATUS_OK; t++) {
         ranking->maps[t] = malloc((size_t)counters[t].table.size * sizeof(uint32_t) + 1);
         if (!ranking->maps[t])
             status = no_memory(err, counters[t].table.size);
     }
     if (status == STATUS_OK)
-        status = crew_run(crew, part_merge, &merge, err);
+        status = corpus_pool_run(pool, part_merge, &merge, err);
     if (status == STATUS_OK)
         status = parts_finish(&merge, err);
     if (status == STATUS_OK)
-        status = crew_run(crew, map_finish, &merge, err);
-    for (int p = 0; merge.parts && p < crew->threads; p++) {
+        status = corpus_pool_run(pool, map_finish, &merge, err);
+    for (int p = 0; merge.parts && p < pool->threads; p++) {
         pages_release(merge.parts[p].words, merge.parts[p].max * sizeof *merge.parts[p].words);
         free(merge.parts[p].kept);
     }

@@ -17,7 +17,7 @@ struct piece {
 };
 
 struct remap_pass {
-    struct crew *crew;
+    struct corpus_pool *pool;
     struct corpus_remap *remap;
     pthread_mutex_t lock;
     pthread_cond_t turned;
@@ -53,8 +53,8 @@ static enum status no_memory(struct error *err) {
 static enum status map_read(const struct corpus_counter *counter,
                             const struct generation *generation, uint32_t *room,
                             const uint32_t **map, struct error *err) {
-    return corpus_tape_read(&counter->tape, generation->map_at, generation->map_size, room, map,
-                            err);
+    return corpus_spill_read(&counter->spill, generation->map_at, generation->map_size, room, map,
+                             err);
 }
 
 /* Chains the maps of a pruned table from the last generation back, so that each leads straight to
@@ -73,8 +73,8 @@ static enum status maps_chain(void *context, int index, struct error *err) {
         for (uint32_t i = 0; i < generation->map_size && status == STATUS_OK; i++)
             map[i] = old[i] == WORD_NONE ? CORPUS_DROPPED : next[old[i]];
         if (status == STATUS_OK)
-            status = corpus_tape_write(&counter->tape, generation->map_at, map,
-                                       generation->map_size, err);
+            status = corpus_spill_write(&counter->spill, generation->map_at, map,
+                                        generation->map_size, err);
         free(owned);
         next = owned = map;
     }
@@ -87,7 +87,7 @@ static bool piece_take(struct remap_pass *pass, struct piece *piece) {
     struct piece *next = &pass->next;
     bool found = false;
     pthread_mutex_lock(&pass->lock);
-    while (!found && next->range < pass->crew->threads) {
+    while (!found && next->range < pass->pool->threads) {
         const struct corpus_counter *counter = &pass->remap->counters[next->range];
         uint64_t left = counter->generations[next->generation].ids - next->at;
         if (left > 0) {
@@ -192,11 +192,12 @@ static enum status piece_work(struct remapper *remapper, const struct piece *pie
     const uint32_t *map = NULL;
     uint64_t offset, at = counter->generations[piece->generation].ids_at + piece->at;
     uint32_t begin;
-    enum status status = crew_check(pass->crew, err);
+    enum status status = corpus_pool_poll(pass->pool, err);
     if (status == STATUS_OK)
         status = piece_map(remapper, piece, &map, err);
     if (status == STATUS_OK)
-        status = corpus_tape_read(&counter->tape, at, piece->n, remapper->room, &remapper->in, err);
+        status =
+            corpus_spill_read(&counter->spill, at, piece->n, remapper->room, &remapper->in, err);
     if (status != STATUS_OK)
         return status;
     piece_convert(remapper, map, piece->n);
@@ -258,15 +259,15 @@ static uint64_t numbers_bytes(const struct corpus_remap *remap, int threads) {
     return bytes;
 }
 
-enum status corpus_remap(struct crew *crew, struct corpus_remap *remap, struct error *err) {
-    struct remap_pass pass = {.crew = crew, .remap = remap};
+enum status corpus_remap(struct corpus_pool *pool, struct corpus_remap *remap, struct error *err) {
+    struct remap_pass pass = {.pool = pool, .remap = remap};
     enum status status = pass_init(&pass, err);
     if (status != STATUS_OK)
         return status;
-    status = crew_run(crew, maps_chain, &pass, err);
+    status = corpus_pool_run(pool, maps_chain, &pass, err);
     if (status == STATUS_OK) {
-        file_reserve(remap->ids, numbers_bytes(remap, crew->threads));
-        status = crew_run(crew, remap_work, &pass, err);
+        file_reserve(remap->ids, numbers_bytes(remap, pool->threads));
+        status = corpus_pool_run(pool, remap_work, &pass, err);
     }
     pthread_cond_destroy(&pass.turned);
     pthread_mutex_destroy(&pass.lock);

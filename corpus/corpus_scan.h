@@ -1,4 +1,4 @@
-/* The fast road over text, once per instruction set. Private to corpus/. */
+/* The fast path over text, once per instruction set. Private to corpus/. */
 #ifndef VECMILL_CORPUS_CORPUS_SCAN_H
 #define VECMILL_CORPUS_CORPUS_SCAN_H
 
@@ -10,7 +10,7 @@ struct corpus_counter;
 
 struct corpus_scanner {
     const char *name;
-    /* Reads as far as this road goes: to the end of the range, a list line, the last bytes of the
+    /* Reads as far as this path goes: to the end of the range, a list line, the last bytes of the
      * text, or where the table is so near its budget that words must be taken one by one. *at,
      * between tokens, moves on to the first byte that was not read; it may not move at all. */
     enum status (*scan)(struct corpus_counter *counter, const char **at, struct error *err);

@@ -1,5 +1,5 @@
-/* The fast road over text whose words stand between white space: separators of 64 bytes at a time
- * as bits, words found in the front of the table at once, and the others, one of eight, in a queue
+/* The fast path over text whose words stand between white space: separators of 64 bytes at a time
+ * as bits, words found among the hot ones at once, and the others, one of eight, in a queue
  * whose slots and records are fetched ahead. Compiled once per instruction set (corpus_scan.h). */
 #ifndef VECMILL_CORPUS_SCAN_BODY_H
 #define VECMILL_CORPUS_SCAN_BODY_H
@@ -20,21 +20,21 @@
 #define QUEUE (3 * BATCH_MAX)
 #define TOKEN_MAX \
     64 /* bytes of the longest token of a batch; folding makes at most three times as many */
-#define BLOCK 262144 /* bytes between two looks at the crew */
+#define BLOCK 262144 /* bytes between two polls */
 
 struct token {
     uint64_t head, rest; /* of its key: of its first 16 bytes */
     const char *text;
-    uint32_t length; /* at most TOKEN_MOST */
-    uint32_t front;  /* its only place there */
+    uint32_t length; /* at most TOKEN_MAX */
+    uint32_t hot;    /* its only place among the hot words */
 };
-_Static_assert(offsetof(struct token, rest) == offsetof(struct word_front, rest) &&
+_Static_assert(offsetof(struct token, rest) == offsetof(struct hot_word, rest) &&
                    sizeof(struct token) == 32 &&
-                   offsetof(struct token, length) == offsetof(struct word_front, length) &&
-                   sizeof(struct word_front) == 32,
+                   offsetof(struct token, length) == offsetof(struct hot_word, length) &&
+                   sizeof(struct hot_word) == 32,
                "what is compared stands at the same places");
 
-/* A token that the front does not know. */
+/* A token that is no hot word. */
 struct missing {
     struct token token;
     uint64_t hash;   /* of its key */
@@ -43,7 +43,7 @@ struct missing {
 };
 
 struct scan {
-    const char *chunk; /* first byte that was not looked at */
+    const char *chunk; /* first byte that was not read */
     const char *open;  /* begin of the token under way, or chunk */
     const char *begin; /* behind the last token that was looked up */
     uint64_t emitted;  /* when the line began */
@@ -149,14 +149,14 @@ static uint64_t tokens_emitted(const struct corpus_counter *counter) {
     return counter->emitted + counter->fill;
 }
 
-/* The token is no word of the front, or one that folding may change. */
+/* The token is too long for a hot word, or one that folding may change. */
 static inline bool token_slow(const struct token *token, bool lower) {
     return token->length > WORD_SHORT ||
            (lower && ((token->head | token->rest) & BYTES_ALL(0x80)) != 0);
 }
 
-/* Sets head and rest of the token, without a branch; of one longer than WORD_SHORT what no word in
- * the front has. Returns their hash. */
+/* Sets head and rest of the token, without a branch; of one longer than WORD_SHORT what no hot word
+ * has. Returns their hash. */
 #if defined(__AVX512VBMI2__)
 static inline uint64_t token_key(struct token *token, const char *text, uint64_t length,
                                  struct word_seed seed, bool lower) {
@@ -227,20 +227,20 @@ static enum status scan_line(struct corpus_counter *counter, struct scan *scan, 
 static inline int token_make(const struct word_table *table, const char *text, const char *end,
                              bool lower, struct token *token) {
     uint64_t length = (uint64_t)(end - text);
-    uint64_t front = token_key(token, text, length, table->seed, lower) >> (64 - WORD_FRONT_BITS);
+    uint64_t hot = token_key(token, text, length, table->seed, lower) >> (64 - WORD_HOT_BITS);
     token->text = text;
     token->length = (uint32_t)length;
-    token->front = (uint32_t)front;
-    __builtin_prefetch(&table->front[front], 1);
+    token->hot = (uint32_t)hot;
+    __builtin_prefetch(&table->hot[hot], 1);
     return length != 0;
 }
 
 /* Makes tokens of the ends, and of sentence ends, which the line ends have put into the buffer
- * already: they look up what always stands behind the front. One number in the buffer for each
+ * already: they look up the place behind the last hot word. One number in the buffer for each
  * token. */
 static inline enum status scan_tokens(struct corpus_counter *counter, struct scan *scan, bool lower,
                                       struct token *tokens, int *n, struct error *err) {
-    static const struct token sentence_end = {.front = WORD_FRONT_SIZE};
+    static const struct token sentence_end = {.hot = WORD_HOT_SIZE};
     const struct word_table *table = &counter->table;
     const char *text = scan->begin;
     uint32_t at = counter->fill;
@@ -266,31 +266,31 @@ static inline enum status scan_tokens(struct corpus_counter *counter, struct sca
 }
 
 /* Whether the word there is the token: the same bytes. */
-static inline bool front_is(const struct word_front *front, const struct token *token) {
+static inline bool hot_is(const struct hot_word *hot, const struct token *token) {
 #if defined(__AVX512VBMI2__)
     const __mmask8 compared = 0x4f; /* 32 bits each: head and rest, length */
-    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)front);
+    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)hot);
     __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)token);
     return _mm256_mask_cmpeq_epi32_mask(compared, a, b) == compared;
 #else
-    return ((front->head ^ token->head) | (front->rest ^ token->rest) |
-            (front->length ^ token->length)) == 0;
+    return ((hot->head ^ token->head) | (hot->rest ^ token->rest) |
+            (hot->length ^ token->length)) == 0;
 #endif
 }
 
-/* Counts the tokens whose words are in the front. missing: the others, one of eight. Without a
+/* Counts the tokens whose words are hot. missing: the others, one of eight. Without a
  * branch. */
 static inline int tokens_match(const struct word_table *table, const struct token *tokens, int n,
                                bool lower, uint32_t *numbers, uint16_t *missing) {
     int n_missing = 0;
     for (int i = 0; i < n; i++) {
         const struct token *token = &tokens[i];
-        struct word_front *front = &table->front[token->front];
-        bool found = front_is(front, token);
+        struct hot_word *hot = &table->hot[token->hot];
+        bool found = hot_is(hot, token);
         if (lower)
             found &= !token_slow(token, true);
-        front->count += found;
-        numbers[i] = front->number - 1;
+        hot->count += found;
+        numbers[i] = hot->number - 1;
         missing[n_missing] = (uint16_t)i;
         n_missing += !found;
     }
@@ -330,7 +330,7 @@ static inline enum status queue_count(struct corpus_counter *counter, struct sca
     return status;
 }
 
-/* Looks up what was noted in the front; what it does not know goes through the queue, whose memory
+/* Looks up what was noted among the hot words; the rest goes through the queue, whose memory
  * is on its way: slots are asked for in this batch, records in the next one, words counted in the
  * one behind. */
 static inline enum status scan_lookup(struct corpus_counter *counter, struct scan *scan, bool lower,
@@ -454,7 +454,7 @@ static inline enum status scan_range(struct corpus_counter *counter, struct scan
         status = scan_block(counter, scan, lower, &stop, err);
         corpus_counter_reached(counter, scan->begin);
         if (status == STATUS_OK)
-            status = crew_check(counter->crew, err);
+            status = corpus_pool_poll(counter->pool, err);
     }
     if (status == STATUS_OK)
         status = scan_drain(counter, scan, lower, err);

@@ -88,10 +88,10 @@ enum status word_table_init(struct word_table *table, uint64_t budget, uint64_t 
     if (status == STATUS_OK)
         status = words_resize(table, FIRST_ROOM, err);
     table->slots = places_create(FIRST_SLOTS * sizeof *table->slots);
-    table->front = places_create((WORD_FRONT_SIZE + CACHE_LINE) * sizeof *table->front);
-    if (status == STATUS_OK && (!table->slots || !table->front))
-        status = no_memory(
-            err, table_cost(FIRST_ROOM, FIRST_SLOTS, WORD_FRONT_SIZE * sizeof *table->front));
+    table->hot = places_create((WORD_HOT_SIZE + CACHE_LINE) * sizeof *table->hot);
+    if (status == STATUS_OK && (!table->slots || !table->hot))
+        status =
+            no_memory(err, table_cost(FIRST_ROOM, FIRST_SLOTS, WORD_HOT_SIZE * sizeof *table->hot));
     slots_adopt(table, table->slots, FIRST_SLOTS);
     if (status != STATUS_OK)
         word_table_clear(table);
@@ -107,26 +107,26 @@ void word_table_clear(struct word_table *table) {
     free(table->first);
     free(table->tags);
     free(table->slots);
-    free(table->front);
+    free(table->hot);
     free(table->arena);
     *table = (struct word_table){0};
 }
 
 void word_table_settle(struct word_table *table) {
-    for (uint64_t at = 0; at < WORD_FRONT_SIZE; at++)
-        if (table->front[at].number != 0) {
-            table->words[table->front[at].number - 1].count += table->front[at].count;
-            table->front[at].count = 0;
+    for (uint64_t at = 0; at < WORD_HOT_SIZE; at++)
+        if (table->hot[at].number != 0) {
+            table->words[table->hot[at].number - 1].count += table->hot[at].count;
+            table->hot[at].count = 0;
         }
 }
 
 void word_table_promote(struct word_table *table, uint32_t number, uint64_t hash) {
     struct word *word = &table->words[number];
-    struct word_front *front = word_table_front(table, hash);
-    if (front->number != 0)
-        table->words[front->number - 1].count += front->count; /* of this word itself, perhaps */
-    *front = (struct word_front){word->head, word->rest, word->count, (uint32_t)word->length,
-                                 number + 1};
+    struct hot_word *hot = word_table_hot(table, hash);
+    if (hot->number != 0)
+        table->words[hot->number - 1].count += hot->count; /* of this word itself, perhaps */
+    *hot =
+        (struct hot_word){word->head, word->rest, word->count, (uint32_t)word->length, number + 1};
     word->count = 0;
 }
 
@@ -230,7 +230,7 @@ uint32_t word_table_insert(struct word_table *table, const char *text, size_t le
     return number;
 }
 
-/* The least count t such that the words seen more than t times take at most `bytes`. */
+/* The smallest count t such that the words seen more than t times take at most `bytes`. */
 static enum status prune_threshold(const struct word_table *table, uint64_t bytes,
                                    uint32_t *threshold, struct error *err) {
     uint64_t *cost = calloc(PRUNE_BINS, sizeof *cost);
@@ -272,7 +272,7 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
             loss->invalid_utf8 += word.count * word_invalid_utf8(table, &word);
             continue;
         }
-        /* moves towards the front: text lies in the order of the records */
+        /* moves down: text lies in the order of the records */
         if (word.length > WORD_SHORT) {
             memmove(table->arena + arena, table->arena + word.rest, word.length);
             word.rest = arena;
@@ -285,7 +285,7 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
     }
     table->size = kept;
     table->arena_length = arena;
-    memset(table->front, 0, WORD_FRONT_SIZE * sizeof *table->front);
+    memset(table->hot, 0, WORD_HOT_SIZE * sizeof *table->hot);
     uint64_t room = kept + kept / 2 + FIRST_ROOM, slots = FIRST_SLOTS;
     while (slots < 2 * room && slots < SLOTS_MAX)
         slots *= 2;

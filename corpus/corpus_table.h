@@ -1,7 +1,7 @@
 /* Words of one thread with their counts: open addressing, eight bytes a slot, over records that are
- * numbered by first appearance. Before the table stands its front, a direct-mapped cache of short
- * frequent words: it fits the second-level cache and serves seven words of eight, while the records
- * of a large vocabulary lie in memory. Private to corpus/. */
+ * numbered by first appearance. Before the table stand its hot words, a direct-mapped cache of
+ * short frequent words: it fits the second-level cache of the processor and serves seven words of
+ * eight, while the records of a large vocabulary lie in memory. Private to corpus/. */
 #ifndef VECMILL_CORPUS_CORPUS_TABLE_H
 #define VECMILL_CORPUS_CORPUS_TABLE_H
 
@@ -16,10 +16,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "words are loaded eight bytes at a time, first byte lowest");
 
-#define WORD_FRONT_BITS 14 /* 512 KiB a thread; half of it misses 4 words of 100 more */
-#define WORD_FRONT_SIZE (1u << WORD_FRONT_BITS)
+#define WORD_HOT_BITS 14 /* 512 KiB a thread; half of it misses 4 words of 100 more */
+#define WORD_HOT_SIZE (1u << WORD_HOT_BITS)
 #define WORD_SHORT 16u /* words up to this length are compared without touching their text */
-#define WORD_IDS_MAX (3u << 30) /* three quarters of the most slots that a tag can choose among */
+#define WORD_IDS_MAX (3u << 30) /* three quarters of WORD_SLOTS_MAX */
 
 struct word {
     uint64_t head; /* first 8 bytes, zero-filled */
@@ -30,7 +30,7 @@ struct word {
     uint64_t count;  /* complete after word_table_settle */
 };
 
-struct word_front {
+struct hot_word {
     uint64_t head, rest; /* as in struct word */
     uint64_t count;      /* what the record does not count yet */
     uint32_t length;
@@ -53,8 +53,8 @@ struct word_table {
     uint64_t *first;         /* [room] byte offset of the first appearance */
     /* [room] high halves of the hashes: all that slots and merging go by */
     uint32_t *tags;
-    uint64_t *slots;          /* tag << 32 | number + 1, or 0: free */
-    struct word_front *front; /* [WORD_FRONT_SIZE + 1], nothing ever in the last place */
+    uint64_t *slots;      /* tag << 32 | number + 1, or 0: free */
+    struct hot_word *hot; /* [WORD_HOT_SIZE + 1], nothing ever in the last place */
     char *arena;
     uint64_t mask; /* slots - 1 */
     int shift;     /* from a hash to its slot */
@@ -63,7 +63,7 @@ struct word_table {
     struct word_seed seed;
     uint64_t longest; /* bytes of the longest word ever added */
     uint32_t size, room;
-    uint32_t max; /* WORD_IDS_MOST; less in tests */
+    uint32_t max; /* WORD_IDS_MAX; less in tests */
 };
 
 /* What pruning took away. */
@@ -100,7 +100,7 @@ bool word_equal(const struct word_table *a, uint32_t i, const struct word_table 
 /* Invalid UTF-8 parts in one copy of the word. */
 uint64_t word_invalid_utf8(const struct word_table *table, const struct word *word);
 
-/* The front gets this short word, which was seen more often than the one that it displaces. */
+/* Puts this short word among the hot ones: it was seen more often than the one it displaces. */
 void word_table_promote(struct word_table *table, uint32_t number, uint64_t hash);
 
 static inline uint64_t word_load(const char *text) {
@@ -134,9 +134,9 @@ static inline struct word_key word_key(const char *text, size_t length, struct w
     return key;
 }
 
-/* The only place in the front where a word may stand. */
-static inline struct word_front *word_table_front(const struct word_table *table, uint64_t hash) {
-    return &table->front[hash >> (64 - WORD_FRONT_BITS)];
+/* The only place among the hot words where a word may stand. */
+static inline struct hot_word *word_table_hot(const struct word_table *table, uint64_t hash) {
+    return &table->hot[hash >> (64 - WORD_HOT_BITS)];
 }
 
 static inline void word_table_prefetch_slot(const struct word_table *table, uint64_t hash) {
@@ -152,10 +152,10 @@ static inline bool word_is(const struct word_table *table, uint32_t number, cons
                                 : memcmp(table->arena + word->rest, text, length) == 0;
 }
 
-/* One more of a word that was found behind the front. */
+/* One more of a word that was not found among the hot ones. */
 static inline void word_table_count(struct word_table *table, uint32_t number, uint64_t hash) {
     struct word *word = &table->words[number];
-    if (++word->count > word_table_front(table, hash)->count && word->length <= WORD_SHORT)
+    if (++word->count > word_table_hot(table, hash)->count && word->length <= WORD_SHORT)
         word_table_promote(table, number, hash);
 }
 

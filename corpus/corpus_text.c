@@ -11,7 +11,7 @@
 #define OUTPUT_ROOM 1048576u
 
 struct decoding {
-    const struct crew *crew;
+    const struct corpus_pool *pool;
     int file;
     uint64_t written;
     size_t fill;
@@ -26,11 +26,11 @@ static enum status decoding_flush(struct decoding *decoding, struct error *err) 
     return status;
 }
 
-/* A small piece of input may become very much output: requests are looked at here too. */
+/* A small piece of input may become very much output: requests are polled here too. */
 static enum status decoding_sink(void *context, const char *bytes, size_t length,
                                  struct error *err) {
     struct decoding *decoding = context;
-    enum status status = crew_check(decoding->crew, err);
+    enum status status = corpus_pool_poll(decoding->pool, err);
     while (length > 0 && status == STATUS_OK) {
         size_t n = OUTPUT_ROOM - decoding->fill;
         n = n < length ? n : length;
@@ -52,7 +52,7 @@ static enum status map_decode(const struct file_map *map, enum encoding encoding
         return status;
     for (size_t at = 0; at < map->length && status == STATUS_OK; at += INPUT_PIECE) {
         size_t left = map->length - at;
-        status = crew_check(decoding->crew, err);
+        status = corpus_pool_poll(decoding->pool, err);
         if (status == STATUS_OK)
             status =
                 decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
@@ -69,8 +69,8 @@ static enum status map_decode(const struct file_map *map, enum encoding encoding
 
 /* Replaces the mapping of a compressed file by one of its text. */
 static enum status text_decode(struct corpus_text *text, enum encoding encoding, const char *work,
-                               const struct crew *crew, struct error *err) {
-    struct decoding decoding = {.crew = crew, .file = -1, .room = malloc(OUTPUT_ROOM)};
+                               const struct corpus_pool *pool, struct error *err) {
+    struct decoding decoding = {.pool = pool, .file = -1, .room = malloc(OUTPUT_ROOM)};
     char *path = path_join(work, "corpus-text");
     struct file_map decoded = {0};
     enum status status = STATUS_OK;
@@ -103,13 +103,13 @@ size_t corpus_text_mark(const char *data, uint64_t length) {
 }
 
 enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work,
-                             const struct crew *crew, struct error *err) {
+                             const struct corpus_pool *pool, struct error *err) {
     enum status status = file_map_open(&text->map, path, err);
     if (status != STATUS_OK)
         return status;
     enum encoding encoding = encoding_detect(text->map.data, text->map.length);
     if (encoding != ENCODING_IDENTITY)
-        status = text_decode(text, encoding, work, crew, err);
+        status = text_decode(text, encoding, work, pool, err);
     if (status != STATUS_OK) {
         corpus_text_close(text);
         return status;

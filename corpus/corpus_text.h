@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
-#include "corpus/corpus_crew.h"
+#include "corpus/corpus_pool.h"
 
 struct corpus_text {
     struct file_map map;
@@ -20,7 +20,7 @@ struct corpus_text {
 /* work: folder for the decoded text, which loses its name before this returns.
  * Errors: MALFORMED, DISK_FULL, CANCELLED, PAUSED, ... */
 enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work,
-                             const struct crew *crew, struct error *err) MUST_CHECK;
+                             const struct corpus_pool *pool, struct error *err) MUST_CHECK;
 void corpus_text_close(struct corpus_text *text);
 /* Length of the byte order mark at data: 3 or 0. */
 size_t corpus_text_mark(const char *data, uint64_t length);

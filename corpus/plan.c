@@ -62,8 +62,8 @@ static uint64_t sample_end(const struct sample *sample, bool lists) {
 
 static enum status sample_count(const struct settings *settings, const struct sample *sample,
                                 uint64_t *min, struct error *err) {
-    const struct crew crew = {.threads = 1};
-    struct corpus_counter counter = {.crew = &crew, .tape.file = -1};
+    const struct corpus_pool pool = {.threads = 1};
+    struct corpus_counter counter = {.pool = &pool, .spill.file = -1};
     bool lists = settings->format == FORMAT_TOKENS;
     uint64_t length = sample->full ? sample_end(sample, lists) : sample->text.length;
     size_t mark = corpus_text_mark(sample->text.data, length);

@@ -1,5 +1,5 @@
 /* Where words begin and end: the rules of the settings tokenizer and lowercase. Private to
- * train/. */
+ * corpus/. */
 #ifndef VECMILL_CORPUS_TOKEN_H
 #define VECMILL_CORPUS_TOKEN_H
 
@@ -30,7 +30,7 @@ typedef enum status (*token_visit)(void *context, const char *at, const char *to
 void tokenizer_init(struct tokenizer *tokenizer, const struct settings *settings);
 void tokenizer_clear(struct tokenizer *tokenizer);
 /* Visits the tokens of every run (text without ASCII white space) that begins in [*at, stop); a run
- * may go on behind stop, up to end. *at becomes the first byte that was not looked at. White space
+ * may go on behind stop, up to end. *at becomes the first byte that was not read. White space
  * always separates, whatever stands around it: so a text may be cut behind any white space byte
  * without a change to its tokens. */
 enum status tokenizer_scan(struct tokenizer *tokenizer, const char **at, const char *stop,

@@ -1,4 +1,4 @@
-/* A fresh folder with a corpus file, a work folder, and shortcuts for the tests of train/corpus. */
+/* A fresh folder with a corpus file, a work folder, and shortcuts for the tests of corpus/. */
 #ifndef VECMILL_TESTS_CORPUS_FIXTURE_H
 #define VECMILL_TESTS_CORPUS_FIXTURE_H
 

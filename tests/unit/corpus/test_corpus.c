@@ -1,4 +1,4 @@
-/* train/corpus against the oracle: vocabularies, ids and reports must be the same, byte for byte,
+/* corpus/ against the oracle: vocabularies, ids and reports must be the same, byte for byte,
  * at any thread count. */
 #include "base/random.h"
 #include "tests/oracle/oracle_corpus.h"

@@ -1,4 +1,4 @@
-/* train/corpus under stress: huge lines and words, compression, requests, memory and disk limits,
+/* corpus/ under stress: huge lines and words, compression, requests, memory and disk limits,
  * refusals. */
 #include <errno.h>
 #include <pthread.h>

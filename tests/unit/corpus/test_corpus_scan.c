@@ -1,5 +1,5 @@
-/* The fast road over white space text: every alignment of words and separators to its chunks of 64
- * bytes, every length at which its code branches, tables larger than their front, and pruning. */
+/* The fast path over white space text: every alignment of words and separators to its chunks of 64
+ * bytes, every length at which its code branches, tables larger than their hot words, and pruning. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -128,7 +128,7 @@ static void test_separators(void **state) {
     check(fixture, text, length + 150);
 }
 
-/* One word of each length, all over the text and in its last bytes, which take another road; texts
+/* One word of each length, all over the text and in its last bytes, which take another path; texts
  * that end with a page of memory. */
 static void test_lengths(void **state) {
     struct fixture *fixture = *state;
@@ -153,8 +153,8 @@ static void check_bounds(const struct fixture *fixture, const struct corpus_scan
         pages[i] = i % 5 == 1 ? ' ' : 'a';
     assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
     for (size_t length = 1; length < 400; length++) {
-        const struct crew crew = {.threads = 1};
-        struct corpus_counter counter = {.crew = &crew, .scanner = scanner, .tape.file = -1};
+        const struct corpus_pool pool = {.threads = 1};
+        struct corpus_counter counter = {.pool = &pool, .scanner = scanner, .spill.file = -1};
         const struct corpus_budget budget = {.table = UINT64_MAX};
         struct error err = {0};
         assert_int_equal(corpus_counter_init(&counter, &fixture->settings, NULL, &budget, 1, &err),
@@ -234,7 +234,7 @@ static void assert_expected(const struct corpus *corpus, const struct expected *
     assert_true(!open || corpus->ids[at] == WORD_NONE);
 }
 
-/* Three times as many words as the front holds, several pieces of numbers, and sentences that keep
+/* Three times as many words as hot words fit, several pieces of numbers, and sentences that keep
  * no word. */
 static void test_large(void **state) {
     struct fixture *fixture = *state;
@@ -315,7 +315,7 @@ static void test_ranks(void **state) {
 }
 
 /* Lists are read token by token: with the same words in lines, pruning must forget the same words
- * at the same places though the fast road takes many at a time. */
+ * at the same places though the fast path takes many at a time. */
 static void check_pruning(struct fixture *fixture, int64_t max_memory) {
     const size_t room = 8 << 20;
     char *text = malloc(room);

@@ -1,4 +1,4 @@
-/* train_plan: a lower bound of the vocabulary, never above what reading the whole corpus finds. */
+/* corpus_plan: a lower bound of the vocabulary, never above what reading the whole corpus finds. */
 #include <zstd.h>
 
 #include "base/random.h"

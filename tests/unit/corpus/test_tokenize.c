@@ -1,4 +1,4 @@
-/* Tokenizers: hand-typed cases, and the roads that are our own (ASCII, windows) against
+/* Tokenizers: hand-typed cases, and the paths that are our own (ASCII, windows) against
  * libunistring on the whole text. */
 #include <setjmp.h>
 #include <stdarg.h>
