@@ -12,7 +12,8 @@
 #include "corpus/corpus_scan.h"
 #include "corpus/corpus_spill.h"
 #include "corpus/corpus_table.h"
-#include "corpus/token.h"
+#include "corpus/token_bytes.h"
+#include "corpus/tokenizer.h"
 
 #define CORPUS_LIST \
     '\x1f' /* begins a list line of the `tokens` format and ends each of its tokens */

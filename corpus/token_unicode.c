@@ -1,25 +1,24 @@
-/* Words by the Unicode rules: boundaries of UAX #29 (libunistring), words in NFC with full case
- * folding. Segments without a letter, number or ideograph are no words. Invalid UTF-8 separates
- * words. */
-#include <errno.h>
-#include <stdlib.h>
+#include "corpus/token_unicode.h"
+
 #include <unicase.h>
 #include <unictype.h>
 #include <uninorm.h>
 #include <unistr.h>
 #include <uniwbrk.h>
 
+#include "base/array.h"
 #include "base/utf8.h"
-#include "corpus/token.h"
+#include "corpus/token_case.h"
 
 /* Long runs are taken in windows that begin at a word boundary: no rule looks back over one,
  * regional indicators included, which boundaries leave in pairs. Boundaries in a window's last
  * MARGIN bytes are not believed, since some rules look ahead over combining marks. */
 #define WINDOW 16384u
 #define MARGIN 1024u
+#define IS_CONTINUATION(byte) (((byte)&0xc0) == 0x80) /* of a UTF-8 sequence */
 
 void token_unicode_init(struct tokenizer *tokenizer) {
-    for (ucs4_t c = 0; c < 128; c++)
+    for (ucs4_t c = 0; c < ASCII_SIZE; c++)
         tokenizer->kinds[c] = (unsigned char)uc_wordbreak_property(c);
 }
 
@@ -98,12 +97,12 @@ static enum status segment_visit(struct tokenizer *tokenizer, const uint8_t *seg
 static enum status breaks_find(struct tokenizer *tokenizer, const uint8_t *text, size_t length,
                                struct error *err) {
     if (length > tokenizer->breaks_room) {
-        char *breaks = realloc(tokenizer->breaks, length);
+        char *breaks =
+            array_grow(tokenizer->breaks, &tokenizer->breaks_room, length, sizeof *breaks);
         if (!breaks)
             return error_set(err, STATUS_NO_MEMORY, "out of memory for word breaks of %zu bytes",
                              length);
         tokenizer->breaks = breaks;
-        tokenizer->breaks_room = length;
     }
     u8_wordbreaks(text, length, tokenizer->breaks);
     return STATUS_OK;
@@ -115,7 +114,7 @@ static enum status window_find(struct tokenizer *tokenizer, const uint8_t *text,
                                size_t *sure, struct error *err) {
     for (size_t window = WINDOW;; window *= 2) {
         size_t length = left < window ? left : window;
-        while (length < left && (text[length] & 0xc0) == 0x80)
+        while (length < left && IS_CONTINUATION(text[length]))
             length--;
         enum status status = breaks_find(tokenizer, text, length, err);
         if (status != STATUS_OK)

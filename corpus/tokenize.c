@@ -1,7 +1,7 @@
 /* The tokens of one text, for whoever wants to see what training would. */
 #include "corpus/corpus.h"
 #include "corpus/corpus_text.h"
-#include "corpus/token.h"
+#include "corpus/tokenizer.h"
 
 struct listener {
     enum status (*visit)(void *context, const char *token, size_t length, struct error *err);

@@ -1,34 +1,19 @@
-/* White space as the separator, lower case, and the walk over runs that both tokenizers share. */
+#include "corpus/token_case.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unicase.h>
 
+#include "base/array.h"
 #include "base/utf8.h"
-#include "corpus/token.h"
-
-void tokenizer_init(struct tokenizer *tokenizer, const struct settings *settings) {
-    *tokenizer = (struct tokenizer){0};
-    tokenizer->unicode = settings->tokenizer == TOKENIZER_UNICODE;
-    tokenizer->lowercase = settings->lowercase;
-    token_unicode_init(tokenizer);
-}
-
-void tokenizer_clear(struct tokenizer *tokenizer) {
-    free(tokenizer->breaks);
-    free(tokenizer->folded);
-    *tokenizer = (struct tokenizer){0};
-}
 
 enum status token_reserve(struct tokenizer *tokenizer, size_t length, struct error *err) {
     if (length <= tokenizer->folded_room)
         return STATUS_OK;
-    size_t room = length < 256 ? 256 : length;
-    char *folded = realloc(tokenizer->folded, room);
+    char *folded = array_grow(tokenizer->folded, &tokenizer->folded_room, length, sizeof *folded);
     if (!folded)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a word of %zu bytes", length);
     tokenizer->folded = folded;
-    tokenizer->folded_room = room;
     return STATUS_OK;
 }
 
@@ -50,7 +35,8 @@ enum status token_lower_ascii(struct tokenizer *tokenizer, const char *text, siz
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < length; i++)
-        tokenizer->folded[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] | 0x20 : text[i]);
+        tokenizer->folded[i] =
+            (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]);
     return STATUS_OK;
 }
 
@@ -58,7 +44,7 @@ static bool is_ascii(const char *text, size_t length) {
     unsigned char any = 0;
     for (size_t i = 0; i < length; i++)
         any |= (unsigned char)text[i];
-    return any < 128;
+    return any < ASCII_SIZE;
 }
 
 enum status tokenizer_lower(struct tokenizer *tokenizer, const char *text, size_t length,
@@ -81,46 +67,5 @@ enum status tokenizer_lower(struct tokenizer *tokenizer, const char *text, size_
         *lowered_length = size;
     }
     *lowered = tokenizer->folded;
-    return status;
-}
-
-const char *token_run_end(const char *text, const char *end, bool *high) {
-    uint64_t any = 0;
-    for (; end - text >= 8; text += 8) {
-        uint64_t bytes;
-        memcpy(&bytes, text, sizeof bytes);
-        if (bytes_space(bytes) != 0)
-            break;
-        any |= bytes;
-    }
-    for (; text < end && !byte_is_space(*text); text++)
-        any |= (unsigned char)*text;
-    *high = (any & BYTES_ALL(0x80)) != 0;
-    return text;
-}
-
-enum status tokenizer_scan(struct tokenizer *tokenizer, const char **at, const char *stop,
-                           const char *end, token_visit visit, void *context, struct error *err) {
-    const char *p = *at;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK) {
-        while (p < stop && byte_is_space(*p))
-            p++;
-        if (p >= stop)
-            break;
-        bool high;
-        const char *run_end = token_run_end(p, end, &high);
-        if (tokenizer->unicode) {
-            status = token_unicode_run(tokenizer, p, run_end, !high, visit, context, err);
-        } else {
-            const char *token;
-            size_t length;
-            status = tokenizer_lower(tokenizer, p, (size_t)(run_end - p), &token, &length, err);
-            if (status == STATUS_OK)
-                status = visit(context, p, token, length, err);
-        }
-        p = run_end;
-    }
-    *at = p;
     return status;
 }
