@@ -8,6 +8,7 @@
 #include "base/machine.h"
 #include "base/random.h"
 #include "corpus/corpus_merge.h"
+#include "corpus/corpus_range.h"
 #include "corpus/corpus_text.h"
 
 /* Shares of the whole that progress gives to decoding (when there is any) and to counting; the rest
@@ -21,6 +22,7 @@
 /* One reading of a corpus, from the path to the ids. */
 struct reading {
     const struct corpus_options *options;
+    struct corpus_layout layout;
     struct corpus *corpus;
     struct corpus_pool pool;
     struct corpus_text text;
@@ -110,7 +112,8 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     struct corpus_counter *counter = &reading->counters[index];
-    counter->scanner = options->scanner;
+    counter->layout = reading->layout;
+    counter->scanner = options->scanner ? options->scanner : corpus_scanner_fastest();
     struct corpus_budget budget = counting_budget(options->settings, options->threads);
     enum status status = corpus_counter_init(counter, options->settings, path, &budget, seed, err);
     free(path);
@@ -126,15 +129,16 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     counter->end = end;
     if (index + 1 < options->threads) {
         const char *nominal = text + at + share;
-        counter->end = corpus_cut(text, end, nominal < counter->begin ? counter->begin : nominal,
-                                  counter->lists);
+        counter->end =
+            corpus_range_cut(text, end, nominal < counter->begin ? counter->begin : nominal,
+                             reading->layout.lists);
     }
     return STATUS_OK;
 }
 
 static enum status count_work(void *context, int index, struct error *err) {
     struct reading *reading = context;
-    return corpus_counter_run(&reading->counters[index], err);
+    return corpus_range_count(&reading->counters[index], err);
 }
 
 static void line_longest(struct corpus_report *report, uint64_t length) {
@@ -287,16 +291,16 @@ enum status corpus_create(struct corpus **corpus, const struct corpus_options *o
                                         .request = options->request,
                                         .tick = reading_tick,
                                         .tick_context = &reading};
-    if (options->settings->format == FORMAT_NDJSON)
-        return error_set(err, STATUS_INTERNAL,
-                         "ndjson must be turned into the format tokens before it is read");
+    enum status status = corpus_layout_init(&reading.layout, options->settings, err);
+    if (status != STATUS_OK)
+        return status;
     if (options->threads < 1)
         return error_set(err, STATUS_INTERNAL, "reading a corpus needs a thread, not %d",
                          options->threads);
     reading.corpus = calloc(1, sizeof *reading.corpus);
     if (!reading.corpus)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
-    enum status status = reading_open(&reading, err);
+    status = reading_open(&reading, err);
     if (status == STATUS_OK)
         status = reading_count(&reading, err);
     if (status == STATUS_OK)

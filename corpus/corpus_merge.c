@@ -9,7 +9,6 @@
 #define GROUP 32      /* words looked up together */
 #define DIGIT_BITS 11 /* of counts, sorted by one pass each */
 #define DIGITS ((size_t)1 << DIGIT_BITS)
-#define SLOTS_MAX ((uint64_t)1 << 32)
 #define AHEAD 16 /* records read at random are fetched so many turns before */
 
 /* A word over all threads. The record where it appears first sums its counts. */
@@ -66,7 +65,7 @@ static enum status part_init(const struct merge *merge, int index, struct part *
             max += part_of(table->tags[i], merge->pool->threads) == (uint32_t)index;
     }
     /* of `max`, threads share the frequent half */
-    while (slots / 4 * 3 < max && slots < SLOTS_MAX)
+    while (slots / 4 * 3 < max && slots < WORD_SLOTS_MAX)
         slots *= 2;
     if (merge->pool->threads == 1)
         slots = 2; /* nothing to look up: one thread's words differ */

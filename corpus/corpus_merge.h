@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "corpus/corpus.h"
-#include "corpus/corpus_count.h"
+#include "corpus/corpus_counter.h"
 
 /* What a map gives for a word dropped for good: the vocabulary has no such id. */
 #define CORPUS_DROPPED WORD_NONE

@@ -1,6 +1,6 @@
-#include "corpus/corpus_scan_body.h"
+#include "corpus/corpus_scan.h"
 
-const struct corpus_scanner corpus_scanner_portable = {"portable", scan_text};
+#include <stdbool.h>
 
 size_t corpus_scanners(const struct corpus_scanner *scanners[CORPUS_SCANNERS]) {
     size_t n = 0;

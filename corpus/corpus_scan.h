@@ -1,4 +1,10 @@
-/* The fast path over text, once per instruction set. Private to corpus/. */
+/* The fast path over white space text, compiled once per instruction set, and the choice of one.
+ *
+ *     corpus_scan_body.h                                   the code
+ *     corpus_scan_portable.c ..._avx2.c ..._avx512.c       it, under the flags of corpus.cmake
+ *     corpus_scan.c                                        what this machine can run
+ *
+ * Private to corpus/. */
 #ifndef VECMILL_CORPUS_CORPUS_SCAN_H
 #define VECMILL_CORPUS_CORPUS_SCAN_H
 

@@ -9,8 +9,9 @@
 #include <immintrin.h>
 #endif
 
-#include "corpus/corpus_count.h"
+#include "corpus/corpus_counter.h"
 #include "corpus/corpus_scan.h"
+#include "corpus/token_bytes.h"
 
 #define CHUNK 64 /* bytes whose separators are found together */
 #define OVER 16  /* bytes behind a chunk that are loaded too */
@@ -20,7 +21,6 @@
 #define QUEUE (3 * BATCH_MAX)
 #define TOKEN_MAX \
     64 /* bytes of the longest token of a batch; folding makes at most three times as many */
-#define BLOCK 262144 /* bytes between two polls */
 
 struct token {
     uint64_t head, rest; /* of its key: of its first 16 bytes */
@@ -151,8 +151,7 @@ static uint64_t tokens_emitted(const struct corpus_counter *counter) {
 
 /* The token is too long for a hot word, or one that folding may change. */
 static inline bool token_slow(const struct token *token, bool lower) {
-    return token->length > WORD_SHORT ||
-           (lower && ((token->head | token->rest) & BYTES_ALL(0x80)) != 0);
+    return token->length > WORD_SHORT || (lower && ((token->head | token->rest) & BYTES_HIGH) != 0);
 }
 
 /* Sets head and rest of the token, without a branch; of one longer than WORD_SHORT what no hot word
@@ -434,7 +433,9 @@ static inline enum status scan_chunk(struct corpus_counter *counter, struct scan
 
 static inline enum status scan_block(struct corpus_counter *counter, struct scan *scan, bool lower,
                                      bool *stop, struct error *err) {
-    const char *pause = counter->end - scan->chunk > BLOCK ? scan->chunk + BLOCK : counter->end;
+    const char *pause = counter->end - scan->chunk > CORPUS_POLL_BYTES
+                            ? scan->chunk + CORPUS_POLL_BYTES
+                            : counter->end;
     enum status status = STATUS_OK;
     for (; scan->chunk < pause && status == STATUS_OK && !*stop; scan->chunk += CHUNK) {
         *stop = counter->text_end - scan->chunk < CHUNK + OVER;

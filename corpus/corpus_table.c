@@ -12,7 +12,6 @@
 #define PRUNE_BINS 4096u
 #define CACHE_LINE 64u
 #define HUGE_PAGE 2097152u
-#define SLOTS_MAX ((uint64_t)1 << 32) /* a tag has 32 bits */
 
 #define RECORD_BYTES \
     (sizeof(struct word) + sizeof(uint64_t) + sizeof(uint32_t)) /* words, first, tags */
@@ -181,7 +180,7 @@ enum status word_table_reserve(struct word_table *table, size_t length, bool *fi
                          table->max);
     if (table->size == room)
         room = room + room / 2 < table->max ? room + room / 2 : table->max;
-    if (((uint64_t)table->size + 1) * 2 > slots && slots < SLOTS_MAX)
+    if (((uint64_t)table->size + 1) * 2 > slots && slots < WORD_SLOTS_MAX)
         slots *= 2;
     if (length > WORD_SHORT && table->arena_room - table->arena_length < length)
         arena += arena / 2 > length ? arena / 2 : length;
@@ -203,7 +202,7 @@ bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t by
              size = (uint64_t)table->size + n;
     while (room < size)
         room += room / 2;
-    while (slots < 2 * size && slots < SLOTS_MAX)
+    while (slots < 2 * size && slots < WORD_SLOTS_MAX)
         slots *= 2;
     /* the last growth begins below this sum, and adds half or one word */
     if (arena - table->arena_length < bytes)
@@ -287,7 +286,7 @@ enum status word_table_prune(struct word_table *table, uint32_t *map, struct wor
     table->arena_length = arena;
     memset(table->hot, 0, WORD_HOT_SIZE * sizeof *table->hot);
     uint64_t room = kept + kept / 2 + FIRST_ROOM, slots = FIRST_SLOTS;
-    while (slots < 2 * room && slots < SLOTS_MAX)
+    while (slots < 2 * room && slots < WORD_SLOTS_MAX)
         slots *= 2;
     if (room < table->room)
         status = words_resize(table, room, err);

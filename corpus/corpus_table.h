@@ -19,7 +19,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define WORD_HOT_BITS 14 /* 512 KiB a thread; half of it misses 4 words of 100 more */
 #define WORD_HOT_SIZE (1u << WORD_HOT_BITS)
 #define WORD_SHORT 16u /* words up to this length are compared without touching their text */
-#define WORD_IDS_MAX (3u << 30) /* three quarters of WORD_SLOTS_MAX */
+#define WORD_SLOTS_MAX ((uint64_t)1 << 32) /* a tag, which chooses among them, has 32 bits */
+#define WORD_IDS_MAX (3u << 30)            /* three quarters of WORD_SLOTS_MAX */
 
 struct word {
     uint64_t head; /* first 8 bytes, zero-filled */

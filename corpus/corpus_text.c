@@ -10,7 +10,74 @@
 #define INPUT_PIECE 262144u
 #define OUTPUT_ROOM 1048576u
 
-struct decoding {
+/* What a kind of file is read with: the file, and where its text goes. */
+struct stream {
+    const struct file_map *file;
+    const struct corpus_pool *pool;
+    atomic_ullong *input;
+    corpus_text_sink sink;
+    void *context;
+};
+
+/* Kinds of file. */
+
+static bool is_compressed(const struct file_map *file) {
+    return encoding_detect(file->data, file->length) != ENCODING_IDENTITY;
+}
+
+/* Text as it stands is decoded, too: each piece of the file is one of the text. */
+static enum status stream_decode(const struct stream *stream, struct error *err) {
+    const struct file_map *file = stream->file;
+    struct decoder *decoder;
+    enum status status = decoder_create(&decoder, encoding_detect(file->data, file->length), 0,
+                                        stream->sink, stream->context, err);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t at = 0; at < file->length && status == STATUS_OK; at += INPUT_PIECE) {
+        size_t left = file->length - at, piece = left < INPUT_PIECE ? left : INPUT_PIECE;
+        status = corpus_pool_poll(stream->pool, err);
+        if (status == STATUS_OK)
+            status = decoder_push(decoder, file->data + at, piece, err);
+        if (stream->input)
+            atomic_store_explicit(stream->input, at, memory_order_relaxed);
+    }
+    if (status == STATUS_OK)
+        status = decoder_finish(decoder, err);
+    decoder_free(decoder);
+    return status;
+}
+
+static bool is_file(const struct file_map *file) {
+    (void)file;
+    return true;
+}
+
+/* One row a kind, told by what the file begins with; the first row that fits is taken. */
+static const struct kind {
+    bool (*fits)(const struct file_map *file);
+    enum status (*stream)(const struct stream *stream, struct error *err);
+    bool mapped; /* the file is its text, and can be mapped as it stands */
+} kinds[] = {
+    {is_compressed, stream_decode, false}, /* gzip, zstd */
+    {is_file, stream_decode, true},        /* text: everything else */
+};
+
+static const struct kind *kind_of(const struct file_map *file) {
+    const struct kind *kind = kinds;
+    while (!kind->fits(file))
+        kind++;
+    return kind;
+}
+
+enum status corpus_text_stream(const struct file_map *file, const struct corpus_pool *pool,
+                               atomic_ullong *input, corpus_text_sink sink, void *context,
+                               struct error *err) {
+    const struct stream stream = {file, pool, input, sink, context};
+    return kind_of(file)->stream(&stream, err);
+}
+
+/* The text of a file that is not mapped as it stands, on its way into a scratch file. */
+struct scratch {
     const struct corpus_pool *pool;
     int file;
     uint64_t written;
@@ -18,88 +85,75 @@ struct decoding {
     char *room; /* [OUTPUT_ROOM] */
 };
 
-static enum status decoding_flush(struct decoding *decoding, struct error *err) {
+static enum status scratch_flush(struct scratch *scratch, struct error *err) {
     enum status status =
-        file_write_at(decoding->file, decoding->room, decoding->fill, decoding->written, err);
-    decoding->written += decoding->fill;
-    decoding->fill = 0;
+        file_write_at(scratch->file, scratch->room, scratch->fill, scratch->written, err);
+    scratch->written += scratch->fill;
+    scratch->fill = 0;
     return status;
 }
 
 /* A small piece of input may become very much output: requests are polled here too. */
-static enum status decoding_sink(void *context, const char *bytes, size_t length,
-                                 struct error *err) {
-    struct decoding *decoding = context;
-    enum status status = corpus_pool_poll(decoding->pool, err);
+static enum status scratch_sink(void *context, const char *bytes, size_t length,
+                                struct error *err) {
+    struct scratch *scratch = context;
+    enum status status = corpus_pool_poll(scratch->pool, err);
     while (length > 0 && status == STATUS_OK) {
-        size_t n = OUTPUT_ROOM - decoding->fill;
+        size_t n = OUTPUT_ROOM - scratch->fill;
         n = n < length ? n : length;
-        memcpy(decoding->room + decoding->fill, bytes, n);
-        decoding->fill += n;
+        memcpy(scratch->room + scratch->fill, bytes, n);
+        scratch->fill += n;
         bytes += n;
         length -= n;
-        if (decoding->fill == OUTPUT_ROOM)
-            status = decoding_flush(decoding, err);
+        if (scratch->fill == OUTPUT_ROOM)
+            status = scratch_flush(scratch, err);
     }
     return status;
 }
 
-static enum status map_decode(const struct file_map *map, enum encoding encoding,
-                              struct decoding *decoding, atomic_ullong *input, struct error *err) {
-    struct decoder *decoder;
-    enum status status = decoder_create(&decoder, encoding, 0, decoding_sink, decoding, err);
+/* Writes the text to path, maps it, and takes its name away. */
+static enum status scratch_map(struct scratch *scratch, const struct corpus_text *text,
+                               const char *path, struct file_map *map, struct error *err) {
+    enum status status = file_scratch_open(path, &scratch->file, err);
     if (status != STATUS_OK)
         return status;
-    for (size_t at = 0; at < map->length && status == STATUS_OK; at += INPUT_PIECE) {
-        size_t left = map->length - at;
-        status = corpus_pool_poll(decoding->pool, err);
-        if (status == STATUS_OK)
-            status =
-                decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
-        if (input)
-            atomic_store_explicit(input, at, memory_order_relaxed);
-    }
+    status = corpus_text_stream(&text->map, scratch->pool, text->input, scratch_sink, scratch, err);
     if (status == STATUS_OK)
-        status = decoder_finish(decoder, err);
+        status = scratch_flush(scratch, err);
     if (status == STATUS_OK)
-        status = decoding_flush(decoding, err);
-    decoder_free(decoder);
+        status = file_map_open(map, path, err);
+    /* not path_remove: nothing here needs an fsync */
+    if (unlink(path) != 0 && status == STATUS_OK)
+        status = error_set_errno(err, errno, "cannot remove '%s'", path);
+    close(scratch->file);
     return status;
 }
 
-/* Replaces the mapping of a compressed file by one of its text. */
-static enum status text_decode(struct corpus_text *text, enum encoding encoding, const char *work,
-                               const struct corpus_pool *pool, struct error *err) {
-    struct decoding decoding = {.pool = pool, .file = -1, .room = malloc(OUTPUT_ROOM)};
+/* Replaces the mapping of the file by one of its text. */
+static enum status text_replace(struct corpus_text *text, const char *work,
+                                const struct corpus_pool *pool, struct error *err) {
+    struct scratch scratch = {.pool = pool, .room = malloc(OUTPUT_ROOM)};
     char *path = path_join(work, "corpus-text");
-    struct file_map decoded = {0};
+    struct file_map map = {0};
     enum status status = STATUS_OK;
-    if (!decoding.room || !path)
+    if (!scratch.room || !path)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for decoding the corpus");
     if (status == STATUS_OK)
-        status = file_scratch_open(path, &decoding.file, err);
-    if (status == STATUS_OK) {
-        status = map_decode(&text->map, encoding, &decoding, text->input, err);
-        if (status == STATUS_OK)
-            status = file_map_open(&decoded, path, err);
-        /* not path_remove: nothing here needs an fsync */
-        if (unlink(path) != 0 && status == STATUS_OK)
-            status = error_set_errno(err, errno, "cannot remove '%s'", path);
-        close(decoding.file);
-    }
+        status = scratch_map(&scratch, text, path, &map, err);
     free(path);
-    free(decoding.room);
+    free(scratch.room);
     if (status != STATUS_OK) {
-        file_map_close(&decoded);
+        file_map_close(&map);
         return status;
     }
     file_map_close(&text->map);
-    text->map = decoded;
+    text->map = map;
     return STATUS_OK;
 }
 
 size_t corpus_text_mark(const char *data, uint64_t length) {
-    return length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    static const char mark[] = {'\xef', '\xbb', '\xbf'};
+    return length >= sizeof mark && memcmp(data, mark, sizeof mark) == 0 ? sizeof mark : 0;
 }
 
 enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work,
@@ -107,9 +161,8 @@ enum status corpus_text_open(struct corpus_text *text, const char *path, const c
     enum status status = file_map_open(&text->map, path, err);
     if (status != STATUS_OK)
         return status;
-    enum encoding encoding = encoding_detect(text->map.data, text->map.length);
-    if (encoding != ENCODING_IDENTITY)
-        status = text_decode(text, encoding, work, pool, err);
+    if (!kind_of(&text->map)->mapped)
+        status = text_replace(text, work, pool, err);
     if (status != STATUS_OK) {
         corpus_text_close(text);
         return status;

@@ -1,14 +1,10 @@
 /* What a job would need, told from the beginning of its corpus. */
-#include <string.h>
-
 #include "base/buffer.h"
-#include "base/decode.h"
 #include "base/file.h"
 #include "corpus/corpus.h"
-#include "corpus/corpus_count.h"
+#include "corpus/corpus_range.h"
 #include "corpus/corpus_text.h"
-
-#define INPUT_PIECE 65536u
+#include "corpus/token_bytes.h"
 
 struct sample {
     struct buffer text;
@@ -29,21 +25,10 @@ static enum status sample_sink(void *context, const char *bytes, size_t length, 
 
 static enum status sample_read(struct sample *sample, const struct file_map *map,
                                struct error *err) {
-    struct decoder *decoder;
-    enum encoding encoding = encoding_detect(map->data, map->length);
+    const struct corpus_pool pool = {.threads = 1};
     if (sample->max == 0)
         return STATUS_OK;
-    enum status status = decoder_create(&decoder, encoding, 0, sample_sink, sample, err);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t at = 0; at < map->length && status == STATUS_OK; at += INPUT_PIECE) {
-        size_t left = map->length - at;
-        status =
-            decoder_push(decoder, map->data + at, left < INPUT_PIECE ? left : INPUT_PIECE, err);
-    }
-    if (status == STATUS_OK)
-        status = decoder_finish(decoder, err);
-    decoder_free(decoder);
+    enum status status = corpus_text_stream(map, &pool, NULL, sample_sink, sample, err);
     return status == STATUS_CANCELLED && sample->full ? STATUS_OK : status;
 }
 
@@ -52,27 +37,26 @@ static enum status sample_read(struct sample *sample, const struct file_map *map
 static uint64_t sample_end(const struct sample *sample, bool lists) {
     const char *text = sample->text.data;
     uint64_t length = sample->text.length;
-    const char *newline = memrchr(text, '\n', length);
-    bool list = lists && *(!newline ? text : newline + 1) == CORPUS_LIST;
+    bool list = lists && corpus_line_is_list(text, text + length);
     while (length > 0 &&
            (list ? text[length - 1] != CORPUS_LIST : !byte_is_space(text[length - 1])))
         length--;
     return length;
 }
 
-static enum status sample_count(const struct settings *settings, const struct sample *sample,
-                                uint64_t *min, struct error *err) {
+static enum status sample_count(const struct settings *settings, const struct corpus_layout *layout,
+                                const struct sample *sample, uint64_t *min, struct error *err) {
     const struct corpus_pool pool = {.threads = 1};
-    struct corpus_counter counter = {.pool = &pool, .spill.file = -1};
-    bool lists = settings->format == FORMAT_TOKENS;
-    uint64_t length = sample->full ? sample_end(sample, lists) : sample->text.length;
+    struct corpus_counter counter = {
+        .pool = &pool, .layout = *layout, .scanner = corpus_scanner_fastest(), .spill.file = -1};
+    uint64_t length = sample->full ? sample_end(sample, layout->lists) : sample->text.length;
     size_t mark = corpus_text_mark(sample->text.data, length);
     counter.text = counter.begin = sample->text.data + mark;
     counter.text_end = counter.end = sample->text.data + length;
     const struct corpus_budget budget = {.table = UINT64_MAX};
     enum status status = corpus_counter_init(&counter, settings, NULL, &budget, 0, err);
     if (status == STATUS_OK)
-        status = corpus_counter_run(&counter, err);
+        status = corpus_range_count(&counter, err);
     for (uint32_t i = 0; i < counter.table.size && status == STATUS_OK; i++)
         *min += counter.table.words[i].count >= (uint64_t)settings->min_count;
     corpus_counter_clear(&counter);
@@ -86,15 +70,15 @@ enum status corpus_plan(const struct settings *settings, const char *corpus, uin
     struct sample begin = {.max = sample};
     struct file_map map;
     *min_vocabulary = 0;
-    if (settings->format == FORMAT_NDJSON)
-        return error_set(err, STATUS_INTERNAL,
-                         "ndjson must be turned into the format tokens before it is read");
-    enum status status = file_map_open(&map, corpus, err);
+    struct corpus_layout layout;
+    enum status status = corpus_layout_init(&layout, settings, err);
+    if (status == STATUS_OK)
+        status = file_map_open(&map, corpus, err);
     if (status != STATUS_OK)
         return status;
     status = sample_read(&begin, &map, err);
     if (status == STATUS_OK && begin.text.length > 0)
-        status = sample_count(settings, &begin, min_vocabulary, err);
+        status = sample_count(settings, &layout, &begin, min_vocabulary, err);
     buffer_clear(&begin.text);
     file_map_close(&map);
     return status;

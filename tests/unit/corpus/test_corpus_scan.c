@@ -1,10 +1,11 @@
 /* The fast path over white space text: every alignment of words and separators to its chunks of 64
- * bytes, every length at which its code branches, tables larger than their hot words, and pruning. */
+ * bytes, every length at which its code branches, tables larger than their hot words, and
+ * pruning. */
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/random.h"
-#include "corpus/corpus_count.h"
+#include "corpus/corpus_range.h"
 #include "tests/oracle/oracle_corpus.h"
 #include "tests/support/corpus_fixture.h"
 
@@ -161,7 +162,7 @@ static void check_bounds(const struct fixture *fixture, const struct corpus_scan
                          STATUS_OK);
         counter.text = counter.begin = pages + page - length;
         counter.text_end = counter.end = pages + page;
-        assert_int_equal(corpus_counter_run(&counter, &err), STATUS_OK);
+        assert_int_equal(corpus_range_count(&counter, &err), STATUS_OK);
         assert_true(counter.words >= length / 5);
         corpus_counter_clear(&counter);
     }
@@ -180,7 +181,7 @@ static void test_bounds(void **state) {
 
 /* Numbers as words, so that a large corpus is predicted without a table of words. */
 struct expected {
-    uint32_t *stream; /* words and CORPUS_SENTENCE_END */
+    uint32_t *stream; /* words and WORD_NONE */
     size_t length;
     uint64_t *counts, *first;
     uint32_t *ids, *order;

@@ -1,7 +1,9 @@
-/* Counting one byte range of the text on one thread: words into a table of the thread's own, their
- * numbers in text order into a spill buffer. Private to corpus/. */
-#ifndef VECMILL_CORPUS_CORPUS_COUNT_H
-#define VECMILL_CORPUS_CORPUS_COUNT_H
+/* What one thread collects of its range of the text: words in a table of its own, and their numbers
+ * in the order of the text in a spill buffer. It does not know how the text is read: corpus_range.h
+ * (token by token) and corpus_scan.h (the fast path) put words, lines and sentence ends into it.
+ * Private to corpus/. */
+#ifndef VECMILL_CORPUS_CORPUS_COUNTER_H
+#define VECMILL_CORPUS_CORPUS_COUNTER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,14 +14,20 @@
 #include "corpus/corpus_scan.h"
 #include "corpus/corpus_spill.h"
 #include "corpus/corpus_table.h"
-#include "corpus/token_bytes.h"
 #include "corpus/tokenizer.h"
 
 #define CORPUS_LIST \
     '\x1f' /* begins a list line of the `tokens` format and ends each of its tokens */
+#define CORPUS_POLL_BYTES 262144 /* of text between two polls of the pool */
 
-/* Pruning numbers the words anew: the spill buffer then holds the numbers of one generation, the map that
- * turns them into numbers of the next (WORD_NONE: forgotten), and goes on with the next
+/* How the text is cut into lines and sentences. */
+struct corpus_layout {
+    bool lists;      /* lines that begin with CORPUS_LIST are lists of tokens */
+    bool paragraphs; /* sentences end at empty lines, not at every line break */
+};
+
+/* Pruning numbers the words anew: the spill buffer then holds the numbers of one generation, the
+ * map that turns them into numbers of the next (WORD_NONE: forgotten), and goes on with the next
  * generation. */
 struct generation {
     uint64_t ids_at, ids; /* where in the spill buffer, how many */
@@ -32,10 +40,10 @@ struct corpus_counter {
     const char *text, *text_end; /* the whole text */
     /* the range: begins and ends between tokens, not always between lines */
     const char *begin, *end;
-    bool lists, paragraphs;
+    struct corpus_layout layout;
     /* words stand between white space: the scanner can read them */
     bool spaced;
-    const struct corpus_scanner *scanner; /* NULL before corpus_counter_init: the fastest */
+    const struct corpus_scanner *scanner; /* of the fast path */
     atomic_ullong done;                   /* bytes of the range behind us; others may read it */
 
     struct word_table table;
@@ -44,8 +52,8 @@ struct corpus_counter {
     uint64_t words, invalid_utf8; /* of the words that are left, once all is read */
 
     struct corpus_spill spill;
-    /* [CORPUS_BUFFER] numbers, and CORPUS_SENTENCE_END where a sentence may end: next in
-     * the spill buffer */
+    /* [CORPUS_BUFFER] numbers, and WORD_NONE where a sentence may end: the next entries of the
+     * spill buffer */
     uint32_t *buffer;
     uint32_t fill;
     struct generation *generations;
@@ -59,11 +67,12 @@ struct corpus_counter {
     bool open, first_open; /* words since the last sentence end; before the first one */
     uint64_t emitted, emitted_at_mark;
     uint64_t lines, empty_lines;
-    uint64_t first_line;   /* bytes in the range of the first line that ends there */
-    bool first_return;     /* the last of them is a carriage return, which does not count */
-    uint64_t longest_line; /* of the others */
-    uint64_t sentences;    /* that begin and end in the range */
-    uint32_t visits;
+    uint64_t first_line;     /* bytes in the range of the first line that ends there */
+    bool first_return;       /* the last of them is a carriage return, which does not count */
+    uint64_t longest_line;   /* of the others */
+    uint64_t sentences;      /* that begin and end in the range */
+    uint32_t visits;         /* words that were read token by token */
+    size_t generations_room; /* of `generations` */
 };
 
 /* Bytes of memory for one thread. */
@@ -72,17 +81,16 @@ struct corpus_budget {
     uint64_t numbers; /* beyond it they go to the scratch file */
 };
 
-/* path: of the scratch file of the spill buffer; NULL: only count, with a budget that never prunes. Clear
- * also after a failure. */
+/* path: of the scratch file of the spill buffer; NULL: only count, with a budget that never prunes.
+ * seed: of the hash. Clear also after a failure. */
 enum status corpus_counter_init(struct corpus_counter *counter, const struct settings *settings,
                                 const char *path, const struct corpus_budget *budget, uint64_t seed,
                                 struct error *err) MUST_CHECK;
 void corpus_counter_clear(struct corpus_counter *counter);
-/* The text, its part and the pool are set. */
-enum status corpus_counter_run(struct corpus_counter *counter, struct error *err) MUST_CHECK;
 
-/* For the fast path, corpus_scan.h. Every call is made with `at` at the first byte that
- * was not read, between tokens. */
+/* For whoever reads the text. Every call is made with `at` at the first byte that was not read,
+ * between tokens. Errors: NO_MEMORY, DISK_FULL, REFUSED (too many different words), and what
+ * corpus_pool_poll says. */
 
 /* One more copy of a word that begins at `at`; *number is what stands for it in the buffer. The
  * buffer must hold nothing but the numbers of words before it when the table has no room: pruning
@@ -93,17 +101,18 @@ enum status corpus_counter_count(struct corpus_counter *counter, const char *at,
 /* The same from the word's text, its number put into the buffer; a token_visit. */
 enum status corpus_counter_visit(void *context, const char *at, const char *token, size_t length,
                                  struct error *err) MUST_CHECK;
+/* Puts the buffer into the spill buffer and begins a new one. */
 enum status corpus_counter_flush(struct corpus_counter *counter, struct error *err) MUST_CHECK;
 enum status corpus_line_begin(struct corpus_counter *counter, const char *line,
                               struct error *err) MUST_CHECK;
+/* end: its line break, or the end of the text. */
 enum status corpus_line_end(struct corpus_counter *counter, const char *end,
                             struct error *err) MUST_CHECK;
 static inline void corpus_counter_reached(struct corpus_counter *counter, const char *at) {
     atomic_store_explicit(&counter->done, (unsigned long long)(at - counter->begin),
                           memory_order_relaxed);
 }
-
-/* First place from `at` on where the text may be cut without a change to its tokens. */
-const char *corpus_cut(const char *text, const char *end, const char *at, bool lists);
+/* All of the range is read: flushes, and sums what the table holds. */
+enum status corpus_counter_finish(struct corpus_counter *counter, struct error *err) MUST_CHECK;
 
 #endif
