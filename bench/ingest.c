@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 #include "base/machine.h"
-#include "corpus/corpus.h"
-#include "corpus/corpus_scan.h"
+#include "corpus/corpus_private.h"
 
 static double cpu_seconds(void) {
     struct rusage usage;
@@ -40,19 +39,17 @@ int main(int count, char **arguments) {
     snprintf(work, sizeof work, "%s/ingest-XXXXXX", !root ? "/tmp" : root);
     if (!mkdtemp(work))
         return 1;
-    struct corpus_options options = {.settings = &settings,
-                                     .path = arguments[1],
-                                     .work = work,
-                                     .threads = threads,
-                                     .scanner = scanner_named(count > 4 ? arguments[4] : NULL)};
-    if (!options.scanner)
+    struct corpus_options options = {
+        .settings = &settings, .path = arguments[1], .work = work, .threads = threads};
+    const struct corpus_scanner *scanner = scanner_named(count > 4 ? arguments[4] : NULL);
+    if (!scanner)
         return 77;
     double best = 1e9, best_cpu = 1e9;
     struct corpus_report report = {0};
     for (int i = 0; i < times; i++) {
         struct corpus *corpus;
         double wall = machine_monotonic_seconds(), cpu = cpu_seconds();
-        if (corpus_create(&corpus, &options, &err) != STATUS_OK) {
+        if (corpus_create_by(&corpus, &options, scanner, &err) != STATUS_OK) {
             fprintf(stderr, "%s\n", err.text);
             return 1;
         }
@@ -66,7 +63,7 @@ int main(int count, char **arguments) {
     rmdir(work);
     printf("{\"scanner\": \"%s\", \"threads\": %d, \"seconds\": %.4f, \"cpu\": %.4f, \"bytes\": "
            "%llu, \"words\": %llu}\n",
-           options.scanner->name, threads, best, best_cpu, (unsigned long long)report.bytes,
+           scanner->name, threads, best, best_cpu, (unsigned long long)report.bytes,
            (unsigned long long)report.words);
     return 0;
 }

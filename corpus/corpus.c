@@ -1,29 +1,44 @@
 #include "corpus/corpus.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/machine.h"
 #include "base/random.h"
-#include "corpus/corpus_merge.h"
+#include "corpus/corpus_private.h"
 #include "corpus/corpus_range.h"
+#include "corpus/corpus_rank.h"
+#include "corpus/corpus_remap.h"
 #include "corpus/corpus_text.h"
 
 /* Shares of the whole that progress gives to decoding (when there is any) and to counting; the rest
  * is numbering. */
 #define SHARE_DECODE 0.3
 #define SHARE_COUNT 0.75
+#define SHARE_ENDS 0.1 /* of the numbers are sentence ends, about: they are no words */
 #define BUDGET_MIN 524288u
 #define NUMBERS_PART \
     16 /* of the memory holds numbers; more of them are cheap to write and to read again */
+#define SEED_DIGITS 16 /* of the hash's seed, hexadecimal */
+
+/* A corpus and what it stands on. */
+struct corpus_owner {
+    struct corpus corpus; /* first, so that a pointer to it points to the owner */
+    struct file_map map;
+    char *scratch; /* path of the ids file */
+};
 
 /* One reading of a corpus, from the path to the ids. */
 struct reading {
     const struct corpus_options *options;
+    const struct corpus_scanner *scanner;
     struct corpus_layout layout;
-    struct corpus *corpus;
+    struct corpus_owner *owner;
+    struct corpus *corpus; /* of the owner */
     struct corpus_pool pool;
     struct corpus_text text;
     uint64_t input_length; /* of the file as it is */
@@ -55,10 +70,10 @@ static void reading_tick(void *context) {
         share = decode * (double)input / (double)reading->input_length;
     if (reading->text.length > 0)
         share = decode + (SHARE_COUNT - decode) * (double)done / (double)reading->text.length;
-    if (words > 0) /* sentence ends are numbers too */
+    if (words > 0)
         share += (1 - SHARE_COUNT) *
                  (double)atomic_load_explicit(&reading->remap.done, memory_order_relaxed) /
-                 (1.1 * words);
+                 ((1 + SHARE_ENDS) * words);
     struct corpus_report report = reading->corpus->report;
     report.bytes = done;
     report.seconds = machine_monotonic_seconds() - reading->started;
@@ -113,7 +128,7 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
     struct corpus_counter *counter = &reading->counters[index];
     counter->layout = reading->layout;
-    counter->scanner = options->scanner ? options->scanner : corpus_scanner_fastest();
+    counter->scanner = reading->scanner;
     struct corpus_budget budget = counting_budget(options->settings, options->threads);
     enum status status = corpus_counter_init(counter, options->settings, path, &budget, seed, err);
     free(path);
@@ -129,9 +144,8 @@ static enum status counter_start(struct reading *reading, int index, uint64_t se
     counter->end = end;
     if (index + 1 < options->threads) {
         const char *nominal = text + at + share;
-        counter->end =
-            corpus_range_cut(text, end, nominal < counter->begin ? counter->begin : nominal,
-                             reading->layout.lists);
+        counter->end = corpus_range_cut(
+            text, end, nominal < counter->begin ? counter->begin : nominal, reading->layout.lists);
     }
     return STATUS_OK;
 }
@@ -179,8 +193,9 @@ static void report_collect(struct reading *reading) {
 
 static enum status reading_count(struct reading *reading, struct error *err) {
     int threads = reading->pool.threads;
-    char token[17];
-    enum status status = random_token(token, 16, err); /* nobody can prepare words that collide */
+    char token[SEED_DIGITS + 1];
+    enum status status =
+        random_token(token, SEED_DIGITS, err); /* nobody can prepare words that collide */
     if (status != STATUS_OK)
         return status;
     reading->counters = calloc((size_t)threads, sizeof *reading->counters);
@@ -236,27 +251,27 @@ static enum status vocabulary_work(void *context, struct error *err) {
 }
 
 static enum status reading_number(struct reading *reading, struct error *err) {
-    struct corpus *corpus = reading->corpus;
+    struct corpus_owner *owner = reading->owner;
     struct corpus_remap *remap = &reading->remap;
-    corpus->scratch = path_join(reading->options->work, "corpus-ids");
-    if (!corpus->scratch)
+    owner->scratch = path_join(reading->options->work, CORPUS_IDS_FILE);
+    if (!owner->scratch)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for numbering the corpus");
     remap->counters = reading->counters;
     remap->maps = reading->ranking.maps;
     remap->beside = vocabulary_work;
     remap->beside_context = reading;
-    enum status status = file_scratch_open(corpus->scratch, &remap->ids, err);
+    enum status status = file_scratch_open(owner->scratch, &remap->ids, err);
     if (status != STATUS_OK)
         return status;
     status = corpus_remap(&reading->pool, remap, err);
     close(remap->ids);
     if (status == STATUS_OK)
-        status = file_map_open(&corpus->map, corpus->scratch, err);
+        status = file_map_open(&owner->map, owner->scratch, err);
     if (status != STATUS_OK)
         return status;
-    corpus->ids = (const uint32_t *)(const void *)corpus->map.data;
-    corpus->length = remap->length;
-    corpus->words = remap->words;
+    owner->corpus.ids = (const uint32_t *)(const void *)owner->map.data;
+    owner->corpus.length = remap->length;
+    owner->corpus.words = remap->words;
     return STATUS_OK;
 }
 
@@ -284,9 +299,22 @@ static void reading_clear(struct reading *reading) {
     corpus_pool_stop(&reading->pool);
 }
 
-enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
-                          struct error *err) {
-    struct reading reading = {.options = options, .started = machine_monotonic_seconds()};
+static enum status reading_run(struct reading *reading, struct error *err) {
+    enum status status = reading_open(reading, err);
+    if (status == STATUS_OK)
+        status = reading_count(reading, err);
+    if (status == STATUS_OK)
+        status = reading_rank(reading, err);
+    if (status == STATUS_OK)
+        status = reading_number(reading, err);
+    reading_clear(reading);
+    return status;
+}
+
+enum status corpus_create_by(struct corpus **corpus, const struct corpus_options *options,
+                             const struct corpus_scanner *scanner, struct error *err) {
+    struct reading reading = {
+        .options = options, .scanner = scanner, .started = machine_monotonic_seconds()};
     reading.pool = (struct corpus_pool){.threads = options->threads,
                                         .request = options->request,
                                         .tick = reading_tick,
@@ -297,17 +325,11 @@ enum status corpus_create(struct corpus **corpus, const struct corpus_options *o
     if (options->threads < 1)
         return error_set(err, STATUS_INTERNAL, "reading a corpus needs a thread, not %d",
                          options->threads);
-    reading.corpus = calloc(1, sizeof *reading.corpus);
-    if (!reading.corpus)
+    reading.owner = calloc(1, sizeof *reading.owner);
+    if (!reading.owner)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");
-    status = reading_open(&reading, err);
-    if (status == STATUS_OK)
-        status = reading_count(&reading, err);
-    if (status == STATUS_OK)
-        status = reading_rank(&reading, err);
-    if (status == STATUS_OK)
-        status = reading_number(&reading, err);
-    reading_clear(&reading);
+    reading.corpus = &reading.owner->corpus;
+    status = reading_run(&reading, err);
     if (status != STATUS_OK) {
         corpus_free(reading.corpus);
         return status;
@@ -319,13 +341,20 @@ enum status corpus_create(struct corpus **corpus, const struct corpus_options *o
     return STATUS_OK;
 }
 
+enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
+                          struct error *err) {
+    return corpus_create_by(corpus, options, corpus_scanner_fastest(), err);
+}
+
 void corpus_free(struct corpus *corpus) {
-    if (!corpus)
+    _Static_assert(offsetof(struct corpus_owner, corpus) == 0, "a corpus begins its owner");
+    struct corpus_owner *owner = (struct corpus_owner *)corpus;
+    if (!owner)
         return;
-    file_map_close(&corpus->map);
-    if (corpus->scratch)
-        (void)unlink(corpus->scratch); /* one that stays is overwritten by the next reading */
-    free(corpus->scratch);
-    vocabulary_free(corpus->vocabulary);
-    free(corpus);
+    file_map_close(&owner->map);
+    if (owner->scratch)
+        (void)unlink(owner->scratch); /* one that stays is overwritten by the next reading */
+    free(owner->scratch);
+    vocabulary_free(owner->corpus.vocabulary);
+    free(owner);
 }

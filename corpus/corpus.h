@@ -1,5 +1,25 @@
-/* Reading a corpus once: parallel tokenise, count and number; afterwards training only sees ids.
- */
+/* Reading a corpus once, in parallel: from a file to the ids of its words. Training sees only ids.
+ *
+ *     file                    gzip, zstd or text; corpus_text.c makes one mapped text of it
+ *      |
+ *     text                    cut into one range for each thread, between two tokens
+ *      |  |  |                corpus_range.c reads a range: lines, lists, sentences.
+ *      |  |  |                The words of white space text are found by the fast path
+ *      |  |  |                (corpus_scan.c), those by the Unicode rules by tokenizer.c
+ *     table and numbers,      corpus_counter.c counts words in a table of the thread's own
+ *     one of each a thread    (corpus_table.c), which numbers them by first appearance, and
+ *      |  |  |                writes these numbers, in the order of the text, into a spill
+ *      |  |  |                buffer (corpus_spill.c): memory, then a scratch file
+ *     parts of the hash       corpus_merge.c: each thread merges, out of all tables, the words
+ *      |  |  |                whose hash falls into its part
+ *     ranking                 corpus_rank.c: words by falling count, ties by first appearance;
+ *      |                      their ranks are the ids, and for each thread a map from numbers
+ *     ids                     corpus_remap.c: the spilled numbers, by these maps, into one file,
+ *                             which is mapped
+ *
+ * corpus.c calls these stages one after the other, each on all threads of a pool (corpus_pool.c).
+ * A table that outgrows its memory is pruned of its rarest words: what that loses is reported.
+ * plan.c reads the beginning of a corpus only, tokenize.c the tokens of one text. */
 #ifndef VECMILL_CORPUS_CORPUS_H
 #define VECMILL_CORPUS_CORPUS_H
 
@@ -8,11 +28,27 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "config/config.h"
 #include "embedding/embedding.h"
 
-/* What reading a corpus found: nothing is dropped in silence. */
+/* Calls `visit` for each token of one text by the settings tokenizer and lowercase, as training
+ * would see them; a byte order mark at its beginning is left out. token: `length` bytes, valid
+ * until visit returns, which may end the walk by a failure. Errors: NO_MEMORY, and those of visit.
+ * Any thread; takes time linear in the text. */
+enum status corpus_tokenize(const struct settings *settings, const char *text, size_t length,
+                            enum status (*visit)(void *context, const char *token, size_t length,
+                                                 struct error *err),
+                            void *context, struct error *err) MUST_CHECK;
+
+/* A lower bound of the vocabulary's size, from the first `sample` bytes of the text of the file
+ * `corpus`: lets a server refuse early what cannot fit. It never is above what corpus_create finds
+ * without pruning. Takes memory of the order of the sample. Errors: NOT_FOUND, MALFORMED,
+ * NO_MEMORY, INTERNAL (format ndjson). */
+enum status corpus_plan(const struct settings *settings, const char *corpus, uint64_t sample,
+                        uint64_t *min_vocabulary, struct error *err) MUST_CHECK;
+
+/* What reading a corpus found: nothing is dropped in silence. Plain data: it goes through the pipe
+ * between a job and the server as it stands. */
 struct corpus_report {
     uint64_t bytes; /* decoded text */
     uint64_t lines, empty_lines, sentences;
@@ -23,61 +59,55 @@ struct corpus_report {
     uint64_t kept_words;   /* tokens of kept words */
     uint64_t rare_words;   /* tokens dropped by min_count and max_vocab */
     uint64_t pruned_words; /* tokens lost because max_memory pruned the vocabulary while counting */
-    /* invalid parts seen; tokens keep their bytes (whitespace), or get U+FFFD (unicode) */
+    /* invalid parts seen; tokens keep their bytes (whitespace), or are separated there (unicode) */
     uint64_t invalid_utf8;
     uint64_t longest_line, longest_word; /* bytes */
     double seconds;
 };
 
-/* What the caller may ask of a running training, from a signal handler too. */
+/* What others may ask of a reading, or a training, under way; from a signal handler too. */
 enum train_request {
     REQUEST_NONE,
-    REQUEST_STOP /* checkpoint, return PAUSED */,
-    REQUEST_CANCEL /* return CANCELLED */
+    REQUEST_STOP,  /* end with PAUSED; training writes a checkpoint first */
+    REQUEST_CANCEL /* end with CANCELLED */
 };
 
-/* The corpus as training reads it. ids: vocabulary ids in text order, dropped words left out,
- * CORPUS_SENTENCE_END after each sentence that kept a word. Memory: the ids live in a scratch file
- * that is mapped, so that corpora larger than memory stream. */
+/* The corpus as training reads it. */
 struct corpus {
     struct vocabulary *vocabulary;
+    /* [length] vocabulary ids in the order of the text, dropped words left out, and WORD_NONE after
+     * each sentence that kept a word. Mapped from a scratch file without a name or owner but this
+     * corpus, so that what is larger than memory streams. */
     const uint32_t *ids;
     uint64_t length; /* entries, sentence ends included */
     uint64_t words;  /* entries that are words */
     struct corpus_report report;
-    struct file_map map; /* private */
-    char *scratch;       /* private: path of the ids file, removed by corpus_free */
 };
 
 struct corpus_options {
     /* format tokenizer lowercase sentence min_count max_vocab max_memory */
     const struct settings *settings;
-    const char *path;
-    const char *work; /* scratch folder, exists */
-    int threads;
-    const struct corpus_scanner *scanner; /* NULL: the fastest that the machine runs */
-    atomic_int *request;                  /* CANCEL and STOP both end it (CANCELLED, PAUSED) */
-    /* may be NULL */
+    const char *path;    /* text, or text compressed by gzip or zstd */
+    const char *work;    /* folder for scratch files, exists */
+    int threads;         /* at least 1 */
+    atomic_int *request; /* enum train_request, polled all the time; may be NULL */
+    /* share: 0..1, never falling; report: what is known so far. Called on the caller's thread every
+     * 50 ms or so, and once at the end; may be NULL */
     void (*on_progress)(void *context, double share, const struct corpus_report *report);
     void *context;
 };
-/* Vocabulary ids by falling count, ties by first appearance in the text: the same at any thread
- * count. Speed target: 1 GB/s of plain text on two cores. Errors: REFUSED "corpus is empty", "no
- * word reaches min_count 5: the most frequent, 'x', was seen 3 times"; MALFORMED (cut compressed
- * stream, NDJSON line number). */
+
+/* Reads the corpus. Vocabulary ids go by falling count, ties by first appearance in the text: the
+ * same at any number of threads, as is all of the report but for `seconds` (with pruning: only at
+ * one thread). After a failure nothing is left in the work folder.
+ * Errors: REFUSED "corpus is empty", "no word reaches min_count 5: the most frequent, 'x', was seen
+ * 3 times"; MALFORMED (cut compressed stream); NO_MEMORY (key max_memory where that bounds it);
+ * NOT_FOUND, DISK_FULL; CANCELLED, PAUSED; INTERNAL (format ndjson, which must be turned into
+ * `tokens` before).
+ * Speed target: 1 GB/s of plain text on two cores. */
 enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
                           struct error *err) MUST_CHECK;
+/* Removes the scratch file of the ids, too. NULL: nothing. */
 void corpus_free(struct corpus *corpus);
-
-/* A lower bound of the vocabulary from the first `sample` bytes of the corpus; lets a server refuse
- * early what cannot fit. */
-enum status corpus_plan(const struct settings *settings, const char *corpus, uint64_t sample,
-                        uint64_t *min_vocabulary, struct error *err) MUST_CHECK;
-/* Tokens of one text by the rules of the settings (tokenizer, lowercase), as training would see
- * them. Calls visit per token. */
-enum status corpus_tokenize(const struct settings *settings, const char *text, size_t length,
-                            enum status (*visit)(void *context, const char *token, size_t length,
-                                                 struct error *err),
-                            void *context, struct error *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
-/* The thread pool of corpus reading. Reading goes through phases (decode, count, merge, number), and
- * each phase is one round of the pool: all threads begin, all are waited for, and the failure that
- * came first is the failure of the round. Private to corpus/. */
+/* The thread pool of corpus reading. Reading goes through phases (decode, count, merge, number),
+ * and each phase is one round of the pool: all threads begin, all are waited for, and the failure
+ * that came first is the failure of the round. Private to corpus/. */
 #ifndef VECMILL_CORPUS_CORPUS_POOL_H
 #define VECMILL_CORPUS_CORPUS_POOL_H
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "corpus/corpus_merge.h"
+#include "corpus/corpus_remap.h"
 
 /* Some numbers of one generation of one range. */
 struct piece {
@@ -71,7 +71,7 @@ static enum status maps_chain(void *context, int index, struct error *err) {
         uint32_t *map = malloc(generation->map_size * sizeof *map + 1);
         status = !map ? no_memory(err) : map_read(counter, generation, map, &old, err);
         for (uint32_t i = 0; i < generation->map_size && status == STATUS_OK; i++)
-            map[i] = old[i] == WORD_NONE ? CORPUS_DROPPED : next[old[i]];
+            map[i] = old[i] == WORD_NONE ? WORD_NONE : next[old[i]];
         if (status == STATUS_OK)
             status = corpus_spill_write(&counter->spill, generation->map_at, map,
                                         generation->map_size, err);
@@ -147,7 +147,7 @@ static void piece_convert(struct remapper *remapper, const uint32_t *map, uint32
         for (; i < n && in[i] != WORD_NONE; i++) {
             uint32_t id = map[in[i]];
             out[fill] = id; /* a dropped one is overwritten by the next */
-            fill += id != CORPUS_DROPPED;
+            fill += id != WORD_NONE;
         }
         open |= fill > begin;
         if (i == n)

@@ -1,6 +1,6 @@
-/* The spill buffer: entries that one thread writes in order and any thread reads later. They stay in
- * memory up to a bound, and beyond it go to a scratch file. Writing into memory that was not touched
- * before costs half of what a file costs. Private to corpus/. */
+/* The spill buffer: entries that one thread writes in order and any thread reads later. They stay
+ * in memory up to a bound, and beyond it go to a scratch file. Writing into memory that was not
+ * touched before costs half of what a file costs. Private to corpus/. */
 #ifndef VECMILL_CORPUS_CORPUS_SPILL_H
 #define VECMILL_CORPUS_CORPUS_SPILL_H
 
@@ -33,8 +33,8 @@ enum status corpus_spill_advance(struct corpus_spill *spill, uint32_t n,
 /* Adds any number. Nothing is under way in what corpus_spill_next gave. */
 enum status corpus_spill_append(struct corpus_spill *spill, const uint32_t *entries, uint64_t n,
                                 struct error *err) MUST_CHECK;
-/* n entries from `at` on, as long as the spill buffer is open or until buffer, which has room for n, is
- * used again. */
+/* n entries from `at` on, as long as the spill buffer is open or until buffer, which has room for
+ * n, is used again. */
 enum status corpus_spill_read(const struct corpus_spill *spill, uint64_t at, uint64_t n,
                               uint32_t *buffer, const uint32_t **entries,
                               struct error *err) MUST_CHECK;

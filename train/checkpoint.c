@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/machine.h"
 #include "train/report.h"
 #include "train/worker.h"
 

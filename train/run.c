@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/machine.h"
 #include "train/checkpoint.h"
 #include "train/initial_rows.h"
 #include "train/publish.h"

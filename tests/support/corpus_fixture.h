@@ -12,12 +12,13 @@
 
 #include <cmocka.h>
 
-#include "corpus/corpus.h"
+#include "base/file.h"
+#include "corpus/corpus_private.h"
 
 struct fixture {
     char folder[512], path[528], work[528];
     struct settings settings;
-    const struct corpus_scanner *scanner;
+    const struct corpus_scanner *scanner; /* NULL: the fastest */
     atomic_int request;
 };
 
@@ -72,9 +73,9 @@ static inline enum status fixture_read(struct fixture *fixture, int threads, str
                                      .path = fixture->path,
                                      .work = fixture->work,
                                      .threads = threads,
-                                     .scanner = fixture->scanner,
                                      .request = &fixture->request};
-    return corpus_create(corpus, &options, err);
+    const struct corpus_scanner *scanner = fixture->scanner;
+    return corpus_create_by(corpus, &options, !scanner ? corpus_scanner_fastest() : scanner, err);
 }
 
 /* The corpus must be refused, with this status and this in the message, and leave nothing

@@ -385,7 +385,9 @@ static void test_progress(void **state) {
     assert_int_equal(corpus_create(&corpus, &options, &err), STATUS_OK);
     assert_true(progress.last == 1 && progress.calls > 0);
     assert_int_equal(progress.words, 8);
-    assert_true(file_exists(corpus->scratch));
+    char ids[600];
+    snprintf(ids, sizeof ids, "%s/%s", fixture->work, CORPUS_IDS_FILE);
+    assert_true(file_exists(ids));
     corpus_free(corpus);
     corpus_free(NULL);
     assert_work_empty(fixture);
