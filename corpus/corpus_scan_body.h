@@ -346,7 +346,7 @@ static inline enum status scan_lookup(struct corpus_counter *counter, struct sca
     scan->records = scan->slots - counted;
     memmove(scan->queue, scan->queue + counted, (size_t)scan->records * sizeof *scan->queue);
     for (int i = 0; i < scan->records; i++)
-        scan->queue[i].number = word_table_foresee(table, scan->queue[i].hash);
+        scan->queue[i].number = word_table_guess(table, scan->queue[i].hash);
     scan->slots = scan->records + n;
     for (int i = 0; i < n; i++) {
         const struct token *token = &tokens[missing[i]];

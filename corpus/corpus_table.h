@@ -162,7 +162,7 @@ static inline void word_table_count(struct word_table *table, uint32_t number, u
 
 /* The number of the first word with the tag of this hash, whose record is then on its way, or
  * WORD_NONE. The slot was fetched before. */
-static inline uint32_t word_table_foresee(const struct word_table *table, uint64_t hash) {
+static inline uint32_t word_table_guess(const struct word_table *table, uint64_t hash) {
     uint64_t at = hash >> table->shift;
     while (table->slots[at] != 0 && table->slots[at] >> 32 != hash >> 32)
         at = (at + 1) & table->mask;
