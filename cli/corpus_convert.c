@@ -7,7 +7,7 @@
 #include "base/decode.h"
 #include "base/file.h"
 #include "config/config.h"
-#include "server/server.h"
+#include "server/json/ndjson.h"
 #include "train/train.h"
 
 #define PIECE ((size_t)1 << 20)

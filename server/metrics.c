@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include "base/machine.h"
-#include "server/internal.h"
+#include "kernel/kernel.h"
+#include "server/http/context.h"
+#include "server/jobs/jobs.h"
+#include "server/models/models.h"
 #include "server/system.h"
 
 static void put(struct buffer *text, const char *name, const char *type, const char *help) {

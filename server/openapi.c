@@ -3,7 +3,8 @@
  * bodies. */
 #include <string.h>
 
-#include "server/internal.h"
+#include "server/http/context.h"
+#include "server/json/json.h"
 #include "server/system.h"
 
 #define VECTORS \
@@ -190,14 +191,14 @@ static void put_operation(struct buffer *text, const struct route *route,
     buffer_append_text(text, "}}}");
 }
 
-static void put_paths(struct buffer *text) {
-    for (const struct route *route = server_routes; route->method != NULL; route++) {
+static void put_paths(struct buffer *text, const struct route *routes) {
+    for (const struct route *route = routes; route->method != NULL; route++) {
         bool first = true;
-        for (const struct route *before = server_routes; before < route; before++)
+        for (const struct route *before = routes; before < route; before++)
             first = first && strcmp(before->pattern, route->pattern) != 0;
         if (!first)
             continue; /* stands with the first route of its pattern */
-        buffer_print(text, "%s\"%s\":{", route == server_routes ? "" : ",", route->pattern);
+        buffer_print(text, "%s\"%s\":{", route == routes ? "" : ",", route->pattern);
         const char *separator = "";
         for (const struct route *same = route; same->method != NULL; same++) {
             const struct operation *operation = operation_find(same);
@@ -228,7 +229,6 @@ static void put_job_settings(struct buffer *text) {
 
 void system_openapi(struct server *server, const struct http_request *request,
                     struct http_response *response) {
-    (void)server;
     (void)request;
     struct buffer text = {0};
     buffer_append_text(
@@ -236,7 +236,7 @@ void system_openapi(struct server *server, const struct http_request *request,
         "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"vecmill\",\"version\":\"" VECMILL_VERSION
         "\",\"description\":\"Turns a corpus into word vectors and serves them.\",\"license\":{"
         "\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
-    put_paths(&text);
+    put_paths(&text, server->routes);
     buffer_append_text(&text, "},\"components\":{\"schemas\":{");
     put_job_settings(&text);
     for (size_t i = 0; openapi_schemas[i] != NULL; i++) {

@@ -1,6 +1,9 @@
 /* Every call of the service, one row each: the router, the limits and the OpenAPI document all walk
  * this table. */
-#include "server/internal.h"
+#include "server/corpora/corpora.h"
+#include "server/jobs/jobs.h"
+#include "server/models/models.h"
+#include "server/query/query.h"
 #include "server/system.h"
 
 #define JSON "max_json_bytes"
@@ -52,8 +55,7 @@ const struct route server_routes[] = {
      "The model's card"},
     {"DELETE", "/v1/models/{model}", BODY_NONE, NULL, true, false, models_delete, NULL,
      "Delete a model with all versions"},
-    {"POST", "/v1/models/{model}/train", BODY_STREAMED, NULL, true, false, NULL,
-     &corpus_train_upload,
+    {"POST", "/v1/models/{model}/train", BODY_STREAMED, NULL, true, false, NULL, &jobs_train_upload,
      "Upload a corpus and train from it in one call; settings as query parameters"},
     {"GET", "/v1/models/{model}/versions", BODY_NONE, NULL, true, false, models_versions, NULL,
      "The versions kept"},

@@ -9,24 +9,16 @@
 
 #include "base/file.h"
 #include "base/machine.h"
-#include "server/internal.h"
+#include "server/corpora/corpora.h"
+#include "server/http/context.h"
+#include "server/http/http.h"
+#include "server/jobs/jobs.h"
+#include "server/json/json.h"
+#include "server/models/models.h"
+#include "server/server.h"
+#include "server/system.h"
 
 #define DATA_FORMAT "1"
-
-enum status name_check(const char *key, const char *name, struct error *err) {
-    static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    size_t length = strlen(name);
-    if (length < 1 || length > 128 || !strchr(first, name[0]) || strstr(name, "..") ||
-        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
-            length) {
-        return error_set_key(err, STATUS_REFUSED, key,
-                             "%s must be 1 to 128 letters, digits, '.', '_' or '-', begin with a "
-                             "letter or digit and "
-                             "not hold '..', not '%.128s'",
-                             key, name);
-    }
-    return STATUS_OK;
-}
 
 /* ---- data folder ----------------------------------------------------------------------------- */
 
@@ -143,6 +135,7 @@ enum status server_start(struct server **server, const struct server_options *op
     made->logger = *options->logger;
     made->kernel = options->kernel;
     made->environment = options->environment;
+    made->routes = server_routes;
     made->started = machine_wall_seconds();
     made->program = strdup(options->program);
     if (!made->program) {
@@ -157,7 +150,7 @@ enum status server_start(struct server **server, const struct server_options *op
     if (status == STATUS_OK)
         status = jobs_open(&made->jobs, made, err);
     if (status == STATUS_OK)
-        status = http_start(&made->http, made, server_routes, &made->settings, &made->logger, err);
+        status = http_start(&made->http, made, made->routes, &made->settings, &made->logger, err);
     if (status != STATUS_OK)
         goto fail;
     atomic_store(&made->ready, true);

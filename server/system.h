@@ -1,8 +1,12 @@
-/* The service about itself: handlers_system.c, metrics.c, openapi.c. Private to server/. */
+/* The service about itself: system_routes.c, metrics.c, openapi.c; and all
+ * routes, routes.c. Private to the top of server/. */
 #ifndef VECMILL_SERVER_SYSTEM_H
 #define VECMILL_SERVER_SYSTEM_H
 
-#include "server/json/json.h"
+#include "server/http/http.h"
+
+/* All routes, ended by a row with method NULL (routes.c). */
+extern const struct route server_routes[];
 
 void system_home(struct server *server, const struct http_request *request,
                  struct http_response *response);

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "server/http/http_private.h"
-#include "server/internal.h"
+#include "server/http/context.h"
+#include "server/json/json.h"
 #include "server/system.h"
 
 static const char home_page[] =

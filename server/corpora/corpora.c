@@ -7,47 +7,9 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "base/random.h"
+#include "server/corpora/corpora_report.h"
 
 #define META_LIMIT ((size_t)1 << 20)
-
-/* One row per member of struct corpus_report that is a count. */
-#define REPORT_COUNTS(ROW) \
-    ROW(bytes)             \
-    ROW(lines)             \
-    ROW(empty_lines)       \
-    ROW(sentences)         \
-    ROW(words)             \
-    ROW(distinct)          \
-    ROW(vocabulary)        \
-    ROW(kept_words)        \
-    ROW(rare_words)        \
-    ROW(pruned_words)      \
-    ROW(invalid_utf8)      \
-    ROW(longest_line)      \
-    ROW(longest_word)
-
-json_t *corpus_report_json(const struct corpus_report *report) {
-    json_t *document = json_object();
-    int failed = !document;
-#define REPORT_PUT(name) \
-    failed |= json_object_set_new(document, #name, json_integer((json_int_t)report->name)) != 0;
-    REPORT_COUNTS(REPORT_PUT)
-#undef REPORT_PUT
-    failed |= json_object_set_new(document, "seconds", json_real(report->seconds)) != 0;
-    if (!failed)
-        return document;
-    json_decref(document);
-    return NULL;
-}
-
-void corpus_report_read(const json_t *document, struct corpus_report *report) {
-    *report = (struct corpus_report){0};
-#define REPORT_GET(name) \
-    report->name = (uint64_t)json_integer_value(json_object_get(document, #name));
-    REPORT_COUNTS(REPORT_GET)
-#undef REPORT_GET
-    report->seconds = json_number_value(json_object_get(document, "seconds"));
-}
 
 json_t *corpus_document(const struct corpus_info *info) {
     char created[32];
@@ -530,40 +492,6 @@ void corpora_note_report(struct corpora *corpora, const char *name, const char *
     pthread_mutex_unlock(&corpora->mutex);
 }
 
-void corpora_list(struct server *server, const struct http_request *request,
-                  struct http_response *response) {
-    struct corpora *corpora = server->corpora;
-    struct error err = {0};
-    json_t *data = json_array();
-    int failed = !data;
-    pthread_mutex_lock(&corpora->mutex);
-    for (size_t i = 0; i < corpora->n && !failed; i++)
-        failed |= json_array_append_new(data, corpus_document(&corpora->entries[i]->info)) != 0;
-    pthread_mutex_unlock(&corpora->mutex);
-    json_t *document = failed ? NULL : json_pack("{s:s, s:O}", "object", "list", "data", data);
-    json_decref(data);
-    if (document) {
-        response_json(response, 200, document);
-        return;
-    }
-    error_set(&err, STATUS_NO_MEMORY, "out of memory to list corpora");
-    response_error(request, response, 0, &err);
-}
-
-void corpora_get(struct server *server, const struct http_request *request,
-                 struct http_response *response) {
-    struct error err = {0};
-    struct corpus_info info = {0};
-    json_t *document = NULL;
-    if (corpora_find(server->corpora, request->segments[0], &info, &err) == STATUS_OK &&
-        !(document = corpus_document(&info)))
-        error_set(&err, STATUS_NO_MEMORY, "out of memory to describe corpus '%s'", info.name);
-    if (err.status == STATUS_OK)
-        response_json(response, 200, document);
-    else
-        response_error(request, response, 0, &err);
-}
-
 /* Locked. The folder leaves in one rename, so that a crash can not leave half a corpus behind. */
 static enum status corpus_remove(struct corpora *corpora, const char *name, struct error *err) {
     char token[17], aside[32];
@@ -584,25 +512,48 @@ static enum status corpus_remove(struct corpora *corpora, const char *name, stru
     return err->status;
 }
 
-void corpora_delete(struct server *server, const struct http_request *request,
-                    struct http_response *response) {
-    struct error err = {0};
-    struct corpora *corpora = server->corpora;
-    const char *name = request->segments[0];
-    if (name_check("corpus", name, &err) == STATUS_OK) {
-        bool needed = jobs_need_corpus(server->jobs, name);
-        pthread_mutex_lock(&corpora->mutex);
-        if (!entry_find(corpora, name))
-            error_set_key(&err, STATUS_NOT_FOUND, "corpus", "no corpus '%s'", name);
-        else if (needed)
-            error_set_key(&err, STATUS_CONFLICT, "corpus",
-                          "corpus '%s' is needed by a job that has not ended", name);
-        else
-            status_ignore(corpus_remove(corpora, name, &err));
-        pthread_mutex_unlock(&corpora->mutex);
-    }
-    if (err.status == STATUS_OK)
-        response->status = 204;
+void corpora_set_needed(struct corpora *corpora, bool (*needed)(void *context, const char *name),
+                        void *context) {
+    pthread_mutex_lock(&corpora->mutex);
+    corpora->needed = needed;
+    corpora->needed_context = context;
+    pthread_mutex_unlock(&corpora->mutex);
+}
+
+static bool corpus_needed(struct corpora *corpora, const char *name) {
+    pthread_mutex_lock(&corpora->mutex);
+    bool (*needed)(void *context, const char *name) = corpora->needed;
+    void *context = corpora->needed_context;
+    pthread_mutex_unlock(&corpora->mutex);
+    return needed && needed(context, name);
+}
+
+enum status corpora_remove(struct corpora *corpora, const char *name, struct error *err) {
+    enum status status = name_check("corpus", name, err);
+    if (status != STATUS_OK)
+        return status;
+    bool needed = corpus_needed(corpora, name);
+    pthread_mutex_lock(&corpora->mutex);
+    if (!entry_find(corpora, name))
+        status = error_set_key(err, STATUS_NOT_FOUND, "corpus", "no corpus '%s'", name);
+    else if (needed)
+        status = error_set_key(err, STATUS_CONFLICT, "corpus",
+                               "corpus '%s' is needed by a job that has not ended", name);
     else
-        response_error(request, response, 0, &err);
+        status = corpus_remove(corpora, name, err);
+    pthread_mutex_unlock(&corpora->mutex);
+    return status;
+}
+
+json_t *corpora_documents(struct corpora *corpora) {
+    json_t *data = json_array();
+    int failed = !data;
+    pthread_mutex_lock(&corpora->mutex);
+    for (size_t i = 0; i < corpora->n && !failed; i++)
+        failed |= json_array_append_new(data, corpus_document(&corpora->entries[i]->info)) != 0;
+    pthread_mutex_unlock(&corpora->mutex);
+    if (!failed)
+        return data;
+    json_decref(data);
+    return NULL;
 }

@@ -1,16 +1,17 @@
-/* The catalogue of corpora on disk. Private to server/. data/corpora/<name>/ holds meta.json and
+/* The catalogue of corpora on disk. data/corpora/<name>/ holds meta.json and
  * <random id>.corpus; a new upload is written aside, fsynced, then meta.json is replaced: that is
  * the moment of the switch. A job hard-links the content it began with. */
 #ifndef VECMILL_SERVER_CORPORA_H
 #define VECMILL_SERVER_CORPORA_H
 
-#include "server/json/json.h"
-#include "train/train.h"
+#include "corpus/corpus.h"
+#include "server/http/http.h"
+#include "server/http/name.h"
 
 struct corpora;
 struct corpus_info {
     /* format: "text" or "tokens" (decoded NDJSON) */
-    char name[129], id[33], digest[80], format[16];
+    char name[NAME_SIZE], id[33], digest[80], format[16];
     uint64_t bytes;   /* decoded */
     uint64_t altered; /* see ndjson_altered */
     double created;
@@ -28,7 +29,11 @@ enum status corpora_link(struct corpora *corpora, const char *name, const char *
 /* Remembers the report of a scan, if the content is still the one with this digest. */
 void corpora_note_report(struct corpora *corpora, const char *name, const char *digest,
                          const struct corpus_report *report);
-json_t *corpus_report_json(const struct corpus_report *report);
+
+/* Deleting a corpus is refused while needed(context, name) says so. The call comes from any thread,
+ * without a lock of the catalogue held. */
+void corpora_set_needed(struct corpora *corpora, bool (*needed)(void *context, const char *name),
+                        void *context);
 
 /* Routes. */
 extern const struct body_stream corpus_upload;
@@ -38,8 +43,5 @@ void corpora_get(struct server *server, const struct http_request *request,
                  struct http_response *response);
 void corpora_delete(struct server *server, const struct http_request *request,
                     struct http_response *response);
-/* For POST /v1/models/{model}/train: the same upload under a corpus name; the job is started when
- * the body is whole. */
-extern const struct body_stream corpus_train_upload;
 
 #endif

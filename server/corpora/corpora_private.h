@@ -1,16 +1,17 @@
-/* Between corpora.c (the catalogue) and corpora_upload.c (bodies on their way in). Private to these
- * two and to their tests. */
+/* Between corpora.c (the catalogue), corpora_upload.c (bodies on their way in) and
+ * corpora_routes.c. Private to these and to their tests. */
 #ifndef VECMILL_SERVER_CORPORA_PRIVATE_H
 #define VECMILL_SERVER_CORPORA_PRIVATE_H
 
 #include <pthread.h>
 
 #include "server/corpora/corpora.h"
-#include "server/internal.h"
+#include "server/http/context.h"
+#include "server/http/idempotency.h"
+#include "server/json/json.h"
 
-#define IDEMPOTENCY_KEY_SIZE 256
-#define CORPUS_KEYS \
-    16 /* answered uploads remembered per corpus, so that a replay answers the same */
+/* Answered uploads remembered per corpus, so that a replay answers the same. */
+#define CORPUS_KEYS 16
 
 struct upload_key {
     char key[IDEMPOTENCY_KEY_SIZE];
@@ -29,6 +30,8 @@ struct corpora {
     char *folder;                  /* data/corpora */
     struct corpus_entry **entries; /* by name */
     size_t n, capacity;
+    bool (*needed)(void *context, const char *name); /* see corpora_set_needed */
+    void *needed_context;
 };
 
 /* Refuses a name that is bad, or that would be one corpus too many. */
@@ -40,13 +43,11 @@ enum status corpora_admit(struct corpora *corpora, const char *name, struct erro
 enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key,
                            const char *staged, struct corpus_info *answer, bool *replayed,
                            struct error *err) MUST_CHECK;
+/* CONFLICT while it is needed, see corpora_set_needed. */
+enum status corpora_remove(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
+/* All corpora, by name, as clients see them; NULL when out of memory. */
+json_t *corpora_documents(struct corpora *corpora);
 /* The corpus as clients see it; NULL when out of memory. */
 json_t *corpus_document(const struct corpus_info *info);
-/* The inverse of corpus_report_json; missing members become 0. */
-void corpus_report_read(const json_t *document, struct corpus_report *report);
-/* The request's Idempotency-Key checked; "" when there is none. MALFORMED when it is too long or
- * not printable. */
-enum status idempotency_key(const struct http_request *request, char key[IDEMPOTENCY_KEY_SIZE],
-                            struct error *err) MUST_CHECK;
 
 #endif

@@ -12,8 +12,9 @@
 #include "base/machine.h"
 #include "base/random.h"
 #include "server/corpora/corpora_private.h"
-#include "server/jobs/jobs_private.h"
-#include "server/models/models_private.h"
+#include "server/corpora/corpora_upload.h"
+#include "server/http/http_json.h"
+#include "server/json/ndjson.h"
 
 #define MAGIC_BYTES 4                        /* what encoding_detect needs */
 #define DISK_CHECK_BYTES ((uint64_t)8 << 20) /* stored between two looks at the free space */
@@ -32,10 +33,9 @@ struct upload {
     size_t n_head;
     char stored_head[MAGIC_BYTES]; /* first bytes stored */
     uint64_t checked;              /* stored bytes at the last look at the free space */
-    struct job_request *job;       /* to submit when the body is whole, or NULL */
 };
 
-static void upload_free(void *state) {
+void upload_free(void *state) {
     struct upload *upload = state;
     struct error err = {0};
     if (!upload)
@@ -47,26 +47,7 @@ static void upload_free(void *state) {
     ndjson_free(upload->ndjson);
     digest_free(upload->digest);
     free(upload->staged);
-    free(upload->job);
     free(upload);
-}
-
-enum status idempotency_key(const struct http_request *request, char key[IDEMPOTENCY_KEY_SIZE],
-                            struct error *err) {
-    const char *value = request_header(request, "Idempotency-Key");
-    key[0] = '\0';
-    if (!value)
-        return STATUS_OK;
-    size_t length = strlen(value);
-    bool printable = length > 0 && length < IDEMPOTENCY_KEY_SIZE;
-    for (size_t i = 0; i < length && printable; i++)
-        printable = value[i] > ' ' && value[i] <= '~';
-    if (!printable)
-        return error_set_key(err, STATUS_MALFORMED, "Idempotency-Key",
-                             "Idempotency-Key must be 1 to %d printable characters without spaces",
-                             IDEMPOTENCY_KEY_SIZE - 1);
-    memcpy(key, value, length + 1);
-    return STATUS_OK;
 }
 
 /* The part before ';' without white space around it equals `type`. */
@@ -169,7 +150,7 @@ static enum status head_decide(struct upload *upload, struct error *err) {
     return decoder_push(upload->decoder, upload->head, upload->n_head, err);
 }
 
-static enum status upload_push(void *state, const char *bytes, size_t length, struct error *err) {
+enum status upload_push(void *state, const char *bytes, size_t length, struct error *err) {
     struct upload *upload = state;
     if (!upload->decoder) {
         size_t taken =
@@ -223,18 +204,13 @@ static enum status upload_open(struct upload *upload, struct error *err) {
     return file_writer_create(&upload->writer, upload->staged, err);
 }
 
-/* Takes `job` over, also on failure. */
-static enum status upload_begin_as(struct server *server, const struct http_request *request,
-                                   const char *name, struct job_request *job, void **state,
-                                   struct error *err) {
+enum status upload_begin(struct server *server, const struct http_request *request,
+                         const char *name, struct upload **begun, struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
     struct upload *upload = calloc(1, sizeof *upload);
-    if (!upload) {
-        free(job);
+    if (!upload)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
-    }
     upload->server = server;
-    upload->job = job;
     if (name_check("corpus", name, err) != STATUS_OK)
         goto fail;
     snprintf(upload->info.name, sizeof upload->info.name, "%s", name);
@@ -243,21 +219,19 @@ static enum status upload_begin_as(struct server *server, const struct http_requ
         goto fail;
     if (encoding != ENCODING_IDENTITY && decode_start(upload, encoding, err) != STATUS_OK)
         goto fail;
-    *state = upload;
+    *begun = upload;
     return STATUS_OK;
 fail:
     upload_free(upload);
     return err->status;
 }
 
-static enum status upload_begin(struct server *server, const struct http_request *request,
-                                void **state, struct error *err) {
-    return upload_begin_as(server, request, request->segments[0], NULL, state, err);
+const char *upload_key(const struct upload *upload) {
+    return upload->key;
 }
 
-/* The whole body is in: content checked, durable, switched to. */
-static enum status upload_complete(struct upload *upload, struct corpus_info *answer,
-                                   bool *replayed, struct error *err) {
+enum status upload_complete(struct upload *upload, struct corpus_info *answer, bool *replayed,
+                            struct error *err) {
     if (!upload->decoder && head_decide(upload, err) != STATUS_OK)
         return blame_limit(err);
     if (decoder_finish(upload->decoder, err) != STATUS_OK)
@@ -287,7 +261,15 @@ static enum status upload_complete(struct upload *upload, struct corpus_info *an
                           replayed, err);
 }
 
-static void upload_finish(struct server *server, const struct http_request *request, void *state,
+static enum status corpus_begin(struct server *server, const struct http_request *request,
+                                void **state, struct error *err) {
+    struct upload *upload = NULL;
+    enum status status = upload_begin(server, request, request->segments[0], &upload, err);
+    *state = upload;
+    return status;
+}
+
+static void corpus_finish(struct server *server, const struct http_request *request, void *state,
                           struct http_response *response) {
     struct upload *upload = state;
     struct error err = {0};
@@ -310,77 +292,4 @@ static void upload_finish(struct server *server, const struct http_request *requ
     upload_free(upload);
 }
 
-const struct body_stream corpus_upload = {upload_begin, upload_push, upload_finish, upload_free};
-
-struct query_reading {
-    struct job_request *job;
-    struct error *err;
-};
-
-static void query_setting(void *context, const char *key, const char *value) {
-    struct query_reading *reading = context;
-    struct job_request *job = reading->job;
-    if (reading->err->status != STATUS_OK)
-        return;
-    if (strcmp(key, "corpus") != 0)
-        status_ignore(settings_set(&job->settings, key, value, SETTING_OF_JOB, reading->err));
-    else if (name_check("corpus", value, reading->err) == STATUS_OK)
-        snprintf(job->corpus, sizeof job->corpus, "%s", value);
-}
-
-static enum status train_begin(struct server *server, const struct http_request *request,
-                               void **state, struct error *err) {
-    struct job_request *job = calloc(1, sizeof *job);
-    struct query_reading reading = {job, err};
-    const char *model = request->segments[0];
-    if (!job)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
-    job->settings = server->settings;
-    if (name_check("model", model, err) == STATUS_OK) {
-        snprintf(job->model, sizeof job->model, "%s", model);
-        snprintf(job->corpus, sizeof job->corpus, "%s", model);
-        request_query_visit(request, query_setting, &reading);
-    }
-    /* may need no place in the queue */
-    bool replay = request_header(request, "Idempotency-Key") != NULL;
-    if (err->status != STATUS_OK || settings_check(&job->settings, err) != STATUS_OK ||
-        (!replay && (jobs_admit(server->jobs, err) != STATUS_OK ||
-                     models_check_new(server->models, job->model, err) != STATUS_OK))) {
-        free(job);
-        return err->status;
-    }
-    return upload_begin_as(server, request, job->corpus, job, state, err);
-}
-
-/* What a replay must repeat: model, settings and content. */
-static enum status train_fingerprint(struct job_request *job, const char *content,
-                                     struct error *err) {
-    struct buffer text = {0};
-    buffer_print(&text, "train\n%s\n%s\n%s\n", job->model, job->corpus, content);
-    settings_write_text(&job->settings, SETTING_OF_JOB, false, &text);
-    if (text.failed)
-        error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
-    else
-        status_ignore(fingerprint_text(text.data, text.length, job->fingerprint, err));
-    buffer_clear(&text);
-    return err->status;
-}
-
-static void train_finish(struct server *server, const struct http_request *request, void *state,
-                         struct http_response *response) {
-    struct upload *upload = state;
-    struct job_request *job = upload->job;
-    struct error err = {0};
-    struct corpus_info answer = {0};
-    json_t *document = NULL;
-    bool replayed = false;
-    memcpy(job->key, upload->key, sizeof job->key);
-    if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK &&
-        train_fingerprint(job, answer.digest, &err) == STATUS_OK)
-        status_ignore(jobs_submit_request(server->jobs, job, &document, &replayed, &err));
-    jobs_answer(request, response, document, replayed, &err);
-    upload_free(upload);
-}
-
-const struct body_stream corpus_train_upload = {train_begin, upload_push, train_finish,
-                                                upload_free};
+const struct body_stream corpus_upload = {corpus_begin, upload_push, corpus_finish, upload_free};

@@ -1,6 +1,6 @@
 /* HTTP without libmicrohttpd in sight: requests, responses, routes. http.c is the one file that
  * includes <microhttpd.h>. A thread per connection: handlers are plain blocking code, a slow one
- * costs nobody else anything. Private to server/. */
+ * costs nobody else anything. */
 #ifndef VECMILL_SERVER_HTTP_H
 #define VECMILL_SERVER_HTTP_H
 
@@ -11,7 +11,10 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "server/server.h"
+#include "base/log.h"
+#include "config/config.h"
+
+struct server; /* server/http/context.h */
 
 #define REQUEST_SEGMENTS 8
 
@@ -76,6 +79,9 @@ void response_error(const struct http_request *request, struct http_response *re
 void response_error_with(const struct http_request *request, struct http_response *response,
                          int status, const struct error *err, const char *members);
 
+int status_to_http(enum status status);
+const char *reason_phrase(int status); /* "Not Found" */
+
 enum body_kind { BODY_NONE, BODY_BUFFERED, BODY_STREAMED };
 
 /* An upload that is taken piece by piece. */
@@ -104,9 +110,6 @@ struct route {
     const struct body_stream *stream;
     const char *summary; /* one line for the OpenAPI document */
 };
-/* All routes, ended by a row with method NULL (routes.c). */
-extern const struct route server_routes[];
-
 struct http;
 /* Listens on settings->listen. Keeps pointers to settings, logger and routes: they must outlive it.
  * `server` is handed to the handlers as it stands. */

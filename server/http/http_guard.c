@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "base/random.h"
+#include "server/http/context.h"
 #include "server/http/http_private.h"
-#include "server/internal.h"
 
 static bool refuse(struct exchange *exchange, int status, struct error *err) {
     response_error(&exchange->request, &exchange->response, status, err);

@@ -110,8 +110,6 @@ bool guard_may_discard(const struct exchange *exchange);
 /* http_response.c */
 void response_init(struct http_response *response);
 void response_clear(struct http_response *response);
-const char *reason_phrase(int status);
-int status_to_http(enum status status); /* problem.c */
 /* The whole answer as bytes, for when libmicrohttpd will not take one any more. */
 void response_serialize(const struct exchange *exchange, struct buffer *text);
 /* Calls visit for each header a handler or the service itself puts into the answer. */

@@ -387,6 +387,17 @@ static enum status jobs_load(struct jobs *jobs, struct error *err) {
     return err->status;
 }
 
+/* A queued, running or paused job uses it. */
+static bool corpus_is_needed(void *context, const char *corpus) {
+    struct jobs *jobs = context;
+    bool needed = false;
+    pthread_mutex_lock(&jobs->mutex);
+    for (size_t i = 0; i < jobs->n && !needed; i++)
+        needed = !job_ended(jobs->jobs[i]->state) && strcmp(jobs->jobs[i]->corpus, corpus) == 0;
+    pthread_mutex_unlock(&jobs->mutex);
+    return needed;
+}
+
 /* The threads take no signals: those are for whoever runs the server. */
 static enum status slots_start(struct jobs *jobs, struct error *err) {
     size_t max = (size_t)jobs->server->settings.max_jobs_running;
@@ -427,6 +438,7 @@ enum status jobs_open(struct jobs **opened, struct server *server, struct error 
         jobs_close(jobs);
         return err->status;
     }
+    corpora_set_needed(server->corpora, corpus_is_needed, jobs);
     *opened = jobs;
     return STATUS_OK;
 }
@@ -484,6 +496,7 @@ void jobs_stop(struct jobs *jobs) {
 void jobs_close(struct jobs *jobs) {
     if (!jobs)
         return;
+    corpora_set_needed(jobs->server->corpora, NULL, NULL);
     for (size_t i = 0; i < jobs->n; i++)
         job_free(jobs->jobs[i]);
     pthread_cond_destroy(&jobs->changed);
@@ -492,15 +505,6 @@ void jobs_close(struct jobs *jobs) {
     free(jobs->jobs);
     free(jobs->folder);
     free(jobs);
-}
-
-bool jobs_need_corpus(struct jobs *jobs, const char *corpus) {
-    bool needed = false;
-    pthread_mutex_lock(&jobs->mutex);
-    for (size_t i = 0; i < jobs->n && !needed; i++)
-        needed = !job_ended(jobs->jobs[i]->state) && strcmp(jobs->jobs[i]->corpus, corpus) == 0;
-    pthread_mutex_unlock(&jobs->mutex);
-    return needed;
 }
 
 void jobs_count(struct jobs *jobs, struct job_counts *counts) {

@@ -1,5 +1,5 @@
 /* Between jobs.c (the table and its transitions), jobs_submit.c (admission), jobs_run.c (the
- * child), jobs_events.c (what is told), jobs_store.c (what is kept) and jobs_handlers.c (routes).
+ * child), jobs_events.c (what is told), jobs_store.c (what is kept) and jobs_routes.c (routes).
  * Private to these and to their tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
@@ -7,9 +7,13 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#include "base/digest.h"
-#include "server/corpora/corpora_private.h"
-#include "server/internal.h"
+#include "server/corpora/corpora.h"
+#include "server/http/context.h"
+#include "server/http/idempotency.h"
+#include "server/http/name.h"
+#include "server/jobs/jobs.h"
+#include "server/json/json.h"
+#include "server/models/models.h"
 
 #define JOB_ID_SIZE 33      /* 32 hexadecimal characters */
 #define JOB_VERSION_SIZE 17 /* the version a job publishes: the first 16 of them */
@@ -61,7 +65,7 @@ void job_stream_free(void *stream);
 
 struct job {
     char id[JOB_ID_SIZE], version[JOB_VERSION_SIZE]; /* version: empty until published */
-    char model[129], corpus[129], digest[80];
+    char model[NAME_SIZE], corpus[NAME_SIZE], digest[80];
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
     struct settings settings;
     uint64_t sequence; /* order of submission */
@@ -104,15 +108,14 @@ struct jobs {
     uint64_t sequence; /* of the next job */
     uint64_t words;    /* trained since the start */
     bool stopping;
-    struct slot
-        /* a thread each that lives as long as the server: children die with the thread that made
-         * them */
-        *slots;
+    /* A thread each that lives as long as the server: children die with the thread that made
+     * them. */
+    struct slot *slots;
     size_t n_slots;
 };
 
 struct job_request {
-    char corpus[129], model[129];
+    char corpus[NAME_SIZE], model[NAME_SIZE];
     struct settings settings; /* checked */
     /* of the request, when there is a key */
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
@@ -129,17 +132,10 @@ json_t *job_document(const struct job *job, const char *kernel);
 json_t *job_record(const struct job *job);
 enum status job_read(const json_t *record, struct job *job, unsigned *unknown,
                      struct error *err) MUST_CHECK;
-/* The job's settings as JSON values of their own types; only those of jobs. */
-json_t *job_settings_json(const struct settings *settings);
-/* Sets each member; errors name "/settings/<name>". */
-enum status job_settings_read(const json_t *object, struct settings *settings,
-                              struct error *err) MUST_CHECK;
 /* Data of events. */
 void job_state_event(const struct job *job);
 void job_progress_event(const struct job *job, bool epoch_ended);
 void job_line_event(const struct job *job, const char *line, size_t length);
-enum status fingerprint_text(const char *bytes, size_t length, char text[DIGEST_TEXT_SIZE],
-                             struct error *err) MUST_CHECK;
 
 /* ---- jobs.c ---- */
 /* data/jobs/<id>/<file>, or the folder when file is NULL; NULL when out of memory. */
@@ -173,7 +169,7 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
 /* ---- jobs_run.c ---- */
 void *slot_run(void *slot); /* struct slot; returns when the server stops */
 
-/* ---- jobs_handlers.c ---- */
+/* ---- jobs_routes.c ---- */
 /* 202 with the job (taken), or the error. */
 void jobs_answer(const struct http_request *request, struct http_response *response,
                  json_t *document, bool replayed, const struct error *err);

@@ -9,8 +9,11 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "base/number.h"
+#include "server/http/http_json.h"
+#include "server/http/parameters.h"
 #include "server/jobs/jobs_private.h"
 #include "server/json/fields.h"
+#include "server/json/settings_json.h"
 
 #define ASK_SECONDS 3.0     /* an answer to cancel or pause waits this long for the deed */
 #define PAUSE_SECONDS 120.0 /* a checkpoint must be written by then */
@@ -55,7 +58,7 @@ void jobs_answer(const struct http_request *request, struct http_response *respo
 }
 
 /* A required string member. */
-static enum status name_member(const json_t *body, const char *name, char text[129],
+static enum status name_member(const json_t *body, const char *name, char text[NAME_SIZE],
                                struct error *err) {
     const char *value = NULL;
     size_t length = 0;
@@ -70,7 +73,7 @@ static enum status name_member(const json_t *body, const char *name, char text[1
         return error_set_key(err, wrong.status, pointer, "%s", wrong.text);
     if (strlen(value) != length)
         return error_set_key(err, STATUS_REFUSED, pointer, "%s holds a NUL", name);
-    snprintf(text, 129, "%s", value);
+    snprintf(text, NAME_SIZE, "%s", value);
     return STATUS_OK;
 }
 
@@ -79,7 +82,7 @@ static enum status body_settings(const json_t *settings, struct settings *values
                                  struct error *err) {
     struct error wrong = {0};
     char pointer[sizeof err->key];
-    if (job_settings_read(settings, values, err) != STATUS_OK)
+    if (settings_read_json(settings, values, err) != STATUS_OK)
         return err->status;
     if (settings_check(values, &wrong) == STATUS_OK)
         return STATUS_OK;

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "base/machine.h"
+#include "server/corpora/corpora_report.h"
 #include "server/jobs/jobs_private.h"
-#include "server/json/fields.h"
+#include "server/json/settings_json.h"
 
 static const char *const state_names[] = {"queued",    "running", "paused",
                                           "succeeded", "failed",  "cancelled"};
@@ -23,139 +24,6 @@ const char *phase_name(int phase) {
 
 bool job_ended(enum job_state state) {
     return state == JOB_SUCCEEDED || state == JOB_FAILED || state == JOB_CANCELLED;
-}
-
-enum status fingerprint_text(const char *bytes, size_t length, char text[DIGEST_TEXT_SIZE],
-                             struct error *err) {
-    struct digest *digest = NULL;
-    if (digest_create(&digest, err) != STATUS_OK)
-        return err->status;
-    digest_add(digest, bytes, length);
-    digest_text(digest, text);
-    digest_free(digest);
-    return STATUS_OK;
-}
-
-static json_t *setting_json(const struct settings *settings, const struct setting *row) {
-    const char *field = (const char *)settings + row->offset;
-    struct buffer text = {0};
-    json_t *value = NULL;
-    double real;
-    int64_t integer;
-    bool flag;
-    switch (row->type) {
-    case SETTING_IS_INT:
-    case SETTING_IS_BYTES:
-        memcpy(&integer, field, sizeof integer);
-        return json_integer(integer);
-    case SETTING_IS_REAL:
-        memcpy(&real, field, sizeof real);
-        return json_real(real);
-    case SETTING_IS_FLAG:
-        memcpy(&flag, field, sizeof flag);
-        return json_boolean(flag);
-    case SETTING_IS_CHOICE:
-    case SETTING_IS_TEXT:
-        settings_print(settings, row, &text);
-        value = text.failed ? NULL : json_string(text.length > 0 ? text.data : "");
-        buffer_clear(&text);
-        return value;
-    }
-    return NULL;
-}
-
-json_t *job_settings_json(const struct settings *settings) {
-    json_t *object = json_object();
-    int failed = !object;
-    for (size_t i = 0; i < settings_count() && !failed; i++) {
-        const struct setting *row = settings_row(i);
-        if (row->scope & SETTING_OF_JOB)
-            failed |= json_object_set_new(object, row->name, setting_json(settings, row)) != 0;
-    }
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-/* The text that settings_set takes for a JSON value; false when the value is of the wrong type for
- * the row. */
-static bool setting_text(const struct setting *row, const json_t *value, char text[64],
-                         const char **set) {
-    bool whole = row->type == SETTING_IS_INT || row->type == SETTING_IS_BYTES;
-    *set = text;
-    if (json_is_boolean(value)) {
-        snprintf(text, 64, "%s", json_is_true(value) ? "true" : "false");
-        return row->type == SETTING_IS_FLAG;
-    }
-    if (json_is_integer(value)) {
-        snprintf(text, 64, "%lld", (long long)json_integer_value(value));
-        return whole || row->type == SETTING_IS_REAL;
-    }
-    if (json_is_real(value)) {
-        double real = json_real_value(value);
-        bool integral = real == floor(real) && fabs(real) <= 9007199254740992.0;
-        snprintf(text, 64, whole ? "%.0f" : "%.17g", real);
-        return (whole && integral) || row->type == SETTING_IS_REAL;
-    }
-    if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
-        *set = json_string_value(value);
-        return row->type == SETTING_IS_CHOICE || row->type == SETTING_IS_TEXT ||
-               row->type == SETTING_IS_BYTES;
-    }
-    return false;
-}
-
-static const char *type_wanted(const struct setting *row) {
-    switch (row->type) {
-    case SETTING_IS_INT:
-        return "a whole number";
-    case SETTING_IS_REAL:
-        return "a number";
-    case SETTING_IS_FLAG:
-        return "true or false";
-    case SETTING_IS_BYTES:
-        return "a number of bytes or a text such as \"512M\"";
-    case SETTING_IS_CHOICE:
-    case SETTING_IS_TEXT:
-        break;
-    }
-    return "a string";
-}
-
-static enum status setting_read(struct settings *settings, const char *name, const json_t *value,
-                                struct error *err) {
-    const struct setting *row = settings_find(name);
-    struct error wrong = {0};
-    char text[64], pointer[sizeof err->key];
-    const char *set = "0";
-    if (row && (row->scope & SETTING_OF_JOB) != 0 && !setting_text(row, value, text, &set))
-        error_set(&wrong, STATUS_REFUSED, "%s must be %s, not %s", row->name, type_wanted(row),
-                  field_kind(value));
-    else
-        status_ignore(settings_set(settings, name, set, SETTING_OF_JOB, &wrong));
-    if (wrong.status == STATUS_OK)
-        return STATUS_OK;
-    snprintf(pointer, sizeof pointer, "/settings/%.50s", name);
-    return error_set_key(err, wrong.status, pointer, "%s", wrong.text);
-}
-
-enum status job_settings_read(const json_t *object, struct settings *settings, struct error *err) {
-    const char *name;
-    json_t *value;
-    if (!object)
-        return STATUS_OK;
-    if (!json_is_object(object))
-        return error_set_key(err, STATUS_REFUSED, "/settings", "settings must be an object, not %s",
-                             field_kind(object));
-    /* jansson's iterators take no const object, but do not change it. */
-    json_t *readable = json_incref((json_t *)(uintptr_t)object);
-    json_object_foreach(readable, name, value) {
-        if (setting_read(settings, name, value, err) != STATUS_OK)
-            break;
-    }
-    json_decref(readable);
-    return err->status;
 }
 
 static json_t *number_or_null(bool known, double value) {
@@ -213,7 +81,7 @@ json_t *job_document(const struct job *job, const char *kernel) {
     json_t *document = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:b}", "id",
         job->id, "state", job_state_name(job->state), "model", job->model, "corpus", job->corpus,
-        "corpus_digest", job->digest, "settings", job_settings_json(&job->settings), "created",
+        "corpus_digest", job->digest, "settings", settings_json(&job->settings), "created",
         time_or_null(job->created), "started", time_or_null(job->started), "finished",
         time_or_null(job->finished), "error", error_json(&job->error), "corpus_report",
         scanned ? corpus_report_json(&now->corpus) : json_null(), "version",
@@ -237,8 +105,8 @@ json_t *job_record(const struct job *job) {
         "s:b, s:I, s:o, s:o}",
         "vecmill_job", 1, "id", job->id, "version", job->version, "model", job->model, "corpus",
         job->corpus, "digest", job->digest, "key", job->key, "fingerprint", job->fingerprint,
-        "settings", job_settings_json(&job->settings), "sequence", (json_int_t)job->sequence,
-        "state", job_state_name(job->state), "phase", job->phase, "ask", (int)job->ask, "created",
+        "settings", settings_json(&job->settings), "sequence", (json_int_t)job->sequence, "state",
+        job_state_name(job->state), "phase", job->phase, "ask", (int)job->ask, "created",
         job->created, "started", job->started, "finished", job->finished, "error",
         error_json(&job->error), "crashes", (int)job->crashes, "restarts", (int)job->restarts,
         "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved, "report",
@@ -314,7 +182,7 @@ static void read_settings(const json_t *record, struct job *job, unsigned *unkno
     settings_init(&job->settings);
     json_object_foreach(settings, name, value) {
         struct error ignored = {0};
-        *unknown += setting_read(&job->settings, name, value, &ignored) != STATUS_OK;
+        *unknown += setting_read_json(&job->settings, name, value, &ignored) != STATUS_OK;
     }
 }
 

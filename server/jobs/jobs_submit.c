@@ -11,7 +11,6 @@
 #include "base/machine.h"
 #include "base/random.h"
 #include "server/jobs/jobs_private.h"
-#include "server/models/models_private.h"
 
 #define PLAN_SAMPLE ((uint64_t)8 << 20) /* bytes of the corpus looked at before a job is accepted */
 
@@ -208,18 +207,4 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     if (!*document) /* accepted all the same: it is on disk */
         return error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
     return STATUS_OK;
-}
-
-enum status jobs_submit(struct jobs *jobs, const char *corpus, const char *model,
-                        const json_t *settings, json_t **document, struct error *err) {
-    bool replayed;
-    struct job_request request = {.settings = jobs->server->settings};
-    if (name_check("corpus", corpus, err) != STATUS_OK ||
-        name_check("model", model, err) != STATUS_OK ||
-        job_settings_read(settings, &request.settings, err) != STATUS_OK ||
-        settings_check(&request.settings, err) != STATUS_OK)
-        return err->status;
-    snprintf(request.corpus, sizeof request.corpus, "%s", corpus);
-    snprintf(request.model, sizeof request.model, "%s", model);
-    return jobs_submit_request(jobs, &request, document, &replayed, err);
 }

@@ -3,9 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-
-#include "base/number.h"
 
 const char *field_kind(const json_t *value) {
     if (!value)
@@ -37,7 +34,7 @@ static enum status refuse_kind(const char *name, const char *wanted, const json_
                          field_kind(value));
 }
 
-static enum status check_int(const char *key, const char *name, int64_t min, int64_t max,
+enum status bounds_check_int(const char *key, const char *name, int64_t min, int64_t max,
                              int64_t value, struct error *err) {
     if (value >= min && value <= max)
         return STATUS_OK;
@@ -49,7 +46,7 @@ static enum status check_int(const char *key, const char *name, int64_t min, int
                          max, value);
 }
 
-static enum status check_real(const char *key, const char *name, double min, double max,
+enum status bounds_check_real(const char *key, const char *name, double min, double max,
                               double value, struct error *err) {
     if (value >= min && value <= max)
         return STATUS_OK;
@@ -70,7 +67,7 @@ static int choice_find(const char *choices, const char *text, size_t length) {
     }
 }
 
-static enum status check_choice(const char *key, const char *name, const char *choices,
+enum status bounds_check_choice(const char *key, const char *name, const char *choices,
                                 const char *text, size_t length, int *value, struct error *err) {
     int index = choice_find(choices, text, length);
     if (index < 0)
@@ -89,7 +86,7 @@ enum status field_int(const json_t *object, const char *name, int64_t min, int64
         return refuse_kind(name, "a whole number", member, err);
     char pointer[POINTER_SIZE];
     snprintf(pointer, sizeof pointer, "/%s", name);
-    enum status status = check_int(pointer, name, min, max, json_integer_value(member), err);
+    enum status status = bounds_check_int(pointer, name, min, max, json_integer_value(member), err);
     if (status == STATUS_OK)
         *value = json_integer_value(member);
     return status;
@@ -104,7 +101,7 @@ enum status field_real(const json_t *object, const char *name, double min, doubl
         return refuse_kind(name, "a number", member, err);
     char pointer[POINTER_SIZE];
     snprintf(pointer, sizeof pointer, "/%s", name);
-    enum status status = check_real(pointer, name, min, max, json_number_value(member), err);
+    enum status status = bounds_check_real(pointer, name, min, max, json_number_value(member), err);
     if (status == STATUS_OK)
         *value = json_number_value(member);
     return status;
@@ -129,8 +126,8 @@ enum status field_choice(const json_t *object, const char *name, const char *cho
         return refuse_kind(name, "a string", member, err);
     char pointer[POINTER_SIZE];
     snprintf(pointer, sizeof pointer, "/%s", name);
-    return check_choice(pointer, name, choices, json_string_value(member),
-                        json_string_length(member), index, err);
+    return bounds_check_choice(pointer, name, choices, json_string_value(member),
+                               json_string_length(member), index, err);
 }
 
 enum status field_text(const json_t *object, const char *name, const char **text, size_t *length,
@@ -162,95 +159,4 @@ enum status field_list(const json_t *object, const char *name, size_t min, size_
     }
     *list = member;
     return STATUS_OK;
-}
-
-struct key_check {
-    const char *const *allowed;
-    struct error *err;
-};
-
-static void visit_key(void *context, const char *key, const char *value) {
-    const struct key_check *check = context;
-    (void)value;
-    for (const char *const *name = check->allowed; *name != NULL; name++)
-        if (strcmp(*name, key) == 0)
-            return;
-    error_set_key(check->err, STATUS_REFUSED, key, "unknown query key '%.80s'", key);
-}
-
-enum status query_check(const struct http_request *request, const char *const *allowed,
-                        struct error *err) {
-    /* Not the caller's err: it may be NULL, and the outcome is read back from here. */
-    struct error first = {0};
-    struct key_check check = {allowed, &first};
-    request_query_visit(request, visit_key, &check);
-    if (first.status == STATUS_OK)
-        return STATUS_OK;
-    struct buffer list = {0};
-    for (const char *const *name = allowed; *name != NULL; name++)
-        buffer_print(&list, "%s%s", name == allowed ? "" : ", ", *name);
-    if (list.length > 0 && !list.failed)
-        error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes %s", first.text,
-                      list.data);
-    else
-        error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes none", first.text);
-    buffer_clear(&list);
-    return STATUS_REFUSED;
-}
-
-enum status query_int(const struct http_request *request, const char *key, int64_t min, int64_t max,
-                      int64_t *value, struct error *err) {
-    const char *text = request_query(request, key, 0);
-    int64_t number;
-    if (!text)
-        return STATUS_OK;
-    if (!number_parse_int(text, &number))
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.80s'",
-                             key, text);
-    enum status status = check_int(key, key, min, max, number, err);
-    if (status == STATUS_OK)
-        *value = number;
-    return status;
-}
-
-enum status query_real(const struct http_request *request, const char *key, double min, double max,
-                       double *value, struct error *err) {
-    const char *text = request_query(request, key, 0);
-    double number;
-    if (!text)
-        return STATUS_OK;
-    if (!number_parse_real(text, &number))
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.80s'", key,
-                             text);
-    enum status status = check_real(key, key, min, max, number, err);
-    if (status == STATUS_OK)
-        *value = number;
-    return status;
-}
-
-enum status query_flag(const struct http_request *request, const char *key, bool *value,
-                       struct error *err) {
-    static const struct {
-        const char *text;
-        bool value;
-    } spellings[] = {{"", true},       {"true", true}, {"1", true},  {"yes", true},
-                     {"false", false}, {"0", false},   {"no", false}};
-    const char *text = request_query(request, key, 0);
-    if (!text)
-        return STATUS_OK;
-    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
-        if (strcasecmp(spellings[i].text, text) == 0) {
-            *value = spellings[i].value;
-            return STATUS_OK;
-        }
-    return error_set_key(err, STATUS_REFUSED, key, "%s must be true or false, not '%.80s'", key,
-                         text);
-}
-
-enum status query_choice(const struct http_request *request, const char *key, const char *choices,
-                         int *index, struct error *err) {
-    const char *text = request_query(request, key, 0);
-    if (!text)
-        return STATUS_OK;
-    return check_choice(key, key, choices, text, strlen(text), index, err);
 }

@@ -9,7 +9,6 @@
 
 #include "base/number.h"
 #include "base/utf8.h"
-#include "server/internal.h"
 #include "server/json/json.h"
 
 /* ---- allocation ------------------------------------------------------------------------------ */
@@ -371,33 +370,4 @@ enum status json_parse(const char *text, size_t length, int depth, json_t **docu
     }
     *document = value;
     return value ? STATUS_OK : reader.err->status;
-}
-
-enum status json_body(const struct server *server, const struct http_request *request,
-                      const char *const *allowed, json_t **object, struct error *err) {
-    json_t *document;
-    enum status status = json_parse(request->body ? request->body : "", request->body_length,
-                                    (int)server->settings.max_json_depth, &document, err);
-    if (status != STATUS_OK)
-        return status;
-    if (!json_is_object(document)) {
-        json_decref(document);
-        return error_set(err, STATUS_MALFORMED, "the body must be a JSON object");
-    }
-    const char *name;
-    json_t *member;
-    json_object_foreach(document, name, member) {
-        size_t i = 0;
-        while (allowed[i] && strcmp(allowed[i], name) != 0)
-            i++;
-        if (!allowed[i]) {
-            char pointer[sizeof err->key];
-            snprintf(pointer, sizeof pointer, "/%.60s", name);
-            status = error_set_key(err, STATUS_REFUSED, pointer, "unknown member '%.200s'", name);
-            json_decref(document);
-            return status;
-        }
-    }
-    *object = document;
-    return STATUS_OK;
 }

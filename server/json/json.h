@@ -1,10 +1,13 @@
-/* jansson, wrapped: limits, failures and vectors it must not touch. Private to server/. */
+/* jansson, wrapped: limits, failures and vectors it must not touch. */
 #ifndef VECMILL_SERVER_JSON_H
 #define VECMILL_SERVER_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-#include "server/http/http.h"
+#include "base/buffer.h"
+#include "base/error.h"
 
 /* Once, before any other use: installs allocation hooks that mark a failed allocation per thread,
  * because jansson 2.14 may return wrong data after one. */
@@ -14,18 +17,12 @@ void json_setup(void);
  * anywhere on the way (the tree is dropped). */
 enum status json_parse(const char *text, size_t length, int depth, json_t **document,
                        struct error *err) MUST_CHECK;
-/* The request's body as an object; refuses members outside `allowed` (NULL-terminated list) with
- * REFUSED, key = pointer "/name". */
-enum status json_body(const struct server *server, const struct http_request *request,
-                      const char *const *allowed, json_t **object, struct error *err) MUST_CHECK;
 /* Has an allocation for a tree failed on this thread since the last call? Then trees built
  * meanwhile may lack members. */
 bool json_take_failure(void);
 /* The tree as compact text; the buffer fails when document is NULL or json_take_failure() says
  * so. */
 void json_append(struct buffer *buffer, const json_t *document);
-/* A response from a tree (taken over); 503 when it cannot be written. */
-void response_json(struct http_response *response, int status, json_t *document);
 /* A JSON string with quotes, control characters escaped, invalid UTF-8 as U+FFFD: for words, which
  * may be any bytes. */
 void json_append_string(struct buffer *buffer, const char *text, size_t length);

@@ -165,11 +165,3 @@ void json_append(struct buffer *buffer, const json_t *document) {
     }
     append_tree(buffer, document);
 }
-
-void response_json(struct http_response *response, int status, json_t *document) {
-    struct buffer body = {0};
-    json_append(&body, document);
-    json_decref(document);
-    /* a failed buffer is answered with 503 */
-    response_bytes(response, status, "application/json", &body);
-}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/json/json.h"
+#include "server/json/ndjson.h"
 
 #define NDJSON_LINE_BYTES (64u << 20) /* longest line: it has to be in memory as a whole */
 #define NDJSON_DEPTH 32

@@ -8,13 +8,14 @@
 #include "base/decode.h"
 #include "base/file.h"
 #include "base/random.h"
-#include "server/query/inquiry.h"
+#include "server/http/parameters.h"
+#include "server/models/models_private.h"
 
 #define DISK_CHECK_BYTES ((uint64_t)16 << 20) /* stored between two looks at the free space */
 
 struct import {
     struct server *server;
-    char name[MODEL_NAME_SIZE];
+    char name[NAME_SIZE];
     char *folder; /* everything in progress lies here */
     /* the vector file; import_read tells text, binary and compression by the content */
     char *path;

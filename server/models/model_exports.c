@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "server/internal.h"
 #include "server/models/models_private.h"
 
 #define FILES_FOLDER "files"

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/random.h"
-#include "server/internal.h"
 #include "server/models/models_private.h"
 
 #define VERSION_FILE "version.json"

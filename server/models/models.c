@@ -8,11 +8,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "server/internal.h"
 #include "server/models/models_private.h"
 
-/* ---- entries: entry_find wants `lock` held, the others take it
- * ---------------------------------- */
+/* ---- entries: entry_find wants `lock` held, the others take it ------------------------------- */
 
 static bool entry_find(const struct models *models, const char *name, size_t *index) {
     size_t low = 0, high = models->n;
@@ -181,7 +179,7 @@ static enum status visit_home(void *context, const char *name, struct error *err
     return STATUS_OK;
 }
 
-enum status models_open(struct models **models, struct server *server, struct error *err) {
+enum status models_open(struct models **models, const struct server *server, struct error *err) {
     struct models *made = calloc(1, sizeof *made);
     if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
@@ -225,7 +223,7 @@ void models_close(struct models *models) {
 /* ---- reading --------------------------------------------------------------------------------- */
 
 enum status models_hold(struct models *models, const char *name, struct model **model,
-                        char version[40], struct error *err) {
+                        char version[MODEL_VERSION_SIZE], struct error *err) {
     size_t index;
     pthread_mutex_lock(&models->lock);
     bool found = entry_find(models, name, &index);
@@ -310,12 +308,27 @@ void models_suggest(struct models *models, const char *name, struct buffer *memb
     models_snapshot_free(list, n);
 }
 
+enum status models_hold_or_suggest(struct models *models, const char *name, struct model **model,
+                                   char version[MODEL_VERSION_SIZE], struct buffer *members,
+                                   struct error *err) {
+    enum status status = models_hold(models, name, model, version, err);
+    if (status == STATUS_NOT_FOUND)
+        models_suggest(models, name, members);
+    return status;
+}
+
+enum status model_settings(const struct model *model, struct settings *settings,
+                           struct error *err) {
+    settings_init(settings);
+    return settings_read_text(settings, model->info.settings, "settings of the model",
+                              SETTING_OF_JOB, err);
+}
+
 char *models_home(const struct models *models, const char *name) {
     return path_join(models->folder, name);
 }
 
-/* ---- changes: the static functions want `change` held
- * ------------------------------------------- */
+/* ---- changes: the static functions want `change` held ---------------------------------------- */
 
 enum status models_check_new(struct models *models, const char *name, struct error *err) {
     enum status status = name_check("model", name, err);

@@ -1,16 +1,19 @@
-/* Published models: versions on disk, the current one in memory. Private to server/.
+/* Published models: versions on disk, the current one in memory.
  * data/models/<name>/<version>/model.vecmill, never changed; data/models/<name>/CURRENT names the
  * served version (one line). */
 #ifndef VECMILL_SERVER_MODELS_H
 #define VECMILL_SERVER_MODELS_H
 
 #include "embedding/embedding.h"
-#include "server/json/json.h"
+#include "server/http/http.h"
+#include "server/http/name.h"
+
+#define MODEL_VERSION_SIZE 40 /* the longest name of a version and its NUL */
 
 struct models;
 /* Loads every CURRENT; a damaged version is moved to data/quarantine and the newest good one served
  * instead, with a log line. */
-enum status models_open(struct models **models, struct server *server,
+enum status models_open(struct models **models, const struct server *server,
                         struct error *err) MUST_CHECK;
 void models_close(struct models *models);
 /* Moves folder (with model.vecmill in it, durable already) to <name>/<version> and makes it
@@ -19,14 +22,23 @@ void models_close(struct models *models);
 enum status models_publish(struct models *models, const char *name, const char *version,
                            const char *folder, struct error *err) MUST_CHECK;
 bool models_has_version(struct models *models, const char *name, const char *version);
-/* The served model, held: caller drops. NOT_FOUND "no model 'x'". version: 40 bytes, may be
- * NULL. */
+/* The served model, held: caller drops. NOT_FOUND "no model 'x'". version may be NULL. */
 enum status models_hold(struct models *models, const char *name, struct model **model,
-                        char version[40], struct error *err) MUST_CHECK;
+                        char version[MODEL_VERSION_SIZE], struct error *err) MUST_CHECK;
+/* The same, and appends `"suggestions":["name",...]` of names near `name` when there is none;
+ * appends nothing when no name is near. */
+enum status models_hold_or_suggest(struct models *models, const char *name, struct model **model,
+                                   char version[MODEL_VERSION_SIZE], struct buffer *members,
+                                   struct error *err) MUST_CHECK;
+/* REFUSED for a bad name, CONFLICT when max_models models are there and `name` is not one of
+ * them. */
+enum status models_check_new(struct models *models, const char *name, struct error *err) MUST_CHECK;
+/* The settings the model was trained with; the defaults for an import. */
+enum status model_settings(const struct model *model, struct settings *settings,
+                           struct error *err) MUST_CHECK;
 size_t models_count(struct models *models);
 
-/* Routes: handlers_models.c (card, list, delete, versions, files), handlers_vectors.c (rows,
- * words), handlers_search.c. */
+/* Routes: list, card, delete, versions, files, import. */
 void models_list(struct server *server, const struct http_request *request,
                  struct http_response *response);
 void models_get(struct server *server, const struct http_request *request,
@@ -40,27 +52,5 @@ void models_activate(struct server *server, const struct http_request *request,
 void models_file(struct server *server, const struct http_request *request,
                  struct http_response *response);
 extern const struct body_stream model_import;
-void vectors_get(struct server *server, const struct http_request *request,
-                 struct http_response *response);
-void vectors_post(struct server *server, const struct http_request *request,
-                  struct http_response *response);
-void vectors_openai(struct server *server, const struct http_request *request,
-                    struct http_response *response);
-void words_get(struct server *server, const struct http_request *request,
-               struct http_response *response);
-void neighbors_get(struct server *server, const struct http_request *request,
-                   struct http_response *response);
-void neighbors_post(struct server *server, const struct http_request *request,
-                    struct http_response *response);
-void analogy_post(struct server *server, const struct http_request *request,
-                  struct http_response *response);
-void similarity_post(struct server *server, const struct http_request *request,
-                     struct http_response *response);
-void odd_one_out_post(struct server *server, const struct http_request *request,
-                      struct http_response *response);
-void evaluate_post(struct server *server, const struct http_request *request,
-                   struct http_response *response);
-void candidates_post(struct server *server, const struct http_request *request,
-                     struct http_response *response);
 
 #endif

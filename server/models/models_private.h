@@ -11,10 +11,9 @@
 
 #include <pthread.h>
 
+#include "server/http/context.h"
+#include "server/json/json.h"
 #include "server/models/models.h"
-
-#define MODEL_NAME_SIZE 129
-#define MODEL_VERSION_SIZE 40
 
 /* ---- model_store.c: the folder of one model -------------------------------------------------- */
 struct model_version {
@@ -50,10 +49,9 @@ enum status store_discard(const char *models_folder, const char *path,
 void store_quarantine(const char *quarantine, const char *name, const char *home,
                       const char *version, const struct logger *logger, const struct error *why);
 
-/* ---- models.c and model_exports.c: for the routes
- * ---------------------------------------------------------------------------------- */
+/* ---- models.c and model_exports.c: for the routes -------------------------------------------- */
 struct served_model {
-    char name[MODEL_NAME_SIZE], version[MODEL_VERSION_SIZE];
+    char name[NAME_SIZE], version[MODEL_VERSION_SIZE];
     struct model *model; /* held */
 };
 struct export_turn;
@@ -61,7 +59,7 @@ struct export_turn;
  * a reader never waits for the disk; `change` orders publish, activate and delete, and is held over
  * their disk work. `change` is taken first. */
 struct models {
-    struct server *server;
+    const struct server *server;
     char *folder, *quarantine;
     pthread_mutex_t lock, change;
     struct served_model *entries; /* by name; each holds its model */
@@ -77,9 +75,6 @@ void models_snapshot_free(struct served_model *list, size_t n);
 /* Appends `"suggestions":["name",...]` of names near `name`; appends nothing when there are
  * none. */
 void models_suggest(struct models *models, const char *name, struct buffer *members);
-/* REFUSED for a bad name, CONFLICT when max_models models are there and `name` is not one of
- * them. */
-enum status models_check_new(struct models *models, const char *name, struct error *err) MUST_CHECK;
 enum status models_remove(struct models *models, const char *name, struct error *err) MUST_CHECK;
 enum status models_switch(struct models *models, const char *name, const char *version,
                           struct error *err) MUST_CHECK;

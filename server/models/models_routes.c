@@ -5,10 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/jobs/jobs_private.h"
-#include "server/query/inquiry.h"
+#include "server/http/http_json.h"
+#include "server/http/parameters.h"
+#include "server/json/settings_json.h"
+#include "server/models/models_private.h"
 
 static const char *const no_keys[] = {NULL};
+
+/* A call about one model, which is held while it is answered. */
+struct call {
+    struct models *models;
+    const struct http_request *request;
+    const char *name; /* of the model */
+    struct model *model;
+    char version[MODEL_VERSION_SIZE];
+    struct buffer members; /* further members of an error answer, as JSON text */
+};
+
+static enum status call_begin(struct call *call, struct server *server,
+                              const struct http_request *request, struct error *err) {
+    *call =
+        (struct call){.models = server->models, .request = request, .name = request->segments[0]};
+    return models_hold_or_suggest(call->models, call->name, &call->model, call->version,
+                                  &call->members, err);
+}
+
+static void call_refuse(const struct call *call, struct http_response *response,
+                        const struct error *err) {
+    const char *members = call->members.failed ? NULL : call->members.data;
+    response_error_with(call->request, response, 0, err, members);
+}
+
+static void call_end(struct call *call) {
+    buffer_clear(&call->members);
+    model_drop(call->model);
+}
 
 static json_t *number_or_null(double value) {
     return isfinite(value) ? json_real(value) : json_null();
@@ -32,13 +63,12 @@ static json_t *entry_json(const char *name, const char *version, const struct mo
     return object;
 }
 
-static json_t *settings_json(const struct inquiry *inquiry) {
+static json_t *trained_with_json(const struct model *model) {
     struct settings settings;
     struct error ignored = {0};
-    if (inquiry->model->info.settings[0] == '\0' ||
-        inquiry_settings(inquiry, &settings, &ignored) != STATUS_OK)
+    if (model->info.settings[0] == '\0' || model_settings(model, &settings, &ignored) != STATUS_OK)
         return json_object(); /* an import was not trained here */
-    return job_settings_json(&settings);
+    return settings_json(&settings);
 }
 
 static json_t *files_json(void) {
@@ -50,16 +80,16 @@ static json_t *files_json(void) {
     return list;
 }
 
-static json_t *card_json(const struct inquiry *inquiry) {
-    const struct model *model = inquiry->model;
+static json_t *card_json(const struct call *call) {
+    const struct model *model = call->model;
     const struct model_info *info = &model->info;
-    json_t *card = entry_json(inquiry->name, inquiry->version, model);
+    json_t *card = entry_json(call->name, call->version, model);
     json_t *corpus = json_object(), *training = json_object();
     set(card, "shards", json_integer(model->input->shards));
     set(card, "partition", json_string(model->input->partition == PARTITION_MOD ? "mod" : "div"));
     set(card, "max_norm", number_or_null(info->default_max_norm));
     set(card, "output_table", json_boolean(model->output != NULL));
-    set(card, "settings", settings_json(inquiry));
+    set(card, "settings", trained_with_json(model));
     set(card, "corpus_digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
     set(corpus, "digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
     set(corpus, "words", json_integer((json_int_t)info->corpus_words));
@@ -101,26 +131,26 @@ void models_list(struct server *server, const struct http_request *request,
 /* Runs a route of the catalogue that answers with a tree. */
 static void answer_tree(struct server *server, const struct http_request *request,
                         struct http_response *response,
-                        enum status (*make)(struct inquiry *inquiry, json_t **document,
+                        enum status (*make)(struct call *call, json_t **document,
                                             struct error *err)) {
-    struct inquiry inquiry = {
-        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
-    struct buffer none = {0};
+    struct call call;
     struct error err = {0};
     json_t *document = NULL;
-    enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
+    enum status status = call_begin(&call, server, request, &err);
     if (status == STATUS_OK)
         status = query_check(request, no_keys, &err);
     if (status == STATUS_OK)
-        status = make(&inquiry, &document, &err);
-    inquiry_end(&inquiry, status, &none, &err);
+        status = make(&call, &document, &err);
     if (status == STATUS_OK)
         response_json(response, 200, document);
+    else
+        call_refuse(&call, response, &err);
+    call_end(&call);
 }
 
-static enum status make_card(struct inquiry *inquiry, json_t **document, struct error *err) {
+static enum status make_card(struct call *call, json_t **document, struct error *err) {
     (void)err;
-    *document = card_json(inquiry);
+    *document = card_json(call);
     return STATUS_OK;
 }
 
@@ -168,20 +198,20 @@ static json_t *version_json(const struct model_version *version, const char *cur
     return object;
 }
 
-static enum status make_versions(struct inquiry *inquiry, json_t **document, struct error *err) {
+static enum status make_versions(struct call *call, json_t **document, struct error *err) {
     struct model_version *versions = NULL;
     size_t n = 0;
-    char *home = models_home(inquiry->server->models, inquiry->name);
+    char *home = models_home(call->models, call->name);
     enum status status =
         !home ? error_set(err, STATUS_NO_MEMORY, "out of memory for the list of versions")
               : store_versions(home, &versions, &n, err);
     if (status == STATUS_OK) {
         json_t *object = json_object(), *data = json_array();
         for (size_t i = 0; i < n; i++)
-            json_array_append_new(data, version_json(&versions[i], inquiry->version));
+            json_array_append_new(data, version_json(&versions[i], call->version));
         set(object, "object", json_string("list"));
-        set(object, "model", json_string(inquiry->name));
-        set(object, "current", json_string(inquiry->version));
+        set(object, "model", json_string(call->name));
+        set(object, "current", json_string(call->version));
         set(object, "data", data);
         *document = object;
     }
@@ -195,17 +225,17 @@ void models_versions(struct server *server, const struct http_request *request,
     answer_tree(server, request, response, make_versions);
 }
 
-static enum status make_activated(struct inquiry *inquiry, json_t **document, struct error *err) {
-    enum status status =
-        models_switch(inquiry->server->models, inquiry->name, inquiry->request->segments[1], err);
+static enum status make_activated(struct call *call, json_t **document, struct error *err) {
+    enum status status = models_switch(call->models, call->name, call->request->segments[1], err);
     if (status != STATUS_OK)
         return status;
     /* The card of what is served now, not of what was held when the request came. */
-    model_drop(inquiry->model);
-    inquiry->model = NULL;
-    status = inquiry_hold(inquiry, inquiry->name, err);
+    model_drop(call->model);
+    call->model = NULL;
+    status = models_hold_or_suggest(call->models, call->name, &call->model, call->version,
+                                    &call->members, err);
     if (status == STATUS_OK)
-        *document = card_json(inquiry);
+        *document = card_json(call);
     return status;
 }
 
@@ -235,20 +265,20 @@ static const char *file_type(const char *file) {
     return "application/octet-stream";
 }
 
-static enum status find_format(struct inquiry *inquiry, const char *file, struct error *err) {
+static enum status find_format(struct call *call, const char *file, struct error *err) {
     const char *const *names;
     size_t n = export_formats(&names);
     for (size_t i = 0; i < n; i++)
         if (strcmp(names[i], file) == 0)
             return STATUS_OK;
-    buffer_append_text(&inquiry->members, "\"available\":[");
+    buffer_append_text(&call->members, "\"available\":[");
     for (size_t i = 0; i < n; i++)
-        buffer_print(&inquiry->members, "%s\"%s\"", i == 0 ? "" : ",", names[i]);
-    buffer_append_char(&inquiry->members, ']');
+        buffer_print(&call->members, "%s\"%s\"", i == 0 ? "" : ",", names[i]);
+    buffer_append_char(&call->members, ']');
     return error_set_key(err, STATUS_NOT_FOUND, "file",
                          "no file '%.80s' of model '%s'; there are vectors.txt, vectors.bin "
                          "and others, listed in available",
-                         file, inquiry->name);
+                         file, call->name);
 }
 
 /* `digest-file` with the options in it: what is behind one tag never changes. */
@@ -264,15 +294,13 @@ void models_file(struct server *server, const struct http_request *request,
                  struct http_response *response) {
     static const char *const keys[] = {"subtract_mean", "normalize", NULL};
     const char *file = request->segments[1];
-    struct inquiry inquiry = {
-        .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
+    struct call call;
     struct export_options options = {0};
-    struct buffer none = {0};
     struct error err = {0};
     char *path = NULL;
-    enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
+    enum status status = call_begin(&call, server, request, &err);
     if (status == STATUS_OK)
-        status = find_format(&inquiry, file, &err);
+        status = find_format(&call, file, &err);
     if (status == STATUS_OK)
         status = query_check(request, keys, &err);
     if (status == STATUS_OK)
@@ -280,20 +308,18 @@ void models_file(struct server *server, const struct http_request *request,
     if (status == STATUS_OK)
         status = query_flag(request, "normalize", &options.normalize, &err);
     if (status == STATUS_OK)
-        status = models_export(server->models, inquiry.name, inquiry.version, inquiry.model, file,
-                               &options, &path, &err);
+        status = models_export(call.models, call.name, call.version, call.model, file, &options,
+                               &path, &err);
     if (status == STATUS_OK) {
         char tag[160];
-        file_tag(inquiry.model, file, &options, tag);
-        response_header(response, "X-Version", "%s", inquiry.version);
+        file_tag(call.model, file, &options, tag);
+        response_header(response, "X-Version", "%s", call.version);
         response_header(response, "Content-Disposition", "attachment; filename=\"%s-%s\"",
-                        inquiry.name, file);
+                        call.name, file);
         response_file(request, response, path, file_type(file), tag);
-        /* inquiry_end would put its own body in place of the file's. */
-        model_drop(inquiry.model);
-        buffer_clear(&inquiry.members);
     } else {
-        inquiry_end(&inquiry, status, &none, &err);
+        call_refuse(&call, response, &err);
     }
+    call_end(&call);
     free(path);
 }

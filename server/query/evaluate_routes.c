@@ -7,7 +7,9 @@
 
 #include "base/machine.h"
 #include "base/random.h"
+#include "sampler/sampler.h"
 #include "server/query/inquiry.h"
+#include "train/train.h"
 
 #define DEFAULT_AMONG 30000 /* word2vec's habit for analogies */
 #define MAX_TRIES 50000000u /* draws a unique batch may be expected to take */

@@ -11,11 +11,8 @@
 
 enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) {
     inquiry->name = name;
-    enum status status =
-        models_hold(inquiry->server->models, name, &inquiry->model, inquiry->version, err);
-    if (status == STATUS_NOT_FOUND)
-        models_suggest(inquiry->server->models, name, &inquiry->members);
-    return status;
+    return models_hold_or_suggest(inquiry->server->models, name, &inquiry->model, inquiry->version,
+                                  &inquiry->members, err);
 }
 
 void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,
@@ -165,7 +162,5 @@ enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const c
 
 enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings,
                              struct error *err) {
-    settings_init(settings);
-    return settings_read_text(settings, inquiry->model->info.settings, "settings of the model",
-                              SETTING_OF_JOB, err);
+    return model_settings(inquiry->model, settings, err);
 }

@@ -3,9 +3,12 @@
 #ifndef VECMILL_SERVER_INQUIRY_H
 #define VECMILL_SERVER_INQUIRY_H
 
-#include "server/internal.h"
+#include "server/http/context.h"
+#include "server/http/http_json.h"
+#include "server/http/parameters.h"
 #include "server/json/fields.h"
-#include "server/models/models_private.h"
+#include "server/models/models.h"
+#include "server/query/query.h"
 
 #define INQUIRY_JSON "application/json"
 

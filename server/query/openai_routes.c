@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/corpus.h"
 #include "server/query/inquiry.h"
 
 enum { ENCODING_FORMAT_FLOAT, ENCODING_FORMAT_BASE64 };

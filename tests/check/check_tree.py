@@ -54,6 +54,8 @@ def check_includes(path, text, law, complain):
             continue
         if not to or to not in law[home][1]:
             complain(f"{path} includes {header}: {home} may not see {to or 'that'}")
+        elif header.endswith("_private.h"):
+            complain(f"{path} includes {header}: a private header is for {to} only")
         elif law[to][0] is not None and os.path.relpath(header, to) not in law[to][0]:
             complain(f"{path} includes {header}, which is private to {to}")
     for header, where in GUARDED.items():

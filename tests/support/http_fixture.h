@@ -14,7 +14,7 @@
 
 #include "base/machine.h"
 #include "server/http/http.h"
-#include "server/json/json.h"
+#include "server/http/http_json.h"
 #include "tests/support/temporary.h"
 
 static char file_path[600]; /* set once by main's set-up, before any server runs */

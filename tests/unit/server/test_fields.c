@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "server/http/parameters.h"
 #include "server/json/fields.h"
 
 static json_t *parse(const char *text) {

@@ -7,6 +7,7 @@
 
 #include "base/machine.h"
 #include "server/jobs/jobs_private.h"
+#include "server/json/settings_json.h"
 
 static struct job *job_sample(void) {
     struct job *job = calloc(1, sizeof *job);
@@ -209,7 +210,7 @@ static void settings_of_a_body_are_typed(void **state) {
         settings_init(&settings);
         json_t *object = json_loads(bad[i].json, JSON_ALLOW_NUL, NULL);
         assert_non_null(object);
-        assert_int_equal(job_settings_read(object, &settings, &err), STATUS_REFUSED);
+        assert_int_equal(settings_read_json(object, &settings, &err), STATUS_REFUSED);
         assert_string_equal(err.key, bad[i].pointer);
         if (!strstr(err.text, bad[i].part))
             fail_msg("%s: '%s' is not in '%s'", bad[i].json, bad[i].part, err.text);
@@ -222,12 +223,12 @@ static void settings_of_a_body_are_typed(void **state) {
         json_loads("{\"dim\": 50.0, \"learning_rate\": 1, \"sample\": 1e-5, \"lowercase\": true,"
                    "\"max_memory\": \"512M\", \"init\": \"tensorflow\"}",
                    0, NULL);
-    assert_int_equal(job_settings_read(object, &settings, &err), STATUS_OK);
+    assert_int_equal(settings_read_json(object, &settings, &err), STATUS_OK);
     assert_int_equal(settings.dim, 50);
     assert_true(settings.learning_rate == 1 && settings.sample == 1e-5 && settings.lowercase);
     assert_int_equal(settings.max_memory, 512 << 20);
     assert_int_equal(settings.init, INIT_TENSORFLOW);
-    assert_int_equal(job_settings_read(NULL, &settings, &err), STATUS_OK);
+    assert_int_equal(settings_read_json(NULL, &settings, &err), STATUS_OK);
     json_decref(object);
 }
 

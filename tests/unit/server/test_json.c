@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "server/internal.h"
+#include "server/http/context.h"
+#include "server/http/http_json.h"
 #include "server/json/json.h"
 
 static enum status parse(const char *text, json_t **document, struct error *err) {

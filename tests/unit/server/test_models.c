@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "server/internal.h"
 #include "server/models/models_private.h"
 #include "tests/support/temporary.h"
 

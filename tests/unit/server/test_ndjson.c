@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "server/json/json.h"
-#include "server/server.h"
+#include "server/json/ndjson.h"
 
 static enum status sink(void *context, const char *bytes, size_t length, struct error *err) {
     struct buffer *out = context;

@@ -2,8 +2,11 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "server/http/context.h"
 #include "server/http/http_private.h"
-#include "server/internal.h"
+#include "server/http/name.h"
+#include "server/json/json.h"
+#include "server/server.h"
 #include "server/system.h"
 #include "tests/support/temporary.h"
 
@@ -183,8 +186,9 @@ static void check_references(const json_t *node, const json_t *schemas) {
 }
 
 static void test_openapi(void **state) {
+    static struct server server = {.routes = server_routes};
     (void)state;
-    json_t *document = ask(NULL, system_openapi, NULL, 200);
+    json_t *document = ask(&server, system_openapi, NULL, 200);
     const json_t *paths = json_object_get(document, "paths");
     size_t operations = 0;
     assert_string_equal(json_string_value(json_object_get(document, "openapi")), "3.1.0");

@@ -1,0 +1,34 @@
+/* What a handler is given beside request and response: the parts of the service, each known here by
+ * name only. A wing includes the headers of those it uses. */
+#ifndef VECMILL_SERVER_CONTEXT_H
+#define VECMILL_SERVER_CONTEXT_H
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "config/config.h"
+
+struct corpora;
+struct http;
+struct jobs;
+struct kernel;
+struct models;
+struct route;
+
+struct server {
+    struct settings settings;
+    struct logger logger;
+    const struct kernel *kernel;
+    char *program; /* of training processes */
+    char *const *environment;
+    const struct route *routes;
+    struct corpora *corpora;
+    struct models *models;
+    struct jobs *jobs;
+    struct http *http;
+    int lock;       /* descriptor of data/LOCK */
+    double started; /* wall seconds */
+    atomic_bool ready, draining;
+};
+
+#endif

@@ -1,0 +1,43 @@
+#include "server/http/http_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/http/context.h"
+
+enum status json_body(const struct server *server, const struct http_request *request,
+                      const char *const *allowed, json_t **object, struct error *err) {
+    json_t *document;
+    enum status status = json_parse(request->body ? request->body : "", request->body_length,
+                                    (int)server->settings.max_json_depth, &document, err);
+    if (status != STATUS_OK)
+        return status;
+    if (!json_is_object(document)) {
+        json_decref(document);
+        return error_set(err, STATUS_MALFORMED, "the body must be a JSON object");
+    }
+    const char *name;
+    json_t *member;
+    json_object_foreach(document, name, member) {
+        size_t i = 0;
+        while (allowed[i] && strcmp(allowed[i], name) != 0)
+            i++;
+        if (!allowed[i]) {
+            char pointer[sizeof err->key];
+            snprintf(pointer, sizeof pointer, "/%.60s", name);
+            status = error_set_key(err, STATUS_REFUSED, pointer, "unknown member '%.200s'", name);
+            json_decref(document);
+            return status;
+        }
+    }
+    *object = document;
+    return STATUS_OK;
+}
+
+void response_json(struct http_response *response, int status, json_t *document) {
+    struct buffer body = {0};
+    json_append(&body, document);
+    json_decref(document);
+    /* a failed buffer is answered with 503 */
+    response_bytes(response, status, "application/json", &body);
+}

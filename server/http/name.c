@@ -1,0 +1,18 @@
+#include "server/http/name.h"
+
+#include <string.h>
+
+enum status name_check(const char *key, const char *name, struct error *err) {
+    static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    size_t length = strlen(name);
+    if (length < 1 || length > 128 || !strchr(first, name[0]) || strstr(name, "..") ||
+        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
+            length) {
+        return error_set_key(err, STATUS_REFUSED, key,
+                             "%s must be 1 to 128 letters, digits, '.', '_' or '-', begin with a "
+                             "letter or digit and "
+                             "not hold '..', not '%.128s'",
+                             key, name);
+    }
+    return STATUS_OK;
+}
