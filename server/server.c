@@ -123,6 +123,19 @@ static void server_free(struct server *server) {
     free(server);
 }
 
+static enum status jobs_start(struct server *server, struct error *err) {
+    struct jobs_options options = {
+        .settings = &server->settings,
+        .logger = &server->logger,
+        .kernel = server->kernel->name,
+        .program = server->program,
+        .environment = server->environment,
+        .corpora = server->corpora,
+        .models = server->models,
+    };
+    return jobs_open(&server->jobs, &options, err);
+}
+
 enum status server_start(struct server **server, const struct server_options *options,
                          struct error *err) {
     struct server *made = calloc(1, sizeof *made);
@@ -144,11 +157,11 @@ enum status server_start(struct server **server, const struct server_options *op
     }
     status = data_open(made, err);
     if (status == STATUS_OK)
-        status = models_open(&made->models, made, err);
+        status = models_open(&made->models, &made->settings, &made->logger, made->kernel, err);
     if (status == STATUS_OK)
-        status = corpora_open(&made->corpora, made, err);
+        status = corpora_open(&made->corpora, &made->settings, &made->logger, err);
     if (status == STATUS_OK)
-        status = jobs_open(&made->jobs, made, err);
+        status = jobs_start(made, err);
     if (status == STATUS_OK)
         status = http_start(&made->http, made, made->routes, &made->settings, &made->logger, err);
     if (status != STATUS_OK)

@@ -1,25 +1,29 @@
-/* The catalogue of corpora on disk. data/corpora/<name>/ holds meta.json and
- * <random id>.corpus; a new upload is written aside, fsynced, then meta.json is replaced: that is
- * the moment of the switch. A job hard-links the content it began with. */
+/* The catalogue of corpora on disk. data/corpora/<name>/ holds meta.json and <random
+ * id>.corpus; a new upload is written aside, fsynced, then meta.json is replaced: that is the
+ * moment of the switch. A job hard-links the content it began with. */
 #ifndef VECMILL_SERVER_CORPORA_H
 #define VECMILL_SERVER_CORPORA_H
 
+#include "base/digest.h"
 #include "corpus/corpus.h"
 #include "server/http/http.h"
 #include "server/http/name.h"
+#include "server/records/record.h"
 
 struct corpora;
 struct corpus_info {
     /* format: "text" or "tokens" (decoded NDJSON) */
-    char name[NAME_SIZE], id[33], digest[80], format[16];
+    char name[NAME_SIZE], id[RECORD_ID_SIZE], digest[DIGEST_TEXT_SIZE], format[16];
     uint64_t bytes;   /* decoded */
     uint64_t altered; /* see ndjson_altered */
     double created;
     bool scanned;
     struct corpus_report report; /* of the last scan by a job */
 };
-enum status corpora_open(struct corpora **corpora, const struct server *server,
-                         struct error *err) MUST_CHECK;
+/* Loads the records; one that is damaged is moved to data/quarantine, with a log line. Keeps
+ * pointers to settings and logger. */
+enum status corpora_open(struct corpora **corpora, const struct settings *settings,
+                         const struct logger *logger, struct error *err) MUST_CHECK;
 void corpora_close(struct corpora *corpora);
 enum status corpora_find(struct corpora *corpora, const char *name, struct corpus_info *info,
                          struct error *err) MUST_CHECK;

@@ -1,14 +1,13 @@
-/* Between corpora.c (the catalogue), corpora_upload.c (bodies on their way in) and
- * corpora_routes.c. Private to these and to their tests. */
+/* Between corpora.c (the catalogue), corpora_record.c (what meta.json keeps), corpora_upload.c
+ * (bodies on their way in) and corpora_routes.c. Private to these and to their tests. */
 #ifndef VECMILL_SERVER_CORPORA_PRIVATE_H
 #define VECMILL_SERVER_CORPORA_PRIVATE_H
 
 #include <pthread.h>
 
 #include "server/corpora/corpora.h"
-#include "server/http/context.h"
 #include "server/http/idempotency.h"
-#include "server/json/json.h"
+#include "server/records/record.h"
 
 /* Answered uploads remembered per corpus, so that a replay answers the same. */
 #define CORPUS_KEYS 16
@@ -25,8 +24,9 @@ struct corpus_entry {
 };
 
 struct corpora {
-    pthread_mutex_t mutex; /* guards everything below, and the switch of a corpus on disk */
-    const struct server *server;
+    pthread_mutex_t mutex; /* guards the entries, `needed`, and the switch of a corpus on disk */
+    const struct settings *settings;
+    const struct logger *logger;
     char *folder;                  /* data/corpora */
     struct corpus_entry **entries; /* by name */
     size_t n, capacity;
@@ -34,6 +34,21 @@ struct corpora {
     void *needed_context;
 };
 
+/* ---- corpora_record.c ---- */
+void corpus_entry_free(struct corpus_entry *entry); /* NULL is fine */
+/* A copy of `old` (NULL: of nothing) with `info` as the content and `key` (NULL: none) remembered.
+ * NULL when out of memory. */
+struct corpus_entry *corpus_entry_next(const struct corpus_entry *old,
+                                       const struct corpus_info *info, const char *key);
+/* The corpus as clients see it; NULL when out of memory. */
+json_t *corpus_document(const struct corpus_info *info);
+/* What meta.json holds, NULL when out of memory; and its inverse, CORRUPT when it does not hold
+ * together. */
+json_t *corpus_record(const struct corpus_entry *entry);
+enum status corpus_read(const json_t *record, const char *name, struct corpus_entry **read,
+                        struct error *err) MUST_CHECK;
+
+/* ---- corpora.c ---- */
 /* Refuses a name that is bad, or that would be one corpus too many. */
 enum status corpora_admit(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
 /* The switch: moves the finished content at `staged` (inside corpora->folder, durable) to
@@ -47,7 +62,5 @@ enum status corpora_switch(struct corpora *corpora, const struct corpus_info *in
 enum status corpora_remove(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
 /* All corpora, by name, as clients see them; NULL when out of memory. */
 json_t *corpora_documents(struct corpora *corpora);
-/* The corpus as clients see it; NULL when out of memory. */
-json_t *corpus_document(const struct corpus_info *info);
 
 #endif

@@ -1,5 +1,6 @@
 /* Routes of corpora. */
 #include "server/corpora/corpora_private.h"
+#include "server/http/context.h"
 #include "server/http/http_json.h"
 
 void corpora_list(struct server *server, const struct http_request *request,

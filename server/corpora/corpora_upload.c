@@ -10,9 +10,9 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/machine.h"
-#include "base/random.h"
 #include "server/corpora/corpora_private.h"
 #include "server/corpora/corpora_upload.h"
+#include "server/http/context.h"
 #include "server/http/http_json.h"
 #include "server/json/ndjson.h"
 
@@ -20,7 +20,7 @@
 #define DISK_CHECK_BYTES ((uint64_t)8 << 20) /* stored between two looks at the free space */
 
 struct upload {
-    struct server *server;
+    struct corpora *corpora;
     struct corpus_info info;
     char key[IDEMPOTENCY_KEY_SIZE];
     char *staged; /* where the content waits for its switch */
@@ -42,7 +42,7 @@ void upload_free(void *state) {
         return;
     file_writer_abort(upload->writer);
     if (upload->staged && path_remove(upload->staged, &err) != STATUS_OK)
-        log_line(&upload->server->logger, LOG_WARNING, "%s", err.text);
+        log_line(upload->corpora->logger, LOG_WARNING, "%s", err.text);
     decoder_free(upload->decoder);
     ndjson_free(upload->ndjson);
     digest_free(upload->digest);
@@ -92,9 +92,10 @@ static enum status format_find(const struct http_request *request, char format[1
 }
 
 static enum status disk_check(const struct upload *upload, uint64_t more, struct error *err) {
-    uint64_t available = 0, reserve = (uint64_t)upload->server->settings.reserve_disk;
-    if (disk_available(upload->server->corpora->folder, &available, err) != STATUS_OK)
-        return err->status;
+    uint64_t available = 0, reserve = (uint64_t)upload->corpora->settings->reserve_disk;
+    enum status status = disk_available(upload->corpora->folder, &available, err);
+    if (status != STATUS_OK)
+        return status;
     if (available >= reserve && available - reserve >= more)
         return STATUS_OK;
     return error_set_key(
@@ -110,8 +111,9 @@ static enum status store_bytes(void *context, const char *bytes, size_t length, 
     for (size_t i = 0; i < length && stored + i < MAGIC_BYTES; i++)
         upload->stored_head[stored + i] = bytes[i];
     digest_add(upload->digest, bytes, length);
-    if (file_writer_append(upload->writer, bytes, length, err) != STATUS_OK)
-        return err->status;
+    enum status status = file_writer_append(upload->writer, bytes, length, err);
+    if (status != STATUS_OK)
+        return status;
     upload->info.bytes += length;
     if (upload->info.bytes - upload->checked < DISK_CHECK_BYTES)
         return STATUS_OK;
@@ -129,29 +131,29 @@ static enum status decoded_bytes(void *context, const char *bytes, size_t length
 
 static enum status decode_start(struct upload *upload, enum encoding encoding, struct error *err) {
     return decoder_create(&upload->decoder, encoding,
-                          (uint64_t)upload->server->settings.max_corpus_bytes, decoded_bytes,
+                          (uint64_t)upload->corpora->settings->max_corpus_bytes, decoded_bytes,
                           upload, err);
 }
 
 /* What a handler of decoded bytes said, with the setting at fault named. */
-static enum status blame_limit(struct error *err) {
-    if (err->status == STATUS_TOO_LARGE && err->key[0] == '\0')
+static enum status blame_limit(enum status status, struct error *err) {
+    if (status == STATUS_TOO_LARGE && err->key[0] == '\0')
         snprintf(err->key, sizeof err->key, "max_corpus_bytes");
-    return err->status;
+    return status;
 }
 
 /* The compressed bytes of a file sent without Content-Encoding are known by their magic: training
  * would decode them too, but without max_corpus_bytes. */
 static enum status head_decide(struct upload *upload, struct error *err) {
-    if (decode_start(upload, encoding_detect(upload->head, upload->n_head), err) != STATUS_OK)
-        return err->status;
-    if (upload->n_head == 0)
-        return STATUS_OK;
+    enum status status = decode_start(upload, encoding_detect(upload->head, upload->n_head), err);
+    if (status != STATUS_OK || upload->n_head == 0)
+        return status;
     return decoder_push(upload->decoder, upload->head, upload->n_head, err);
 }
 
 enum status upload_push(void *state, const char *bytes, size_t length, struct error *err) {
     struct upload *upload = state;
+    enum status status = STATUS_OK;
     if (!upload->decoder) {
         size_t taken =
             MAGIC_BYTES - upload->n_head < length ? MAGIC_BYTES - upload->n_head : length;
@@ -161,12 +163,11 @@ enum status upload_push(void *state, const char *bytes, size_t length, struct er
         length -= taken;
         if (upload->n_head < MAGIC_BYTES)
             return STATUS_OK;
-        if (head_decide(upload, err) != STATUS_OK)
-            return blame_limit(err);
+        status = head_decide(upload, err);
     }
-    if (length > 0 && decoder_push(upload->decoder, bytes, length, err) != STATUS_OK)
-        return blame_limit(err);
-    return STATUS_OK;
+    if (status == STATUS_OK && length > 0)
+        status = decoder_push(upload->decoder, bytes, length, err);
+    return blame_limit(status, err);
 }
 
 /* Refusals that need no byte of the body. */
@@ -174,12 +175,16 @@ static enum status upload_admit(struct upload *upload, const struct http_request
                                 enum encoding *encoding, struct error *err) {
     const char *text = request_header(request, "Content-Encoding");
     int64_t length = request_content_length(request),
-            max = upload->server->settings.max_corpus_bytes;
-    if (corpora_admit(upload->server->corpora, upload->info.name, err) != STATUS_OK ||
-        encoding_parse(!text ? "" : text, encoding, err) != STATUS_OK ||
-        format_find(request, upload->info.format, err) != STATUS_OK ||
-        idempotency_key(request, upload->key, err) != STATUS_OK)
-        return err->status;
+            max = upload->corpora->settings->max_corpus_bytes;
+    enum status status = corpora_admit(upload->corpora, upload->info.name, err);
+    if (status == STATUS_OK)
+        status = encoding_parse(!text ? "" : text, encoding, err);
+    if (status == STATUS_OK)
+        status = format_find(request, upload->info.format, err);
+    if (status == STATUS_OK)
+        status = idempotency_key(request, upload->key, err);
+    if (status != STATUS_OK)
+        return status;
     if (*encoding == ENCODING_IDENTITY && length > max)
         return error_set_key(err, STATUS_TOO_LARGE, "max_corpus_bytes",
                              "corpus of %lld bytes is larger than max_corpus_bytes, %lld",
@@ -189,82 +194,98 @@ static enum status upload_admit(struct upload *upload, const struct http_request
 
 static enum status upload_open(struct upload *upload, struct error *err) {
     char file[64];
-    struct corpora *corpora = upload->server->corpora;
-    if (random_token(upload->info.id, 32, err) != STATUS_OK)
-        return err->status;
+    enum status status = record_id_create(upload->info.id, err);
+    if (status != STATUS_OK)
+        return status;
     snprintf(file, sizeof file, "%s%s.corpus", FILE_TEMPORARY_PREFIX, upload->info.id);
-    upload->staged = path_join(corpora->folder, file);
+    upload->staged = path_join(upload->corpora->folder, file);
     if (!upload->staged)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
-    if (digest_create(&upload->digest, err) != STATUS_OK)
-        return err->status;
-    if (strcmp(upload->info.format, "tokens") == 0 &&
-        ndjson_create(&upload->ndjson, store_bytes, upload, err) != STATUS_OK)
-        return err->status;
-    return file_writer_create(&upload->writer, upload->staged, err);
+    status = digest_create(&upload->digest, err);
+    if (status == STATUS_OK && strcmp(upload->info.format, "tokens") == 0)
+        status = ndjson_create(&upload->ndjson, store_bytes, upload, err);
+    if (status == STATUS_OK)
+        status = file_writer_create(&upload->writer, upload->staged, err);
+    return status;
 }
 
-enum status upload_begin(struct server *server, const struct http_request *request,
+enum status upload_begin(struct corpora *corpora, const struct http_request *request,
                          const char *name, struct upload **begun, struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
     struct upload *upload = calloc(1, sizeof *upload);
     if (!upload)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
-    upload->server = server;
-    if (name_check("corpus", name, err) != STATUS_OK)
-        goto fail;
-    snprintf(upload->info.name, sizeof upload->info.name, "%s", name);
-    if (upload_admit(upload, request, &encoding, err) != STATUS_OK ||
-        upload_open(upload, err) != STATUS_OK)
-        goto fail;
-    if (encoding != ENCODING_IDENTITY && decode_start(upload, encoding, err) != STATUS_OK)
-        goto fail;
-    *begun = upload;
-    return STATUS_OK;
-fail:
-    upload_free(upload);
-    return err->status;
+    upload->corpora = corpora;
+    enum status status = name_check("corpus", name, err);
+    if (status == STATUS_OK) {
+        snprintf(upload->info.name, sizeof upload->info.name, "%s", name);
+        status = upload_admit(upload, request, &encoding, err);
+    }
+    if (status == STATUS_OK)
+        status = upload_open(upload, err);
+    if (status == STATUS_OK && encoding != ENCODING_IDENTITY)
+        status = decode_start(upload, encoding, err);
+    if (status == STATUS_OK)
+        *begun = upload;
+    else
+        upload_free(upload);
+    return status;
 }
 
 const char *upload_key(const struct upload *upload) {
     return upload->key;
 }
 
-enum status upload_complete(struct upload *upload, struct corpus_info *answer, bool *replayed,
-                            struct error *err) {
-    if (!upload->decoder && head_decide(upload, err) != STATUS_OK)
-        return blame_limit(err);
-    if (decoder_finish(upload->decoder, err) != STATUS_OK)
-        return blame_limit(err);
-    if (upload->ndjson) {
-        if (ndjson_finish(upload->ndjson, err) != STATUS_OK)
-            return err->status;
+/* Nothing follows any more: what the decoders still hold comes out. */
+static enum status body_finish(struct upload *upload, struct error *err) {
+    enum status status = STATUS_OK;
+    if (!upload->decoder)
+        status = head_decide(upload, err);
+    if (status == STATUS_OK)
+        status = decoder_finish(upload->decoder, err);
+    status = blame_limit(status, err);
+    if (status == STATUS_OK && upload->ndjson) {
+        status = ndjson_finish(upload->ndjson, err);
         upload->info.altered = ndjson_altered(upload->ndjson);
     }
+    return status;
+}
+
+static enum status content_check(const struct upload *upload, struct error *err) {
     if (upload->info.bytes == 0)
         return error_set(err, STATUS_REFUSED, "corpus is empty");
     size_t n = upload->info.bytes < MAGIC_BYTES ? (size_t)upload->info.bytes : MAGIC_BYTES;
     if (encoding_detect(upload->stored_head, n) != ENCODING_IDENTITY)
         return error_set_key(err, STATUS_UNSUPPORTED, "Content-Encoding",
                              "corpus is compressed twice");
+    return disk_check(upload, 0, err);
+}
+
+enum status upload_complete(struct upload *upload, struct corpus_info *answer, bool *replayed,
+                            struct error *err) {
+    enum status status = body_finish(upload, err);
+    if (status == STATUS_OK)
+        status = content_check(upload, err);
+    if (status != STATUS_OK)
+        return status;
     digest_text(upload->digest, upload->info.digest);
-    if (disk_check(upload, 0, err) != STATUS_OK)
-        return err->status;
-    struct file_writer *writer = upload->writer;
-    upload->writer = NULL;
     upload->info.created = machine_wall_seconds();
-    if (file_writer_commit(writer, true, err) != STATUS_OK ||
-        failpoint_hit("corpus.staged", err) != STATUS_OK)
-        return err->status;
-    return corpora_switch(upload->server->corpora, &upload->info,
-                          upload->key[0] != '\0' ? upload->key : NULL, upload->staged, answer,
-                          replayed, err);
+    struct file_writer *writer = upload->writer;
+    upload->writer = NULL; /* commit frees it in any case */
+    status = file_writer_commit(writer, true, err);
+    if (status == STATUS_OK)
+        status = failpoint_hit("corpus.staged", err);
+    if (status == STATUS_OK)
+        status = corpora_switch(upload->corpora, &upload->info,
+                                upload->key[0] != '\0' ? upload->key : NULL, upload->staged, answer,
+                                replayed, err);
+    return status;
 }
 
 static enum status corpus_begin(struct server *server, const struct http_request *request,
                                 void **state, struct error *err) {
     struct upload *upload = NULL;
-    enum status status = upload_begin(server, request, request->segments[0], &upload, err);
+    enum status status = upload_begin(server->corpora, request, request->segments[0], &upload, err);
     *state = upload;
     return status;
 }
@@ -276,10 +297,10 @@ static void corpus_finish(struct server *server, const struct http_request *requ
     struct corpus_info answer = {0};
     bool replayed = false;
     json_t *document = NULL;
-    if (upload_complete(upload, &answer, &replayed, &err) == STATUS_OK &&
-        !(document = corpus_document(&answer)))
-        error_set(&err, STATUS_NO_MEMORY, "out of memory to answer");
-    if (err.status != STATUS_OK) {
+    enum status status = upload_complete(upload, &answer, &replayed, &err);
+    if (status == STATUS_OK && !(document = corpus_document(&answer)))
+        status = error_set(&err, STATUS_NO_MEMORY, "out of memory to answer");
+    if (status != STATUS_OK) {
         response_error(request, response, 0, &err);
     } else {
         response_json(response, 201, document);

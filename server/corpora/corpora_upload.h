@@ -8,7 +8,7 @@ struct upload;
 
 /* Refuses what needs no byte of the body: name, headers, length, free space. Owns: caller frees
  * *begun with upload_free. */
-enum status upload_begin(struct server *server, const struct http_request *request,
+enum status upload_begin(struct corpora *corpora, const struct http_request *request,
                          const char *name, struct upload **begun, struct error *err) MUST_CHECK;
 /* The next bytes of the body; `upload` is a struct upload. */
 enum status upload_push(void *upload, const char *bytes, size_t length,

@@ -24,8 +24,9 @@ enum status idempotency_key(const struct http_request *request, char key[IDEMPOT
 enum status fingerprint_text(const char *bytes, size_t length, char text[DIGEST_TEXT_SIZE],
                              struct error *err) {
     struct digest *digest = NULL;
-    if (digest_create(&digest, err) != STATUS_OK)
-        return err->status;
+    enum status status = digest_create(&digest, err);
+    if (status != STATUS_OK)
+        return status;
     digest_add(digest, bytes, length);
     digest_text(digest, text);
     digest_free(digest);

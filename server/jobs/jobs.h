@@ -8,8 +8,23 @@
 #include "server/http/http.h"
 #include "train/train.h"
 
+struct corpora;
 struct jobs;
-enum status jobs_open(struct jobs **jobs, struct server *server, struct error *err) MUST_CHECK;
+struct models;
+/* What jobs need; pointers are kept. */
+struct jobs_options {
+    const struct settings *settings;
+    const struct logger *logger;
+    const char *kernel;       /* name of the server's, for documents */
+    char *program;            /* `vecmill`, for training processes; not changed */
+    char *const *environment; /* passed on to them, but for VECMILL_ */
+    struct corpora *corpora;
+    struct models *models;
+};
+/* Loads the records, and starts max_jobs_running threads that run what is queued. A record that is
+ * damaged is moved to data/quarantine, with a log line. */
+enum status jobs_open(struct jobs **jobs, const struct jobs_options *options,
+                      struct error *err) MUST_CHECK;
 /* SIGTERM to children, wait for their checkpoints, end event streams */
 void jobs_stop(struct jobs *jobs);
 void jobs_close(struct jobs *jobs); /* frees */

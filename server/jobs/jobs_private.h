@@ -1,6 +1,6 @@
-/* Between jobs.c (the table and its transitions), jobs_submit.c (admission), jobs_run.c (the
- * child), jobs_events.c (what is told), jobs_store.c (what is kept) and jobs_routes.c (routes).
- * Private to these and to their tests. */
+/* Between jobs.c (start and stop), jobs_table.c (the table and its transitions), jobs_submit.c
+ * (admission), jobs_run.c (a running job), jobs_process.c (its process), jobs_events.c (what is
+ * told), jobs_store.c (what is kept) and the routes. Private to these and to their tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
 
@@ -8,16 +8,17 @@
 #include <sys/types.h>
 
 #include "server/corpora/corpora.h"
-#include "server/http/context.h"
 #include "server/http/idempotency.h"
 #include "server/http/name.h"
 #include "server/jobs/jobs.h"
 #include "server/json/json.h"
 #include "server/models/models.h"
+#include "server/records/record.h"
 
-#define JOB_ID_SIZE 33      /* 32 hexadecimal characters */
-#define JOB_VERSION_SIZE 17 /* the version a job publishes: the first 16 of them */
-#define PHASE_NONE (-1)     /* a job that has not begun */
+#define JOB_ID_SIZE RECORD_ID_SIZE
+#define JOB_VERSION_SIZE 17 /* the version a job publishes: the first 16 characters of its id */
+#define JOB_FILE "job.json"
+#define PHASE_NONE (-1) /* a job that has not begun */
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED };
 /* What a client asked of a running job; carried out by the slot thread that runs it. */
@@ -65,7 +66,7 @@ void job_stream_free(void *stream);
 
 struct job {
     char id[JOB_ID_SIZE], version[JOB_VERSION_SIZE]; /* version: empty until published */
-    char model[NAME_SIZE], corpus[NAME_SIZE], digest[80];
+    char model[NAME_SIZE], corpus[NAME_SIZE], digest[DIGEST_TEXT_SIZE];
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
     struct settings settings;
     uint64_t sequence; /* order of submission */
@@ -98,7 +99,13 @@ struct slot {
 };
 
 struct jobs {
-    struct server *server;
+    const struct settings *settings;
+    const struct logger *logger;
+    const char *kernel;
+    char *program;
+    char *const *environment;
+    struct corpora *corpora;
+    struct models *models;
     char *folder; /* data/jobs */
     /* guards the table and the jobs in it; never held while writing files */
     pthread_mutex_t mutex;
@@ -137,13 +144,15 @@ void job_state_event(const struct job *job);
 void job_progress_event(const struct job *job, bool epoch_ended);
 void job_line_event(const struct job *job, const char *line, size_t length);
 
-/* ---- jobs.c ---- */
+/* ---- jobs_table.c ---- */
+/* Held once; NULL when out of memory. */
+struct job *job_create(void);
 /* data/jobs/<id>/<file>, or the folder when file is NULL; NULL when out of memory. */
 char *job_path(const struct jobs *jobs, const char *id, const char *file);
 /* Held for the caller; NULL when unknown. */
 struct job *job_hold(struct jobs *jobs, const char *id);
 void job_drop(struct jobs *jobs, struct job *job);
-void job_free(struct job *job);
+void job_free(struct job *job); /* NULL is fine */
 /* Writes job.json as the job is now; with_events: the events file first. The table's mutex must not
  * be held. */
 enum status job_persist(struct jobs *jobs, struct job *job, bool with_events,
@@ -152,7 +161,13 @@ enum status job_persist(struct jobs *jobs, struct job *job, bool with_events,
 void job_enter(struct jobs *jobs, struct job *job, enum job_state state);
 /* After the end: durable, files that nobody needs removed, old jobs forgotten. */
 enum status job_settle(struct jobs *jobs, struct job *job, struct error *err);
-/* Under the mutex: into the table, with the next sequence number. */
+/* Removes the files that an ended job no longer needs. */
+void job_tidy(const struct jobs *jobs, const struct job *job);
+/* Removes the oldest ended jobs beyond max_jobs_kept. */
+void jobs_forget(struct jobs *jobs);
+/* Into the table, behind the others. Under the mutex, but for the start. */
+enum status job_append(struct jobs *jobs, struct job *job, struct error *err) MUST_CHECK;
+/* The same, with the next sequence number. */
 enum status job_insert(struct jobs *jobs, struct job *job, struct error *err) MUST_CHECK;
 /* Out of the table and off the disk: a submission that failed. */
 void job_withdraw(struct jobs *jobs, struct job *job);
@@ -165,6 +180,14 @@ enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **lo
 enum status jobs_admit(struct jobs *jobs, struct error *err) MUST_CHECK;
 enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
                                 json_t **document, bool *replayed, struct error *err) MUST_CHECK;
+
+/* ---- jobs_process.c ---- */
+/* Starts `program train --job folder --progress-fd N` in a process group of its own, without the
+ * VECMILL_ variables of `environment`. *progress, *lines: the reading ends, which do not block, of
+ * what it reports and of what it prints; caller closes them. */
+enum status process_start(char *program, char *folder, char *const *environment, pid_t *pid,
+                          int *progress, int *lines, struct error *err) MUST_CHECK;
+void descriptor_close(int *fd); /* -1 is fine, and what it becomes */
 
 /* ---- jobs_run.c ---- */
 void *slot_run(void *slot); /* struct slot; returns when the server stops */

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "base/number.h"
+#include "server/http/context.h"
 #include "server/http/http_json.h"
 #include "server/http/parameters.h"
 #include "server/jobs/jobs_private.h"
@@ -25,7 +26,7 @@ static enum status unknown_job(const char *id, struct error *err) {
 
 static json_t *document_of(struct jobs *jobs, const struct job *job) {
     pthread_mutex_lock(&jobs->mutex);
-    json_t *document = job_document(job, jobs->server->kernel->name);
+    json_t *document = job_document(job, jobs->kernel);
     pthread_mutex_unlock(&jobs->mutex);
     return document;
 }
@@ -141,7 +142,7 @@ void jobs_list(struct server *server, const struct http_request *request,
         if (job->creating || (wanted && job->state != state))
             continue;
         if (total >= offset && total - offset < limit)
-            failed = json_array_append_new(data, job_document(job, server->kernel->name)) != 0;
+            failed = json_array_append_new(data, job_document(job, jobs->kernel)) != 0;
         total++;
     }
     pthread_mutex_unlock(&jobs->mutex);

@@ -1,10 +1,8 @@
 /* A running job: its training process, what that process tells, what becomes of the job when it
  * ends. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +15,6 @@
 #include "base/machine.h"
 #include "server/jobs/jobs_private.h"
 
-#define PROGRESS_FD 3      /* in the child */
-#define FIRST_SPARE_FD 10  /* our ends stay clear of the numbers that the child's get */
 #define LINES_PER_RUN 1000 /* of the child's stderr that reach the log */
 #define LINE_SIZE 1024
 #define STORE_SECONDS 2.0 /* between records of the progress, at least */
@@ -55,122 +51,38 @@ struct run {
 };
 
 static const struct logger *logger_of(const struct run *run) {
-    return &run->jobs->server->logger;
+    return run->jobs->logger;
 }
 
 /* ---- the process ---- */
 
-/* The environment without our settings: the job has its own in a file, and some of the server's are
- * refused there. */
-static char **child_environment(char *const *environment) {
-    size_t n = 0, kept = 0;
-    while (environment && environment[n])
-        n++;
-    char **child = calloc(n + 1, sizeof *child);
-    for (size_t i = 0; i < n && child; i++)
-        if (strncmp(environment[i], "VECMILL_", 8) != 0 ||
-            strncmp(environment[i], "VECMILL_FAILPOINT", 17) == 0)
-            child[kept++] = environment[i];
-    return child;
-}
-
-/* Both ends high and close-on-exec; the reading end does not block. */
-static enum status pipe_open(int ends[2], struct error *err) {
-    int low[2];
-    ends[0] = ends[1] = -1;
-    if (pipe2(low, O_CLOEXEC) != 0)
-        return error_set_errno(err, errno, "cannot make a pipe");
-    for (int i = 0; i < 2; i++) {
-        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
-        int failed = errno;
-        close(low[i]);
-        if (ends[i] < 0)
-            error_set_errno(err, failed, "cannot make a pipe");
-    }
-    if (err->status == STATUS_OK && fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
-        error_set_errno(err, errno, "cannot make a pipe");
-    return err->status;
-}
-
-static void descriptor_close(int *fd) {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-static enum status process_spawn(const char *program, char *const *arguments,
-                                 char *const *environment, int progress, int lines, pid_t *pid,
-                                 struct error *err) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    int failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 1);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 2);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, progress, PROGRESS_FD);
-#if defined(__GLIBC_PREREQ)
-#if __GLIBC_PREREQ(2, 34)
-    /* Sockets of libraries that are not close-on-exec would keep connections open. */
-    failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, PROGRESS_FD + 1);
-#endif
-#endif
-    /* Its own group: a Ctrl-C at the terminal is for the server, which then asks the child to
-     * checkpoint. */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    failed =
-        failed ? failed : posix_spawn(pid, program, &actions, &attributes, arguments, environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return failed ? error_set_errno(err, failed, "cannot start '%s'", program) : STATUS_OK;
-}
-
-/* Starts the child unless a cancel came first. */
+/* Asks for what was asked before there was a process to hear it. */
 static enum status run_start(struct run *run, struct error *err) {
-    struct server *server = run->jobs->server;
-    int progress[2], lines[2] = {-1, -1};
-    char text_fd[8], train[] = "train", job[] = "--job", progress_fd[] = "--progress-fd";
-    char *folder = job_path(run->jobs, run->job->id, NULL),
-         **environment = child_environment(server->environment);
-    char *stale = job_path(run->jobs, run->job->id, "error");
-    char *arguments[] = {server->program, train, job, folder, progress_fd, text_fd, NULL};
+    struct jobs *jobs = run->jobs;
+    char *folder = job_path(jobs, run->job->id, NULL);
+    char *stale = job_path(jobs, run->job->id, "error");
     pid_t pid = 0;
-    snprintf(text_fd, sizeof text_fd, "%d", PROGRESS_FD);
-    if (!folder || !environment || !stale)
-        error_set(err, STATUS_NO_MEMORY, "out of memory to start a training process");
-    if (pipe_open(progress, err) == STATUS_OK && pipe_open(lines, err) == STATUS_OK &&
-        path_remove(stale, err) == STATUS_OK &&
-        process_spawn(server->program, arguments, environment, progress[1], lines[1], &pid, err) ==
-            STATUS_OK) {
-        pthread_mutex_lock(&run->jobs->mutex);
+    enum status status = !folder || !stale ? error_set(err, STATUS_NO_MEMORY,
+                                                       "out of memory to start a training process")
+                                           : path_remove(stale, err);
+    if (status == STATUS_OK)
+        status = process_start(jobs->program, folder, jobs->environment, &pid, &run->progress,
+                               &run->lines, err);
+    if (status == STATUS_OK) {
+        pthread_mutex_lock(&jobs->mutex);
         run->job->pid = pid;
         run->job->deadline = 0;
-        /* What was asked before there was a process to hear it. */
         if (run->job->ask == JOB_ASK_CANCEL)
             kill(pid, SIGKILL);
-        else if (run->job->ask == JOB_ASK_PAUSE || run->jobs->stopping)
+        else if (run->job->ask == JOB_ASK_PAUSE || jobs->stopping)
             kill(pid, SIGTERM);
-        if (run->jobs->stopping)
-            run->job->deadline = machine_monotonic_seconds() + server->settings.shutdown_timeout;
-        pthread_mutex_unlock(&run->jobs->mutex);
+        if (jobs->stopping)
+            run->job->deadline = machine_monotonic_seconds() + jobs->settings->shutdown_timeout;
+        pthread_mutex_unlock(&jobs->mutex);
     }
-    run->progress = err->status == STATUS_OK ? progress[0] : -1;
-    run->lines = err->status == STATUS_OK ? lines[0] : -1;
-    for (int i = err->status == STATUS_OK ? 1 : 0; i < 2; i++) {
-        descriptor_close(&progress[i]);
-        descriptor_close(&lines[i]);
-    }
-    free(environment);
     free(stale);
     free(folder);
-    return err->status;
+    return status;
 }
 
 /* ---- what it tells ---- */
@@ -221,7 +133,7 @@ static void report_take(struct run *run) {
     bool urgent = job_log_next(job->log) + 100 > job->reserved;
     pthread_mutex_unlock(&run->jobs->mutex);
     if (scanned)
-        corpora_note_report(run->jobs->server->corpora, job->corpus, job->digest, &report->corpus);
+        corpora_note_report(run->jobs->corpora, job->corpus, job->digest, &report->corpus);
     double wait = run->store_cost * STORE_SHARE > STORE_SECONDS ? run->store_cost * STORE_SHARE
                                                                 : STORE_SECONDS;
     bool due = machine_monotonic_seconds() - run->stored_at >= wait;
@@ -356,7 +268,7 @@ static void run_crash(struct run *run, const char *reason) {
     char line[600];
     struct job *job = run->job;
     pthread_mutex_lock(&run->jobs->mutex);
-    unsigned crashes = ++job->crashes, max = (unsigned)run->jobs->server->settings.max_job_crashes;
+    unsigned crashes = ++job->crashes, max = (unsigned)run->jobs->settings->max_job_crashes;
     snprintf(line, sizeof line, "%s; crash %u of %u", reason, crashes, max);
     job_line_event(job, line, strlen(line));
     pthread_mutex_unlock(&run->jobs->mutex);
@@ -400,14 +312,14 @@ static bool error_read(const struct run *run, struct error *reason) {
  * must be trained again. */
 static bool run_publish(struct run *run, struct error *err) {
     struct job *job = run->job;
-    struct server *server = run->jobs->server;
+    struct jobs *jobs = run->jobs;
     char version[JOB_VERSION_SIZE], *folder = job_path(run->jobs, job->id, "model");
     snprintf(version, sizeof version, "%.16s", job->id);
     run_store(run); /* phase publishing is on disk: after a crash nothing is trained twice */
     if (!folder)
         error_set(err, STATUS_NO_MEMORY, "out of memory to publish model '%s'", job->model);
     else if (failpoint_hit("job.before_publish", err) == STATUS_OK &&
-             models_publish(server->models, job->model, version, folder, err) == STATUS_OK)
+             models_publish(jobs->models, job->model, version, folder, err) == STATUS_OK)
         status_ignore(failpoint_hit("job.published", err));
     if (err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) {
         struct error ignored = {0};
@@ -420,7 +332,7 @@ static bool run_publish(struct run *run, struct error *err) {
     }
     free(folder);
     if (err->status == STATUS_OK) {
-        corpora_note_report(server->corpora, job->corpus, job->digest, &job->progress.corpus);
+        corpora_note_report(jobs->corpora, job->corpus, job->digest, &job->progress.corpus);
         pthread_mutex_lock(&run->jobs->mutex);
         memcpy(job->version, version, sizeof version);
         job->progress.progress = 1;

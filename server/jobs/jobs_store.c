@@ -120,15 +120,7 @@ json_t *job_record(const struct job *job) {
                   number_or_null(true, now->learning_rate)));
 }
 
-static bool read_string(const json_t *record, const char *name, char *text, size_t size) {
-    const char *value = json_string_value(json_object_get(record, name));
-    if (!value || strlen(value) >= size)
-        return false;
-    memcpy(text, value, strlen(value) + 1);
-    return true;
-}
-
-/* A whole number in least..most; -2 for anything else. */
+/* A whole number in min..max; -2 for anything else. */
 static json_int_t read_count(const json_t *record, const char *name, json_int_t min,
                              json_int_t max) {
     const json_t *value = json_object_get(record, name);
@@ -195,14 +187,13 @@ enum status job_read(const json_t *record, struct job *job, unsigned *unknown, s
     json_int_t restarts = read_count(record, "restarts", 0, INT32_MAX);
     if (read_count(record, "vecmill_job", 1, 1) != 1 || sequence < 0 || reserved < 0 ||
         phase < PHASE_NONE || ask < 0 || crashes < 0 || restarts < 0 || !read_state(record, job) ||
-        !read_string(record, "id", job->id, sizeof job->id) ||
-        strspn(job->id, "0123456789abcdef") != 32 ||
-        !read_string(record, "version", job->version, sizeof job->version) ||
-        !read_string(record, "model", job->model, sizeof job->model) ||
-        !read_string(record, "corpus", job->corpus, sizeof job->corpus) ||
-        !read_string(record, "digest", job->digest, sizeof job->digest) ||
-        !read_string(record, "key", job->key, sizeof job->key) ||
-        !read_string(record, "fingerprint", job->fingerprint, sizeof job->fingerprint) ||
+        !record_string(record, "id", job->id, sizeof job->id) || !record_id_valid(job->id) ||
+        !record_string(record, "version", job->version, sizeof job->version) ||
+        !record_string(record, "model", job->model, sizeof job->model) ||
+        !record_string(record, "corpus", job->corpus, sizeof job->corpus) ||
+        !record_string(record, "digest", job->digest, sizeof job->digest) ||
+        !record_string(record, "key", job->key, sizeof job->key) ||
+        !record_string(record, "fingerprint", job->fingerprint, sizeof job->fingerprint) ||
         name_check("model", job->model, err) != STATUS_OK ||
         name_check("corpus", job->corpus, err) != STATUS_OK) {
         error_clear(err);

@@ -16,7 +16,7 @@
 
 /* Under the mutex. Paused jobs count: they hold a corpus too. */
 static enum status queue_check(const struct jobs *jobs, struct error *err) {
-    int64_t waiting = 0, max = jobs->server->settings.max_jobs_queued;
+    int64_t waiting = 0, max = jobs->settings->max_jobs_queued;
     for (size_t i = 0; i < jobs->n; i++)
         waiting += jobs->jobs[i]->state == JOB_QUEUED || jobs->jobs[i]->state == JOB_PAUSED;
     if (waiting < max)
@@ -51,7 +51,7 @@ static enum status replay_find(const struct jobs *jobs, const struct job_request
                                  "a request with Idempotency-Key '%s' is being answered",
                                  request->key);
         *replayed = true;
-        *document = job_document(job, jobs->server->kernel->name);
+        *document = job_document(job, jobs->kernel);
         return *document ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "out of memory to answer");
     }
     return STATUS_OK;
@@ -61,14 +61,11 @@ static enum status replay_find(const struct jobs *jobs, const struct job_request
 static enum status job_reserve(struct jobs *jobs, const struct job_request *request,
                                struct job **made, json_t **document, bool *replayed,
                                struct error *err) {
-    const struct settings *settings = &jobs->server->settings;
-    struct job *job = calloc(1, sizeof *job);
+    const struct settings *settings = jobs->settings;
+    struct job *job = job_create();
     if (!job)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-    pthread_mutex_init(&job->store, NULL);
-    job->holds = 1;
     job->state = JOB_QUEUED;
-    job->phase = PHASE_NONE;
     job->creating = true;
     job->settings = request->settings;
     memcpy(job->model, request->model, sizeof job->model);
@@ -112,7 +109,7 @@ static enum status format_settle(struct job *job, const struct corpus_info *info
 static enum status memory_admit(struct jobs *jobs, struct job *job, const char *corpus,
                                 struct error *err) {
     uint64_t words = 0;
-    int64_t bound = jobs->server->settings.max_memory;
+    int64_t bound = jobs->settings->max_memory;
     if (bound > 0 && (job->settings.max_memory == 0 || job->settings.max_memory > bound))
         job->settings.max_memory = bound;
     enum status status = corpus_plan(&job->settings, corpus, PLAN_SAMPLE, &words, err);
@@ -169,7 +166,7 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
     if (!folder || !corpus) {
         error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
     } else if (folder_create(folder, err) == STATUS_OK &&
-               corpora_link(jobs->server->corpora, job->corpus, corpus, &info, err) == STATUS_OK &&
+               corpora_link(jobs->corpora, job->corpus, corpus, &info, err) == STATUS_OK &&
                format_settle(job, &info, err) == STATUS_OK &&
                memory_admit(jobs, job, corpus, err) == STATUS_OK) {
         memcpy(job->digest, info.digest, sizeof job->digest);
@@ -193,8 +190,8 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
         job_reserve(jobs, request, &job, document, replayed, err) != STATUS_OK || *replayed)
         return err->status;
     assert(job != NULL); /* reserved, and no replay */
-    if (models_check_new(jobs->server->models, request->model, err) != STATUS_OK ||
-        corpora_find(jobs->server->corpora, request->corpus, &info, err) != STATUS_OK ||
+    if (models_check_new(jobs->models, request->model, err) != STATUS_OK ||
+        corpora_find(jobs->corpora, request->corpus, &info, err) != STATUS_OK ||
         job_make(jobs, job, err) != STATUS_OK) {
         job_withdraw(jobs, job);
         return err->status;
@@ -202,7 +199,7 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     pthread_mutex_lock(&jobs->mutex);
     job->creating = false;
     job_enter(jobs, job, JOB_QUEUED);
-    *document = job_document(job, jobs->server->kernel->name);
+    *document = job_document(job, jobs->kernel);
     pthread_mutex_unlock(&jobs->mutex);
     if (!*document) /* accepted all the same: it is on disk */
         return error_set(err, STATUS_NO_MEMORY, "out of memory to answer");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/corpora/corpora_upload.h"
+#include "server/http/context.h"
 #include "server/jobs/jobs_private.h"
 
 struct query_reading {
@@ -71,7 +72,7 @@ static enum status train_begin(struct server *server, const struct http_request 
             status = models_check_new(server->models, train->job.model, err);
     }
     if (status == STATUS_OK)
-        status = upload_begin(server, request, train->job.corpus, &train->upload, err);
+        status = upload_begin(server->corpora, request, train->job.corpus, &train->upload, err);
     if (status == STATUS_OK)
         *state = train;
     else

@@ -8,13 +8,14 @@
 #include "base/decode.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "server/http/context.h"
 #include "server/http/parameters.h"
 #include "server/models/models_private.h"
 
 #define DISK_CHECK_BYTES ((uint64_t)16 << 20) /* stored between two looks at the free space */
 
 struct import {
-    struct server *server;
+    struct models *models;
     char name[NAME_SIZE];
     char *folder; /* everything in progress lies here */
     /* the vector file; import_read tells text, binary and compression by the content */
@@ -33,7 +34,7 @@ static void import_free(void *state) {
     file_writer_abort(import->writer);
     decoder_free(import->decoder);
     if (import->folder && path_remove(import->folder, &leftovers) != STATUS_OK)
-        log_line(&import->server->logger, LOG_WARNING, "cannot remove '%s': %s", import->folder,
+        log_line(import->models->logger, LOG_WARNING, "cannot remove '%s': %s", import->folder,
                  leftovers.text);
     free(import->folder);
     free(import->path);
@@ -41,7 +42,7 @@ static void import_free(void *state) {
 }
 
 static enum status check_disk(const struct import *import, uint64_t more, struct error *err) {
-    uint64_t bytes = 0, reserve = (uint64_t)import->server->settings.reserve_disk;
+    uint64_t bytes = 0, reserve = (uint64_t)import->models->settings->reserve_disk;
     enum status status = disk_available(import->folder, &bytes, err);
     if (status == STATUS_OK && (bytes < reserve || bytes - reserve < more))
         return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
@@ -63,13 +64,13 @@ static enum status store(void *context, const char *bytes, size_t length, struct
     return file_writer_append(import->writer, bytes, length, err);
 }
 
-static enum status check_request(struct server *server, const struct http_request *request,
+static enum status check_request(struct models *models, const struct http_request *request,
                                  enum encoding *encoding, struct error *err) {
     static const char *const files[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz",
                                         "vectors.bin.gz"};
     static const char *const no_keys[] = {NULL};
     const char *header = request_header(request, "Content-Encoding");
-    int64_t length = request_content_length(request), max = server->settings.max_import_bytes;
+    int64_t length = request_content_length(request), max = models->settings->max_import_bytes;
     bool known = false;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         known = known || strcmp(files[i], request->segments[1]) == 0;
@@ -84,7 +85,7 @@ static enum status check_request(struct server *server, const struct http_reques
             error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
                           "an import takes no Idempotency-Key: repeating it makes a version more");
     if (status == STATUS_OK)
-        status = models_check_new(server->models, request->segments[0], err);
+        status = models_check_new(models, request->segments[0], err);
     if (status == STATUS_OK)
         status = encoding_parse(!header ? "" : header, encoding, err);
     if (status == STATUS_OK && length > max)
@@ -97,16 +98,17 @@ static enum status check_request(struct server *server, const struct http_reques
 static enum status import_begin(struct server *server, const struct http_request *request,
                                 void **state, struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
-    enum status status = check_request(server, request, &encoding, err);
+    struct models *models = server->models;
+    enum status status = check_request(models, request, &encoding, err);
     if (status != STATUS_OK)
         return status;
     int64_t length = request_content_length(request);
     struct import *import = calloc(1, sizeof *import);
     if (!import)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
-    import->server = server;
+    import->models = models;
     snprintf(import->name, sizeof import->name, "%s", request->segments[0]);
-    status = models_workplace(server->models, &import->folder, err);
+    status = models_workplace(models, &import->folder, err);
     if (status == STATUS_OK)
         status = check_disk(import, length > 0 ? (uint64_t)length : 0, err);
     if (status == STATUS_OK) {
@@ -116,7 +118,7 @@ static enum status import_begin(struct server *server, const struct http_request
     }
     if (status == STATUS_OK)
         status = decoder_create(&import->decoder, encoding,
-                                (uint64_t)server->settings.max_import_bytes, store, import, err);
+                                (uint64_t)models->settings->max_import_bytes, store, import, err);
     if (status != STATUS_OK)
         import_free(import);
     else
@@ -131,9 +133,9 @@ static enum status import_push(void *state, const char *bytes, size_t length, st
 
 /* The file is whole: read it, save it as a model, publish that. */
 static enum status import_publish(struct import *import, struct error *err) {
-    struct server *server = import->server;
+    struct models *models = import->models;
     struct model *model = NULL;
-    char token[17], version[MODEL_VERSION_SIZE], digest[80];
+    char token[17], version[MODEL_VERSION_SIZE], digest[sizeof model->digest];
     char *folder = path_join(import->folder, "model");
     enum status status = decoder_finish(import->decoder, err);
     if (status == STATUS_OK) {
@@ -145,7 +147,7 @@ static enum status import_publish(struct import *import, struct error *err) {
         status = random_token(token, 16, err);
     if (status == STATUS_OK)
         status = import_read(&model, import->path, import->name,
-                             (uint64_t)server->settings.max_import_bytes, server->kernel, err);
+                             (uint64_t)models->settings->max_import_bytes, models->kernel, err);
     if (status == STATUS_OK && !folder)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     if (status == STATUS_OK)
@@ -153,7 +155,7 @@ static enum status import_publish(struct import *import, struct error *err) {
     model_drop(model);
     if (status == STATUS_OK) {
         snprintf(version, sizeof version, "import-%s", token);
-        status = models_publish(server->models, import->name, version, folder, err);
+        status = models_publish(models, import->name, version, folder, err);
     }
     free(folder);
     return status;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/log.h"
 #include "base/random.h"
 #include "server/models/models_private.h"
 
@@ -49,7 +48,7 @@ static enum status export_fresh(struct models *models, const char *name, const s
                                 const char *path, struct error *err) {
     uint64_t free_bytes = 0, altered = 0;
     /* Text takes at most 16 bytes a number, separator included, in all but freak tables. */
-    uint64_t need = (uint64_t)models->server->settings.reserve_disk +
+    uint64_t need = (uint64_t)models->settings->reserve_disk +
                     16 * (uint64_t)model->input->rows * model->input->columns;
     enum status status = disk_available(models->folder, &free_bytes, err);
     if (status == STATUS_OK && free_bytes < need)
@@ -60,7 +59,7 @@ static enum status export_fresh(struct models *models, const char *name, const s
     if (status == STATUS_OK)
         status = export_write(model, file, options, path, &altered, err);
     if (status == STATUS_OK && altered > 0)
-        log_line(&models->server->logger, LOG_WARNING,
+        log_line(models->logger, LOG_WARNING,
                  "model '%s': in '%s' white space inside %" PRIu64 " words became '_'", name, file,
                  altered);
     return status;

@@ -4,25 +4,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/machine.h"
 #include "base/random.h"
 #include "server/models/models_private.h"
 
 #define VERSION_FILE "version.json"
 #define CURRENT_FILE "CURRENT"
-#define SMALL_FILE 65536 /* what CURRENT and version.json may hold at most */
-
-char *store_path(const char *a, const char *b, const char *c) {
-    struct buffer path = {0};
-    buffer_print(&path, !c ? "%s/%s" : "%s/%s/", a, b);
-    if (c)
-        buffer_append_text(&path, c);
-    if (path.failed)
-        buffer_clear(&path);
-    return buffer_take(&path);
-}
+#define SMALL_FILE 65536 /* what CURRENT may hold at most */
 
 bool store_has_model(const char *folder) {
     char *path = path_join(folder, MODEL_FILE);
@@ -38,27 +28,15 @@ enum status store_describe(const char *folder, const struct model *model, uint64
                                "created", model->info.created, "published", machine_wall_seconds(),
                                "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
                                (json_int_t)model->input->columns, "digest", model->digest);
-    char *text = !object ? NULL : json_dumps(object, JSON_INDENT(1));
-    enum status status;
-    if (!path || !text)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory while describing a model");
-    else
-        status = file_replace(path, text, strlen(text), err);
-    free(text);
-    json_decref(object);
-    free(path);
-    return status;
+    return record_write(path, object, "model", model->info.name, err);
 }
 
 /* What version.json says; without a readable one the model file's own time orders the versions. */
 static void read_description(const char *folder, struct model_version *version) {
     struct error ignored = {0};
     char *path = path_join(folder, VERSION_FILE);
-    char *text = NULL;
-    size_t length = 0;
     json_t *object = NULL;
-    if (path && file_read(path, SMALL_FILE, &text, &length, &ignored) == STATUS_OK &&
-        json_parse(text, length, 4, &object, &ignored) == STATUS_OK && json_is_object(object)) {
+    if (path && record_read(path, &object, &ignored) == STATUS_OK && json_is_object(object)) {
         version->sequence = (uint64_t)json_integer_value(json_object_get(object, "sequence"));
         version->created = json_number_value(json_object_get(object, "created"));
         version->published = json_number_value(json_object_get(object, "published"));
@@ -68,7 +46,6 @@ static void read_description(const char *folder, struct model_version *version) 
         snprintf(version->digest, sizeof version->digest, "%s", !digest ? "" : digest);
     }
     json_decref(object);
-    free(text);
     free(path);
     path = path_join(folder, MODEL_FILE);
     struct stat about;
@@ -96,16 +73,13 @@ static enum status visit_version(void *context, const char *name, struct error *
     if (!folder)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while listing versions");
     if (store_has_model(folder)) {
-        if (list->n == list->capacity) {
-            size_t capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
-            struct model_version *versions = realloc(list->versions, capacity * sizeof *versions);
-            if (!versions) {
-                free(folder);
-                return error_set(err, STATUS_NO_MEMORY, "out of memory while listing versions");
-            }
-            list->versions = versions;
-            list->capacity = capacity;
+        struct model_version *versions =
+            array_grow(list->versions, &list->capacity, list->n + 1, sizeof *versions);
+        if (!versions) {
+            free(folder);
+            return error_set(err, STATUS_NO_MEMORY, "out of memory while listing versions");
         }
+        list->versions = versions;
         struct model_version *version = &list->versions[list->n++];
         *version = (struct model_version){0};
         snprintf(version->version, sizeof version->version, "%s", name);
@@ -189,29 +163,4 @@ enum status store_discard(const char *models_folder, const char *path, struct er
     }
     free(trash);
     return status;
-}
-
-void store_quarantine(const char *quarantine, const char *name, const char *home,
-                      const char *version, const struct logger *logger, const struct error *why) {
-    struct error err = {0};
-    char token[17];
-    struct buffer entry = {0};
-    char *from = path_join(home, version), *to = NULL;
-    if (random_token(token, 16, &err) == STATUS_OK) {
-        buffer_print(&entry, "%s-%s-%s", name, version, token);
-        to = entry.failed ? NULL : path_join(quarantine, entry.data);
-    }
-    if (!from || !to)
-        error_set(&err, STATUS_NO_MEMORY, "out of memory");
-    else if (folder_create(quarantine, &err) == STATUS_OK &&
-             path_rename(from, to, true, &err) == STATUS_OK)
-        log_line(logger, LOG_ERROR, "model '%s' version '%s' is damaged and was moved to '%s': %s",
-                 name, version, to, why->text);
-    if (err.status != STATUS_OK)
-        log_line(logger, LOG_ERROR,
-                 "model '%s' version '%s' is damaged (%s) and cannot be moved to quarantine: %s",
-                 name, version, why->text, err.text);
-    buffer_clear(&entry);
-    free(from);
-    free(to);
 }

@@ -6,44 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "server/models/models_private.h"
 
 /* ---- entries: entry_find wants `lock` held, the others take it ------------------------------- */
 
+static const char *entry_name(const void *table, size_t index) {
+    const struct served_model *entries = table;
+    return entries[index].name;
+}
+
 static bool entry_find(const struct models *models, const char *name, size_t *index) {
-    size_t low = 0, high = models->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(models->entries[middle].name, name);
-        if (order == 0) {
-            *index = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *index = low;
-    return false;
+    bool found;
+    *index = sorted_find(models->entries, models->n, entry_name, name, &found);
+    return found;
 }
 
 /* Room for one entry more, so that entry_set cannot fail once the disk says otherwise. */
 static enum status entry_reserve(struct models *models, struct error *err) {
     enum status status = STATUS_OK;
     pthread_mutex_lock(&models->lock);
-    if (models->n == models->capacity) {
-        size_t capacity = models->capacity == 0 ? 16 : 2 * models->capacity;
-        struct served_model *entries = realloc(models->entries, capacity * sizeof *entries);
-        if (!entries) {
-            status = error_set(err, STATUS_NO_MEMORY, "out of memory for %zu models", capacity);
-        } else {
-            models->entries = entries;
-            models->capacity = capacity;
-        }
-    }
+    struct served_model *entries =
+        array_grow(models->entries, &models->capacity, models->n + 1, sizeof *entries);
+    if (entries)
+        models->entries = entries;
+    else
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory for %zu models", models->n + 1);
     pthread_mutex_unlock(&models->lock);
     return status;
 }
@@ -100,11 +89,15 @@ static enum status load_version(struct models *models, const char *name, const c
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
     enum status status = STATUS_NOT_FOUND;
     if (store_has_model(folder))
-        status = model_load(model, folder, models->server->kernel, err);
+        status = model_load(model, folder, models->kernel, err);
     else
         error_set_key(err, status, "version", "model '%s' has no version '%s'", name, version);
-    if (is_damage(status))
-        store_quarantine(models->quarantine, name, home, version, &models->server->logger, err);
+    if (is_damage(status)) {
+        char entry[NAME_SIZE + MODEL_VERSION_SIZE], what[sizeof entry + 32];
+        snprintf(entry, sizeof entry, "%s-%s", name, version);
+        snprintf(what, sizeof what, "model '%s' version '%s'", name, version);
+        quarantine_move(models->settings->data, entry, folder, what, models->logger, err);
+    }
     free(folder);
     return status;
 }
@@ -114,8 +107,8 @@ static enum status leave_out(struct models *models, const char *name, const char
                              struct error *err) {
     struct model_version *versions = NULL;
     size_t n = 0;
-    log_line(&models->server->logger, LOG_ERROR,
-             "model '%s' has no version that loads and is not served", name);
+    log_line(models->logger, LOG_ERROR, "model '%s' has no version that loads and is not served",
+             name);
     enum status status = store_versions(home, &versions, &n, err);
     free(versions);
     return status == STATUS_OK && n == 0 ? path_remove(home, err) : status;
@@ -134,8 +127,8 @@ static enum status serve_newest_good(struct models *models, const char *name, co
         entry_set(models, name, current, model);
         return STATUS_OK;
     }
-    log_line(&models->server->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s",
-             name, why.text);
+    log_line(models->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s", name,
+             why.text);
     /* it may load another day */
     bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(why.status);
     enum status status = store_versions(home, &versions, &n, err);
@@ -145,14 +138,14 @@ static enum status serve_newest_good(struct models *models, const char *name, co
         if (strcmp(version, current) == 0)
             continue;
         if (load_version(models, name, home, version, &model, &skipped) == STATUS_OK) {
-            log_line(&models->server->logger, LOG_WARNING, "model '%s' is served from version '%s'",
-                     name, version);
+            log_line(models->logger, LOG_WARNING, "model '%s' is served from version '%s'", name,
+                     version);
             entry_set(models, name, version, model);
             if (!keep_current)
                 status = store_write_current(home, version, err);
         } else if (!is_damage(skipped.status)) {
-            log_line(&models->server->logger, LOG_ERROR,
-                     "model '%s' version '%s' does not load: %s", name, version, skipped.text);
+            log_line(models->logger, LOG_ERROR, "model '%s' version '%s' does not load: %s", name,
+                     version, skipped.text);
         }
     }
     free(versions);
@@ -174,24 +167,27 @@ static enum status visit_home(void *context, const char *name, struct error *err
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
     /* One model that cannot be served must not keep the others from it. */
     if (serve_newest_good(models, name, home, &failed) != STATUS_OK)
-        log_line(&models->server->logger, LOG_ERROR, "model '%s': %s", name, failed.text);
+        log_line(models->logger, LOG_ERROR, "model '%s': %s", name, failed.text);
     free(home);
     return STATUS_OK;
 }
 
-enum status models_open(struct models **models, const struct server *server, struct error *err) {
+enum status models_open(struct models **models, const struct settings *settings,
+                        const struct logger *logger, const struct kernel *kernel,
+                        struct error *err) {
     struct models *made = calloc(1, sizeof *made);
     if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
-    made->server = server;
+    made->settings = settings;
+    made->logger = logger;
+    made->kernel = kernel;
     pthread_mutex_init(&made->lock, NULL);
     pthread_mutex_init(&made->change, NULL);
     pthread_mutex_init(&made->export_lock, NULL);
     pthread_cond_init(&made->exported, NULL);
-    made->folder = path_join(server->settings.data, "models");
-    made->quarantine = path_join(server->settings.data, "quarantine");
+    made->folder = path_join(settings->data, "models");
     enum status status;
-    if (!made->folder || !made->quarantine)
+    if (!made->folder)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
     else
         status = folder_create(made->folder, err);
@@ -212,7 +208,6 @@ void models_close(struct models *models) {
         model_drop(models->entries[i].model);
     free(models->entries);
     free(models->folder);
-    free(models->quarantine);
     pthread_mutex_destroy(&models->lock);
     pthread_mutex_destroy(&models->change);
     pthread_mutex_destroy(&models->export_lock);
@@ -245,7 +240,7 @@ size_t models_count(struct models *models) {
 }
 
 bool models_has_version(struct models *models, const char *name, const char *version) {
-    char *folder = store_path(models->folder, name, version);
+    char *folder = record_path(models->folder, name, version);
     bool there = folder && store_has_model(folder);
     free(folder);
     return there;
@@ -336,14 +331,14 @@ enum status models_check_new(struct models *models, const char *name, struct err
         return status;
     size_t index;
     pthread_mutex_lock(&models->lock);
-    bool full = !entry_find(models, name, &index) &&
-                models->n >= (size_t)models->server->settings.max_models;
+    bool full =
+        !entry_find(models, name, &index) && models->n >= (size_t)models->settings->max_models;
     pthread_mutex_unlock(&models->lock);
     if (full)
         return error_set_key(err, STATUS_CONFLICT, "max_models",
                              "cannot add model '%s': max_models is %" PRId64
                              " and that many are kept",
-                             name, models->server->settings.max_models);
+                             name, models->settings->max_models);
     return STATUS_OK;
 }
 
@@ -358,7 +353,7 @@ static void prune_versions(struct models *models, const char *name, const char *
     for (size_t i = 0; status == STATUS_OK && i < n; i++) {
         if (strcmp(versions[i].version, current) == 0)
             continue;
-        if (kept < (size_t)models->server->settings.max_versions) {
+        if (kept < (size_t)models->settings->max_versions) {
             kept++;
             continue;
         }
@@ -367,12 +362,11 @@ static void prune_versions(struct models *models, const char *name, const char *
                        : store_discard(models->folder, path, &err);
         free(path);
         if (status == STATUS_OK)
-            log_line(&models->server->logger, LOG_INFO, "model '%s': old version '%s' removed",
-                     name, versions[i].version);
+            log_line(models->logger, LOG_INFO, "model '%s': old version '%s' removed", name,
+                     versions[i].version);
     }
     if (status != STATUS_OK)
-        log_line(&models->server->logger, LOG_WARNING, "model '%s': old versions stay: %s", name,
-                 err.text);
+        log_line(models->logger, LOG_WARNING, "model '%s': old versions stay: %s", name, err.text);
     free(versions);
 }
 
@@ -393,7 +387,7 @@ static enum status move_in(struct models *models, const char *name, const char *
                            struct error *err) {
     enum status status = models_check_new(models, name, err);
     if (status == STATUS_OK)
-        status = model_load(model, folder, models->server->kernel, err);
+        status = model_load(model, folder, models->kernel, err);
     if (status == STATUS_OK)
         status = folder_create(home, err);
     if (status == STATUS_OK)
@@ -433,8 +427,7 @@ static enum status publish(struct models *models, const char *name, const char *
         goto fail;
     entry_set(models, name, version, model);
     model = NULL;
-    log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name,
-             version);
+    log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
     prune_versions(models, name, home, version);
 fail:
     model_drop(model);
@@ -483,8 +476,7 @@ enum status models_switch(struct models *models, const char *name, const char *v
     if (status == STATUS_OK) {
         entry_set(models, name, version, model);
         model = NULL;
-        log_line(&models->server->logger, LOG_INFO, "model '%s' is served from version '%s'", name,
-                 version);
+        log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
     }
     pthread_mutex_unlock(&models->change);
     model_drop(model);
@@ -507,7 +499,7 @@ enum status models_remove(struct models *models, const char *name, struct error 
         status = store_discard(models->folder, home, err);
     if (status == STATUS_OK) {
         entry_remove(models, name);
-        log_line(&models->server->logger, LOG_INFO, "model '%s' removed", name);
+        log_line(models->logger, LOG_INFO, "model '%s' removed", name);
     }
     pthread_mutex_unlock(&models->change);
     free(home);

@@ -12,8 +12,9 @@
 
 struct models;
 /* Loads every CURRENT; a damaged version is moved to data/quarantine and the newest good one served
- * instead, with a log line. */
-enum status models_open(struct models **models, const struct server *server,
+ * instead, with a log line. Keeps pointers to settings, logger and kernel. */
+enum status models_open(struct models **models, const struct settings *settings,
+                        const struct logger *logger, const struct kernel *kernel,
                         struct error *err) MUST_CHECK;
 void models_close(struct models *models);
 /* Moves folder (with model.vecmill in it, durable already) to <name>/<version> and makes it

@@ -11,9 +11,9 @@
 
 #include <pthread.h>
 
-#include "server/http/context.h"
-#include "server/json/json.h"
+#include "base/digest.h"
 #include "server/models/models.h"
+#include "server/records/record.h"
 
 /* ---- model_store.c: the folder of one model -------------------------------------------------- */
 struct model_version {
@@ -22,10 +22,8 @@ struct model_version {
     double created, published;
     int64_t words, dim;
     uint64_t bytes;
-    char digest[80];
+    char digest[DIGEST_TEXT_SIZE];
 };
-/* "a/b/c"; c may be NULL. NULL when out of memory. Owns: caller frees. */
-char *store_path(const char *a, const char *b, const char *c);
 /* Whether `folder` holds a model file. */
 bool store_has_model(const char *folder);
 /* Versions under data/models/<name>, newest first. Owns: caller frees *versions. */
@@ -44,10 +42,6 @@ enum status store_write_current(const char *home, const char *version,
  * it piece by piece: a crash between leaves what the sweep at the next start removes. */
 enum status store_discard(const char *models_folder, const char *path,
                           struct error *err) MUST_CHECK;
-/* Moves home/version to quarantine and logs why. Never fails: what cannot be moved stays and is
- * logged. */
-void store_quarantine(const char *quarantine, const char *name, const char *home,
-                      const char *version, const struct logger *logger, const struct error *why);
 
 /* ---- models.c and model_exports.c: for the routes -------------------------------------------- */
 struct served_model {
@@ -59,8 +53,10 @@ struct export_turn;
  * a reader never waits for the disk; `change` orders publish, activate and delete, and is held over
  * their disk work. `change` is taken first. */
 struct models {
-    const struct server *server;
-    char *folder, *quarantine;
+    const struct settings *settings;
+    const struct logger *logger;
+    const struct kernel *kernel;
+    char *folder; /* data/models */
     pthread_mutex_t lock, change;
     struct served_model *entries; /* by name; each holds its model */
     size_t n, capacity;

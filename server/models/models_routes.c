@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/http/context.h"
 #include "server/http/http_json.h"
 #include "server/http/parameters.h"
 #include "server/json/settings_json.h"

@@ -7,7 +7,9 @@
 #include "tests/support/temporary.h"
 
 struct fixture {
-    struct server server;
+    struct settings settings;
+    struct logger logger;
+    struct models *models;
     char last_line[1024];
 };
 
@@ -20,17 +22,18 @@ static void keep_line(void *context, enum log_level level, const char *line) {
 static void fixture_open(struct fixture *fixture, const char *folder) {
     struct error err = {0};
     *fixture = (struct fixture){.last_line = ""};
-    settings_init(&fixture->server.settings);
-    snprintf(fixture->server.settings.data, sizeof fixture->server.settings.data, "%s", folder);
-    fixture->server.settings.reserve_disk = 0;
-    fixture->server.logger = (struct logger){keep_line, fixture, LOG_DEBUG};
-    fixture->server.kernel = kernel_choose(NULL);
-    assert_int_equal(models_open(&fixture->server.models, &fixture->server, &err), STATUS_OK);
+    settings_init(&fixture->settings);
+    snprintf(fixture->settings.data, sizeof fixture->settings.data, "%s", folder);
+    fixture->settings.reserve_disk = 0;
+    fixture->logger = (struct logger){keep_line, fixture, LOG_DEBUG};
+    assert_int_equal(models_open(&fixture->models, &fixture->settings, &fixture->logger,
+                                 kernel_choose(NULL), &err),
+                     STATUS_OK);
 }
 
 static void fixture_close(struct fixture *fixture) {
-    models_close(fixture->server.models);
-    fixture->server.models = NULL;
+    models_close(fixture->models);
+    fixture->models = NULL;
 }
 
 /* A model of three words in two dimensions whose first value is `mark`, saved at `folder`. */
@@ -58,10 +61,10 @@ static void save_model(const char *folder, const char *name, float mark) {
 static void publish(struct fixture *fixture, const char *name, const char *version, float mark) {
     struct error err = {0};
     char *folder = NULL, *inner;
-    assert_int_equal(models_workplace(fixture->server.models, &folder, &err), STATUS_OK);
+    assert_int_equal(models_workplace(fixture->models, &folder, &err), STATUS_OK);
     inner = path_join(folder, "model");
     save_model(inner, name, mark);
-    assert_int_equal(models_publish(fixture->server.models, name, version, inner, &err), STATUS_OK);
+    assert_int_equal(models_publish(fixture->models, name, version, inner, &err), STATUS_OK);
     assert_false(file_exists(inner));
     assert_int_equal(path_remove(folder, &err), STATUS_OK);
     free(inner);
@@ -73,7 +76,7 @@ static void assert_served(struct fixture *fixture, const char *name, const char 
     struct model *model = NULL;
     char served[40];
     struct error err = {0};
-    assert_int_equal(models_hold(fixture->server.models, name, &model, served, &err), STATUS_OK);
+    assert_int_equal(models_hold(fixture->models, name, &model, served, &err), STATUS_OK);
     assert_string_equal(served, version);
     assert_true(fabsf(table_row(model->input, 0)[0] - mark) < 1e-6f);
     model_drop(model);
@@ -83,7 +86,7 @@ static size_t count_versions(struct fixture *fixture, const char *name) {
     struct model_version *versions = NULL;
     struct error err = {0};
     size_t n = 0;
-    char *home = models_home(fixture->server.models, name);
+    char *home = models_home(fixture->models, name);
     assert_int_equal(store_versions(home, &versions, &n, &err), STATUS_OK);
     for (size_t i = 1; i < n; i++)
         assert_true(versions[i - 1].sequence > versions[i].sequence);
@@ -94,8 +97,7 @@ static size_t count_versions(struct fixture *fixture, const char *name) {
 
 /* Flips one byte in the middle of a version's model file. */
 static void damage(struct fixture *fixture, const char *name, const char *version) {
-    char *home = models_home(fixture->server.models, name),
-         *path = store_path(home, version, MODEL_FILE);
+    char *home = models_home(fixture->models, name), *path = record_path(home, version, MODEL_FILE);
     char *data = NULL;
     size_t length = 0;
     struct error err = {0};
@@ -130,31 +132,31 @@ static void test_publish_and_restart(void **state) {
     struct model *model = NULL;
     struct error err = {0};
     fixture_open(&fixture, *state);
-    assert_int_equal(models_count(fixture.server.models), 0);
-    assert_int_equal(models_hold(fixture.server.models, "m", &model, NULL, &err), STATUS_NOT_FOUND);
+    assert_int_equal(models_count(fixture.models), 0);
+    assert_int_equal(models_hold(fixture.models, "m", &model, NULL, &err), STATUS_NOT_FOUND);
     assert_string_equal(err.text, "no model 'm'");
     publish(&fixture, "m", "v1", 1);
     publish(&fixture, "b", "v1", 5);
     assert_served(&fixture, "m", "v1", 1);
     err = (struct error){0};
-    assert_int_equal(models_hold(fixture.server.models, "m", &model, NULL, &err), STATUS_OK);
+    assert_int_equal(models_hold(fixture.models, "m", &model, NULL, &err), STATUS_OK);
     publish(&fixture, "m", "v2", 2);
     assert_served(&fixture, "m", "v2", 2);
     /* who held the old one keeps it */
     assert_true(fabsf(table_row(model->input, 0)[0] - 1) < 1e-6f);
     model_drop(model);
-    assert_int_equal(models_count(fixture.server.models), 2);
-    assert_true(models_has_version(fixture.server.models, "m", "v1"));
-    assert_false(models_has_version(fixture.server.models, "m", "v3"));
+    assert_int_equal(models_count(fixture.models), 2);
+    assert_true(models_has_version(fixture.models, "m", "v1"));
+    assert_false(models_has_version(fixture.models, "m", "v3"));
     fixture_close(&fixture);
 
     fixture_open(&fixture, *state);
-    assert_int_equal(models_count(fixture.server.models), 2);
+    assert_int_equal(models_count(fixture.models), 2);
     assert_served(&fixture, "m", "v2", 2);
     assert_served(&fixture, "b", "v1", 5);
     struct served_model *list = NULL;
     size_t n = 0;
-    assert_int_equal(models_snapshot(fixture.server.models, &list, &n, &err), STATUS_OK);
+    assert_int_equal(models_snapshot(fixture.models, &list, &n, &err), STATUS_OK);
     assert_int_equal(n, 2);
     assert_string_equal(list[0].name, "b");
     assert_string_equal(list[1].name, "m");
@@ -168,7 +170,7 @@ static void test_publish_again(void **state) {
     fixture_open(&fixture, *state);
     publish(&fixture, "m", "v1", 1);
     /* The rename was done and the record was not: the folder is gone. */
-    assert_int_equal(models_publish(fixture.server.models, "m", "v1", "/nonexistent/folder", &err),
+    assert_int_equal(models_publish(fixture.models, "m", "v1", "/nonexistent/folder", &err),
                      STATUS_OK);
     assert_served(&fixture, "m", "v1", 1);
     /* Or the folder is there once more: what was published stays. */
@@ -186,25 +188,24 @@ static void test_refusals(void **state) {
     struct fixture fixture;
     struct error err = {0};
     fixture_open(&fixture, *state);
-    fixture.server.settings.max_models = 1;
+    fixture.settings.max_models = 1;
     publish(&fixture, "m", "v1", 1);
-    assert_int_equal(models_publish(fixture.server.models, "../m", "v1", "x", &err),
-                     STATUS_REFUSED);
+    assert_int_equal(models_publish(fixture.models, "../m", "v1", "x", &err), STATUS_REFUSED);
     err = (struct error){0};
-    assert_int_equal(models_publish(fixture.server.models, "m", "../v", "x", &err), STATUS_REFUSED);
+    assert_int_equal(models_publish(fixture.models, "m", "../v", "x", &err), STATUS_REFUSED);
     err = (struct error){0};
-    assert_int_equal(models_publish(fixture.server.models, "m",
-                                    "0123456789012345678901234567890123456789", "x", &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        models_publish(fixture.models, "m", "0123456789012345678901234567890123456789", "x", &err),
+        STATUS_REFUSED);
     err = (struct error){0};
-    assert_int_equal(models_check_new(fixture.server.models, "n", &err), STATUS_CONFLICT);
+    assert_int_equal(models_check_new(fixture.models, "n", &err), STATUS_CONFLICT);
     assert_string_equal(err.key, "max_models");
     err = (struct error){0};
-    assert_int_equal(models_check_new(fixture.server.models, "m", &err), STATUS_OK);
+    assert_int_equal(models_check_new(fixture.models, "m", &err), STATUS_OK);
     /* A folder without a model in it publishes nothing and leaves nothing. */
     char *folder = NULL;
-    assert_int_equal(models_workplace(fixture.server.models, &folder, &err), STATUS_OK);
-    assert_int_not_equal(models_publish(fixture.server.models, "m", "v2", folder, &err), STATUS_OK);
+    assert_int_equal(models_workplace(fixture.models, &folder, &err), STATUS_OK);
+    assert_int_not_equal(models_publish(fixture.models, "m", "v2", folder, &err), STATUS_OK);
     free(folder);
     assert_served(&fixture, "m", "v1", 1);
     assert_int_equal(count_versions(&fixture, "m"), 1);
@@ -215,26 +216,26 @@ static void test_activate_and_prune(void **state) {
     struct fixture fixture;
     struct error err = {0};
     fixture_open(&fixture, *state);
-    fixture.server.settings.max_versions = 3;
+    fixture.settings.max_versions = 3;
     publish(&fixture, "m", "v1", 1);
     publish(&fixture, "m", "v2", 2);
     publish(&fixture, "m", "v3", 3);
-    assert_int_equal(models_switch(fixture.server.models, "m", "v1", &err), STATUS_OK);
+    assert_int_equal(models_switch(fixture.models, "m", "v1", &err), STATUS_OK);
     assert_served(&fixture, "m", "v1", 1);
     fixture_close(&fixture);
     fixture_open(&fixture, *state);
-    fixture.server.settings.max_versions = 3;
+    fixture.settings.max_versions = 3;
     assert_served(&fixture, "m", "v1", 1);
     publish(&fixture, "m", "v4", 4);
     assert_int_equal(count_versions(&fixture, "m"), 3);
-    assert_false(models_has_version(fixture.server.models, "m", "v1"));
-    assert_true(models_has_version(fixture.server.models, "m", "v2"));
-    assert_int_equal(models_switch(fixture.server.models, "m", "v1", &err), STATUS_NOT_FOUND);
+    assert_false(models_has_version(fixture.models, "m", "v1"));
+    assert_true(models_has_version(fixture.models, "m", "v2"));
+    assert_int_equal(models_switch(fixture.models, "m", "v1", &err), STATUS_NOT_FOUND);
     assert_string_equal(err.text, "model 'm' has no version 'v1'");
     err = (struct error){0};
-    assert_int_equal(models_switch(fixture.server.models, "m", "../m/v2", &err), STATUS_NOT_FOUND);
+    assert_int_equal(models_switch(fixture.models, "m", "../m/v2", &err), STATUS_NOT_FOUND);
     err = (struct error){0};
-    assert_int_equal(models_switch(fixture.server.models, "none", "v2", &err), STATUS_NOT_FOUND);
+    assert_int_equal(models_switch(fixture.models, "none", "v2", &err), STATUS_NOT_FOUND);
     assert_served(&fixture, "m", "v4", 4);
     fixture_close(&fixture);
 }
@@ -252,7 +253,7 @@ static void test_quarantine(void **state) {
 
     fixture_open(&fixture, *state);
     assert_served(&fixture, "m", "v2", 2);
-    assert_int_equal(models_count(fixture.server.models), 1);
+    assert_int_equal(models_count(fixture.models), 1);
     assert_int_equal(count_folder(*state, "quarantine"), 2);
     assert_int_equal(count_versions(&fixture, "m"), 2);
     fixture_close(&fixture);
@@ -269,7 +270,7 @@ static void test_current_lost(void **state) {
     fixture_open(&fixture, *state);
     publish(&fixture, "m", "v1", 1);
     publish(&fixture, "m", "v2", 2);
-    char *home = models_home(fixture.server.models, "m"), *current = path_join(home, "CURRENT");
+    char *home = models_home(fixture.models, "m"), *current = path_join(home, "CURRENT");
     fixture_close(&fixture);
     assert_int_equal(path_remove(current, &err), STATUS_OK);
     fixture_open(&fixture, *state);
@@ -294,15 +295,15 @@ static void test_remove(void **state) {
     struct model *model = NULL;
     fixture_open(&fixture, *state);
     publish(&fixture, "m", "v1", 1);
-    assert_int_equal(models_hold(fixture.server.models, "m", &model, NULL, &err), STATUS_OK);
-    assert_int_equal(models_remove(fixture.server.models, "m", &err), STATUS_OK);
-    assert_int_equal(models_count(fixture.server.models), 0);
+    assert_int_equal(models_hold(fixture.models, "m", &model, NULL, &err), STATUS_OK);
+    assert_int_equal(models_remove(fixture.models, "m", &err), STATUS_OK);
+    assert_int_equal(models_count(fixture.models), 0);
     assert_int_equal(count_folder(*state, "models"), 0);
     assert_true(fabsf(table_row(model->input, 0)[0] - 1) < 1e-6f);
     model_drop(model);
-    assert_int_equal(models_remove(fixture.server.models, "m", &err), STATUS_NOT_FOUND);
+    assert_int_equal(models_remove(fixture.models, "m", &err), STATUS_NOT_FOUND);
     err = (struct error){0};
-    assert_int_equal(models_remove(fixture.server.models, "..", &err), STATUS_NOT_FOUND);
+    assert_int_equal(models_remove(fixture.models, "..", &err), STATUS_NOT_FOUND);
     publish(&fixture, "m", "v1", 4);
     assert_served(&fixture, "m", "v1", 4);
     fixture_close(&fixture);
@@ -312,11 +313,11 @@ static void test_suggest(void **state) {
     struct fixture fixture;
     struct buffer members = {0};
     fixture_open(&fixture, *state);
-    models_suggest(fixture.server.models, "wiki", &members);
+    models_suggest(fixture.models, "wiki", &members);
     assert_int_equal(members.length, 0);
     publish(&fixture, "wiki", "v1", 1);
     publish(&fixture, "news", "v1", 1);
-    models_suggest(fixture.server.models, "wikii", &members);
+    models_suggest(fixture.models, "wikii", &members);
     assert_string_equal(members.data, "\"suggestions\":[\"wiki\"]");
     buffer_clear(&members);
     fixture_close(&fixture);
@@ -333,7 +334,7 @@ static void *export_one(void *context) {
     struct exporter *exporter = context;
     struct export_options options = {0};
     struct error err = {0};
-    exporter->status = models_export(exporter->fixture->server.models, "m", "v1", exporter->model,
+    exporter->status = models_export(exporter->fixture->models, "m", "v1", exporter->model,
                                      "vectors.txt", &options, &exporter->path, &err);
     return NULL;
 }
@@ -346,7 +347,7 @@ static void test_export_once(void **state) {
     struct model *model = NULL;
     fixture_open(&fixture, *state);
     publish(&fixture, "m", "v1", 1);
-    assert_int_equal(models_hold(fixture.server.models, "m", &model, NULL, &err), STATUS_OK);
+    assert_int_equal(models_hold(fixture.models, "m", &model, NULL, &err), STATUS_OK);
     for (size_t i = 0; i < 4; i++) {
         exporters[i] = (struct exporter){.fixture = &fixture, .model = model};
         assert_int_equal(pthread_create(&threads[i], NULL, export_one, &exporters[i]), 0);
@@ -365,7 +366,7 @@ static void test_export_once(void **state) {
     for (size_t i = 0; i < 4; i++)
         free(exporters[i].path);
     /* A version that is gone is not grown anew. */
-    assert_int_equal(models_remove(fixture.server.models, "m", &err), STATUS_OK);
+    assert_int_equal(models_remove(fixture.models, "m", &err), STATUS_OK);
     struct exporter late = {.fixture = &fixture, .model = model};
     export_one(&late);
     assert_int_equal(late.status, STATUS_NOT_FOUND);
@@ -406,10 +407,10 @@ static void test_hold_while_publishing(void **state) {
     atomic_bool stop = false;
     struct error err = {0};
     fixture_open(&fixture, *state);
-    fixture.server.settings.max_versions = 2;
+    fixture.settings.max_versions = 2;
     publish(&fixture, "m", "v1", 1);
     for (size_t i = 0; i < 3; i++) {
-        readers[i] = (struct reader){.models = fixture.server.models, .stop = &stop};
+        readers[i] = (struct reader){.models = fixture.models, .stop = &stop};
         assert_int_equal(pthread_create(&threads[i], NULL, hold_model, &readers[i]), 0);
     }
     for (int n = 2; n < 22; n++) {
@@ -417,7 +418,7 @@ static void test_hold_while_publishing(void **state) {
         snprintf(version, sizeof version, "v%d", n);
         publish(&fixture, "m", version, (float)n);
         if (n % 7 == 0)
-            assert_int_equal(models_remove(fixture.server.models, "m", &err), STATUS_OK);
+            assert_int_equal(models_remove(fixture.models, "m", &err), STATUS_OK);
     }
     atomic_store(&stop, true);
     for (size_t i = 0; i < 3; i++) {

@@ -1,0 +1,110 @@
+/* The training process of a job: its environment, its pipes, its start. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/jobs/jobs_private.h"
+
+#define PROGRESS_FD 3     /* in the child */
+#define FIRST_SPARE_FD 10 /* our ends stay clear of the numbers that the child's get */
+
+/* The environment without our settings: the job has its own in a file, and some of the server's are
+ * refused there. */
+static char **child_environment(char *const *environment) {
+    size_t n = 0, kept = 0;
+    while (environment && environment[n])
+        n++;
+    char **child = calloc(n + 1, sizeof *child);
+    for (size_t i = 0; i < n && child; i++)
+        if (strncmp(environment[i], "VECMILL_", 8) != 0 ||
+            strncmp(environment[i], "VECMILL_FAILPOINT", 17) == 0)
+            child[kept++] = environment[i];
+    return child;
+}
+
+/* Both ends high and close-on-exec; the reading end does not block. */
+static enum status pipe_open(int ends[2], struct error *err) {
+    enum status status = STATUS_OK;
+    int low[2];
+    if (pipe2(low, O_CLOEXEC) != 0)
+        return error_set_errno(err, errno, "cannot make a pipe");
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+        int failed = errno;
+        close(low[i]);
+        if (ends[i] < 0 && status == STATUS_OK)
+            status = error_set_errno(err, failed, "cannot make a pipe");
+    }
+    if (status == STATUS_OK && fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+        status = error_set_errno(err, errno, "cannot make a pipe");
+    return status;
+}
+
+void descriptor_close(int *fd) {
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static enum status process_spawn(const char *program, char *const *arguments,
+                                 char *const *environment, int progress, int lines, pid_t *pid,
+                                 struct error *err) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    int failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 1);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 2);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, progress, PROGRESS_FD);
+#if defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 34)
+    /* Sockets of libraries that are not close-on-exec would keep connections open. */
+    failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, PROGRESS_FD + 1);
+#endif
+#endif
+    /* Its own group: a Ctrl-C at the terminal is for the server, which then asks the child to
+     * checkpoint. */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    failed =
+        failed ? failed : posix_spawn(pid, program, &actions, &attributes, arguments, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed ? error_set_errno(err, failed, "cannot start '%s'", program) : STATUS_OK;
+}
+
+enum status process_start(char *program, char *folder, char *const *environment, pid_t *pid,
+                          int *progress, int *lines, struct error *err) {
+    int reports[2] = {-1, -1}, prints[2] = {-1, -1};
+    char text_fd[8], train[] = "train", job[] = "--job", progress_fd[] = "--progress-fd";
+    char *arguments[] = {program, train, job, folder, progress_fd, text_fd, NULL};
+    char **child = child_environment(environment);
+    snprintf(text_fd, sizeof text_fd, "%d", PROGRESS_FD);
+    enum status status =
+        !child ? error_set(err, STATUS_NO_MEMORY, "out of memory to start a training process")
+               : pipe_open(reports, err);
+    if (status == STATUS_OK)
+        status = pipe_open(prints, err);
+    if (status == STATUS_OK)
+        status = process_spawn(program, arguments, child, reports[1], prints[1], pid, err);
+    *progress = status == STATUS_OK ? reports[0] : -1;
+    *lines = status == STATUS_OK ? prints[0] : -1;
+    for (int i = status == STATUS_OK ? 1 : 0; i < 2; i++) {
+        descriptor_close(&reports[i]);
+        descriptor_close(&prints[i]);
+    }
+    free(child);
+    return status;
+}
