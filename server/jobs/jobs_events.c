@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/file.h"
 #include "server/jobs/jobs_private.h"
 
@@ -111,16 +112,12 @@ static void events_thin(struct job_log *log) {
 static bool event_put(struct job_log *log, uint64_t id, enum event_kind kind, char *data) {
     if (log->n >= log->max)
         events_thin(log);
-    if (log->n == log->capacity) {
-        size_t capacity = log->capacity == 0 ? 64 : 2 * log->capacity;
-        struct event *events = realloc(log->events, capacity * sizeof *events);
-        if (!events) {
-            free(data);
-            return false;
-        }
-        log->events = events;
-        log->capacity = capacity;
+    struct event *events = array_grow(log->events, &log->capacity, log->n + 1, sizeof *events);
+    if (!events) {
+        free(data);
+        return false;
     }
+    log->events = events;
     log->events[log->n++] = (struct event){id, kind, data};
     return true;
 }
@@ -187,13 +184,12 @@ enum status job_log_store(struct job_log *log, const char *path, struct error *e
                      checksum(lines.length > 0 ? lines.data : "", lines.length));
         buffer_append(&file, lines.data, lines.length);
     }
-    if (lines.failed || file.failed)
-        error_set(err, STATUS_NO_MEMORY, "out of memory to store events");
-    else
-        status_ignore(file_replace(path, file.data, file.length, err));
+    enum status status = lines.failed || file.failed
+                             ? error_set(err, STATUS_NO_MEMORY, "out of memory to store events")
+                             : file_replace(path, file.data, file.length, err);
     buffer_clear(&lines);
     buffer_clear(&file);
-    return err->status;
+    return status;
 }
 
 /* One line without its newline. */
@@ -215,8 +211,9 @@ enum status job_log_load(struct job_log *log, const char *path, struct error *er
     size_t length = 0, n = 0, count = 0;
     uint64_t next = 0, last = 0, sum = 0;
     int header = 0;
-    if (file_read(path, EVENTS_LIMIT, &text, &length, err) != STATUS_OK)
-        return err->status;
+    enum status status = file_read(path, EVENTS_LIMIT, &text, &length, err);
+    if (status != STATUS_OK)
+        return status;
     bool good = sscanf(text, EVENTS_MAGIC " %zu %" SCNu64 " %" SCNx64 "%n", &count, &next, &sum,
                        &header) == 3 &&
                 header > 0 && text[header] == '\n' &&

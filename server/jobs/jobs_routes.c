@@ -65,8 +65,9 @@ static enum status name_member(const json_t *body, const char *name, char text[N
     size_t length = 0;
     char pointer[16];
     struct error wrong = {0};
-    if (field_text(body, name, &value, &length, err) != STATUS_OK)
-        return err->status;
+    enum status status = field_text(body, name, &value, &length, err);
+    if (status != STATUS_OK)
+        return status;
     snprintf(pointer, sizeof pointer, "/%s", name);
     if (!value)
         return error_set_key(err, STATUS_REFUSED, pointer, "%s is missing", name);
@@ -83,8 +84,9 @@ static enum status body_settings(const json_t *settings, struct settings *values
                                  struct error *err) {
     struct error wrong = {0};
     char pointer[sizeof err->key];
-    if (settings_read_json(settings, values, err) != STATUS_OK)
-        return err->status;
+    enum status status = settings_read_json(settings, values, err);
+    if (status != STATUS_OK)
+        return status;
     if (settings_check(values, &wrong) == STATUS_OK)
         return STATUS_OK;
     snprintf(pointer, sizeof pointer, "/settings/%.50s", wrong.key);
@@ -98,12 +100,18 @@ void jobs_post(struct server *server, const struct http_request *request,
     struct error err = {0};
     json_t *body = NULL, *document = NULL;
     bool replayed = false;
-    if (idempotency_key(request, job.key, &err) == STATUS_OK &&
-        json_body(server, request, members, &body, &err) == STATUS_OK &&
-        name_member(body, "corpus", job.corpus, &err) == STATUS_OK &&
-        name_member(body, "model", job.model, &err) == STATUS_OK &&
-        body_settings(json_object_get(body, "settings"), &job.settings, &err) == STATUS_OK &&
-        fingerprint_text(request->body, request->body_length, job.fingerprint, &err) == STATUS_OK)
+    enum status status = idempotency_key(request, job.key, &err);
+    if (status == STATUS_OK)
+        status = json_body(server, request, members, &body, &err);
+    if (status == STATUS_OK)
+        status = name_member(body, "corpus", job.corpus, &err);
+    if (status == STATUS_OK)
+        status = name_member(body, "model", job.model, &err);
+    if (status == STATUS_OK)
+        status = body_settings(json_object_get(body, "settings"), &job.settings, &err);
+    if (status == STATUS_OK)
+        status = fingerprint_text(request->body, request->body_length, job.fingerprint, &err);
+    if (status == STATUS_OK)
         status_ignore(jobs_submit_request(server->jobs, &job, &document, &replayed, &err));
     json_decref(body);
     jobs_answer(request, response, document, replayed, &err);
@@ -175,8 +183,9 @@ static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log *
     pthread_mutex_unlock(&jobs->mutex);
     if (*log)
         return STATUS_OK;
-    if (job_log_open(jobs, job, log, err) != STATUS_OK)
-        return err->status;
+    enum status status = job_log_open(jobs, job, log, err);
+    if (status != STATUS_OK)
+        return status;
     if (job_log_count(*log) == 0) { /* the file is lost: at least the end is told */
         json_t *document = document_of(jobs, job);
         char *text = !document ? NULL : json_dumps(document, JSON_COMPACT);
@@ -287,12 +296,13 @@ static void ask_wait(struct jobs *jobs, const struct job *job) {
  * it. */
 static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask ask,
                                struct error *err) {
-    if (job_persist(jobs, job, false, err) != STATUS_OK) {
+    enum status status = job_persist(jobs, job, false, err);
+    if (status != STATUS_OK) {
         pthread_mutex_lock(&jobs->mutex);
         if (job->ask == ask)
             job->ask = JOB_ASK_NONE;
         pthread_mutex_unlock(&jobs->mutex);
-        return err->status;
+        return status;
     }
     pthread_mutex_lock(&jobs->mutex);
     if (job->ask == ask && job->pid > 0) {
@@ -309,19 +319,20 @@ static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask 
 static enum status job_ask(struct jobs *jobs, struct job *job, enum job_ask ask,
                            struct error *err) {
     bool cancel = ask == JOB_ASK_CANCEL, running;
+    enum status status = STATUS_OK;
     pthread_mutex_lock(&jobs->mutex);
     running = job->state == JOB_RUNNING;
     if (running && (job->publishing || job->ask >= ask))
-        state_conflict(job, cancel ? "cancelled" : "paused", err);
+        status = state_conflict(job, cancel ? "cancelled" : "paused", err);
     else if (running)
         job->ask = ask;
     else if (job->state == JOB_QUEUED || (cancel && job->state == JOB_PAUSED))
         job_enter(jobs, job, cancel ? JOB_CANCELLED : JOB_PAUSED);
     else
-        state_conflict(job, cancel ? "cancelled" : "paused", err);
+        status = state_conflict(job, cancel ? "cancelled" : "paused", err);
     pthread_mutex_unlock(&jobs->mutex);
-    if (err->status != STATUS_OK)
-        return err->status;
+    if (status != STATUS_OK)
+        return status;
     if (running)
         return ask_running(jobs, job, ask, err);
     return cancel ? job_settle(jobs, job, err) : job_persist(jobs, job, true, err);

@@ -9,7 +9,6 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/machine.h"
-#include "base/random.h"
 #include "server/jobs/jobs_private.h"
 
 #define PLAN_SAMPLE ((uint64_t)8 << 20) /* bytes of the corpus looked at before a job is accepted */
@@ -28,9 +27,9 @@ static enum status queue_check(const struct jobs *jobs, struct error *err) {
 
 enum status jobs_admit(struct jobs *jobs, struct error *err) {
     pthread_mutex_lock(&jobs->mutex);
-    status_ignore(queue_check(jobs, err));
+    enum status status = queue_check(jobs, err);
     pthread_mutex_unlock(&jobs->mutex);
-    return err->status;
+    return status;
 }
 
 /* Under the mutex: the job that the key made, if any. */
@@ -72,18 +71,24 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
     memcpy(job->corpus, request->corpus, sizeof job->corpus);
     memcpy(job->key, request->key, sizeof job->key);
     memcpy(job->fingerprint, request->fingerprint, sizeof job->fingerprint);
-    if (random_token(job->id, JOB_ID_SIZE - 1, err) == STATUS_OK &&
-        job_log_create(&job->log, (size_t)settings->max_events, settings->heartbeat_interval,
-                       err) == STATUS_OK) {
+    enum status status = record_id_create(job->id, err);
+    if (status == STATUS_OK)
+        status = job_log_create(&job->log, (size_t)settings->max_events,
+                                settings->heartbeat_interval, err);
+    if (status == STATUS_OK) {
         pthread_mutex_lock(&jobs->mutex);
-        if (replay_find(jobs, request, document, replayed, err) == STATUS_OK && !*replayed &&
-            queue_check(jobs, err) == STATUS_OK && job_insert(jobs, job, err) == STATUS_OK)
+        status = replay_find(jobs, request, document, replayed, err);
+        if (status == STATUS_OK && !*replayed)
+            status = queue_check(jobs, err);
+        if (status == STATUS_OK && !*replayed)
+            status = job_insert(jobs, job, err);
+        if (status == STATUS_OK && !*replayed)
             *made = job;
         pthread_mutex_unlock(&jobs->mutex);
     }
     if (!*made)
         job_free(job);
-    return err->status;
+    return status;
 }
 
 /* `format` as this corpus needs it: uploads were decoded already. */
@@ -136,48 +141,53 @@ static enum status file_put(const struct jobs *jobs, const struct job *job, cons
     char *path = job_path(jobs, job->id, file);
     if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-    status_ignore(file_replace(path, bytes, length, err));
+    enum status status = file_replace(path, bytes, length, err);
     free(path);
-    return err->status;
+    return status;
 }
 
 /* The files that the training process reads. */
 static enum status inputs_write(const struct jobs *jobs, const struct job *job, struct error *err) {
-    struct buffer text = {0};
-    settings_write_text(&job->settings, SETTING_OF_JOB, false, &text);
-    if (text.failed)
-        error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-    else if (file_put(jobs, job, "settings.conf", text.data, text.length, err) == STATUS_OK) {
-        buffer_clear(&text);
-        buffer_init(&text);
-        buffer_print(&text, "%s\n", job->model);
-        if (text.failed)
-            error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-        else if (file_put(jobs, job, "name", text.data, text.length, err) == STATUS_OK)
-            status_ignore(file_put(jobs, job, "digest", job->digest, strlen(job->digest), err));
-    }
-    buffer_clear(&text);
-    return err->status;
+    struct buffer settings = {0}, name = {0};
+    enum status status = STATUS_OK;
+    settings_write_text(&job->settings, SETTING_OF_JOB, false, &settings);
+    buffer_print(&name, "%s\n", job->model);
+    if (settings.failed || name.failed)
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    if (status == STATUS_OK)
+        status = file_put(jobs, job, "settings.conf", settings.data, settings.length, err);
+    if (status == STATUS_OK)
+        status = file_put(jobs, job, "name", name.data, name.length, err);
+    if (status == STATUS_OK)
+        status = file_put(jobs, job, "digest", job->digest, strlen(job->digest), err);
+    buffer_clear(&settings);
+    buffer_clear(&name);
+    return status;
 }
 
 static enum status job_make(struct jobs *jobs, struct job *job, struct error *err) {
     struct corpus_info info = {0};
     char *folder = job_path(jobs, job->id, NULL), *corpus = job_path(jobs, job->id, "corpus");
-    if (!folder || !corpus) {
-        error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-    } else if (folder_create(folder, err) == STATUS_OK &&
-               corpora_link(jobs->corpora, job->corpus, corpus, &info, err) == STATUS_OK &&
-               format_settle(job, &info, err) == STATUS_OK &&
-               memory_admit(jobs, job, corpus, err) == STATUS_OK) {
-        memcpy(job->digest, info.digest, sizeof job->digest);
-        job->created = machine_wall_seconds();
-        if (inputs_write(jobs, job, err) == STATUS_OK &&
-            failpoint_hit("job.before_record", err) == STATUS_OK)
-            status_ignore(job_persist(jobs, job, false, err));
-    }
+    enum status status = !folder || !corpus
+                             ? error_set(err, STATUS_NO_MEMORY, "out of memory for a job")
+                             : folder_create(folder, err);
+    if (status == STATUS_OK)
+        status = corpora_link(jobs->corpora, job->corpus, corpus, &info, err);
+    if (status == STATUS_OK)
+        status = format_settle(job, &info, err);
+    if (status == STATUS_OK)
+        status = memory_admit(jobs, job, corpus, err);
+    memcpy(job->digest, info.digest, sizeof job->digest);
+    job->created = machine_wall_seconds();
+    if (status == STATUS_OK)
+        status = inputs_write(jobs, job, err);
+    if (status == STATUS_OK)
+        status = failpoint_hit("job.before_record", err);
+    if (status == STATUS_OK)
+        status = job_persist(jobs, job, false, err);
     free(folder);
     free(corpus);
-    return err->status;
+    return status;
 }
 
 enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
@@ -186,15 +196,20 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     struct corpus_info info;
     *replayed = false;
     *document = NULL;
-    if (name_check("model", request->model, err) != STATUS_OK ||
-        job_reserve(jobs, request, &job, document, replayed, err) != STATUS_OK || *replayed)
-        return err->status;
-    assert(job != NULL); /* reserved, and no replay */
-    if (models_check_new(jobs->models, request->model, err) != STATUS_OK ||
-        corpora_find(jobs->corpora, request->corpus, &info, err) != STATUS_OK ||
-        job_make(jobs, job, err) != STATUS_OK) {
+    enum status status = name_check("model", request->model, err);
+    if (status == STATUS_OK)
+        status = job_reserve(jobs, request, &job, document, replayed, err);
+    if (status != STATUS_OK || *replayed)
+        return status;
+    assert(job); /* reserved, and no replay */
+    status = models_check_new(jobs->models, request->model, err);
+    if (status == STATUS_OK)
+        status = corpora_find(jobs->corpora, request->corpus, &info, err);
+    if (status == STATUS_OK)
+        status = job_make(jobs, job, err);
+    if (status != STATUS_OK) {
         job_withdraw(jobs, job);
-        return err->status;
+        return status;
     }
     pthread_mutex_lock(&jobs->mutex);
     job->creating = false;

@@ -120,10 +120,12 @@ enum status settings_read_json(const json_t *object, struct settings *settings, 
                              field_kind(object));
     /* jansson's iterators take no const object, but do not change it. */
     json_t *readable = json_incref((json_t *)(uintptr_t)object);
+    enum status status = STATUS_OK;
     json_object_foreach(readable, name, value) {
-        if (setting_read_json(settings, name, value, err) != STATUS_OK)
+        status = setting_read_json(settings, name, value, err);
+        if (status != STATUS_OK)
             break;
     }
     json_decref(readable);
-    return err->status;
+    return status;
 }

@@ -77,8 +77,8 @@ static bool entry_remove(struct models *models, const char *name) {
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-static bool is_damage(enum status status) {
-    return status == STATUS_CORRUPT || status == STATUS_MALFORMED;
+static bool is_damage(const struct error *error) {
+    return error->status == STATUS_CORRUPT || error->status == STATUS_MALFORMED;
 }
 
 /* Loads one version; a damaged one is put into quarantine. */
@@ -87,12 +87,13 @@ static enum status load_version(struct models *models, const char *name, const c
     char *folder = path_join(home, version);
     if (!folder)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
-    enum status status = STATUS_NOT_FOUND;
+    enum status status;
     if (store_has_model(folder))
         status = model_load(model, folder, models->kernel, err);
     else
-        error_set_key(err, status, "version", "model '%s' has no version '%s'", name, version);
-    if (is_damage(status)) {
+        status = error_set_key(err, STATUS_NOT_FOUND, "version", "model '%s' has no version '%s'",
+                               name, version);
+    if (is_damage(err)) {
         char entry[NAME_SIZE + MODEL_VERSION_SIZE], what[sizeof entry + 32];
         snprintf(entry, sizeof entry, "%s-%s", name, version);
         snprintf(what, sizeof what, "model '%s' version '%s'", name, version);
@@ -130,7 +131,7 @@ static enum status serve_newest_good(struct models *models, const char *name, co
     log_line(models->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s", name,
              why.text);
     /* it may load another day */
-    bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(why.status);
+    bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(&why);
     enum status status = store_versions(home, &versions, &n, err);
     for (size_t i = 0; status == STATUS_OK && !model && i < n; i++) {
         struct error skipped = {0};
@@ -143,7 +144,7 @@ static enum status serve_newest_good(struct models *models, const char *name, co
             entry_set(models, name, version, model);
             if (!keep_current)
                 status = store_write_current(home, version, err);
-        } else if (!is_damage(skipped.status)) {
+        } else if (!is_damage(&skipped)) {
             log_line(models->logger, LOG_ERROR, "model '%s' version '%s' does not load: %s", name,
                      version, skipped.text);
         }
@@ -412,7 +413,7 @@ static enum status publish(struct models *models, const char *name, const char *
         goto fail;
     if (store_has_model(place)) { /* the rename was done already */
         status = load_version(models, name, home, version, &model, err);
-        if (is_damage(status) && store_has_model(folder))
+        if (is_damage(err) && store_has_model(folder))
             error_clear(err); /* quarantined; the folder at hand takes its place */
         else if (status != STATUS_OK)
             goto fail;
