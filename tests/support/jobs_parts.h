@@ -1,4 +1,4 @@
-/* Jobs on a temporary data folder, without a socket; a test may give the program that they start. */
+/* Jobs on a temporary data folder, without a socket; a test may give the program they start. */
 #ifndef VECMILL_TESTS_JOBS_PARTS_H
 #define VECMILL_TESTS_JOBS_PARTS_H
 

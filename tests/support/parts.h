@@ -51,10 +51,10 @@ static inline bool parts_logged(struct parts *parts, const char *text) {
     return there;
 }
 
-static inline void assert_error(const struct error *err, enum status status, const char *key,
+static inline void assert_error(const struct error *err, enum status wanted, const char *key,
                                 const char *text) {
-    if (err->status != status || strcmp(err->key, key) != 0 || !strstr(err->text, text))
-        fail_msg("wanted status %d, key '%s', '%s'; got %d, '%s', '%s'", (int)status, key, text,
+    if (err->status != wanted || strcmp(err->key, key) != 0 || !strstr(err->text, text))
+        fail_msg("wanted status %d, key '%s', '%s'; got %d, '%s', '%s'", (int)wanted, key, text,
                  (int)err->status, err->key, err->text);
 }
 
@@ -157,10 +157,10 @@ static inline void call_header(struct call *call, const char *name, const char *
 }
 
 /* Asserts status and a part of the answer's text. */
-static inline void assert_answer(const struct call *call, int status, const char *part) {
+static inline void assert_answer(const struct call *call, int wanted, const char *part) {
     const char *text = call->response.body.data ? call->response.body.data : "";
-    if (call->response.status != status || !strstr(text, part))
-        fail_msg("wanted %d with '%s', got %d: %s", status, part, call->response.status, text);
+    if (call->response.status != wanted || !strstr(text, part))
+        fail_msg("wanted %d with '%s', got %d: %s", wanted, part, call->response.status, text);
 }
 
 #endif
