@@ -5,8 +5,6 @@
 
 #include "base/array.h"
 #include "base/file.h"
-#include "base/machine.h"
-#include "base/random.h"
 #include "server/corpora/corpora_private.h"
 
 #define META_FILE "meta.json"
@@ -348,26 +346,15 @@ static bool corpus_needed(struct corpora *corpora, const char *name) {
     return needed && needed(context, name);
 }
 
-/* Locked. The folder leaves in one rename, so that a crash can not leave half a corpus behind. */
+/* Locked. */
 static enum status folder_remove(struct corpora *corpora, const char *name, struct error *err) {
-    char token[17], aside[32];
-    char *folder = NULL, *to = NULL;
-    enum status status = random_token(token, 16, err);
-    if (status != STATUS_OK)
-        return status;
-    snprintf(aside, sizeof aside, "%s%s", FILE_TEMPORARY_PREFIX, token);
-    folder = record_path(corpora->folder, name, NULL);
-    to = path_join(corpora->folder, aside);
-    if (!folder || !to)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory to delete corpus '%s'", name);
-    else
-        status = path_rename(folder, to, true, err);
-    if (status == STATUS_OK) {
+    char *folder = record_path(corpora->folder, name, NULL);
+    enum status status =
+        !folder ? error_set(err, STATUS_NO_MEMORY, "out of memory to delete corpus '%s'", name)
+                : record_discard(corpora->folder, folder, corpora->logger, err);
+    if (status == STATUS_OK)
         entry_remove(corpora, name);
-        path_discard(corpora, to);
-    }
     free(folder);
-    free(to);
     return status;
 }
 

@@ -30,7 +30,7 @@ enum job_ask { JOB_ASK_NONE, JOB_ASK_PAUSE, JOB_ASK_CANCEL };
 enum event_kind { EVENT_STATE, EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG };
 struct job_log; /* reference-counted; safe from any thread */
 
-/* most: events kept; when there are more, older progress is thinned to every other one, then
+/* max: events kept; when there are more, older progress is thinned to every other one, then
  * epochs, then lines. States stay. */
 enum status job_log_create(struct job_log **log, size_t max, double heartbeat,
                            struct error *err) MUST_CHECK;

@@ -7,7 +7,6 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "base/machine.h"
-#include "base/random.h"
 #include "server/models/models_private.h"
 
 #define VERSION_FILE "version.json"
@@ -143,24 +142,5 @@ enum status store_write_current(const char *home, const char *version, struct er
     int n = snprintf(line, sizeof line, "%s\n", version);
     enum status status = file_replace(path, line, (size_t)n, err);
     free(path);
-    return status;
-}
-
-enum status store_discard(const char *models_folder, const char *path, struct error *err) {
-    char name[sizeof FILE_TEMPORARY_PREFIX + 32] = FILE_TEMPORARY_PREFIX;
-    enum status status = random_token(name + strlen(name), 32, err);
-    if (status != STATUS_OK)
-        return status;
-    char *trash = path_join(models_folder, name);
-    if (!trash)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory while removing '%s'", path);
-    status = path_rename(path, trash, true, err);
-    if (status == STATUS_OK) {
-        /* Gone for every reader already; leftovers are swept at the next start. */
-        struct error leftovers = {0};
-        if (path_remove(trash, &leftovers) != STATUS_OK)
-            error_clear(&leftovers);
-    }
-    free(trash);
     return status;
 }

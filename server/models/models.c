@@ -360,7 +360,7 @@ static void prune_versions(struct models *models, const char *name, const char *
         }
         char *path = path_join(home, versions[i].version);
         status = !path ? error_set(&err, STATUS_NO_MEMORY, "out of memory")
-                       : store_discard(models->folder, path, &err);
+                       : record_discard(models->folder, path, models->logger, &err);
         free(path);
         if (status == STATUS_OK)
             log_line(models->logger, LOG_INFO, "model '%s': old version '%s' removed", name,
@@ -497,7 +497,7 @@ enum status models_remove(struct models *models, const char *name, struct error 
     else if (!file_exists(home))
         status = error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%s'", name);
     else
-        status = store_discard(models->folder, home, err);
+        status = record_discard(models->folder, home, models->logger, err);
     if (status == STATUS_OK) {
         entry_remove(models, name);
         log_line(models->logger, LOG_INFO, "model '%s' removed", name);

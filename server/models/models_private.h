@@ -38,10 +38,6 @@ enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE
                                struct error *err) MUST_CHECK;
 enum status store_write_current(const char *home, const char *version,
                                 struct error *err) MUST_CHECK;
-/* Makes `path` vanish in one step (renamed to a temporary name under `models_folder`), then removes
- * it piece by piece: a crash between leaves what the sweep at the next start removes. */
-enum status store_discard(const char *models_folder, const char *path,
-                          struct error *err) MUST_CHECK;
 
 /* ---- models.c and model_exports.c: for the routes -------------------------------------------- */
 struct served_model {

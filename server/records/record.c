@@ -28,6 +28,25 @@ char *record_path(const char *folder, const char *name, const char *file) {
     return buffer_take(&path);
 }
 
+enum status record_discard(const char *folder, const char *path, const struct logger *logger,
+                           struct error *err) {
+    char name[sizeof FILE_TEMPORARY_PREFIX + 32] = FILE_TEMPORARY_PREFIX;
+    enum status status = random_token(name + strlen(name), 32, err);
+    if (status != STATUS_OK)
+        return status;
+    char *trash = path_join(folder, name);
+    if (!trash)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while removing '%s'", path);
+    status = path_rename(path, trash, true, err);
+    if (status == STATUS_OK) {
+        struct error left = {0};
+        if (path_remove(trash, &left) != STATUS_OK)
+            log_line(logger, LOG_WARNING, "%s", left.text);
+    }
+    free(trash);
+    return status;
+}
+
 enum status record_read(const char *path, json_t **record, struct error *err) {
     char *text = NULL;
     size_t length = 0;

@@ -15,6 +15,11 @@ bool record_id_valid(const char *id);
 
 /* folder/name/file; file may be NULL. NULL when out of memory. Owns: caller frees. */
 char *record_path(const char *folder, const char *name, const char *file);
+/* Makes `path` vanish in one step, renamed to a temporary name under `folder`, and removes it then
+ * piece by piece: what a crash leaves of it is swept at the next start, and so is what cannot be
+ * removed, which is logged. */
+enum status record_discard(const char *folder, const char *path, const struct logger *logger,
+                           struct error *err) MUST_CHECK;
 /* The JSON at `path`, of at most 1 MiB. Owns: caller json_decref's *record. */
 enum status record_read(const char *path, json_t **record, struct error *err) MUST_CHECK;
 /* Replaces the JSON at `path`, durably. Takes path and record, also on failure; when one of them is
