@@ -1,6 +1,7 @@
 /* The catalogue of corpora on disk. data/corpora/<name>/ holds meta.json and <random
  * id>.corpus; a new upload is written aside, fsynced, then meta.json is replaced: that is the
- * moment of the switch. A job hard-links the content it began with. */
+ * moment of the switch. A job hard-links the content it began with. Safe from
+ * any thread, but for open and close. */
 #ifndef VECMILL_SERVER_CORPORA_H
 #define VECMILL_SERVER_CORPORA_H
 
@@ -25,6 +26,7 @@ struct corpus_info {
 enum status corpora_open(struct corpora **corpora, const struct settings *settings,
                          const struct logger *logger, struct error *err) MUST_CHECK;
 void corpora_close(struct corpora *corpora);
+/* A copy of what is known. REFUSED for a bad name, NOT_FOUND "no corpus 'x'". */
 enum status corpora_find(struct corpora *corpora, const char *name, struct corpus_info *info,
                          struct error *err) MUST_CHECK;
 /* Hard-links the current content to `path`; *info as of that moment. */

@@ -1,7 +1,8 @@
-/* Training jobs: queue, child processes, events, restart. data/jobs/<id>/ holds
- * job.json, settings.conf, corpus (hard link), work/ (ids, checkpoints), model/ (made by the
- * child). A job runs as `vecmill train --job FOLDER --progress-fd 3`: SCHED_IDLE, oom_score_adj,
- * dies with its parent. */
+/* Training jobs: queue, training processes, events, restart. data/jobs/<id>/ holds job.json,
+ * settings.conf, corpus (hard link), work/ (ids, checkpoints), model/ (made by the process). A job
+ * runs as `vecmill train --job FOLDER --progress-fd 3`, at the lowest priority, first to be killed
+ * when memory runs out; it dies with the server. Safe from any thread, but for open, stop and
+ * close. */
 #ifndef VECMILL_SERVER_JOBS_H
 #define VECMILL_SERVER_JOBS_H
 
@@ -22,12 +23,15 @@ struct jobs_options {
     struct models *models;
 };
 /* Loads the records, and starts max_jobs_running threads that run what is queued. A record that is
- * damaged is moved to data/quarantine, with a log line. */
+ * damaged is moved to data/quarantine, with a log line. Owns: caller ends it by jobs_stop and
+ * jobs_close, before corpora and models are closed. */
 enum status jobs_open(struct jobs **jobs, const struct jobs_options *options,
                       struct error *err) MUST_CHECK;
-/* SIGTERM to children, wait for their checkpoints, end event streams */
+/* Ends event streams, sends SIGTERM to the processes and waits for their checkpoints; after nine
+ * tenths of shutdown_timeout they are killed. The jobs go on at the next start. NULL is fine. */
 void jobs_stop(struct jobs *jobs);
-void jobs_close(struct jobs *jobs); /* frees */
+void jobs_close(struct jobs *jobs); /* frees; NULL is fine */
+/* For /metrics. words, words_per_second: corpus words trained since the start, and now. */
 struct job_counts {
     uint64_t queued, running, paused, succeeded, failed, cancelled, words;
     double words_per_second;

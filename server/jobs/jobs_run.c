@@ -56,7 +56,7 @@ static const struct logger *logger_of(const struct run *run) {
 
 /* ---- the process ---- */
 
-/* Asks for what was asked before there was a process to hear it. */
+/* Starts the process, and tells it what was asked before there was one to hear it. */
 static enum status run_start(struct run *run, struct error *err) {
     struct jobs *jobs = run->jobs;
     char *folder = job_path(jobs, run->job->id, NULL);

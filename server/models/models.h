@@ -1,6 +1,6 @@
 /* Published models: versions on disk, the current one in memory.
  * data/models/<name>/<version>/model.vecmill, never changed; data/models/<name>/CURRENT names the
- * served version (one line). */
+ * served version (one line). Safe from any thread, but for open and close. */
 #ifndef VECMILL_SERVER_MODELS_H
 #define VECMILL_SERVER_MODELS_H
 
