@@ -23,7 +23,9 @@ void system_problem(struct server *server, const struct http_request *request,
 void system_settings(struct server *server, const struct http_request *request,
                      struct http_response *response);
 
-extern const char *const openapi_schemas[]; /* "\"Name\":{...}" each, ended by NULL */
+/* openapi_schemas.json, a JSON object of schemas by name; NUL behind. server.cmake embeds it. */
+extern const unsigned char openapi_schemas[];
+extern const size_t openapi_schemas_size;
 
 /* Appends a setting's bounds as members of a JSON Schema:
  * "type":"integer","minimum":1,"maximum":4096,"default":100,... */

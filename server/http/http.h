@@ -97,19 +97,30 @@ struct body_stream {
     void (*abort)(void *state);
 };
 
+/* A call of the service. What stands below `summary` describes it in the OpenAPI document: words
+ * separated by single blanks. */
 struct route {
     const char *method;  /* "GET" */
     const char *pattern; /* "/v1/jobs/{job}/events" */
     enum body_kind body;
-    /* BODY_BUFFERED: name of the SETTING_BYTES that bounds it, e.g. "max_json_bytes" */
-    const char *limit;
-    bool openai_errors;
-    bool polled; /* asked over and over: logged at debug while it answers below 400 */
+    const char *limit; /* BODY_BUFFERED: the setting that bounds the body, as "max_json_bytes" */
+    bool polled;       /* called over and over: logged at debug while it answers below 400 */
     void (*handle)(struct server *server, const struct http_request *request,
-                   struct http_response *response);
-    const struct body_stream *stream;
-    const char *summary; /* one line for the OpenAPI document */
+                   struct http_response *response); /* NULL for BODY_STREAMED */
+    const struct body_stream *stream;               /* for BODY_STREAMED, else NULL */
+    const char *summary;                            /* one line */
+    /* "name:type"; '*' behind: may stand many times. NULL: no query keys */
+    const char *query;
+    /* "Schema" for a JSON body, "type/subtype", or "type/subtype=Schema". NULL: BODY_NONE */
+    const char *request;
+    int status;         /* of success */
+    const char *answer; /* as request; NULL: no body, status 204 */
 };
+#define ROUTE_QUERY_SETTINGS "settings" /* a route's query: a key for each setting of a job */
+/* Are errors at this path (or pattern) told in OpenAI's shape? So it is under /v1/models and
+ * /v1/embeddings. */
+bool path_has_openai_errors(const char *path);
+
 struct http;
 /* Listens on settings->listen. Keeps pointers to settings, logger and routes: they must outlive it.
  * `server` is handed to the handlers as it stands. */

@@ -255,7 +255,7 @@ static bool guard_policy(struct exchange *exchange) {
         return refuse(exchange, 403, &err);
     }
     if (server && atomic_load(&server->draining) && changes &&
-        (route->body == BODY_STREAMED || !route->openai_errors)) {
+        (route->body == BODY_STREAMED || !path_has_openai_errors(request->path))) {
         (void)error_set(&err, STATUS_BUSY, "the service is shutting down");
         (void)refuse(exchange, 503, &err);
         response_header(&exchange->response, "Retry-After", "5");

@@ -84,13 +84,11 @@ static void put_openai(struct buffer *body, int status, const struct error *err,
                  members ? members : "");
 }
 
-static bool wants_openai(const struct http_request *request) {
-    if (request->route)
-        return request->route->openai_errors;
+bool path_has_openai_errors(const char *path) {
     static const char *const prefixes[] = {"/v1/models", "/v1/embeddings"};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         size_t length = strlen(prefixes[i]);
-        char next = strncmp(request->path, prefixes[i], length) == 0 ? request->path[length] : 'x';
+        char next = strncmp(path, prefixes[i], length) == 0 ? path[length] : 'x';
         if (next == '\0' || next == '/')
             return true;
     }
@@ -105,7 +103,7 @@ void response_error_with(const struct http_request *request, struct http_respons
     if (status == 0)
         status = status_to_http(err->status);
     struct buffer body = {0};
-    bool openai = wants_openai(request);
+    bool openai = path_has_openai_errors(request->path);
     if (openai)
         put_openai(&body, status, err, members);
     else

@@ -163,20 +163,24 @@ static const struct body_stream upload_stream = {upload_begin, upload_push, uplo
                                                  upload_abort};
 
 static const struct route routes[] = {
-    {"GET", "/echo", BODY_NONE, NULL, false, false, echo, NULL, ""},
-    {"POST", "/echo", BODY_BUFFERED, "max_json_bytes", false, false, echo, NULL, ""},
-    {"GET", "/echo/{name}", BODY_NONE, NULL, false, false, echo, NULL, ""},
-    {"GET", "/poll", BODY_NONE, NULL, false, true, echo, NULL, ""},
-    {"GET", "/poll/{name}", BODY_NONE, NULL, false, true, refuse, NULL, ""},
-    {"GET", "/inject", BODY_NONE, NULL, false, false, inject, NULL, ""},
-    {"GET", "/refuse", BODY_NONE, NULL, false, false, refuse, NULL, ""},
-    {"GET", "/v1/models/{model}", BODY_NONE, NULL, true, false, refuse, NULL, ""},
-    {"GET", "/file", BODY_NONE, NULL, false, false, send_file, NULL, ""},
-    {"GET", "/events", BODY_NONE, NULL, false, false, events, NULL, ""},
-    {"GET", "/big", BODY_NONE, NULL, false, false, big, NULL, ""},
-    {"GET", "/slow", BODY_NONE, NULL, false, false, slow, NULL, ""},
-    {"PUT", "/upload/{name}", BODY_STREAMED, NULL, false, false, NULL, &upload_stream, ""},
-    {NULL, NULL, BODY_NONE, NULL, false, false, NULL, NULL, NULL},
+    {.method = "GET", .pattern = "/echo", .handle = echo},
+    {.method = "POST",
+     .pattern = "/echo",
+     .body = BODY_BUFFERED,
+     .limit = "max_json_bytes",
+     .handle = echo},
+    {.method = "GET", .pattern = "/echo/{name}", .handle = echo},
+    {.method = "GET", .pattern = "/poll", .polled = true, .handle = echo},
+    {.method = "GET", .pattern = "/poll/{name}", .polled = true, .handle = refuse},
+    {.method = "GET", .pattern = "/inject", .handle = inject},
+    {.method = "GET", .pattern = "/refuse", .handle = refuse},
+    {.method = "GET", .pattern = "/v1/models/{model}", .handle = refuse},
+    {.method = "GET", .pattern = "/file", .handle = send_file},
+    {.method = "GET", .pattern = "/events", .handle = events},
+    {.method = "GET", .pattern = "/big", .handle = big},
+    {.method = "GET", .pattern = "/slow", .handle = slow},
+    {.method = "PUT", .pattern = "/upload/{name}", .body = BODY_STREAMED, .stream = &upload_stream},
+    {.method = NULL},
 };
 
 /* ---- a server and a client for each test ----------------------------------------------------- */

@@ -210,17 +210,121 @@ static void test_openapi(void **state) {
     json_decref(document);
 }
 
+/* A row as a message names it. */
+#define ROW_FAILS(route, says) \
+    fail_msg("the row of %s %s %s", (route)->method, (route)->pattern, says)
+
+static void check_schema_name(const struct route *route, const json_t *schemas, const char *name,
+                              size_t length) {
+    char text[64];
+    assert_true(length < sizeof text);
+    memcpy(text, name, length);
+    text[length] = '\0';
+    if (!json_object_get(schemas, text)) {
+        print_error("%s is not in openapi_schemas.json: ", text);
+        ROW_FAILS(route, "names a schema that does not exist");
+    }
+}
+
+/* Words with single blanks between: media types, schemas, or "type/subtype=Schema". */
+static void check_content(const struct route *route, const json_t *schemas, const char *text) {
+    for (const char *at = text;; at++) {
+        size_t n = strcspn(at, " ");
+        const char *equals = memchr(at, '=', n);
+        if (n == 0)
+            ROW_FAILS(route, "has an empty word for a body");
+        if (equals || !memchr(at, '/', n)) {
+            const char *name = equals ? equals + 1 : at;
+            check_schema_name(route, schemas, name, (size_t)(at + n - name));
+        }
+        at += n;
+        if (*at == '\0')
+            return;
+    }
+}
+
+static void check_query(const struct route *route) {
+    static const char *const types[] = {"string", "integer", "number", "boolean"};
+    if (!route->query || strcmp(route->query, ROUTE_QUERY_SETTINGS) == 0)
+        return;
+    for (const char *at = route->query;; at++) {
+        size_t n = strcspn(at, " "), name = strcspn(at, ": ");
+        size_t type = name < n ? n - name - 1 - (at[n - 1] == '*') : 0;
+        bool known = false;
+        for (size_t i = 0; name > 0 && i < sizeof types / sizeof types[0]; i++)
+            known =
+                known || (type == strlen(types[i]) && memcmp(at + name + 1, types[i], type) == 0);
+        if (!known)
+            ROW_FAILS(route, "has a query key that is not 'name:type'");
+        at += n;
+        if (*at == '\0')
+            return;
+    }
+}
+
+static void check_row(const struct route *route, const json_t *schemas) {
+    if (!route->pattern || route->pattern[0] != '/')
+        fail_msg("a row of %s has no pattern", route->method);
+    if (!route->handle == !route->stream)
+        ROW_FAILS(route, "must have either handle or stream");
+    if ((route->stream != NULL) != (route->body == BODY_STREAMED))
+        ROW_FAILS(route, "must have stream for BODY_STREAMED only");
+    if ((route->limit != NULL) != (route->body == BODY_BUFFERED))
+        ROW_FAILS(route, "must have limit for BODY_BUFFERED only");
+    if (route->limit &&
+        (!settings_find(route->limit) || settings_find(route->limit)->type != SETTING_IS_BYTES))
+        ROW_FAILS(route, "has a limit that is no setting in bytes");
+    if (!route->summary || route->summary[0] == '\0')
+        ROW_FAILS(route, "has no summary");
+    if (route->status < 200 || route->status > 299)
+        ROW_FAILS(route, "has no status of success");
+    if (!route->answer != (route->status == 204))
+        ROW_FAILS(route, "must have an answer unless its status is 204");
+    if ((route->request != NULL) != (route->body != BODY_NONE))
+        ROW_FAILS(route, "must have a request when it takes a body");
+    if (route->answer)
+        check_content(route, schemas, route->answer);
+    if (route->request)
+        check_content(route, schemas, route->request);
+    check_query(route);
+}
+
 static void test_routes(void **state) {
     (void)state;
+    struct error err = {0};
+    json_t *schemas = NULL;
+    if (json_parse((const char *)openapi_schemas, openapi_schemas_size, 32, &schemas, &err) !=
+        STATUS_OK)
+        fail_msg("openapi_schemas.json: %s", err.text);
     for (const struct route *route = server_routes; route->method != NULL; route++) {
-        assert_true((route->handle != NULL) != (route->stream != NULL));
-        assert_int_equal(route->stream != NULL, route->body == BODY_STREAMED);
-        assert_int_equal(route->limit != NULL, route->body == BODY_BUFFERED);
-        if (route->limit) {
-            assert_non_null(settings_find(route->limit));
-            assert_int_equal(settings_find(route->limit)->type, SETTING_IS_BYTES);
-        }
+        check_row(route, schemas);
+        for (const struct route *other = server_routes; other < route; other++)
+            if (strcmp(other->method, route->method) == 0 &&
+                strcmp(other->pattern, route->pattern) == 0)
+                ROW_FAILS(route, "stands twice");
     }
+    json_decref(schemas);
+}
+
+/* Every schema of the file is used: by a row, by another schema, or by errors. But for Row, which
+ * is what the lists of Rows hold at any depth: there is no way to say that in a schema. */
+static void test_schemas_are_used(void **state) {
+    (void)state;
+    static struct server server = {.routes = server_routes};
+    json_t *document = ask(&server, system_openapi, NULL, 200), *schema;
+    const json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
+    struct buffer text = {0};
+    const char *name;
+    json_append(&text, document);
+    assert_false(text.failed);
+    json_object_foreach((json_t *)(uintptr_t)schemas, name, schema) {
+        char reference[128];
+        snprintf(reference, sizeof reference, "\"#/components/schemas/%s\"", name);
+        if (!strstr(text.data, reference) && strcmp(name, "Row") != 0)
+            fail_msg("no row and no schema names '%s' of openapi_schemas.json", name);
+    }
+    buffer_clear(&text);
+    json_decref(document);
 }
 
 static void test_health_and_problems(void **state) {
@@ -275,10 +379,15 @@ static void test_metrics(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(test_start_stop),   WITH_FOLDER(test_leftovers_are_swept),
-        WITH_FOLDER(test_other_format), cmocka_unit_test(test_names),
-        WITH_FOLDER(test_settings),     cmocka_unit_test(test_openapi),
-        cmocka_unit_test(test_routes),  WITH_FOLDER(test_health_and_problems),
+        WITH_FOLDER(test_start_stop),
+        WITH_FOLDER(test_leftovers_are_swept),
+        WITH_FOLDER(test_other_format),
+        cmocka_unit_test(test_names),
+        WITH_FOLDER(test_settings),
+        cmocka_unit_test(test_openapi),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_schemas_are_used),
+        WITH_FOLDER(test_health_and_problems),
         WITH_FOLDER(test_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

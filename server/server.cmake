@@ -1,0 +1,2 @@
+# What the service answers as it stands in a file.
+vecmill_embed(server server/openapi_schemas.json openapi_schemas)
