@@ -62,9 +62,10 @@ static enum status nearest_to_word(const struct invocation *invocation, const st
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
     } else {
         memcpy(query, table_row(model->input, id), dim * sizeof *query);
-        status =
-            search_neighbors(model, query, 1, &id, starts, (uint32_t)wanted->among, k,
-                             threads_of_settings(&invocation->settings), neighbors, &found, err);
+        status = search_neighbors(model, query, 1, &id, starts, (uint32_t)wanted->among, k,
+                                  search_threads(model, 1, (uint32_t)wanted->among,
+                                                 threads_of_settings(&invocation->settings)),
+                                  neighbors, &found, err);
     }
     if (status == STATUS_OK)
         put_neighbors(text, model, neighbors, found);
@@ -113,7 +114,9 @@ static enum status analogy_of(struct invocation *invocation, const struct model 
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     enum status status =
         search_analogy(model, ids + 1, 2, ids, 1, method, (uint32_t)wanted->among, k,
-                       threads_of_settings(&invocation->settings), neighbors, &found, err);
+                       search_threads(model, method == ANALOGY_MUL ? 3 : 1, (uint32_t)wanted->among,
+                                      threads_of_settings(&invocation->settings)),
+                       neighbors, &found, err);
     if (status == STATUS_OK)
         put_neighbors(text, model, neighbors, found);
     free(neighbors);

@@ -145,6 +145,17 @@ enum status lookup_combined(const struct table *table, uint32_t dim, const uint3
                             enum combiner combiner, double max_norm, float *out,
                             struct error *err) MUST_CHECK;
 
+/* ---- query vectors (direction.c) ------------------------------------------------------------- */
+/* A question put as a sum of words: begin sum [dim] with zeros, add, take. */
+/* Adds weight * vector / norm in double; a vector of norm 0 adds nothing. norm: of the vector, such
+ * as model->norms has it. */
+void direction_add(const float *vector, size_t dim, double norm, double weight, double *sum);
+/* vector [dim]: the sum as floats, at its length. REFUSED when no column is as large as 1e-12, which
+ * is the rounding that vectors leave when they cancel out; the message calls the sum "the words of
+ * the <what>", key names it as error_set_key does ("": nothing). */
+enum status direction_take(const double *sum, size_t dim, const char *what, const char *key,
+                           float *vector, struct error *err) MUST_CHECK;
+
 /* ---- search (search.c) ----------------------------------------------------------------------- */
 struct neighbor {
     uint32_t id;
@@ -160,6 +171,10 @@ enum status search_neighbors(const struct model *model, const float *queries, si
                              const uint32_t *excluded, const size_t *excluded_starts,
                              uint32_t among, size_t k, int threads, struct neighbor *out,
                              size_t *found, struct error *err) MUST_CHECK;
+/* How many of `threads` a search with n_vectors query vectors is worth: 1 when it is small (rows x
+ * dim x vectors below 20 million multiply-adds), for it is over before a second thread runs. The
+ * neighbours do not depend on it. */
+int search_threads(const struct model *model, size_t n_vectors, uint32_t among, int threads);
 /* 3CosAdd; 3CosMul of Levy and Goldberg 2014, eps 0.001 */
 enum analogy_method { ANALOGY_ADD, ANALOGY_MUL };
 /* Best words for sum of unit(positive) minus unit(negative) (weights may be NULL); query words are

@@ -58,16 +58,14 @@ static void question_count(struct analogy_report *report, size_t at, bool correc
 static bool question_target(const struct analogies *run, const struct question *question,
                             double *sum, float *vector) {
     const struct table *table = run->model->input;
-    double largest = 0;
-    memset(sum, 0, table->columns * sizeof sum[0]);
-    scan_add_unit(table_row(table, question->words[1]), table->columns, 1, sum);
-    scan_add_unit(table_row(table, question->words[0]), table->columns, -1, sum);
-    scan_add_unit(table_row(table, question->words[2]), table->columns, 1, sum);
-    for (size_t i = 0; i < table->columns; i++) {
-        largest = fmax(largest, fabs(sum[i]));
-        vector[i] = (float)sum[i];
+    static const size_t order[3] = {1, 0, 2}; /* b, a, c */
+    size_t dim = table->columns;
+    memset(sum, 0, dim * sizeof sum[0]);
+    for (size_t i = 0; i < 3; i++) {
+        const float *row = table_row(table, question->words[order[i]]);
+        direction_add(row, dim, vector_norm(row, dim), order[i] == 0 ? -1 : 1, sum);
     }
-    return largest >= 1e-12;
+    return direction_take(sum, dim, "question", "", vector, NULL) == STATUS_OK;
 }
 
 static bool question_has_direction(const struct analogies *run, const struct question *question) {

@@ -45,21 +45,6 @@ struct slice {
     bool started;
 };
 
-static double vector_norm(const float *vector, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)vector[i] * vector[i];
-    return sqrt(sum);
-}
-
-void scan_add_unit(const float *vector, size_t dim, double weight, double *sum) {
-    double norm = vector_norm(vector, dim);
-    if (norm <= 0)
-        return;
-    for (size_t i = 0; i < dim; i++)
-        sum[i] += weight * vector[i] / norm;
-}
-
 static bool neighbor_worse(struct neighbor a, struct neighbor b) {
     return a.score < b.score || (a.score == b.score && a.id > b.id);
 }
@@ -320,7 +305,7 @@ static void slice_clear(struct slice *slice) {
 }
 
 /* Candidate rows before each shard, and the rows of a tile. */
-static bool pass_init(struct pass *pass, const struct scan *scan) {
+static bool pass_measure(struct pass *pass, const struct scan *scan) {
     const struct table *table = scan->model->input;
     uint32_t among = scan->among == 0 || scan->among > table->rows ? table->rows : scan->among;
     *pass = (struct pass){.scan = scan};
@@ -371,7 +356,7 @@ enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *foun
     memset(found, 0, scan->groups * sizeof found[0]);
     if (scan->k == 0 || table->rows == 0)
         return STATUS_OK;
-    if (pass_init(&pass, scan) == STATUS_OK)
+    if (!pass_measure(&pass, scan))
         return scan_no_memory(scan, err);
     size_t tiles = (pass.starts[table->shards] + pass.tile - 1) / pass.tile;
     n_slices = smaller(smaller((size_t)scan->threads, MAX_SLICES), tiles);

@@ -27,7 +27,9 @@ struct scan {
  * neighbours is total. Errors: NO_MEMORY. */
 enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
                      struct error *err) MUST_CHECK;
-/* Adds weight * vector / |vector| to sum; a zero vector adds nothing. */
-void scan_add_unit(const float *vector, size_t dim, double weight, double *sum);
+/* Euclidean norm, summed in double (direction.c). */
+double vector_norm(const float *vector, size_t n);
+/* Euclidean norm of a sum made by direction_add; 0 when nothing but rounding is left of it. */
+double direction_norm(const double *sum, size_t dim);
 
 #endif

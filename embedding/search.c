@@ -3,6 +3,14 @@
 
 #include "embedding/scan.h"
 
+/* Multiply-adds that one thread is done with before a second one runs. */
+#define THREAD_MIN_WORK 20000000u
+
+int search_threads(const struct model *model, size_t n_vectors, uint32_t among, int threads) {
+    uint64_t rows = among > 0 && among < model->input->rows ? among : model->input->rows;
+    return rows * model->input->columns * n_vectors < THREAD_MIN_WORK ? 1 : threads;
+}
+
 enum status search_neighbors(const struct model *model, const float *queries, size_t n_queries,
                              const uint32_t *excluded, const size_t *excluded_starts,
                              uint32_t among, size_t k, int threads, struct neighbor *out,
@@ -52,22 +60,17 @@ static enum status question_check(const struct model *model, const uint32_t *ids
 static enum status question_add(const struct model *model, const uint32_t *ids, size_t n_positive,
                                 size_t n, float *vector, struct error *err) {
     size_t dim = model->input->columns;
-    double *sum = calloc(dim, sizeof *sum), largest = 0;
+    double *sum = calloc(dim, sizeof *sum);
     if (!sum)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values",
                          dim);
-    for (size_t i = 0; i < n; i++)
-        scan_add_unit(table_row(model->input, ids[i]), dim, i < n_positive ? 1 : -1, sum);
-    for (size_t i = 0; i < dim; i++)
-        largest = fmax(largest, fabs(sum[i]));
-    /* What is left after equal vectors cancel out is rounding, no direction. */
-    bool cancelled = largest < 1e-12;
-    for (size_t i = 0; i < dim; i++)
-        vector[i] = (float)sum[i];
+    for (size_t i = 0; i < n; i++) {
+        const float *row = table_row(model->input, ids[i]);
+        direction_add(row, dim, vector_norm(row, dim), i < n_positive ? 1 : -1, sum);
+    }
+    enum status status = direction_take(sum, dim, "question", "", vector, err);
     free(sum);
-    return cancelled ? error_set(err, STATUS_REFUSED,
-                                 "the words of the question cancel out: no direction is left")
-                     : STATUS_OK;
+    return status;
 }
 
 enum status search_analogy(const struct model *model, const uint32_t *positive, size_t n_positive,
@@ -127,7 +130,6 @@ double search_similarity(const struct model *model, uint32_t a, uint32_t b) {
 enum status search_odd_one_out(const struct model *model, const uint32_t *ids, size_t n,
                                size_t *odd, float *scores, struct error *err) {
     size_t dim = model->input->columns;
-    double square = 0;
     if (n < 3)
         return error_set(err, STATUS_REFUSED,
                          "the odd one is sought among at least 3 words, not %zu", n);
@@ -139,11 +141,12 @@ enum status search_odd_one_out(const struct model *model, const uint32_t *ids, s
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector of %zu values",
                          dim);
     double *unit = mean + dim;
-    for (size_t i = 0; i < n; i++)
-        scan_add_unit(table_row(model->input, ids[i]), dim, 1.0 / (double)n, mean);
-    for (size_t j = 0; j < dim; j++)
-        square += mean[j] * mean[j];
-    if (square < 1e-24) {
+    for (size_t i = 0; i < n; i++) {
+        const float *row = table_row(model->input, ids[i]);
+        direction_add(row, dim, vector_norm(row, dim), 1.0 / (double)n, mean);
+    }
+    double norm = direction_norm(mean, dim);
+    if (norm <= 0) {
         status =
             error_set(err, STATUS_REFUSED, "the words cancel out: their mean has no direction");
         goto fail;
@@ -153,10 +156,11 @@ enum status search_odd_one_out(const struct model *model, const uint32_t *ids, s
         double dot = 0;
         for (size_t j = 0; j < dim; j++)
             unit[j] = 0;
-        scan_add_unit(table_row(model->input, ids[i]), dim, 1, unit);
+        const float *row = table_row(model->input, ids[i]);
+        direction_add(row, dim, vector_norm(row, dim), 1, unit);
         for (size_t j = 0; j < dim; j++)
             dot += unit[j] * mean[j];
-        scores[i] = (float)fmax(-1, fmin(1, dot / sqrt(square)));
+        scores[i] = (float)fmax(-1, fmin(1, dot / norm));
         if (scores[i] < scores[*odd])
             *odd = i;
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/number.h"
 #include "embedding/evaluate_text.h"
 #include "embedding/vocabulary.h"
@@ -13,7 +14,7 @@
 /* Scored pairs of a file whose words are in the model. */
 struct pairs {
     double *human, *cosine;
-    size_t n, room;
+    size_t n, human_room, cosine_room;
     size_t column; /* of the score */
 };
 
@@ -35,25 +36,22 @@ static size_t line_split(struct text_part line, struct text_part fields[MAX_COLU
 }
 
 static enum status pairs_add(struct pairs *pairs, double human, double cosine, struct error *err) {
-    if (pairs->n == pairs->room) {
-        size_t room = pairs->room * 2 + 256;
-        double *grown = realloc(pairs->human, room * sizeof *grown);
-        if (grown)
-            pairs->human = grown;
-        double *grown_too = realloc(pairs->cosine, room * sizeof *grown_too);
-        if (grown_too)
-            pairs->cosine = grown_too;
-        if (!grown || !grown_too)
-            return error_set(err, STATUS_NO_MEMORY, "not enough memory for %zu pairs", room);
-        pairs->room = room;
-    }
+    size_t n = pairs->n + 1;
+    double *humans = array_grow(pairs->human, &pairs->human_room, n, sizeof *humans);
+    if (humans)
+        pairs->human = humans;
+    double *cosines = array_grow(pairs->cosine, &pairs->cosine_room, n, sizeof *cosines);
+    if (cosines)
+        pairs->cosine = cosines;
+    if (!humans || !cosines)
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for %zu pairs", n);
     pairs->human[pairs->n] = human;
     pairs->cosine[pairs->n++] = cosine;
     return STATUS_OK;
 }
 
 /* A first line whose last field is no number names the columns. */
-static bool header_read(struct pairs *pairs, const struct text_part *fields, size_t n) {
+static bool columns_read(struct pairs *pairs, const struct text_part *fields, size_t n) {
     double value;
     if (field_number(fields[n - 1], &value))
         return false;
@@ -158,7 +156,7 @@ enum status evaluate_similarity(const struct model *model, const char *text, siz
         if (line.length == 0 || line.text[0] == '#')
             continue;
         size_t n = line_split(line, fields);
-        bool header = first && header_read(&pairs, fields, n) != STATUS_OK;
+        bool header = first && columns_read(&pairs, fields, n);
         first = false;
         if (!header)
             status = pair_read(&pairs, model, fields, n, number, report, err);

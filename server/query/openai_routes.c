@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "corpus/corpus.h"
 #include "server/query/inquiry.h"
 
@@ -17,7 +18,7 @@ struct texts {
     struct inquiry *inquiry;
     struct settings settings;
     uint32_t *ids;
-    size_t n_ids, capacity;
+    size_t n_ids, room;
     size_t *starts; /* [n + 1] */
     size_t n;
     uint64_t tokens; /* unknown ones included: what usage counts */
@@ -25,14 +26,10 @@ struct texts {
 };
 
 static enum status add_id(struct texts *texts, uint32_t id, struct error *err) {
-    if (texts->n_ids == texts->capacity) {
-        size_t capacity = 2 * texts->capacity;
-        uint32_t *ids = realloc(texts->ids, capacity * sizeof *ids);
-        if (!ids)
-            return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu tokens", capacity);
-        texts->ids = ids;
-        texts->capacity = capacity;
-    }
+    uint32_t *ids = array_grow(texts->ids, &texts->room, texts->n_ids + 1, sizeof *ids);
+    if (!ids)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu tokens", texts->n_ids + 1);
+    texts->ids = ids;
     texts->ids[texts->n_ids++] = id;
     return STATUS_OK;
 }
@@ -102,8 +99,7 @@ static enum status read_inputs(struct texts *texts, const json_t *input, struct 
         return error_set_key(err, STATUS_REFUSED, "/input",
                              "input must hold between 1 and %zu texts, not %zu", max, n);
     texts->starts = calloc(n + 1, sizeof *texts->starts);
-    texts->capacity = 256;
-    texts->ids = calloc(texts->capacity, sizeof *texts->ids);
+    texts->ids = array_grow(NULL, &texts->room, 1, sizeof *texts->ids);
     if (!texts->starts || !texts->ids)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu inputs", n);
     enum status status = inquiry_settings(texts->inquiry, &texts->settings, err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/machine.h"
 #include "server/query/inquiry.h"
 
@@ -18,7 +19,7 @@ struct queries {
     float *vectors; /* [n, dim] */
     size_t n;
     uint32_t *excluded;
-    size_t n_excluded, capacity;
+    size_t n_excluded, room;
     size_t *starts; /* [n + 1] into excluded */
     size_t k;       /* cut to what the model can give */
     uint32_t among;
@@ -26,21 +27,13 @@ struct queries {
     size_t *counts;         /* [n] */
 };
 
-/* Threads worth starting: a small scan is over before a second thread runs. */
-static int scan_threads(const struct model *model, size_t n_queries, uint32_t among) {
-    uint64_t rows = among > 0 && among < model->input->rows ? among : model->input->rows;
-    if (rows * model->input->columns * n_queries < 20000000)
-        return 1;
-    return machine_threads();
-}
-
 static enum status queries_init(struct queries *queries, struct inquiry *inquiry, size_t n,
                                 int64_t k, int64_t among, struct error *err) {
     const struct table *table = inquiry->model->input;
     size_t rows = among > 0 && among < table->rows ? (size_t)among : table->rows;
     *queries = (struct queries){.inquiry = inquiry, .among = (uint32_t)among};
     queries->k = (size_t)k < rows ? (size_t)k : rows;
-    queries->capacity = n;
+    queries->room = n + 1;
     queries->vectors = calloc(n * table->columns + 1, sizeof *queries->vectors);
     queries->excluded = calloc(n + 1, sizeof *queries->excluded);
     queries->starts = calloc(n + 1, sizeof *queries->starts);
@@ -62,14 +55,11 @@ static void queries_clear(struct queries *queries) {
 }
 
 static enum status exclude(struct queries *queries, uint32_t id, struct error *err) {
-    if (queries->n_excluded >= queries->capacity) {
-        size_t capacity = 2 * queries->capacity + 16;
-        uint32_t *excluded = realloc(queries->excluded, capacity * sizeof *excluded);
-        if (!excluded)
-            return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu words", capacity);
-        queries->excluded = excluded;
-        queries->capacity = capacity;
-    }
+    size_t n = queries->n_excluded + 1;
+    uint32_t *excluded = array_grow(queries->excluded, &queries->room, n, sizeof *excluded);
+    if (!excluded)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu words", n);
+    queries->excluded = excluded;
     queries->excluded[queries->n_excluded++] = id;
     return STATUS_OK;
 }
@@ -118,19 +108,12 @@ static enum status query_by_vector(struct queries *queries, const json_t *list, 
     return STATUS_OK;
 }
 
-static void add_unit(const struct model *model, uint32_t id, double sign, double *sum) {
-    const float *row = table_row(model->input, id);
-    double norm = model->norms[id];
-    for (uint32_t i = 0; norm > 0 && i < model->input->columns; i++)
-        sum[i] += sign * row[i] / norm;
-}
-
 static enum status query_by_signs(struct queries *queries, const json_t *object,
                                   const char *pointer, struct error *err) {
     struct inquiry *inquiry = queries->inquiry;
     size_t dim = inquiry->model->input->columns, n_positive = 0, n_negative = 0;
     uint32_t *positive = NULL, *negative = NULL;
-    double *sum = calloc(dim, sizeof *sum), largest = 0;
+    double *sum = calloc(dim, sizeof *sum);
     enum status status =
         !sum ? error_set(err, STATUS_NO_MEMORY, "out of memory for a vector")
              : inquiry_items(inquiry, object, pointer, "positive", 0, &positive, &n_positive, err);
@@ -142,19 +125,12 @@ static enum status query_by_signs(struct queries *queries, const json_t *object,
             error_set_key(err, STATUS_REFUSED, pointer, "positive and negative are both empty");
     for (size_t i = 0; status == STATUS_OK && i < n_positive + n_negative; i++) {
         uint32_t id = i < n_positive ? positive[i] : negative[i - n_positive];
-        add_unit(inquiry->model, id, i < n_positive ? 1 : -1, sum);
+        direction_add(table_row(inquiry->model->input, id), dim, inquiry->model->norms[id],
+                      i < n_positive ? 1 : -1, sum);
         status = exclude(queries, id, err);
     }
-    if (status == STATUS_OK) {
-        float *vector = query_vector(queries);
-        for (size_t i = 0; i < dim; i++) {
-            vector[i] = (float)sum[i];
-            largest = fmax(largest, fabs(sum[i]));
-        }
-        if (!(largest > 1e-12)) /* rounding left by vectors that cancel is no direction */
-            status = error_set_key(err, STATUS_REFUSED, pointer,
-                                   "the words of the query cancel out: no direction is left");
-    }
+    if (status == STATUS_OK)
+        status = direction_take(sum, dim, "query", pointer, query_vector(queries), err);
     free(positive);
     free(negative);
     free(sum);
@@ -227,8 +203,8 @@ static enum status queries_search(struct queries *queries, struct error *err) {
     const struct model *model = queries->inquiry->model;
     return search_neighbors(model, queries->vectors, queries->n, queries->excluded, queries->starts,
                             queries->among, queries->k,
-                            scan_threads(model, queries->n, queries->among), queries->found,
-                            queries->counts, err);
+                            search_threads(model, queries->n, queries->among, machine_threads()),
+                            queries->found, queries->counts, err);
 }
 
 /* Head with k: the most any query got, so that a cut k is seen. */
@@ -360,8 +336,8 @@ static enum status analogy_of_body(struct inquiry *inquiry, struct buffer *answe
             status = search_analogy(
                 model, positive, n_positive, negative, n_negative, (enum analogy_method)method,
                 (uint32_t)among, (size_t)k,
-                scan_threads(model, method == ANALOGY_MUL ? n_positive + n_negative : 1,
-                             (uint32_t)among),
+                search_threads(model, method == ANALOGY_MUL ? n_positive + n_negative : 1,
+                               (uint32_t)among, machine_threads()),
                 found, &count, err);
     }
     if (status == STATUS_OK) {
