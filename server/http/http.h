@@ -80,7 +80,7 @@ void response_error_with(const struct http_request *request, struct http_respons
                          int status, const struct error *err, const char *members);
 
 int status_to_http(enum status status);
-const char *reason_phrase(int status); /* "Not Found" */
+const char *reason_phrase(int code); /* "Not Found" */
 
 enum body_kind { BODY_NONE, BODY_BUFFERED, BODY_STREAMED };
 

@@ -54,7 +54,7 @@ struct exchange {
     char *path, *query, *query_end; /* query: key NUL value NUL ..., decoded */
     struct header headers[HTTP_HEADERS_MAX];
     size_t n_headers;
-    bool headers_cut; /* there were more than HTTP_HEADERS_MOST */
+    bool headers_cut; /* there were more than HTTP_HEADERS_MAX */
     /* bytes of the request head where libmicrohttpd parsed it; 0: not to be looked at */
     size_t head_size;
     enum exchange_stage stage;

@@ -39,10 +39,10 @@
     ROW(505, "HTTP Version Not Supported")      \
     ROW(507, "Insufficient Storage")
 
-const char *reason_phrase(int status) {
-    switch (status) {
-#define REASON_CASE(code, text) \
-    case code:                  \
+const char *reason_phrase(int code) {
+    switch (code) {
+#define REASON_CASE(known, text) \
+    case known:                  \
         return text;
         REASON_ROWS(REASON_CASE)
 #undef REASON_CASE

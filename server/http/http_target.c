@@ -17,39 +17,31 @@ static enum status target_refuse(const char *why, struct error *err) {
     return error_set(err, STATUS_MALFORMED, "the request target %s", why);
 }
 
-/* Decodes [from, end) to `to` and returns the end of what was written, NULL with err set. '+' is a
- * space in a query only. */
-static char *percent_decode(char *to, const char *from, const char *end, bool query,
-                            struct error *err) {
+/* Decodes [from, end) to *to, which moves behind what was written. '+' is a space in a query
+ * only. */
+static enum status percent_decode(char **to, const char *from, const char *end, bool query,
+                                  struct error *err) {
     while (from < end) {
         char c = *from++;
         if (c == '%') {
             int high = end - from >= 2 ? hex_value(from[0]) : -1;
             int low = high >= 0 ? hex_value(from[1]) : -1;
-            if (low < 0) {
-                (void)target_refuse("has a '%' without two hexadecimal digits", err);
-                return NULL;
-            }
+            if (low < 0)
+                return target_refuse("has a '%' without two hexadecimal digits", err);
             c = (char)(high * 16 + low);
             from += 2;
-            if (c == '\0') {
-                (void)target_refuse("holds %00", err);
-                return NULL;
-            }
-            if (!query && (c == '/' || c == '\\')) {
-                (void)target_refuse("holds an encoded slash or backslash", err);
-                return NULL;
-            }
-            if (!query && ((unsigned char)c < 0x20 || c == 0x7f)) {
-                (void)target_refuse("holds an encoded control character", err);
-                return NULL;
-            }
+            if (c == '\0')
+                return target_refuse("holds %00", err);
+            if (!query && (c == '/' || c == '\\'))
+                return target_refuse("holds an encoded slash or backslash", err);
+            if (!query && ((unsigned char)c < 0x20 || c == 0x7f))
+                return target_refuse("holds an encoded control character", err);
         } else if (c == '+' && query) {
             c = ' ';
         }
-        *to++ = c;
+        *(*to)++ = c;
     }
-    return to;
+    return STATUS_OK;
 }
 
 static enum status target_check_raw(const char *target, struct error *err) {
@@ -85,13 +77,13 @@ static enum status query_decode(struct exchange *exchange, const char *from, str
         if (end > from) {
             const char *key_end = equals ? equals : end;
             char *key = to;
-            to = percent_decode(to, from, key_end, true, err);
-            if (!to)
-                return err->status;
+            enum status status = percent_decode(&to, from, key_end, true, err);
+            if (status != STATUS_OK)
+                return status;
             *to++ = '\0';
-            to = percent_decode(to, equals ? equals + 1 : end, end, true, err);
-            if (!to)
-                return err->status;
+            status = percent_decode(&to, equals ? equals + 1 : end, end, true, err);
+            if (status != STATUS_OK)
+                return status;
             if (!utf8_valid(key, (size_t)(to - key)))
                 return target_refuse("is not valid UTF-8", err);
             *to++ = '\0';
@@ -123,9 +115,10 @@ enum status target_decode(struct exchange *exchange, struct error *err) {
     } else {
         if (from[0] != '/')
             return target_refuse("does not begin with '/'", err);
-        char *to = percent_decode(exchange->path, from, end, false, err);
-        if (!to)
-            return err->status;
+        char *to = exchange->path;
+        status = percent_decode(&to, from, end, false, err);
+        if (status != STATUS_OK)
+            return status;
         *to = '\0';
     }
     if (!utf8_valid(exchange->path, strlen(exchange->path)))

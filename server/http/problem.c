@@ -42,10 +42,10 @@ static void put_string(struct buffer *body, const char *name, const char *text) 
     json_append_string(body, text, strlen(text));
 }
 
-static void put_problem(const struct http_request *request, struct buffer *body, int status,
+static void put_problem(const struct http_request *request, struct buffer *body, int code,
                         const struct error *err, const char *members) {
     buffer_print(body, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,",
-                 status_name(err->status), reason_phrase(status), status);
+                 status_name(err->status), reason_phrase(code), code);
     put_string(body, "detail", err->text);
     buffer_append_char(body, ',');
     put_string(body, "instance", request->path);

@@ -42,25 +42,41 @@ bool json_take_failure(void) {
 struct reader {
     const char *text, *at, *end;
     int depth_left, depth;
+    enum status status; /* of the first failure */
     struct error *err;
 };
 
 static json_t *read_value(struct reader *reader);
 
-static json_t *read_refuse(const struct reader *reader, const char *at, const char *what) {
+/* False, so that readers of a part can return it. */
+static bool read_fail(struct reader *reader, const char *at, const char *what) {
     unsigned long long line = 1, column = 1;
     for (const char *c = reader->text; c < at; c++) {
         bool ends = *c == '\n';
         line += ends;
         column = ends ? 1 : column + ((*c & 0xc0) != 0x80);
     }
-    (void)error_set(reader->err, STATUS_MALFORMED, "%s at line %llu, column %llu", what, line,
-                    column);
+    if (reader->status == STATUS_OK)
+        reader->status = error_set(reader->err, STATUS_MALFORMED, "%s at line %llu, column %llu",
+                                   what, line, column);
+    return false;
+}
+
+static bool read_out_of_memory(struct reader *reader) {
+    if (reader->status == STATUS_OK)
+        reader->status =
+            error_set(reader->err, STATUS_NO_MEMORY, "out of memory for a JSON document");
+    return false;
+}
+
+/* The same for readers of a value. */
+static json_t *read_refuse(struct reader *reader, const char *at, const char *what) {
+    (void)read_fail(reader, at, what);
     return NULL;
 }
 
-static json_t *read_no_memory(const struct reader *reader) {
-    (void)error_set(reader->err, STATUS_NO_MEMORY, "out of memory for a JSON document");
+static json_t *read_no_memory(struct reader *reader) {
+    (void)read_out_of_memory(reader);
     return NULL;
 }
 
@@ -100,20 +116,19 @@ static bool read_unicode(struct reader *reader, struct buffer *value) {
     const char *start = reader->at;
     long unit = read_unit(reader, reader->at);
     if (unit < 0)
-        return read_refuse(reader, start, "'\\u' without four hexadecimal digits") != NULL;
+        return read_fail(reader, start, "'\\u' without four hexadecimal digits");
     reader->at += 4;
     if (unit >= 0xd800 && unit <= 0xdbff) {
         bool pair = reader->end - reader->at >= 6 && reader->at[0] == '\\' && reader->at[1] == 'u';
         long low = pair ? read_unit(reader, reader->at + 2) : -1;
         if (low < 0xdc00 || low > 0xdfff)
-            return read_refuse(reader, start, "a lone surrogate") != NULL;
+            return read_fail(reader, start, "a lone surrogate");
         reader->at += 6;
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     } else if (unit >= 0xdc00 && unit <= 0xdfff) {
-        return read_refuse(reader, start, "a lone surrogate") != NULL;
+        return read_fail(reader, start, "a lone surrogate");
     } else if (unit == 0) {
-        return read_refuse(reader, start, "a NUL character, which no string here may hold,") !=
-               NULL;
+        return read_fail(reader, start, "a NUL character, which no string here may hold,");
     }
     char bytes[4];
     buffer_append(value, bytes, utf8_encode((uint32_t)unit, bytes));
@@ -123,13 +138,13 @@ static bool read_unicode(struct reader *reader, struct buffer *value) {
 static bool read_escape(struct reader *reader, struct buffer *value) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (reader->at == reader->end)
-        return read_refuse(reader, reader->at, "the text ends inside a string") != NULL;
+        return read_fail(reader, reader->at, "the text ends inside a string");
     char c = *reader->at++;
     if (c == 'u')
         return read_unicode(reader, value);
     const char *found = c != '\0' ? strchr(from, c) : NULL;
     if (!found)
-        return read_refuse(reader, reader->at - 1, "an unknown escape") != NULL;
+        return read_fail(reader, reader->at - 1, "an unknown escape");
     buffer_append_char(value, to[found - from]);
     return true;
 }
@@ -143,14 +158,12 @@ static bool read_string(struct reader *reader, struct buffer *value) {
             reader->at++;
         buffer_append(value, from, (size_t)(reader->at - from));
         if (reader->at == reader->end)
-            return read_refuse(reader, reader->at, "the text ends inside a string") != NULL;
+            return read_fail(reader, reader->at, "the text ends inside a string");
         char c = *reader->at++;
         if (c == '"')
-            return !value->failed || read_no_memory(reader);
-        if (c != '\\') {
-            return read_refuse(reader, reader->at - 1, "a control character inside a string") !=
-                   NULL;
-        }
+            return value->failed ? read_out_of_memory(reader) : true;
+        if (c != '\\')
+            return read_fail(reader, reader->at - 1, "a control character inside a string");
         if (!read_escape(reader, value))
             return false;
     }
@@ -261,19 +274,19 @@ static bool read_member(struct reader *reader, json_t *object) {
     const char *start = reader->at;
     bool fine = false;
     if (!take_char(reader, '"'))
-        return read_refuse(reader, start, "expected a member's name") != NULL;
+        return read_fail(reader, start, "expected a member's name");
     if (read_string(reader, &name)) {
         const char *key = name.data ? name.data : "";
         skip_space(reader);
         if (json_object_get(object, key)) {
-            fine = read_refuse(reader, start, "a name that stands twice") != NULL;
+            fine = read_fail(reader, start, "a name that stands twice");
         } else if (!take_char(reader, ':')) {
-            fine = read_refuse(reader, reader->at, "expected ':'") != NULL;
+            fine = read_fail(reader, reader->at, "expected ':'");
         } else {
             json_t *value = read_value(reader);
             fine = value && json_object_set_new_nocheck(object, key, value) == 0;
             if (value && !fine)
-                (void)read_no_memory(reader);
+                (void)read_out_of_memory(reader);
         }
     }
     buffer_clear(&name);
@@ -315,7 +328,7 @@ static json_t *read_text(struct reader *reader) {
     return value;
 }
 
-__attribute__((noinline)) static json_t *read_too_deep(const struct reader *reader) {
+__attribute__((noinline)) static json_t *read_too_deep(struct reader *reader) {
     char what[64];
     snprintf(what, sizeof what, "nested deeper than %d levels", reader->depth);
     return read_refuse(reader, reader->at - 1, what);
@@ -352,8 +365,12 @@ static json_t *read_value(struct reader *reader) {
 
 enum status json_parse(const char *text, size_t length, int depth, json_t **document,
                        struct error *err) {
-    struct error own = {0};
-    struct reader reader = {text, text, text + length, depth, depth, err ? err : &own};
+    struct reader reader = {.text = text,
+                            .at = text,
+                            .end = text + length,
+                            .depth_left = depth,
+                            .depth = depth,
+                            .err = err};
     if (!utf8_valid(text, length))
         return error_set(err, STATUS_MALFORMED, "the JSON text is not valid UTF-8");
     json_t *value = read_value(&reader);
@@ -369,5 +386,5 @@ enum status json_parse(const char *text, size_t length, int depth, json_t **docu
         value = read_no_memory(&reader);
     }
     *document = value;
-    return value ? STATUS_OK : reader.err->status;
+    return reader.status;
 }

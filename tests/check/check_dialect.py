@@ -11,7 +11,7 @@ FOLDERS = "base kernel config sampler embedding corpus train server cli".split()
 TOKEN = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'", re.S)
 RULES = [
     (r"\b(if|while) \(!?status\)", "compare a status: status != STATUS_OK"),
-    (r"!status\b|\bstatus (\?|&&|\|\|)|(&&|\|\||\() ?status\)", "compare a status: status != STATUS_OK"),
+    (r"!status\b|\bstatus (\?|&&|\|\|)|(&&|\|\||(?<!switch )\() ?status\)", "compare a status: status != STATUS_OK"),
     (r"\|\| \(?\(status = |\(\(status = ", "one call a statement: if (status == STATUS_OK) status = next()"),
     (r"\(void\)!", "status_ignore() says that a failure may pass"),
     (r"return err->status", "return the local status"),
