@@ -1,6 +1,7 @@
 /* HTTP without libmicrohttpd in sight: requests, responses, routes. http.c is the one file that
- * includes <microhttpd.h>. A thread per connection: handlers are plain blocking code, a slow one
- * costs nobody else anything. */
+ * includes <microhttpd.h>. Each connection has a thread of its own (with a stack of 1 MiB):
+ * handlers are plain blocking code, run on many threads at a time, and a slow one costs nobody else
+ * anything. */
 #ifndef VECMILL_SERVER_HTTP_H
 #define VECMILL_SERVER_HTTP_H
 
@@ -17,32 +18,40 @@
 struct server; /* server/http/context.h */
 
 #define REQUEST_SEGMENTS 8
+#define REQUEST_ID_SIZE 65
 
+/* A request as a handler sees it. Everything in it belongs to the exchange and lives until the
+ * handler returns; only the connection's own thread touches it. */
 struct http_request {
-    /* "GET", ... ; HEAD arrives as GET, the body is left out by http.c */
+    /* "GET", ...; HEAD arrives as GET, http.c leaves the body out */
     const char *method;
     const char *path;                       /* decoded, without query */
     const char *segments[REQUEST_SEGMENTS]; /* values of the pattern's {holes}, decoded, in order */
     size_t n_segments;
-    char id[65];      /* X-Request-Id: taken when [A-Za-z0-9._-]{1,64}, else made */
-    const char *body; /* BODY_BUFFERED: whole body, NUL behind; else NULL */
+    /* X-Request-Id: the client's when it matches [A-Za-z0-9._-]{1,64}, else made */
+    char id[REQUEST_ID_SIZE];
+    const char *body; /* BODY_BUFFERED: the whole body, NUL behind; else NULL */
     size_t body_length;
-    const struct route *route;
-    void *connection; /* private to http.c */
+    const struct route *route; /* NULL while none is found */
+    void *connection;          /* private to the http*.c files */
 };
-/* index-th value (from 0) of a query key, decoded; NULL when there are fewer. "" for a key without
- * a value. */
+/* The index-th value (from 0) of a query key, decoded, owned by the request; NULL when there are
+ * fewer. "" for a key without a value. */
 const char *request_query(const struct http_request *request, const char *key, size_t index);
 /* Calls visit for each query key and value, in order. */
 void request_query_visit(const struct http_request *request,
                          void (*visit)(void *context, const char *key, const char *value),
                          void *context);
-/* NULL when absent */
+/* The value of a header field, owned by the request; the first when there are several, NULL when
+ * there is none. Letter case of the name does not matter. */
 const char *request_header(const struct http_request *request, const char *name);
-/* Content-Length, or -1 when chunked. */
+/* Content-Length; 0 when there is no body, -1 when it is chunked. */
 int64_t request_content_length(const struct http_request *request);
 
-/* Filled by a handler, sent by http.c. Starts as {status 200}. Exactly one of the bodies below. */
+/* Filled by a handler, sent and cleared by http.c. It starts as {status 200} and an empty body. The
+ * functions below set one of three bodies (bytes, a file, a stream); the last one set counts, what
+ * was there before is freed. None of them can fail for the caller: where memory ran out, 503 is
+ * sent. */
 struct http_response {
     int status;
     struct buffer headers; /* private: "Name: value\n" lines */
@@ -50,50 +59,59 @@ struct http_response {
     char content_type[128];
     int file;                        /* descriptor to send instead of body, or -1 */
     uint64_t file_offset, file_size; /* the part of it to send */
-    /* Stream: called again and again on the connection's own thread; may block (at most
-     * heartbeat_interval). Returns bytes put, 0 to end the stream. */
-    ssize_t (*produce)(void *context, char *bytes, size_t room);
+    ssize_t (*produce)(void *context, char *bytes, size_t room); /* see response_stream */
     void (*produce_free)(void *context);
     void *produce_context;
 };
+/* Adds a header field, cut at 1023 bytes; control characters in it become spaces. */
 void response_header(struct http_response *response, const char *name, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* Takes body and leaves it empty; a body that failed is answered with 503. */
 void response_bytes(struct http_response *response, int status, const char *content_type,
-                    struct buffer *body); /* takes */
-/* Sends a file from disk with a strong ETag, honouring If-None-Match, Range, If-Range; 304, 206,
- * 416. Never re-encoded. */
+                    struct buffer *body);
+/* Sends a file from disk with a strong ETag (quotes are added when missing); honours If-None-Match,
+ * Range and If-Range with 304, 206 and 416 (RFC 9110). The bytes are those of the file. A file that
+ * cannot be opened becomes an error answer. */
 void response_file(const struct http_request *request, struct http_response *response,
                    const char *path, const char *content_type, const char *etag);
+/* Answers 200 with what produce gives. It is called again and again on the connection's thread and
+ * may block, for heartbeat_interval at most; it returns the number of bytes put, 0 to end the
+ * stream, a negative number to break it off. release (or NULL) is called once with context at the
+ * end, also when nothing was sent. */
 void response_stream(struct http_response *response, const char *content_type,
                      ssize_t (*produce)(void *context, char *bytes, size_t room),
                      void (*release)(void *context), void *context);
-/* The error as the route wants it: application/problem+json
- * {type,title,status,detail,instance,errors:[{pointer,detail}]} or OpenAI's
- * {error:{message,type,param,code}}. status 0: by err->status (MALFORMED 400, REFUSED 422,
- * NOT_FOUND 404, CONFLICT 409, TOO_LARGE 413, UNSUPPORTED 415, NO_MEMORY 503, DISK_FULL 507, BUSY
- * 429 + Retry-After, IO 503, CORRUPT/INTERNAL 500, ...). */
+/* The error in the shape that the path wants: application/problem+json (RFC 9457) with
+ * {type,title,status,detail,instance,request_id,errors:[{pointer,detail}]}, or OpenAI's
+ * {error:{message,type,param,code}}. status: of HTTP; 0: what problem.c gives for err->status
+ * (MALFORMED 400, REFUSED 422, NOT_FOUND 404, ...). 429 and 503 get Retry-After. */
 void response_error(const struct http_request *request, struct http_response *response, int status,
                     const struct error *err);
 /* The same with further members put into the top object (problem) or the error object (OpenAI);
- * `members` is JSON text such as "\"suggestions\":[\"king\"]" or NULL. */
+ * `members` is JSON text such as "\"suggestions\":[\"king\"]", or NULL. */
 void response_error_with(const struct http_request *request, struct http_response *response,
                          int status, const struct error *err, const char *members);
 
+/* The HTTP status that tells a failure; 500 for OK. */
 int status_to_http(enum status status);
-const char *reason_phrase(int code); /* "Not Found" */
+const char *reason_phrase(int code); /* "Not Found"; "Unknown" for a code that is not used here */
 
+/* What a route takes: no body, one that is kept in memory up to a limit, or one taken piece by
+ * piece. */
 enum body_kind { BODY_NONE, BODY_BUFFERED, BODY_STREAMED };
 
-/* An upload that is taken piece by piece. */
+/* An upload that is taken piece by piece, all calls on the connection's thread. begin makes *state;
+ * exactly one of finish and abort frees it. */
 struct body_stream {
-    /* Before any body byte; headers are known. A refusal here (error set) is answered at once,
-     * after draining. */
+    /* Before any body byte; headers are known. A failure is answered at once and leaves no state. */
     enum status (*begin)(struct server *server, const struct http_request *request, void **state,
                          struct error *err);
+    /* A failure is answered, and abort is called. */
     enum status (*push)(void *state, const char *bytes, size_t length, struct error *err);
+    /* The whole body has arrived. */
     void (*finish)(struct server *server, const struct http_request *request, void *state,
-                   struct http_response *response); /* whole body arrived; frees state */
-    /* client vanished or push failed; frees state */
+                   struct http_response *response);
+    /* The client vanished, or push failed. */
     void (*abort)(void *state);
 };
 
@@ -121,19 +139,24 @@ struct route {
  * /v1/embeddings. */
 bool path_has_openai_errors(const char *path);
 
+/* The listening service. */
 struct http;
-/* Listens on settings->listen. Keeps pointers to settings, logger and routes: they must outlive it.
- * `server` is handed to the handlers as it stands. */
+/* Listens on settings->listen and answers until http_stop. Keeps pointers to settings, logger and
+ * routes (ended by a row whose method is NULL): they must outlive it. `server` is handed to the
+ * handlers as it is. *http is set before the first request can come. Errors: REFUSED with key
+ * "listen", IO, NO_MEMORY. */
 enum status http_start(struct http **http, struct server *server, const struct route *routes,
                        const struct settings *settings, const struct logger *logger,
                        struct error *err) MUST_CHECK;
 uint16_t http_port(const struct http *http);       /* what was bound */
 const char *http_address(const struct http *http); /* "127.0.0.1:8080", "[::]:8080" */
-/* stop accepting; streams must have been told to end */
+/* Stops accepting; streams must have been told to end. May be called again. */
 void http_drain(struct http *http);
-/* Waits for requests in flight, at most `seconds`, then closes what is left and frees. */
+/* Drains, waits for requests in flight, polled every 10 ms for `seconds` at most, then closes what is
+ * left and frees. NULL is fine. */
 void http_stop(struct http *http, double seconds);
-/* Requests answered, by class; open connections: for /metrics. */
+/* Requests answered, by the first digit of their status (0: cut short); connections now open; bytes
+ * of bodies taken in. For /metrics; any thread may ask. */
 struct http_counts {
     uint64_t requests, by_class[6], connections, bytes_in;
 };

@@ -5,11 +5,11 @@
 #include "server/http/http.h"
 #include "server/json/json.h"
 
-/* The request's body as an object; refuses members outside `allowed` (NULL-terminated list) with
- * REFUSED, key = pointer "/name". */
+/* The request's body as an object, owned by the caller. Members outside `allowed` (ended by NULL)
+ * are REFUSED, key: the pointer "/name". Errors: as json_parse, with max_json_depth. */
 enum status json_body(const struct server *server, const struct http_request *request,
                       const char *const *allowed, json_t **object, struct error *err) MUST_CHECK;
-/* A response from a tree (taken over); 503 when it cannot be written. */
+/* A response from a tree (taken, may be NULL); 503 when it cannot be written. */
 void response_json(struct http_response *response, int status, json_t *document);
 
 #endif

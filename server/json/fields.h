@@ -1,29 +1,35 @@
-/* Members of a JSON object, read into C with bounds. An absent member leaves *value as it was, so
- * that the caller's initial value is the default. Every refusal is REFUSED and names the place:
- * "/k" for the member k. */
+/* Members of a JSON object, read into C with bounds.
+ *
+ * An absent member leaves *value as it was, so that the caller's initial value is the default; so
+ * does a refusal. Every refusal is REFUSED; its key is the place, "/k" for the member k; its text
+ * names the member, the bounds and what was there. */
 #ifndef VECMILL_SERVER_FIELDS_H
 #define VECMILL_SERVER_FIELDS_H
 
 #include "server/json/json.h"
 
 #define POINTER_SIZE 64 /* as struct error's key; longer pointers are cut */
+#define QUOTED_MAX 80   /* bytes of a client's text that a message quotes */
 
-/* "a string", "a list", ... for messages. */
+/* "a string", "a list", ... for messages; "nothing" for NULL. */
 const char *field_kind(const json_t *value);
 
+/* A whole number of min to max. */
 enum status field_int(const json_t *object, const char *name, int64_t min, int64_t max,
                       int64_t *value, struct error *err) MUST_CHECK;
+/* Any number of min to max. */
 enum status field_real(const json_t *object, const char *name, double min, double max,
                        double *value, struct error *err) MUST_CHECK;
+/* true or false. */
 enum status field_flag(const json_t *object, const char *name, bool *value,
                        struct error *err) MUST_CHECK;
-/* choices: "a|b|c"; *index of the one that stands there. */
+/* A string among choices, "a|b|c"; *index from 0 on. */
 enum status field_choice(const json_t *object, const char *name, const char *choices, int *index,
                          struct error *err) MUST_CHECK;
-/* *text lives as long as the object; NUL behind it. */
+/* Any string. *text is borrowed from the object; NUL behind its length. */
 enum status field_text(const json_t *object, const char *name, const char **text, size_t *length,
                        struct error *err) MUST_CHECK;
-/* *list is borrowed from the object. */
+/* A list of min to max entries of any kind, borrowed from the object. */
 enum status field_list(const json_t *object, const char *name, size_t min, size_t max,
                        const json_t **list, struct error *err) MUST_CHECK;
 

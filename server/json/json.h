@@ -1,4 +1,5 @@
-/* jansson, wrapped: limits, failures and vectors it must not touch. */
+/* jansson, wrapped: limits, failures and vectors it must not touch. A tree belongs to one thread at
+ * a time. */
 #ifndef VECMILL_SERVER_JSON_H
 #define VECMILL_SERVER_JSON_H
 
@@ -9,29 +10,30 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* Once, before any other use: installs allocation hooks that mark a failed allocation per thread,
- * because jansson 2.14 may return wrong data after one. */
+/* Once, before any other use and before threads: installs allocation hooks that mark a failed
+ * allocation per thread, because jansson 2.14 may return wrong data after one. */
 void json_setup(void);
-/* Parses one document: UTF-8, no duplicate keys, no trailing text, depth <= depth, no NUL in
- * strings refused silently. MALFORMED with line and column; NO_MEMORY when an allocation failed
- * anywhere on the way (the tree is dropped). */
+/* Parses one document of `length` bytes: UTF-8, no name twice in an object, no NUL in a string, at
+ * most `depth` lists and objects within each other, nothing behind its end. *document: owned by the
+ * caller (json_decref); NULL after a failure. MALFORMED tells line and column; NO_MEMORY when an
+ * allocation failed anywhere on the way. */
 enum status json_parse(const char *text, size_t length, int depth, json_t **document,
                        struct error *err) MUST_CHECK;
 /* Has an allocation for a tree failed on this thread since the last call? Then trees built
  * meanwhile may lack members. */
 bool json_take_failure(void);
-/* The tree as compact text; the buffer fails when document is NULL or json_take_failure() says
- * so. */
+/* Appends the tree, which stays the caller's, as compact text. The buffer fails when document is
+ * NULL or json_take_failure() says so. */
 void json_append(struct buffer *buffer, const json_t *document);
-/* A JSON string with quotes, control characters escaped, invalid UTF-8 as U+FFFD: for words, which
- * may be any bytes. */
+/* Appends a JSON string with quotes. Control characters are escaped, bytes that are no UTF-8 become
+ * U+FFFD: words may be any bytes. */
 void json_append_string(struct buffer *buffer, const char *text, size_t length);
-/* The shortest number that reads back to the same float32, -0.0 with its fraction; null when it is
- * not finite. */
+/* Appends the shortest number that reads back to the same float32; -0.0 keeps its fraction; null
+ * when it is not finite. */
 void json_append_float(struct buffer *buffer, float value);
 /* "[0.1,2,...]" of the same. */
 void json_append_floats(struct buffer *buffer, const float *values, size_t n);
-/* a string node from any bytes, as json_append_string */
+/* A string node from any bytes, as json_append_string; owned by the caller, NULL without memory. */
 json_t *json_words(const char *text, size_t length);
 
 #endif

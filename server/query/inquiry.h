@@ -1,5 +1,6 @@
 /* A question put to a served model: holds the model while the answer is written, finds words, and
- * turns failures into answers that help (suggestions). Private to server/. */
+ * turns failures into answers that help (suggestions). An inquiry lives on the stack of its
+ * connection's thread and no other thread sees it. Private to server/. */
 #ifndef VECMILL_SERVER_INQUIRY_H
 #define VECMILL_SERVER_INQUIRY_H
 
@@ -15,9 +16,9 @@
 struct inquiry {
     struct server *server;
     const struct http_request *request;
-    struct http_response *response; /* for headers; status and body are set by inquiry_answer */
-    const char *name;               /* of the model */
-    struct model *model;            /* held */
+    struct http_response *response; /* for headers; status and body are set by inquiry_end */
+    const char *name;               /* of the model; borrowed from the request */
+    struct model *model;            /* held; NULL before inquiry_hold */
     char version[MODEL_VERSION_SIZE];
     json_t *body;             /* the request's object, owned; NULL for GET */
     const char *content_type; /* of the answer; JSON unless changed */
@@ -25,9 +26,9 @@ struct inquiry {
     struct buffer members;    /* further members of an error answer, as JSON text */
 };
 
-/* Runs one route: holds the model named by the first segment, reads a JSON body with `members`
- * (NULL: the route has none), refuses query keys outside `keys`, lets `write` fill the answer and
- * sends it, or the error. */
+/* Runs one route: holds the model named by the first segment, refuses query keys outside `keys`,
+ * reads a JSON body with `members` (NULL: the route has none), lets `write` append the answer, and
+ * sends it or the error. Both lists end with NULL. */
 struct inquiry_route {
     const char *const *members, *const *keys;
     enum status (*write)(struct inquiry *inquiry, struct buffer *answer, struct error *err);
@@ -35,33 +36,40 @@ struct inquiry_route {
 void inquiry_run(struct server *server, const struct http_request *request,
                  struct http_response *response, const struct inquiry_route *route);
 
-/* Holds `name`; suggests names when there is no such model. */
+/* Holds the current version of `name` (borrowed) until inquiry_end. NOT_FOUND: names like it become
+ * a member of the answer. */
 enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) MUST_CHECK;
-/* Ends an inquiry begun by hand: sends `answer` (taken) when status is OK, else the error; drops
- * what it holds. */
+/* Ends an inquiry begun by hand: answers 200 with `answer` (taken) when status is OK, else err;
+ * drops the model, the body and members. */
 void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,
                  const struct error *err);
 
-/* `{"model":"name","version":"v"` : the head of every answer, open. */
+/* Appends `{"model":"name","version":"v"`, the head of every answer; the object is left open. */
 void inquiry_head(const struct inquiry *inquiry, struct buffer *answer);
-/* `"word":"king","id":3` for an id of the vocabulary. */
+/* Appends `"word":"king","id":3` for an id of the vocabulary. */
 void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, uint32_t id);
 
-/* `pointer` names the place in errors. Unknown word: NOT_FOUND with suggestions, also as a member
- * of the answer. */
+/* The id of a word. `pointer` is the key of errors. An unknown word is NOT_FOUND; similar words of
+ * the vocabulary become members of the answer, the nearest is named by the message. */
 enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t length,
                          const char *pointer, uint32_t *id, struct error *err) MUST_CHECK;
+/* A number as an id; REFUSED when it is out of range. */
 enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *pointer, uint32_t *id,
                        struct error *err) MUST_CHECK;
-/* A string is a word, a whole number an id. */
+/* A string is a word, a whole number an id, anything else REFUSED. */
 enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
                          uint32_t *id, struct error *err) MUST_CHECK;
-/* All items of body[name], as ids; *ids has room for `min` at least. Absent: *n = 0 unless least
- * > 0. Owns: caller frees *ids. */
+/* All items of object[name], min to max_batch of them, as ids; `prefix` stands before "/name" in the
+ * keys of errors. Absent: REFUSED when min > 0, else *n = 0. Owns: the caller frees *ids, which is
+ * left as it was after a failure. */
 enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
                           const char *name, size_t min, uint32_t **ids, size_t *n,
                           struct error *err) MUST_CHECK;
-/* The settings the model was trained with; the defaults for an import. */
+/* The name of an analogy's method in requests and answers. */
+#define METHOD_CHOICES "add|mul" /* in the order of enum analogy_method */
+const char *analogy_method_name(enum analogy_method method);
+/* The settings the model was trained with; the defaults for an import. Errors: of settings_read_text,
+ * for a model that a later version made. */
 enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings,
                              struct error *err) MUST_CHECK;
 
