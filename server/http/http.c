@@ -235,19 +235,23 @@ static void upload_abort(struct exchange *exchange) {
 static enum status take_bytes(struct exchange *exchange, const char *bytes, size_t length,
                               struct error *err) {
     const struct route *route = exchange->request.route;
-    if (route->body == BODY_STREAMED)
+    bool fits = exchange->received <= exchange->limit;
+    switch (route->body) {
+    case BODY_STREAMED:
         return route->stream->push(exchange->upload, bytes, length, err);
-    if (exchange->received > exchange->limit) {
-        return error_set(err, STATUS_TOO_LARGE, "the body is larger than %s allows: %llu bytes",
-                         route->limit ? route->limit : "drain_bytes",
-                         (unsigned long long)exchange->limit);
-    }
-    if (route->body == BODY_BUFFERED) {
-        buffer_append(&exchange->body, bytes, length);
-        if (exchange->body.failed)
+    case BODY_BUFFERED:
+        if (fits)
+            buffer_append(&exchange->body, bytes, length);
+        if (fits && exchange->body.failed)
             return error_set(err, STATUS_NO_MEMORY, "out of memory for the body");
+        break;
+    case BODY_NONE: /* read and thrown away */
+        break;
     }
-    return STATUS_OK;
+    return fits ? STATUS_OK
+                : error_set(err, STATUS_TOO_LARGE, "the body is larger than %s allows: %llu bytes",
+                            route->limit ? route->limit : "drain_bytes",
+                            (unsigned long long)exchange->limit);
 }
 
 static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, size_t length) {
@@ -278,15 +282,18 @@ static void dispatch(struct exchange *exchange) {
     struct http_request *request = &exchange->request;
     const struct route *route = request->route;
     struct server *server = exchange->http->server;
-    if (route->body == BODY_STREAMED) {
-        void *upload = exchange->upload;
+    void *upload = exchange->upload;
+    switch (route->body) {
+    case BODY_STREAMED:
         exchange->upload = NULL;
         route->stream->finish(server, request, upload, &exchange->response);
         return;
-    }
-    if (route->body == BODY_BUFFERED) {
+    case BODY_BUFFERED:
         request->body = exchange->body.length > 0 ? exchange->body.data : "";
         request->body_length = exchange->body.length;
+        break;
+    case BODY_NONE:
+        break;
     }
     route->handle(server, request, &exchange->response);
 }

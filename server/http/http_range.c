@@ -76,21 +76,18 @@ static enum range_kind range_parse(const char *text, uint64_t size, uint64_t *of
     return RANGE_PART;
 }
 
-/* Opens path and sets *size. Errors: NOT_FOUND, IO. */
-static int file_to_send(const char *path, uint64_t *size, struct error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat facts;
-    if (fd < 0) {
-        (void)error_set_errno(err, errno, "cannot open the file");
-        return -1;
+/* Opens path; sets *fd, which the caller closes, and *size. Errors: NOT_FOUND, IO. */
+static enum status file_to_send(const char *path, int *fd, uint64_t *size, struct error *err) {
+    struct stat properties;
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd < 0)
+        return error_set_errno(err, errno, "cannot open the file");
+    if (fstat(*fd, &properties) != 0 || !S_ISREG(properties.st_mode)) {
+        close(*fd);
+        return error_set(err, STATUS_IO, "this is not a file");
     }
-    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-        (void)error_set(err, STATUS_IO, "this is not a file");
-        close(fd);
-        return -1;
-    }
-    *size = (uint64_t)facts.st_size;
-    return fd;
+    *size = (uint64_t)properties.st_size;
+    return STATUS_OK;
 }
 
 static void range_refuse(const struct http_request *request, struct http_response *response,
@@ -109,8 +106,8 @@ void response_file(const struct http_request *request, struct http_response *res
     char quoted[256];
     snprintf(quoted, sizeof quoted, etag[0] == '"' ? "%s" : "\"%s\"", etag);
     uint64_t size = 0, offset = 0, length = 0;
-    int fd = file_to_send(path, &size, &err);
-    if (fd < 0) {
+    int fd;
+    if (file_to_send(path, &fd, &size, &err) != STATUS_OK) {
         response_error(request, response, 0, &err);
         return;
     }
@@ -121,25 +118,28 @@ void response_file(const struct http_request *request, struct http_response *res
     bool unchanged = if_none_match && etag_listed(if_none_match, quoted, true);
     if (!unchanged && range && (!if_range || strcmp(if_range, quoted) == 0))
         kind = range_parse(range, size, &offset, &length);
-    if (unchanged || kind == RANGE_UNSATISFIABLE) {
-        close(fd);
-        if (unchanged) {
-            struct buffer nothing = {0};
-            response_bytes(response, 304, "", &nothing);
-        } else {
-            range_refuse(request, response, size);
-        }
-    } else {
-        struct buffer nothing = {0};
-        response_bytes(response, kind == RANGE_PART ? 206 : 200, content_type, &nothing);
-        response->file = fd;
-        response->file_offset = offset;
-        response->file_size = kind == RANGE_PART ? length : size;
-    }
-    if (kind == RANGE_PART) {
+    struct buffer nothing = {0};
+    switch (kind) {
+    case RANGE_UNSATISFIABLE:
+        range_refuse(request, response, size);
+        break;
+    case RANGE_WHOLE:
+        response_bytes(response, unchanged ? 304 : 200, unchanged ? "" : content_type, &nothing);
+        length = size;
+        break;
+    case RANGE_PART:
+        response_bytes(response, 206, content_type, &nothing);
         response_header(response, "Content-Range", "bytes %llu-%llu/%llu",
                         (unsigned long long)offset, (unsigned long long)(offset + length - 1),
                         (unsigned long long)size);
+        break;
+    }
+    if (unchanged || kind == RANGE_UNSATISFIABLE) {
+        close(fd);
+    } else {
+        response->file = fd;
+        response->file_offset = offset;
+        response->file_size = length;
     }
     response_header(response, "ETag", "%s", quoted);
     response_header(response, "Accept-Ranges", "bytes");

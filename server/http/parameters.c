@@ -17,7 +17,7 @@ static void visit_key(void *context, const char *key, const char *value) {
     for (const char *const *name = check->allowed; *name != NULL; name++)
         if (strcmp(*name, key) == 0)
             return;
-    error_set_key(check->err, STATUS_REFUSED, key, "unknown query key '%.80s'", key);
+    error_set_key(check->err, STATUS_REFUSED, key, "unknown query key '%.*s'", QUOTED_MAX, key);
 }
 
 enum status query_check(const struct http_request *request, const char *const *allowed,
@@ -47,8 +47,8 @@ enum status query_int(const struct http_request *request, const char *key, int64
     if (!text)
         return STATUS_OK;
     if (!number_parse_int(text, &number))
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.80s'",
-                             key, text);
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.*s'", key,
+                             QUOTED_MAX, text);
     enum status status = bounds_check_int(key, key, min, max, number, err);
     if (status == STATUS_OK)
         *value = number;
@@ -62,8 +62,8 @@ enum status query_real(const struct http_request *request, const char *key, doub
     if (!text)
         return STATUS_OK;
     if (!number_parse_real(text, &number))
-        return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.80s'", key,
-                             text);
+        return error_set_key(err, STATUS_REFUSED, key, "%s must be a number, not '%.*s'", key,
+                             QUOTED_MAX, text);
     enum status status = bounds_check_real(key, key, min, max, number, err);
     if (status == STATUS_OK)
         *value = number;
@@ -85,8 +85,8 @@ enum status query_flag(const struct http_request *request, const char *key, bool
             *value = spellings[i].value;
             return STATUS_OK;
         }
-    return error_set_key(err, STATUS_REFUSED, key, "%s must be true or false, not '%.80s'", key,
-                         text);
+    return error_set_key(err, STATUS_REFUSED, key, "%s must be true or false, not '%.*s'", key,
+                         QUOTED_MAX, text);
 }
 
 enum status query_choice(const struct http_request *request, const char *key, const char *choices,

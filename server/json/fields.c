@@ -21,9 +21,10 @@ const char *field_kind(const json_t *value) {
     case JSON_TRUE:
     case JSON_FALSE:
         return "true or false";
-    default:
-        return "null";
+    case JSON_NULL:
+        break;
     }
+    return "null";
 }
 
 static enum status refuse_kind(const char *name, const char *wanted, const json_t *value,
@@ -72,7 +73,7 @@ enum status bounds_check_choice(const char *key, const char *name, const char *c
     int index = choice_find(choices, text, length);
     if (index < 0)
         return error_set_key(err, STATUS_REFUSED, key, "%s must be one of %s, not '%.*s'", name,
-                             choices, (int)(length < 80 ? length : 80), text);
+                             choices, (int)(length < QUOTED_MAX ? length : QUOTED_MAX), text);
     *value = index;
     return STATUS_OK;
 }

@@ -89,9 +89,11 @@ json_t *json_words(const char *text, size_t length) {
     return node;
 }
 
+#define REAL_SIZE 40 /* "-1.2345678901234567e-308" and room */
+
 /* The shortest of 15, 16 and 17 digits that reads back. */
 static void append_real(struct buffer *buffer, double value) {
-    char text[40];
+    char text[REAL_SIZE];
     if (!isfinite(value)) {
         buffer_append_text(buffer, "null");
         return;

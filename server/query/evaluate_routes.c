@@ -57,7 +57,7 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
     struct analogy_report report = {0};
     enum status status = query_int(inquiry->request, "among", 0, UINT32_MAX, &among, err);
     if (status == STATUS_OK)
-        status = query_choice(inquiry->request, "method", "add|mul", &method, err);
+        status = query_choice(inquiry->request, "method", METHOD_CHOICES, &method, err);
     if (status != STATUS_OK)
         return status;
     status = evaluate_analogies(inquiry->model, inquiry->request->body,
@@ -66,7 +66,7 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);
         buffer_print(answer, ",\"set\":\"analogies\",\"among\":%" PRId64 ",\"method\":\"%s\"",
-                     among, method == ANALOGY_MUL ? "mul" : "add");
+                     among, analogy_method_name((enum analogy_method)method));
         write_analogies(&report, answer);
         buffer_append_char(answer, '}');
     }

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #define SUGGESTIONS 5
-#define SUGGEST_AMONG 100000 /* words looked at: bounds the cost of an unknown word */
-#define WORD_SHOWN 80        /* bytes of a word that an error message quotes */
+#define SUGGEST_AMONG 100000 /* words compared: bounds the cost of an unknown word */
 
 enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) {
     inquiry->name = name;
@@ -68,9 +67,9 @@ void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, u
 
 /* Length of word cut to what a message quotes, never inside a UTF-8 sequence. */
 static int shown_length(const char *word, size_t length) {
-    if (length <= WORD_SHOWN)
+    if (length <= QUOTED_MAX)
         return (int)length;
-    size_t cut = WORD_SHOWN;
+    size_t cut = QUOTED_MAX;
     while (cut > 0 && ((unsigned char)word[cut] & 0xc0) == 0x80)
         cut--;
     return (int)cut;
@@ -158,6 +157,16 @@ enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const c
     *ids = made;
     *n = size;
     return STATUS_OK;
+}
+
+const char *analogy_method_name(enum analogy_method method) {
+    switch (method) {
+    case ANALOGY_ADD:
+        return "add";
+    case ANALOGY_MUL:
+        return "mul";
+    }
+    return "";
 }
 
 enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings,

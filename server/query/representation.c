@@ -18,8 +18,8 @@ static const struct {
              [AS_SAFETENSORS] = {"safetensors", "application/vnd.safetensors"}};
 #define FORMS (sizeof forms / sizeof forms[0])
 
-/* How well a media range such as "application/x-npy", "application" + "/" + "*" fits: 0 not at all,
- * up to 3 exactly. */
+/* How well a media range, a type or a type with a star for its second part, fits: 0 not at all, up
+ * to 3 exactly. */
 static int range_fit(const char *range, size_t length, const char *type) {
     if (length == 3 && memcmp(range, "*/*", 3) == 0)
         return 1;
@@ -67,7 +67,7 @@ static void accept_quality(const char *accept, const char *type, int *fit, doubl
     }
 }
 
-static enum status not_acceptable(struct inquiry *inquiry, const char *key, const char *asked,
+static enum status not_acceptable(struct inquiry *inquiry, const char *key, const char *wanted,
                                   struct error *err) {
     inquiry->refusal = 406;
     buffer_append_text(&inquiry->members, "\"available\":[");
@@ -75,7 +75,7 @@ static enum status not_acceptable(struct inquiry *inquiry, const char *key, cons
         buffer_print(&inquiry->members, "%s\"%s\"", i == 0 ? "" : ",", forms[i].type);
     buffer_append_char(&inquiry->members, ']');
     return error_set_key(err, STATUS_REFUSED, key,
-                         "nothing here fits '%.100s'; there are %s, %s, %s and %s", asked,
+                         "nothing here fits '%.100s'; there are %s, %s, %s and %s", wanted,
                          forms[0].type, forms[1].type, forms[2].type, forms[3].type);
 }
 
@@ -179,9 +179,16 @@ void representation_write(struct inquiry *inquiry, enum representation as, const
     response_header(inquiry->response, "X-Version", "%s", inquiry->version);
     inquiry->content_type = forms[as].type;
     buffer_reserve(answer, count * sizeof *values + 1024);
-    if (as == AS_NPY)
+    switch (as) {
+    case AS_JSON: /* has a writer of its own: vectors_routes.c */
+    case AS_BYTES:
+        break;
+    case AS_NPY:
         append_npy_header(answer, shape, dims);
-    else if (as == AS_SAFETENSORS)
+        break;
+    case AS_SAFETENSORS:
         append_safetensors_header(inquiry, answer, shape, dims, count * sizeof *values);
+        break;
+    }
     buffer_append(answer, values, count * sizeof *values);
 }

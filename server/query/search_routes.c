@@ -11,7 +11,6 @@
 #include "server/query/inquiry.h"
 
 #define DEFAULT_K 10
-#define METHOD_CHOICES "add|mul" /* in the order of enum analogy_method */
 
 /* Query vectors and what each must not find. */
 struct queries {
@@ -343,7 +342,7 @@ static enum status analogy_of_body(struct inquiry *inquiry, struct buffer *answe
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);
         buffer_print(answer, ",\"k\":%zu,\"method\":\"%s\",", count,
-                     method == ANALOGY_MUL ? "mul" : "add");
+                     analogy_method_name((enum analogy_method)method));
         write_neighbors(inquiry, found, count, answer);
         buffer_append_char(answer, '}');
     }

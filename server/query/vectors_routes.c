@@ -249,8 +249,8 @@ static void visit_item(void *context, const char *key, const char *value) {
     else if (number_parse_int(value, &number))
         item = json_integer(number);
     else
-        error_set_key(tree->err, STATUS_REFUSED, "id", "id must be a whole number, not '%.80s'",
-                      value);
+        error_set_key(tree->err, STATUS_REFUSED, "id", "id must be a whole number, not '%.*s'",
+                      QUOTED_MAX, value);
     if (item && json_array_append_new(tree->list, item) != 0)
         error_set(tree->err, STATUS_NO_MEMORY, "out of memory for the words asked for");
 }
