@@ -9,9 +9,9 @@
 /* Vectors scored in one pass over the rows: enough that reading the rows costs little beside the
  * arithmetic. */
 #define PASS_VECTORS 64
-/* A tile's rows and scores stay in the second-level cache together. */
-#define TILE_BYTES ((size_t)96 * 1024)
-#define TILE_ROWS 256
+/* Rows are scored by blocks, whose rows and scores stay in the second-level cache together. */
+#define BLOCK_BYTES ((size_t)96 * 1024)
+#define BLOCK_ROWS 256
 /* Neighbours held over all threads of a pass; a larger k means fewer groups in a pass. */
 #define PASS_NEIGHBORS ((size_t)1 << 22)
 #define MAX_SLICES 256
@@ -25,10 +25,9 @@ struct pass {
     const struct scan *scan;
     float *vectors; /* [vectors, stride] unit length, padded, aligned */
     size_t first, groups;
-    /* [shards + 1] candidate rows before each shard: the rows of a shard are in order of their
-     * ids */
+    /* [shards + 1] candidate rows before each shard, whose rows are in the order of their ids */
     size_t *starts;
-    size_t k, tile;
+    size_t k, block; /* neighbours kept; rows of a block */
 };
 
 /* A thread's part of a pass: the candidate rows [begin, end). */
@@ -37,10 +36,10 @@ struct slice {
     size_t begin, end;
     struct neighbor *heaps; /* [groups, k], the worst at the root */
     size_t *sizes;          /* [groups] */
-    float *scores;          /* [groups * width, tile] */
-    float *combined;        /* [tile] */
-    float *reciprocals;     /* [tile] 1 / norm; NaN for rows that the fast path must not match */
-    uint32_t *ids;          /* [tile] */
+    float *scores;          /* [groups * width, block] */
+    float *combined;        /* [block] */
+    float *reciprocals;     /* [block] 1 / norm; NaN for rows that the fast path must not match */
+    uint32_t *ids;          /* [block] */
     pthread_t thread;
     bool started;
 };
@@ -131,8 +130,8 @@ static float cosine_careful(const float *unit, const float *row, size_t n) {
     return (float)fmax(-1, fmin(1, dot));
 }
 
-/* Names the tile's rows; true when some need care. */
-static bool tile_prepare(struct slice *slice, uint32_t shard, size_t row, size_t n) {
+/* Names the block's rows; true when some need care. */
+static bool block_prepare(struct slice *slice, uint32_t shard, size_t row, size_t n) {
     const struct model *model = slice->pass->scan->model;
     const struct table *table = model->input;
     bool care = false;
@@ -149,7 +148,7 @@ static bool tile_prepare(struct slice *slice, uint32_t shard, size_t row, size_t
 }
 
 /* Products become cosines, never outside -1..1. */
-static void tile_normalise(struct slice *slice, const float *rows, size_t n, bool care) {
+static void block_normalise(struct slice *slice, const float *rows, size_t n, bool care) {
     const struct pass *pass = slice->pass;
     size_t stride = pass->scan->model->input->stride;
     const float *norms = pass->scan->model->norms;
@@ -182,15 +181,15 @@ static void group_multiply(const struct scan *scan, const float *scores, size_t 
     }
 }
 
-static void slice_tile(struct slice *slice, uint32_t shard, size_t row, size_t n) {
+static void slice_block(struct slice *slice, uint32_t shard, size_t row, size_t n) {
     const struct pass *pass = slice->pass;
     const struct scan *scan = pass->scan;
     const struct table *table = scan->model->input;
     const float *rows = table->shard_data[shard] + row * table->stride;
-    bool care = tile_prepare(slice, shard, row, n);
+    bool care = block_prepare(slice, shard, row, n);
     scan->model->kernel->scores(pass->vectors, pass->groups * scan->width, rows, n, table->stride,
                                 slice->scores);
-    tile_normalise(slice, rows, n, care);
+    block_normalise(slice, rows, n, care);
     for (size_t g = 0; g < pass->groups; g++) {
         const float *scores = slice->scores + g * scan->width * n;
         if (scan->multiply) {
@@ -210,8 +209,8 @@ static void *slice_run(void *context) {
         size_t shard_end =
             pass->starts[shard + 1] < slice->end ? pass->starts[shard + 1] : slice->end;
         while (at < shard_end) {
-            size_t n = shard_end - at < pass->tile ? shard_end - at : pass->tile;
-            slice_tile(slice, shard, at - pass->starts[shard], n);
+            size_t n = shard_end - at < pass->block ? shard_end - at : pass->block;
+            slice_block(slice, shard, at - pass->starts[shard], n);
             at += n;
         }
     }
@@ -285,12 +284,12 @@ static bool slice_init(struct slice *slice, const struct pass *pass, size_t grou
                        ? scratch_allocate(groups * pass->k, sizeof *slice->heaps)
                        : NULL;
     slice->sizes = scratch_allocate(groups, sizeof *slice->sizes);
-    slice->scores = rows <= SIZE_MAX / pass->tile
-                        ? scratch_allocate(rows * pass->tile, sizeof *slice->scores)
+    slice->scores = rows <= SIZE_MAX / pass->block
+                        ? scratch_allocate(rows * pass->block, sizeof *slice->scores)
                         : NULL;
-    slice->combined = scratch_allocate(pass->tile, sizeof *slice->combined);
-    slice->reciprocals = scratch_allocate(pass->tile, sizeof *slice->reciprocals);
-    slice->ids = scratch_allocate(pass->tile, sizeof *slice->ids);
+    slice->combined = scratch_allocate(pass->block, sizeof *slice->combined);
+    slice->reciprocals = scratch_allocate(pass->block, sizeof *slice->reciprocals);
+    slice->ids = scratch_allocate(pass->block, sizeof *slice->ids);
     return slice->heaps && slice->sizes && slice->scores && slice->combined && slice->reciprocals &&
            slice->ids;
 }
@@ -304,13 +303,13 @@ static void slice_clear(struct slice *slice) {
     free(slice->ids);
 }
 
-/* Candidate rows before each shard, and the rows of a tile. */
+/* Candidate rows before each shard, and the rows of a block. */
 static bool pass_measure(struct pass *pass, const struct scan *scan) {
     const struct table *table = scan->model->input;
     uint32_t among = scan->among == 0 || scan->among > table->rows ? table->rows : scan->among;
     *pass = (struct pass){.scan = scan};
-    pass->tile = TILE_BYTES / (table->stride * sizeof(float));
-    pass->tile = pass->tile < 16 ? 16 : smaller(pass->tile, TILE_ROWS);
+    pass->block = BLOCK_BYTES / (table->stride * sizeof(float));
+    pass->block = pass->block < 16 ? 16 : smaller(pass->block, BLOCK_ROWS);
     pass->k = smaller(scan->k, among);
     pass->starts = scratch_allocate((size_t)table->shards + 1, sizeof *pass->starts);
     if (!pass->starts)
@@ -358,8 +357,8 @@ enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *foun
         return STATUS_OK;
     if (!pass_measure(&pass, scan))
         return scan_no_memory(scan, err);
-    size_t tiles = (pass.starts[table->shards] + pass.tile - 1) / pass.tile;
-    n_slices = smaller(smaller((size_t)scan->threads, MAX_SLICES), tiles);
+    size_t blocks = (pass.starts[table->shards] + pass.block - 1) / pass.block;
+    n_slices = smaller(smaller((size_t)scan->threads, MAX_SLICES), blocks);
     size_t groups = smaller(PASS_VECTORS / scan->width, PASS_NEIGHBORS / pass.k / n_slices);
     groups = smaller(groups < 1 ? 1 : groups, scan->groups);
     slices = calloc(n_slices, sizeof *slices);

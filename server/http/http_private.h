@@ -1,5 +1,5 @@
-/* Between the http*.c files. Of these only http.c sees libmicrohttpd. Private to them and to their
- * tests. */
+/* Between the http*.c files, of which only http.c sees libmicrohttpd. Private to them and to their
+ * tests. An exchange is touched by its connection's thread alone; a link by that and the sweeper. */
 #ifndef VECMILL_SERVER_HTTP_PRIVATE_H
 #define VECMILL_SERVER_HTTP_PRIVATE_H
 
@@ -16,7 +16,7 @@ struct header {
     const char *name, *value; /* in libmicrohttpd's memory, good for the whole request */
 };
 
-/* What an open connection is doing. The sweeper's deadline depends on it. */
+/* What an open connection is doing. Its deadline depends on it. */
 enum link_state {
     LINK_HEADER, /* waiting for the end of a request header */
     LINK_BODY,   /* waiting for body bytes */
@@ -25,8 +25,7 @@ enum link_state {
     LINK_IDLE    /* between two requests */
 };
 
-/* One open connection. All fields are guarded by http->mutex, but for http and fd, which never
- * change. */
+/* One open connection. http->mutex guards all but http and fd, which never change. */
 struct http_link {
     struct http_link *next, *previous;
     struct http *http;
@@ -55,7 +54,7 @@ struct exchange {
     struct header headers[HTTP_HEADERS_MAX];
     size_t n_headers;
     bool headers_cut; /* there were more than HTTP_HEADERS_MAX */
-    /* bytes of the request head where libmicrohttpd parsed it; 0: not to be looked at */
+    /* bytes of the request head where libmicrohttpd parsed it; 0: not to be checked */
     size_t head_size;
     enum exchange_stage stage;
     char method[16];        /* as it came: HEAD stays HEAD */
@@ -87,24 +86,25 @@ struct http {
     atomic_uint_fast64_t requests, by_class[6], bytes_in, in_flight;
 };
 
-/* http_listen.c: a listening socket for "HOST:PORT"; address gets the numeric form, port the real
- * one. */
+/* http_listen.c */
+/* A listening socket for "HOST:PORT", closed by the caller. address gets the numeric form, port the
+ * real one. Errors: REFUSED with key "listen", IO. */
 enum status listen_open(const char *listen, int *fd, char *address, size_t address_size,
                         uint16_t *port, struct error *err) MUST_CHECK;
 
 /* http_target.c */
-/* Splits and decodes exchange->target into path and query. MALFORMED says what is wrong with it. */
+/* Splits and decodes exchange->target into path and query. MALFORMED or TOO_LARGE says what is wrong
+ * with it. */
 enum status target_decode(struct exchange *exchange, struct error *err) MUST_CHECK;
-/* Finds the route for method and path and fills segments. NULL: *allowed gets the methods of the
- * path ("" when no pattern fits). */
+/* Finds the route for method and path, and fills segments. NULL: the methods of the path were
+ * appended to *allowed (nothing when no pattern fits). */
 const struct route *route_find(const struct route *routes, struct exchange *exchange,
                                const char *method, struct buffer *allowed);
 
-/* http_guard.c: everything that is decided before a body byte is read. False: the refusal stands in
- * exchange->response. */
+/* http_guard.c */
+/* Everything that is decided before a body byte is read. False: exchange->response is the refusal. */
 bool guard_admit(struct exchange *exchange, const char *method, const char *version);
-/* True when what is left of the body may be read and thrown away, so that the connection can go
- * on. */
+/* May what is left of the body be read and thrown away, so that the connection can go on? */
 bool guard_may_discard(const struct exchange *exchange);
 
 /* http_response.c */
@@ -117,13 +117,13 @@ void response_visit_headers(const struct exchange *exchange,
                             void (*visit)(void *context, const char *name, const char *value),
                             void *context);
 
-/* http_sweep.c */
+/* http_sweep.c: the sweeper polls every link each 100 ms and shuts those that are overdue */
 enum status sweep_start(struct http *http, struct error *err) MUST_CHECK;
 void sweep_stop(struct http *http);
 struct http_link *link_create(struct http *http, int fd); /* NULL when out of memory */
 void link_free(struct http_link *link);
-void link_enter(struct http_link *link, enum link_state state);
-void link_moved(struct http_link *link, uint64_t bytes);
+void link_enter(struct http_link *link, enum link_state state); /* deadlines begin anew */
+void link_moved(struct http_link *link, uint64_t bytes);        /* of a body came in */
 /* Shuts the writing side and reads on for a bounded while, so that closing does not reset an answer
  * out of the client's hands. */
 void link_linger(struct http_link *link);

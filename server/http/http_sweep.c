@@ -1,8 +1,7 @@
 /* Deadlines of connections. libmicrohttpd only knows an idle time-out, which a client that sends
- * one byte a second outlives; so one thread looks at every open connection a few times a second and
- * shuts those that broke a rule. libmicrohttpd then sees the end of the connection and cleans up;
- * it closes a descriptor only after it told us, so that a descriptor in the list is always the
- * right one. */
+ * one byte a second outlives. So one thread, the sweeper, polls every open connection and shuts
+ * those that broke a rule. libmicrohttpd then sees the end of the connection and cleans up; it
+ * closes a descriptor only after it told us, so a descriptor in the list is always the right one. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -17,8 +16,9 @@
 #include "server/http/http_private.h"
 
 #define SWEEP_INTERVAL_MS 100
-#define DRAIN_HEADER_SECONDS \
-    0.5 /* what a client gets to finish its header once the service stops */
+/* what a client gets to finish its header once the service stops */
+#define DRAIN_HEADER_SECONDS 0.5
+/* for how long a body that nobody reads is thrown away, in all and without a byte */
 #define LINGER_SECONDS 5.0
 #define LINGER_SILENCE_MS 1000
 
@@ -101,10 +101,11 @@ void link_enter(struct http_link *link, enum link_state state) {
     pthread_mutex_lock(&http->mutex);
     enum link_state was = link->state;
     link->state = state;
+    bool header_goes_on = state == LINK_HEADER && was == LINK_HEADER;
     if (state == LINK_BUSY && was == LINK_BODY) {
         link->paused = now;
-    } else if (state == LINK_BODY &&
-               link->paused > 0) { /* our own time is not held against the client */
+    } else if (state == LINK_BODY && link->paused > 0) {
+        /* our own time is not held against the client */
         link->window += now - link->paused;
         link->since = now;
         link->paused = 0;
@@ -114,8 +115,7 @@ void link_enter(struct http_link *link, enum link_state state) {
         link->moved = state == LINK_SEND ? bytes_acknowledged(link->fd, &waiting) : 0;
         link->window_moved = link->moved;
         link->paused = 0;
-    } else if (!(state == LINK_HEADER &&
-                 was == LINK_HEADER)) { /* a header's time runs from its connection's start */
+    } else if (!header_goes_on) { /* a header's time runs from its connection's start */
         link->since = now;
         link->paused = 0;
     }
