@@ -103,7 +103,7 @@ enum body_kind { BODY_NONE, BODY_BUFFERED, BODY_STREAMED };
 /* An upload that is taken piece by piece, all calls on the connection's thread. begin makes *state;
  * exactly one of finish and abort frees it. */
 struct body_stream {
-    /* Before any body byte; headers are known. A failure is answered at once and leaves no state. */
+    /* Before any body byte; headers are known. A failure is answered at once and leaves none. */
     enum status (*begin)(struct server *server, const struct http_request *request, void **state,
                          struct error *err);
     /* A failure is answered, and abort is called. */
@@ -152,8 +152,8 @@ uint16_t http_port(const struct http *http);       /* what was bound */
 const char *http_address(const struct http *http); /* "127.0.0.1:8080", "[::]:8080" */
 /* Stops accepting; streams must have been told to end. May be called again. */
 void http_drain(struct http *http);
-/* Drains, waits for requests in flight, polled every 10 ms for `seconds` at most, then closes what is
- * left and frees. NULL is fine. */
+/* Drains, waits for requests in flight (polled, for `seconds` at most), closes what is left, and
+ * frees. NULL is fine. */
 void http_stop(struct http *http, double seconds);
 /* Requests answered, by the first digit of their status (0: cut short); connections now open; bytes
  * of bodies taken in. For /metrics; any thread may ask. */

@@ -1,5 +1,5 @@
 /* Between the http*.c files, of which only http.c sees libmicrohttpd. Private to them and to their
- * tests. An exchange is touched by its connection's thread alone; a link by that and the sweeper. */
+ * tests. Only its connection's thread touches an exchange; a link also the sweeper. */
 #ifndef VECMILL_SERVER_HTTP_PRIVATE_H
 #define VECMILL_SERVER_HTTP_PRIVATE_H
 
@@ -93,8 +93,8 @@ enum status listen_open(const char *listen, int *fd, char *address, size_t addre
                         uint16_t *port, struct error *err) MUST_CHECK;
 
 /* http_target.c */
-/* Splits and decodes exchange->target into path and query. MALFORMED or TOO_LARGE says what is wrong
- * with it. */
+/* Splits and decodes exchange->target into path and query. MALFORMED or TOO_LARGE says what is
+ * wrong with it. */
 enum status target_decode(struct exchange *exchange, struct error *err) MUST_CHECK;
 /* Finds the route for method and path, and fills segments. NULL: the methods of the path were
  * appended to *allowed (nothing when no pattern fits). */
@@ -102,7 +102,7 @@ const struct route *route_find(const struct route *routes, struct exchange *exch
                                const char *method, struct buffer *allowed);
 
 /* http_guard.c */
-/* Everything that is decided before a body byte is read. False: exchange->response is the refusal. */
+/* Everything that is decided before a body byte is read. False: the response is the refusal. */
 bool guard_admit(struct exchange *exchange, const char *method, const char *version);
 /* May what is left of the body be read and thrown away, so that the connection can go on? */
 bool guard_may_discard(const struct exchange *exchange);

@@ -1,7 +1,7 @@
 /* Deadlines of connections. libmicrohttpd only knows an idle time-out, which a client that sends
  * one byte a second outlives. So one thread, the sweeper, polls every open connection and shuts
  * those that broke a rule. libmicrohttpd then sees the end of the connection and cleans up; it
- * closes a descriptor only after it told us, so a descriptor in the list is always the right one. */
+ * closes a descriptor only after it told us, so one in the list is always the right one. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>

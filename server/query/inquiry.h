@@ -59,17 +59,17 @@ enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *poin
 /* A string is a word, a whole number an id, anything else REFUSED. */
 enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
                          uint32_t *id, struct error *err) MUST_CHECK;
-/* All items of object[name], min to max_batch of them, as ids; `prefix` stands before "/name" in the
- * keys of errors. Absent: REFUSED when min > 0, else *n = 0. Owns: the caller frees *ids, which is
- * left as it was after a failure. */
+/* All items of object[name], min to max_batch of them, as ids; `prefix` stands before "/name" in
+ * the keys of errors. Absent: REFUSED when min > 0, else *n = 0. Owns: the caller frees *ids, which
+ * a failure leaves as it was. */
 enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
                           const char *name, size_t min, uint32_t **ids, size_t *n,
                           struct error *err) MUST_CHECK;
 /* The name of an analogy's method in requests and answers. */
 #define METHOD_CHOICES "add|mul" /* in the order of enum analogy_method */
 const char *analogy_method_name(enum analogy_method method);
-/* The settings the model was trained with; the defaults for an import. Errors: of settings_read_text,
- * for a model that a later version made. */
+/* The settings the model was trained with; the defaults for an import. Errors: of
+ * settings_read_text, for a model that a later version made. */
 enum status inquiry_settings(const struct inquiry *inquiry, struct settings *settings,
                              struct error *err) MUST_CHECK;
 

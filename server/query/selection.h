@@ -33,8 +33,8 @@ struct selection {
 /* tree: a list; leaves are strings (words) and whole numbers (ids), only the one kind where member
  * says so. weights: numbers in the same shape, or NULL. A word that is not known is NOT_FOUND under
  * MISSING_ERROR, else its id is WORD_NONE. REFUSED, with the place as key: more than max_batch
- * leaves or lists, leaves at different depths, an id that is out of range, weights of another shape.
- * tree, weights and member are borrowed and must outlive the selection. Owns the rest:
+ * leaves or lists, leaves at different depths, an id out of range, weights of another shape. tree,
+ * weights and member are borrowed and must outlive the selection. Owns the rest:
  * selection_clear, also after a failure. */
 enum status selection_read(struct selection *selection, struct inquiry *inquiry, const char *member,
                            const json_t *tree, const json_t *weights, enum missing_policy missing,

@@ -267,9 +267,9 @@ static void check_row(const struct route *route, const json_t *schemas) {
         fail_msg("a row of %s has no pattern", route->method);
     if (!route->handle == !route->stream)
         ROW_FAILS(route, "must have either handle or stream");
-    if ((route->stream != NULL) != (route->body == BODY_STREAMED))
+    if (!route->stream == (route->body == BODY_STREAMED))
         ROW_FAILS(route, "must have stream for BODY_STREAMED only");
-    if ((route->limit != NULL) != (route->body == BODY_BUFFERED))
+    if (!route->limit == (route->body == BODY_BUFFERED))
         ROW_FAILS(route, "must have limit for BODY_BUFFERED only");
     if (route->limit &&
         (!settings_find(route->limit) || settings_find(route->limit)->type != SETTING_IS_BYTES))
@@ -280,7 +280,7 @@ static void check_row(const struct route *route, const json_t *schemas) {
         ROW_FAILS(route, "has no status of success");
     if (!route->answer != (route->status == 204))
         ROW_FAILS(route, "must have an answer unless its status is 204");
-    if ((route->request != NULL) != (route->body != BODY_NONE))
+    if (!route->request != (route->body == BODY_NONE))
         ROW_FAILS(route, "must have a request when it takes a body");
     if (route->answer)
         check_content(route, schemas, route->answer);
