@@ -1,5 +1,5 @@
-/* GET /openapi.json: the route table gives the operations, the rows of settings give the settings of
- * a job, and openapi_schemas.json, embedded at build time, gives the shapes of bodies. */
+/* GET /openapi.json: the route table gives the operations, the rows of settings give the settings
+ * of a job, and openapi_schemas.json, embedded at build time, gives the shapes of bodies. */
 #include <string.h>
 
 #include "server/http/context.h"
