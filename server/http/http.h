@@ -127,7 +127,7 @@ struct route {
                    struct http_response *response); /* NULL for BODY_STREAMED */
     const struct body_stream *stream;               /* for BODY_STREAMED, else NULL */
     const char *summary;                            /* one line */
-    /* "name:type"; '*' behind: may stand many times. NULL: no query keys */
+    /* Query keys, "name:type"; '*' behind: may stand many times. NULL: none. See query_check. */
     const char *query;
     /* "Schema" for a JSON body, "type/subtype", or "type/subtype=Schema". NULL: BODY_NONE */
     const char *request;

@@ -7,30 +7,41 @@
 #include "server/json/fields.h"
 
 struct key_check {
-    const char *const *allowed;
+    const char *query; /* the route's: "name:type" words */
     struct error *err;
 };
+
+/* Length of the name that the word begins with. */
+static size_t name_length(const char *query) {
+    return strcspn(query, ":");
+}
+
+/* Behind the word that begins here. */
+static const char *name_next(const char *query) {
+    query += strcspn(query, " ");
+    return query + strspn(query, " ");
+}
 
 static void visit_key(void *context, const char *key, const char *value) {
     const struct key_check *check = context;
     (void)value;
-    for (const char *const *name = check->allowed; *name != NULL; name++)
-        if (strcmp(*name, key) == 0)
+    for (const char *name = check->query; *name != '\0'; name = name_next(name))
+        if (strlen(key) == name_length(name) && memcmp(key, name, name_length(name)) == 0)
             return;
     error_set_key(check->err, STATUS_REFUSED, key, "unknown query key '%.*s'", QUOTED_MAX, key);
 }
 
-enum status query_check(const struct http_request *request, const char *const *allowed,
-                        struct error *err) {
+enum status query_check(const struct http_request *request, struct error *err) {
     /* Not the caller's err: it may be NULL, and the outcome is read back from here. */
     struct error first = {0};
-    struct key_check check = {allowed, &first};
+    const char *query = request->route && request->route->query ? request->route->query : "";
+    struct key_check check = {query, &first};
     request_query_visit(request, visit_key, &check);
     if (first.status == STATUS_OK)
         return STATUS_OK;
     struct buffer list = {0};
-    for (const char *const *name = allowed; *name != NULL; name++)
-        buffer_print(&list, "%s%s", name == allowed ? "" : ", ", *name);
+    for (const char *name = query; *name != '\0'; name = name_next(name))
+        buffer_print(&list, "%s%.*s", name == query ? "" : ", ", (int)name_length(name), name);
     if (list.length > 0 && !list.failed)
         error_set_key(err, STATUS_REFUSED, first.key, "%s: this route takes %s", first.text,
                       list.data);

@@ -8,9 +8,8 @@
 
 #include "server/http/http.h"
 
-/* Refuses a query key outside `allowed` (ended by NULL). */
-enum status query_check(const struct http_request *request, const char *const *allowed,
-                        struct error *err) MUST_CHECK;
+/* Refuses a query key that the row of the request's route does not name. */
+enum status query_check(const struct http_request *request, struct error *err) MUST_CHECK;
 /* A whole number of min to max. */
 enum status query_int(const struct http_request *request, const char *key, int64_t min, int64_t max,
                       int64_t *value, struct error *err) MUST_CHECK;

@@ -128,13 +128,12 @@ static bool state_parse(const char *text, enum job_state *state) {
 
 void jobs_list(struct server *server, const struct http_request *request,
                struct http_response *response) {
-    static const char *const keys[] = {"state", "limit", "offset", NULL};
     struct jobs *jobs = server->jobs;
     struct error err = {0};
     int64_t limit = 100, offset = 0, total = 0;
     enum job_state state = JOB_QUEUED;
     const char *wanted = request_query(request, "state", 0);
-    if (query_check(request, keys, &err) == STATUS_OK &&
+    if (query_check(request, &err) == STATUS_OK &&
         query_int(request, "limit", 0, MAX_LISTED, &limit, &err) == STATUS_OK &&
         query_int(request, "offset", 0, INT64_MAX, &offset, &err) == STATUS_OK && wanted &&
         !state_parse(wanted, &state))
@@ -246,7 +245,6 @@ void jobs_events(struct server *server, const struct http_request *request,
 
 void jobs_history(struct server *server, const struct http_request *request,
                   struct http_response *response) {
-    static const char *const keys[] = {"points", NULL};
     struct error err = {0};
     struct job_log *log = NULL;
     struct buffer text = {0};
@@ -254,7 +252,7 @@ void jobs_history(struct server *server, const struct http_request *request,
     struct job *job = job_hold(server->jobs, request->segments[0]);
     if (!job)
         unknown_job(request->segments[0], &err);
-    else if (query_check(request, keys, &err) == STATUS_OK &&
+    else if (query_check(request, &err) == STATUS_OK &&
              query_int(request, "points", 1, 10000000, &points, &err) == STATUS_OK &&
              log_hold(server->jobs, job, &log, &err) == STATUS_OK) {
         buffer_print(&text, "{\"job\":\"%s\",\"data\":[", job->id);

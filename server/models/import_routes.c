@@ -68,7 +68,6 @@ static enum status check_request(struct models *models, const struct http_reques
                                  enum encoding *encoding, struct error *err) {
     static const char *const files[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz",
                                         "vectors.bin.gz"};
-    static const char *const no_keys[] = {NULL};
     const char *header = request_header(request, "Content-Encoding");
     int64_t length = request_content_length(request), max = models->settings->max_import_bytes;
     bool known = false;
@@ -79,7 +78,7 @@ static enum status check_request(struct models *models, const struct http_reques
                              "cannot import '%.80s': vectors.txt, vectors.bin, vectors.txt.gz or "
                              "vectors.bin.gz can be",
                              request->segments[1]);
-    enum status status = query_check(request, no_keys, err);
+    enum status status = query_check(request, err);
     if (status == STATUS_OK && request_header(request, "Idempotency-Key"))
         status =
             error_set_key(err, STATUS_REFUSED, "Idempotency-Key",

@@ -11,8 +11,6 @@
 #include "server/json/settings_json.h"
 #include "server/models/models_private.h"
 
-static const char *const no_keys[] = {NULL};
-
 /* A call about one model, which is held while it is answered. */
 struct call {
     struct models *models;
@@ -113,7 +111,7 @@ void models_list(struct server *server, const struct http_request *request,
     struct served_model *list = NULL;
     struct error err = {0};
     size_t n = 0;
-    enum status status = query_check(request, no_keys, &err);
+    enum status status = query_check(request, &err);
     if (status == STATUS_OK)
         status = models_snapshot(server->models, &list, &n, &err);
     if (status != STATUS_OK) {
@@ -139,7 +137,7 @@ static void answer_tree(struct server *server, const struct http_request *reques
     json_t *document = NULL;
     enum status status = call_begin(&call, server, request, &err);
     if (status == STATUS_OK)
-        status = query_check(request, no_keys, &err);
+        status = query_check(request, &err);
     if (status == STATUS_OK)
         status = make(&call, &document, &err);
     if (status == STATUS_OK)
@@ -167,7 +165,7 @@ void models_delete(struct server *server, const struct http_request *request,
     const char *name = request->segments[0];
     struct buffer members = {0};
     struct error err = {0};
-    enum status status = query_check(request, no_keys, &err);
+    enum status status = query_check(request, &err);
     if (status == STATUS_OK)
         status = models_remove(server->models, name, &err);
     if (status == STATUS_OK) {
@@ -293,7 +291,6 @@ static void file_tag(const struct model *model, const char *file,
 
 void models_file(struct server *server, const struct http_request *request,
                  struct http_response *response) {
-    static const char *const keys[] = {"subtract_mean", "normalize", NULL};
     const char *file = request->segments[1];
     struct call call;
     struct export_options options = {0};
@@ -303,7 +300,7 @@ void models_file(struct server *server, const struct http_request *request,
     if (status == STATUS_OK)
         status = find_format(&call, file, &err);
     if (status == STATUS_OK)
-        status = query_check(request, keys, &err);
+        status = query_check(request, &err);
     if (status == STATUS_OK)
         status = query_flag(request, "subtract_mean", &options.subtract_mean, &err);
     if (status == STATUS_OK)

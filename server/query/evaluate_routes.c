@@ -110,8 +110,7 @@ static enum status evaluate(struct inquiry *inquiry, struct buffer *answer, stru
 
 void evaluate_post(struct server *server, const struct http_request *request,
                    struct http_response *response) {
-    static const char *const keys[] = {"set", "among", "method", NULL};
-    static const struct inquiry_route route = {NULL, keys, evaluate};
+    static const struct inquiry_route route = {NULL, evaluate};
     inquiry_run(server, request, response, &route);
 }
 
@@ -234,7 +233,6 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
 void candidates_post(struct server *server, const struct http_request *request,
                      struct http_response *response) {
     static const char *const members[] = {"num_sampled", "unique", "true", "seed", NULL};
-    static const char *const keys[] = {NULL};
-    static const struct inquiry_route route = {members, keys, candidates_of_body};
+    static const struct inquiry_route route = {members, candidates_of_body};
     inquiry_run(server, request, response, &route);
 }

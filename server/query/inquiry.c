@@ -42,7 +42,7 @@ void inquiry_run(struct server *server, const struct http_request *request,
     struct error err = {0};
     enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
     if (status == STATUS_OK)
-        status = query_check(request, route->keys, &err);
+        status = query_check(request, &err);
     if (status == STATUS_OK && route->members)
         status = json_body(server, request, route->members, &inquiry.body, &err);
     if (status == STATUS_OK)

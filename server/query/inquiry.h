@@ -26,11 +26,11 @@ struct inquiry {
     struct buffer members;    /* further members of an error answer, as JSON text */
 };
 
-/* Runs one route: holds the model named by the first segment, refuses query keys outside `keys`,
- * reads a JSON body with `members` (NULL: the route has none), lets `write` append the answer, and
- * sends it or the error. Both lists end with NULL. */
+/* Runs one route: holds the model named by the first segment, refuses query keys that
+ * the route's row does not name, reads a JSON body with `members`, lets `write` append the answer,
+ * and sends it or the error. */
 struct inquiry_route {
-    const char *const *members, *const *keys;
+    const char *const *members; /* of a JSON body, ended by NULL; NULL: the body is no JSON */
     enum status (*write)(struct inquiry *inquiry, struct buffer *answer, struct error *err);
 };
 void inquiry_run(struct server *server, const struct http_request *request,

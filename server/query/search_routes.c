@@ -423,39 +423,36 @@ static enum status odd_one_out_of_body(struct inquiry *inquiry, struct buffer *a
 
 /* ---- routes ---------------------------------------------------------------------------------- */
 
-static const char *const no_keys[] = {NULL};
-
 void neighbors_get(struct server *server, const struct http_request *request,
                    struct http_response *response) {
-    static const char *const keys[] = {"word", "id", "k", "among", NULL};
-    static const struct inquiry_route route = {NULL, keys, neighbors_of_query};
+    static const struct inquiry_route route = {NULL, neighbors_of_query};
     inquiry_run(server, request, response, &route);
 }
 
 void neighbors_post(struct server *server, const struct http_request *request,
                     struct http_response *response) {
     static const char *const members[] = {"queries", "k", "among", NULL};
-    static const struct inquiry_route route = {members, no_keys, neighbors_of_body};
+    static const struct inquiry_route route = {members, neighbors_of_body};
     inquiry_run(server, request, response, &route);
 }
 
 void analogy_post(struct server *server, const struct http_request *request,
                   struct http_response *response) {
     static const char *const members[] = {"positive", "negative", "k", "method", "among", NULL};
-    static const struct inquiry_route route = {members, no_keys, analogy_of_body};
+    static const struct inquiry_route route = {members, analogy_of_body};
     inquiry_run(server, request, response, &route);
 }
 
 void similarity_post(struct server *server, const struct http_request *request,
                      struct http_response *response) {
     static const char *const members[] = {"pairs", NULL};
-    static const struct inquiry_route route = {members, no_keys, similarity_of_body};
+    static const struct inquiry_route route = {members, similarity_of_body};
     inquiry_run(server, request, response, &route);
 }
 
 void odd_one_out_post(struct server *server, const struct http_request *request,
                       struct http_response *response) {
     static const char *const members[] = {"words", NULL};
-    static const struct inquiry_route route = {members, no_keys, odd_one_out_of_body};
+    static const struct inquiry_route route = {members, odd_one_out_of_body};
     inquiry_run(server, request, response, &route);
 }

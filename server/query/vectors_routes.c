@@ -311,8 +311,7 @@ static enum status vectors_of_body(struct inquiry *inquiry, struct buffer *answe
 
 void vectors_get(struct server *server, const struct http_request *request,
                  struct http_response *response) {
-    static const char *const keys[] = {"word", "id", "max_norm", "oov", "format", NULL};
-    static const struct inquiry_route route = {NULL, keys, vectors_of_query};
+    static const struct inquiry_route route = {NULL, vectors_of_query};
     inquiry_run(server, request, response, &route);
 }
 
@@ -320,8 +319,7 @@ void vectors_post(struct server *server, const struct http_request *request,
                   struct http_response *response) {
     static const char *const members[] = {"words",    "ids", "weights", "max_norm",
                                           "combiner", "oov", NULL};
-    static const char *const keys[] = {"format", NULL};
-    static const struct inquiry_route route = {members, keys, vectors_of_body};
+    static const struct inquiry_route route = {members, vectors_of_body};
     inquiry_run(server, request, response, &route);
 }
 
@@ -367,7 +365,6 @@ static enum status words_of_query(struct inquiry *inquiry, struct buffer *answer
 
 void words_get(struct server *server, const struct http_request *request,
                struct http_response *response) {
-    static const char *const keys[] = {"prefix", "offset", "limit", NULL};
-    static const struct inquiry_route route = {NULL, keys, words_of_query};
+    static const struct inquiry_route route = {NULL, words_of_query};
     inquiry_run(server, request, response, &route);
 }

@@ -54,16 +54,13 @@ static inline int inquiry_teardown(void **state) {
     return 0;
 }
 
-/* The one query key, or none for NULL. */
+/* The one query key. */
 static inline void fixture_query(struct inquiry_fixture *fixture, const char *key,
                                  const char *value) {
-    fixture->exchange.query_end = fixture->query;
-    if (key) {
-        size_t at = strlen(key) + 1;
-        memcpy(fixture->query, key, at);
-        memcpy(fixture->query + at, value, strlen(value) + 1);
-        fixture->exchange.query_end += at + strlen(value) + 1;
-    }
+    size_t at = strlen(key) + 1, end = at + strlen(value) + 1;
+    memcpy(fixture->query, key, at);
+    memcpy(fixture->query + at, value, end - at);
+    fixture->exchange.query_end = fixture->query + end;
 }
 
 /* The one header field, or none for a NULL value. */

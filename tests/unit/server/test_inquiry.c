@@ -1,6 +1,8 @@
 /* Words and ids of a question, and how an answer or an error goes out. */
 #include "tests/support/inquiry_fixture.h"
 
+#include "server/http/parameters.h"
+
 static void test_words(void **state) {
     struct inquiry_fixture *fixture = *state;
     struct inquiry *inquiry = &fixture->inquiry;
@@ -99,6 +101,38 @@ static void test_items(void **state) {
                 "no word 'kings' in model 'm'; did you mean 'king'?");
 }
 
+/* What a route takes stands in its row, and nowhere else. */
+static void test_query_keys(void **state) {
+    static const struct route none = {.method = "GET"},
+                              some = {.method = "GET", .query = "word:string* k:integer"};
+    static const char *const known[] = {"word", "k"}, *const unknown[] = {"wor", "words", "kk", "",
+                                                                          "word:string*"};
+    struct inquiry_fixture *fixture = *state;
+    struct http_request *request = &fixture->exchange.request;
+    char expected[128];
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct error err = {0};
+        fixture_query(fixture, known[i], "1");
+        request->route = &some;
+        assert_int_equal(query_check(request, &err), STATUS_OK);
+        request->route = &none;
+        assert_int_equal(query_check(request, &err), STATUS_REFUSED);
+        snprintf(expected, sizeof expected, "unknown query key '%s': this route takes none",
+                 known[i]);
+        assert_string_equal(err.text, expected);
+    }
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        struct error err = {0};
+        fixture_query(fixture, unknown[i], "1");
+        request->route = &some;
+        assert_int_equal(query_check(request, &err), STATUS_REFUSED);
+        assert_string_equal(err.key, unknown[i]);
+        snprintf(expected, sizeof expected, "unknown query key '%s': this route takes word, k",
+                 unknown[i]);
+        assert_string_equal(err.text, expected);
+    }
+}
+
 static void test_answer_text(void **state) {
     struct inquiry_fixture *fixture = *state;
     struct buffer answer = {0};
@@ -150,8 +184,13 @@ static void test_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_INQUIRY(test_words), WITH_INQUIRY(test_long_word_is_cut), WITH_INQUIRY(test_ids),
-        WITH_INQUIRY(test_items), WITH_INQUIRY(test_answer_text),      WITH_INQUIRY(test_end),
+        WITH_INQUIRY(test_query_keys),
+        WITH_INQUIRY(test_words),
+        WITH_INQUIRY(test_long_word_is_cut),
+        WITH_INQUIRY(test_ids),
+        WITH_INQUIRY(test_items),
+        WITH_INQUIRY(test_answer_text),
+        WITH_INQUIRY(test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
