@@ -5,6 +5,7 @@ file B of the same library when A uses a function or a variable that B defines. 
 folder of the build. A circle that is allowed stands in ARCHITECTURE.md with its reason, and in
 ALLOWED here.
 """
+
 import glob
 import os
 import subprocess

@@ -1,7 +1,8 @@
 """One dialect: what CONTRIBUTING.md asks for and neither clang-format nor clang-tidy can see.
 
-    python3 tests/check/check_dialect.py [FOLDER...]
+python3 tests/check/check_dialect.py [FOLDER...]
 """
+
 import glob
 import os
 import re
@@ -11,14 +12,25 @@ FOLDERS = "base kernel config sampler embedding corpus train server cli".split()
 TOKEN = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'", re.S)
 RULES = [
     (r"\b(if|while) \(!?status\)", "compare a status: status != STATUS_OK"),
-    (r"!status\b|\bstatus (\?|&&|\|\|)|(&&|\|\||(?<!switch )\() ?status\)", "compare a status: status != STATUS_OK"),
-    (r"\|\| \(?\(status = |\(\(status = ", "one call a statement: if (status == STATUS_OK) status = next()"),
+    (
+        r"!status\b|\bstatus (\?|&&|\|\|)|(&&|\|\||\() ?status\)",
+        "compare a status: status != STATUS_OK",
+    ),
+    (
+        r"\|\| \(?\(status = |\(\(status = ",
+        "one call a statement: if (status == STATUS_OK) status = next()",
+    ),
     (r"\(void\)!", "status_ignore() says that a failure may pass"),
     (r"return err->status", "return the local status"),
-    (r"== NULL\b|\bNULL [!=]=|\b(?:if|while) \([^;{]*!= NULL\b", "a pointer is its own condition: if (!p)"),
-    (r"\bsizeof\((?!(?:const )?(?:struct|enum|union|unsigned|char|short|int|long|float|double|bool|void"
-     r"|size_t|ssize_t|off_t|time_t|pthread_\w+|atomic_\w+|sigset_t|cpu_set_t|[iv]vec|half|\w+_t"
-     r"|\(\(struct \w+ \*\)0\)->)\b)", "sizeof *p or sizeof(type)"),  # the last: a member of a type
+    (
+        r"== NULL\b|\bNULL [!=]=|\b(?:if|while) \([^;{]*!= NULL\b",
+        "a pointer is its own condition: if (!p)",
+    ),
+    (
+        r"\bsizeof\((?!(?:const )?(?:struct|enum|union|unsigned|char|short|int|long|float|double|bool|void"
+        r"|size_t|ssize_t|off_t|time_t|pthread_\w+|atomic_\w+|sigset_t|cpu_set_t|[iv]vec|half|\w+_t)\b)",
+        "sizeof *p or sizeof(type)",
+    ),
 ]
 MAX_COLUMNS = 100
 
@@ -49,7 +61,7 @@ def truth_of_calls(code, names):
         if match.group(1) not in names:
             continue
         before = code[: match.start()].rstrip()
-        after = code[closing(code, match.end() - 1):].lstrip()[:2]
+        after = code[closing(code, match.end() - 1) :].lstrip()[:2]
         condition = re.search(r"(!|&&|\|\||\b(?:if|while) \()$", before)
         if condition and after not in ("==", "!="):
             yield match.start()
@@ -60,8 +72,10 @@ def truth_of_calls(code, names):
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
     paths = sorted(
-        path for folder in sys.argv[1:] or FOLDERS + ["tests", "bench"]
-        for path in glob.glob(f"{folder}/**/*.[ch]", recursive=True))
+        path
+        for folder in sys.argv[1:] or FOLDERS + ["tests", "bench"]
+        for path in glob.glob(f"{folder}/**/*.[ch]", recursive=True)
+    )
     all_paths = [p for f in FOLDERS for p in glob.glob(f"{f}/**/*.[ch]", recursive=True)]
     texts = {}
     for path in set(all_paths) | set(paths):

@@ -1,8 +1,10 @@
 """The law of arrows, and what the design forbids, read from the sources. No build needed.
 
-The law stands in CMakeLists.txt and nowhere else: vecmill_folder(NAME PUBLIC headers NEEDS folders).
+The law stands in CMakeLists.txt and nowhere else:
+    vecmill_folder(NAME PUBLIC headers NEEDS folders)
 A folder includes itself, the public headers of what it needs, and nothing else.
 """
+
 import collections
 import glob
 import os
@@ -82,8 +84,10 @@ def main():
     complaints = []
     law = read_law(read("CMakeLists.txt"))
     sources = sorted(
-        path for top in {folder.split("/")[0] for folder in law}
-        for path in glob.glob(f"{top}/**/*.[ch]", recursive=True))
+        path
+        for top in {folder.split("/")[0] for folder in law}
+        for path in glob.glob(f"{top}/**/*.[ch]", recursive=True)
+    )
     tests = sorted(glob.glob("tests/**/*.[ch]", recursive=True))
     for path in sources:
         text = read(path)

@@ -1,33 +1,37 @@
-"""Each named failure point of the store, killed, EIO and ENOSPC: what was acknowledged must be there after a restart.
+"""Each named failure point of the store, killed, EIO and ENOSPC: what was acknowledged must be there
+after a restart.
 
-Needs a build with -DVECMILL_FAILPOINTS=ON, told by TEST_FAILPOINTS=1 in the environment (ctest sets it in such a build).
-TEST_DEEP=1 in the environment asks for every call of each kind, not each fourth.
+Needs a build with -DVECMILL_FAILPOINTS=ON, told by TEST_FAILPOINTS=1 in the environment (ctest sets
+it in such a build). TEST_DEEP=1 in the environment asks for every call of each kind, not each fourth.
 """
+
 import http.client
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from service import Service, check, zipf_text
+from service import ENDED, PATIENCE, Service, check, wait_until, zipf_text
 
 TEXT = zipf_text(60000, words=300)
 POINTS = ("corpus.staged", "job.before_record", "job.before_publish", "job.published")
 CALLS = ("file.fsync", "file.rename", "file.write")
 ACTIONS = ("kill", "eio", "enospc")
-ENDED = ("succeeded", "failed", "cancelled")
 
 
 def provoke(s):
-    """Upload, job, wait: until the failure. Returns what was acknowledged: the upload's status and the job's id."""
+    """Upload, job, wait: until the failure. Returns what was acknowledged: the upload's status and
+    the job's id."""
     upload = job = None
     try:
         upload = s.put("/v1/corpora/d", TEXT).status
-        answer = s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": dict(dim=8, epochs=2, min_count=1)})
+        answer = s.post(
+            "/v1/jobs",
+            {"corpus": "c", "model": "m", "settings": dict(dim=8, epochs=2, min_count=1)},
+        )
         check(answer.status in (202, 503, 507), answer)
         if answer.status == 202:
             job = answer.json["id"]
-            while s.job(job)["state"] not in ENDED:
-                pass
+            wait_until(lambda: s.job(job)["state"] in ENDED, lambda: "the job does not end")
     except (OSError, http.client.HTTPException):
         pass  # killed
     return upload, job
@@ -45,19 +49,22 @@ def scenario(spec):
         except AssertionError as error:
             check("does not start" in str(error), error)
         # Without a port it ended, or does so now.
-        code = s.process.wait(30) if s.port is None or s.process.poll() is not None else s.stop()
+        gone = s.port is None or s.process.poll() is not None
+        code = s.process.wait(PATIENCE) if gone else s.stop()
         if "kill" in spec:  # the call may never have come
             check(code in (0, -9), "exit status", code, s.log())
         else:  # one failed call ends nothing but a start, and that with a reason
             check(code == (1 if s.port is None else 0), "exit status", code, s.log())
         s.start()
         check(upload in (None, 201, 503, 507), "upload is answered", upload)
-        check(upload != 201 or s.get("/v1/corpora/d").status == 200, "an acknowledged corpus is lost")
+        check(
+            upload != 201 or s.get("/v1/corpora/d").status == 200, "an acknowledged corpus is lost"
+        )
         if job is not None:
             states = ("succeeded",) if "kill" in spec else ("succeeded", "failed")
             if s.wait(job, *states)["state"] == "succeeded":
                 check(s.get("/v1/models/m").status == 200, "a published model is lost")
-        check(s.leftovers() == [], s.leftovers())
+        s.check_tidy()
         quarantine = os.path.join(s.data, "quarantine")
         check(not os.path.isdir(quarantine) or not os.listdir(quarantine), "something was damaged")
 
@@ -68,7 +75,12 @@ def main():
         return 77
     step = 1 if os.environ.get("TEST_DEEP") else 4
     specs = ["%s:%s" % (point, action) for point in POINTS for action in ACTIONS]
-    specs += ["%s:%s@%d" % (call, action, n) for call in CALLS for action in ACTIONS for n in range(1, 29, step)]
+    specs += [
+        "%s:%s@%d" % (call, action, n)
+        for call in CALLS
+        for action in ACTIONS
+        for n in range(1, 29, step)
+    ]
     failed = 0
     for spec in specs:
         try:

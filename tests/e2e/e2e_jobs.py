@@ -1,18 +1,12 @@
-"""Corpora and jobs against the built program: uploads, training, streams, transitions, restarts, refusals."""
-import gzip
-import hashlib
-import http.client
+"""Jobs against the built program: training, streams, transitions, restarts, refusals."""
+
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from service import Service, check, run_tests, zipf_text
+from service import PATIENCE, expect, sha, Service, check, run_tests, wait_until, zipf_text
 
 TEXT = zipf_text(1200000)
 SMALL = zipf_text(60000, seed=2, words=300)
@@ -20,146 +14,22 @@ QUICK = dict(dim=16, epochs=1, negative=5, min_count=1)
 LONG = dict(dim=64, epochs=100000, negative=16, progress_interval=0.05)  # never ends by itself
 
 
-def sha(data):
-    return "sha256:" + hashlib.sha256(data if isinstance(data, bytes) else data.encode()).hexdigest()
-
-
-def expect(answer, status, *parts):
-    check(answer.status == status, "wanted %d, got" % status, answer)
-    for part in parts:
-        check(part in answer.body.decode("utf-8", "replace"), "no %r in" % part, answer)
-    if status >= 400:
-        kind = answer.headers["Content-Type"]
-        check(kind.startswith("application/problem+json") or kind.startswith("application/json"), kind)
-    return answer
-
-
-def uploads_in_every_form():
-    with Service() as s:
-        a = expect(s.put("/v1/corpora/plain", TEXT), 201)
-        check(a.headers["Location"] == "/v1/corpora/plain", a.headers)
-        check(a.json["digest"] == sha(TEXT) and a.json["bytes"] == len(TEXT) and a.json["format"] == "text", a)
-        a = expect(s.put("/v1/corpora/gz", gzip.compress(TEXT.encode()), {"Content-Encoding": "gzip"}), 201)
-        check(a.json["digest"] == sha(TEXT), a)
-        a = expect(s.put("/v1/corpora/members", gzip.compress(b"a b\n") + gzip.compress(b"c d\n"),
-                         {"Content-Encoding": "gzip"}), 201)
-        check(a.json["digest"] == sha("a b\nc d\n"), a)
-        a = expect(s.put("/v1/corpora/sniffed", gzip.compress(SMALL.encode())), 201)
-        check(a.json["digest"] == sha(SMALL), "magic bytes are decoded", a)
-        if shutil.which("zstd"):
-            z = subprocess.run(["zstd", "-q", "-c"], input=TEXT.encode(), stdout=subprocess.PIPE, check=True).stdout
-            a = expect(s.put("/v1/corpora/zst", z, {"Content-Encoding": "zstd"}), 201)
-            check(a.json["digest"] == sha(TEXT), a)
-        lines = ['"plain text here"', '["two words", "three"]', '{"text": "x y"}', '{"tokens": ["p", "q r"]}']
-        a = expect(s.put("/v1/corpora/nd", "\n".join(lines) + "\n", {"Content-Type": "application/x-ndjson"}), 201)
-        check(a.json["format"] == "tokens", a)
-        expect(s.call("POST", "/v1/corpora/curl", "a b c\n",
-                      {"Content-Type": "application/x-www-form-urlencoded"}), 201)
-        expect(s.call("POST", "/v1/corpora/bare", b"a b c\n", {"Content-Type": "text/plain; charset=UTF-8"}), 201)
-        # chunked, in small pieces
-        connection = http.client.HTTPConnection("127.0.0.1", s.port)
-        connection.request("PUT", "/v1/corpora/chunked", iter([TEXT[i:i + 7001].encode() for i in
-                                                               range(0, len(TEXT), 7001)]), encode_chunked=True)
-        response = connection.getresponse()
-        check(response.status == 201 and json.loads(response.read())["digest"] == sha(TEXT), "chunked")
-        connection.close()
-        names = [row["name"] for row in expect(s.get("/v1/corpora"), 200).json["data"]]
-        check(names == sorted(names) and len(names) >= 8, names)
-        expect(s.put("/v1/corpora/plain", SMALL), 201)
-        check(s.get("/v1/corpora/plain").json["digest"] == sha(SMALL), "replaced whole")
-        expect(s.delete("/v1/corpora/plain"), 204)
-        expect(s.get("/v1/corpora/plain"), 404, "plain")
-        expect(s.delete("/v1/corpora/plain"), 404)
-        check(s.leftovers() == [], s.leftovers())
-        listed = s.get("/v1/corpora").json
-        check(s.stop() == 0, "exit code")
-        s.start()
-        check(s.get("/v1/corpora").json == listed, "the same after a restart")
-
-
-def bad_uploads():
-    with Service("--max-corpus-bytes", "2M") as s:
-        expect(s.put("/v1/corpora/e", b""), 422, "empty")
-        expect(s.put("/v1/corpora/e", gzip.compress(b""), {"Content-Encoding": "gzip"}), 422, "empty")
-        expect(s.put("/v1/corpora/e", "\n\n", {"Content-Type": "application/x-ndjson"}), 422)
-        expect(s.put("/v1/corpora/e", "x" * (2 << 20) + "y"), 413, "max_corpus_bytes")
-        expect(s.put("/v1/corpora/e", iter([b"x" * 65536] * 33)), 413)
-        expect(s.put("/v1/corpora/e", gzip.compress(b"\0" * (3 << 20)), {"Content-Encoding": "gzip"}), 413)
-        expect(s.put("/v1/corpora/e", gzip.compress(b"\0" * (3 << 20))), 413)
-        if shutil.which("zstd"):
-            bomb = subprocess.run(["zstd", "-q", "-19", "-c"], input=b"a " * (64 << 20), stdout=subprocess.PIPE,
-                                  check=True).stdout
-            check(len(bomb) < 1 << 20, len(bomb))
-            expect(s.put("/v1/corpora/e", bomb, {"Content-Encoding": "zstd"}), 413)
-        whole = gzip.compress(TEXT.encode())
-        expect(s.put("/v1/corpora/e", whole[:len(whole) // 2], {"Content-Encoding": "gzip"}), 400, "short")
-        expect(s.put("/v1/corpora/e", b"not gzip at all", {"Content-Encoding": "gzip"}), 400)
-        expect(s.put("/v1/corpora/e", whole[:1000] + b"X" * 50 + whole[1050:], {"Content-Encoding": "gzip"}), 400)
-        expect(s.put("/v1/corpora/e", gzip.compress(whole), {"Content-Encoding": "gzip"}), 415, "twice")
-        expect(s.put("/v1/corpora/e", "x", {"Content-Encoding": "br"}), 415)
-        expect(s.put("/v1/corpora/e", "x", {"Content-Type": "application/pdf"}), 415)
-        expect(s.put("/v1/corpora/e", "x", {"Content-Type": "multipart/form-data; boundary=x"}), 415)
-        expect(s.put("/v1/corpora/e", "x", {"Content-Type": "text/plain; charset=iso-8859-1"}), 415)
-        for line in ('{"text": 5}', "[1]", "nonsense", '{"text": "x"', "3", '"a"\n{"other": 1}'):
-            expect(s.put("/v1/corpora/e", line + "\n", {"Content-Type": "application/x-ndjson"}), 400, "line")
-        for name in ("..%2fx", "a%2fb", "%00"):
-            check(s.put("/v1/corpora/" + name, "x").status in (400, 404), name)
-        for name in ("..x..", "-x", ".x", "x%20y", "%C3%A9", "a" * 129):
-            expect(s.put("/v1/corpora/" + name, "x"), 422, "corpus must be")
-        expect(s.get("/v1/corpora/nope"), 404)
-        # a client that goes away in the middle
-        for size in (1, 1000, 300000):
-            c = http.client.HTTPConnection("127.0.0.1", s.port)
-            c.putrequest("PUT", "/v1/corpora/gone")
-            c.putheader("Content-Type", "text/plain")
-            c.putheader("Content-Length", "1000000")
-            c.endheaders()
-            c.send(b"x" * size)
-            c.sock.close()
-            c.close()
-        check(s.leftovers() == [] and s.get("/v1/corpora").json["data"] == [], s.leftovers())
-    with Service("--max-corpora", "2") as s:
-        expect(s.put("/v1/corpora/a", "x y"), 201)
-        expect(s.put("/v1/corpora/b", "x y"), 201)
-        expect(s.put("/v1/corpora/c", "x y"), 422, "max_corpora")
-        expect(s.put("/v1/corpora/a", "x z"), 201)
-
-
-def full_disk():
-    if os.geteuid() != 0:
-        print("SKIP  full_disk: not root")
-        return
-    folder = tempfile.mkdtemp(prefix="vecmill-full-")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], stderr=subprocess.DEVNULL).returncode:
-        print("SKIP  full_disk: cannot mount")
-        os.rmdir(folder)
-        return
-    try:
-        with Service("--reserve-disk", "0", "--drain-bytes", "64M", data=folder) as s:
-            expect(s.put("/v1/corpora/big", b"word " * (1 << 20)), 507)
-            expect(s.put("/v1/corpora/big", iter([b"word " * 8192] * 128)), 507)
-            expect(s.put("/v1/corpora/big", gzip.compress(b"word " * (1 << 20)), {"Content-Encoding": "gzip"}), 507)
-            check(s.leftovers() == [], s.leftovers())
-            expect(s.put("/v1/corpora/small", SMALL), 201)
-            id = s.submit("small", "m", dim=4000, min_count=1, epochs=1)  # the model has no room
-            job = s.wait(id, "failed")
-            check(job["error"]["code"] == "disk_full", job["error"])
-            check(s.leftovers() == [], s.leftovers())
-            expect(s.get("/healthz"), 200)
-            id = s.submit("small", "m", **QUICK)
-            s.wait(id, "succeeded")
-        with Service("--reserve-disk", "3M", "--drain-bytes", "64M", data=folder) as s:
-            expect(s.put("/v1/corpora/big", b"word " * 300000), 507, "reserve_disk")
-    finally:
-        subprocess.run(["umount", "-l", folder], check=False)
-        os.rmdir(folder)
-
-
 def job_from_start_to_end():
     with Service() as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
-        a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings":
-                                       dict(dim=32, epochs=3, negative=5, sample=1e-4, progress_interval=0.02)}), 202)
+        a = expect(
+            s.post(
+                "/v1/jobs",
+                {
+                    "corpus": "c",
+                    "model": "m",
+                    "settings": dict(
+                        dim=32, epochs=3, negative=5, sample=1e-4, progress_interval=0.02
+                    ),
+                },
+            ),
+            202,
+        )
         id = a.json["id"]
         check(a.headers["Location"] == "/v1/jobs/" + id and len(id) == 32, a.headers)
         check(a.json["state"] in ("queued", "running") and a.json["settings"]["dim"] == 32, a)
@@ -170,16 +40,25 @@ def job_from_start_to_end():
         states = [e[2]["state"] for e in events if e[1] == "state"]
         check(states[0] == "queued" and states[-1] == "succeeded", states)
         phases = [e[2]["phase"] for e in events if e[1] == "state"]
-        check([p for i, p in enumerate(phases) if p and p not in phases[:i]] ==
-              ["vocabulary", "training", "publishing"], phases)
+        check(
+            [p for i, p in enumerate(phases) if p and p not in phases[:i]]
+            == ["vocabulary", "training", "publishing"],
+            phases,
+        )
         epochs = [e[2] for e in events if e[1] == "epoch"]
         check([e["epoch"] for e in epochs] == [1, 2, 3], epochs)
-        check(all(e["loss"] > 0 for e in epochs) and epochs[-1]["loss"] < epochs[0]["loss"], "loss falls", epochs)
+        check(
+            all(e["loss"] > 0 for e in epochs) and epochs[-1]["loss"] < epochs[0]["loss"],
+            "loss falls",
+            epochs,
+        )
         job = s.job(id)
         check(job["state"] == "succeeded" and job["progress"] == 1 and job["error"] is None, job)
         check(job["words"] == job["words_total"] > 0 and job["epoch"] == 3, job)
         check(job["corpus_report"]["words"] == len(TEXT.split()), job["corpus_report"])
-        check(job["created"] <= job["started"] <= job["finished"] and job["version"] == id[:16], job)
+        check(
+            job["created"] <= job["started"] <= job["finished"] and job["version"] == id[:16], job
+        )
         model = expect(s.get("/v1/models/m"), 200).json
         check(model["version"] == job["version"] and model["dim"] == 32, model)
         report = s.get("/v1/corpora/c").json["report"]
@@ -187,15 +66,21 @@ def job_from_start_to_end():
         history = expect(s.get("/v1/jobs/%s/history" % id), 200).json
         check(history["job"] == id and len(history["data"]) >= 3, history)
         for row in history["data"]:
-            check({"step", "epoch", "words", "loss", "learning_rate", "words_per_second", "time"} <= set(row), row)
+            check(
+                {"step", "epoch", "words", "loss", "learning_rate", "words_per_second", "time"}
+                <= set(row),
+                row,
+            )
         words = [row["words"] for row in history["data"]]
         check(words == sorted(words), words)
         check(len(s.get("/v1/jobs/%s/history?points=2" % id).json["data"]) == 2, "points")
         # replay
         half = ids[len(ids) // 2]
-        check([e[0] for e in s.events(id, last=half)] == ids[len(ids) // 2 + 1:], "replay")
+        check([e[0] for e in s.events(id, last=half)] == ids[len(ids) // 2 + 1 :], "replay")
         check(list(s.events(id, last=ids[-1])) == [], "204 behind the end")
-        check(s.get("/v1/jobs/%s/events?last_event_id=%d" % (id, ids[-1])).status == 204, "by query")
+        check(
+            s.get("/v1/jobs/%s/events?last_event_id=%d" % (id, ids[-1])).status == 204, "by query"
+        )
         expect(s.get("/v1/jobs/%s/events" % id, headers={"Last-Event-ID": "x"}), 422)
         before = s.job(id)
         check(s.stop() == 0, "exit code")
@@ -203,36 +88,8 @@ def job_from_start_to_end():
         check(s.job(id) == before, "job after a restart", s.job(id), before)
         check([e[0] for e in s.events(id)] == ids, "events after a restart")
         check(s.get("/v1/jobs/%s/history" % id).json == history, "history after a restart")
-        check(s.leftovers() == [], s.leftovers())
+        s.check_tidy()
         expect(s.delete("/v1/corpora/c"), 204)
-
-
-def tokens_keep_their_spaces():
-    with Service() as s:
-        rows = [json.dumps(["new york", "is", "big"]), json.dumps({"tokens": ["new york", "big"]}),
-                json.dumps("is big is")] * 50
-        expect(s.put("/v1/corpora/nd", "\n".join(rows), {"Content-Type": "application/x-ndjson"}), 201)
-        s.wait(s.submit("nd", "m", **QUICK), "succeeded")
-        words = {row["word"]: row["count"] for row in s.get("/v1/models/m/words").json["data"]}
-        check(words == {"new york": 100, "is": 150, "big": 150}, words)
-        expect(s.post("/v1/jobs", {"corpus": "nd", "model": "m", "settings": {"format": "text"}}), 422, "format")
-
-
-def one_call_training():
-    with Service() as s:
-        a = expect(s.call("POST", "/v1/models/one/train?dim=8&epochs=2&min_count=1", SMALL), 202)
-        job = s.wait(a.json["id"], "succeeded")
-        check(job["corpus"] == "one" and job["settings"]["dim"] == 8 and job["epochs"] == 2, job)
-        check(a.headers["Location"] == "/v1/jobs/" + job["id"], a.headers)
-        a = expect(s.call("POST", "/v1/models/two/train?corpus=named&min_count=1&epochs=1", SMALL), 202)
-        check(s.wait(a.json["id"], "succeeded")["corpus"] == "named", a)
-        expect(s.call("POST", "/v1/models/x/train?dmi=8", SMALL), 422, "dmi", "dim")
-        expect(s.call("POST", "/v1/models/x/train?dim=0", SMALL), 422, "between 1 and 4096")
-        expect(s.call("POST", "/v1/models/x/train?listen=:1", SMALL), 422, "listen")
-        expect(s.call("POST", "/v1/models/x/train?corpus=-x", SMALL), 422)
-        expect(s.call("POST", "/v1/models/-x/train", SMALL), 422)
-        expect(s.call("POST", "/v1/models/x/train", ""), 422, "empty")
-        check([c["name"] for c in s.get("/v1/corpora").json["data"]] == ["named", "one"], "nothing of the refused")
 
 
 def bad_jobs():
@@ -245,21 +102,54 @@ def bad_jobs():
         expect(s.post("/v1/jobs", {"corpus": 5, "model": "m"}), 422)
         expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "setings": {}}), 422, "setings")
         expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": []}), 422, "object")
-        for settings, part in (({"dim": 0}, "between 1 and 4096"), ({"dim": 4097}, "4096"), ({"dim": "9"}, "number"),
-                               ({"dmi": 9}, "did you mean 'dim'"), ({"listen": ":1"}, "listen"),
-                               ({"epochs": -1}, "epochs"), ({"dim": 2 ** 63 - 1}, "4096"), ({"unique": 1}, "unique"),
-                               ({"objective": "hinge"}, "nce"), ({"sample": 2}, "between"),
-                               ({"min_learning_rate": 1, "learning_rate": 0.1}, "min_learning_rate")):
-            a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": settings}), 422, part)
+        for settings, part in (
+            ({"dim": 0}, "between 1 and 4096"),
+            ({"dim": 4097}, "4096"),
+            ({"dim": "9"}, "number"),
+            ({"dmi": 9}, "did you mean 'dim'"),
+            ({"listen": ":1"}, "listen"),
+            ({"epochs": -1}, "epochs"),
+            ({"dim": 2**63 - 1}, "4096"),
+            ({"unique": 1}, "unique"),
+            ({"objective": "hinge"}, "nce"),
+            ({"sample": 2}, "between"),
+            ({"min_learning_rate": 1, "learning_rate": 0.1}, "min_learning_rate"),
+        ):
+            a = expect(
+                s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": settings}), 422, part
+            )
             check(a.json["errors"][0]["pointer"].startswith("#/settings/"), a)
-        for body in (b"", b"{", b"[]", b"nonsense", b'{"corpus":"c","corpus":"c","model":"m"}', b"\xff",
-                     b'{"corpus":"c","model":"m"} x', b'{"corpus":"c","model":"m","settings":{"dim":1e999}}',
-                     b"[" * 100000):
-            check(s.post("/v1/jobs", body, headers={"Content-Type": "application/json"}).status in (400, 422), body[:60])
+        for body in (
+            b"",
+            b"{",
+            b"[]",
+            b"nonsense",
+            b'{"corpus":"c","corpus":"c","model":"m"}',
+            b"\xff",
+            b'{"corpus":"c","model":"m"} x',
+            b'{"corpus":"c","model":"m","settings":{"dim":1e999}}',
+            b"[" * 100000,
+        ):
+            check(
+                s.post("/v1/jobs", body, headers={"Content-Type": "application/json"}).status
+                in (400, 422),
+                body[:60],
+            )
         check(s.get("/v1/jobs").json["data"] == [], "nothing was queued")
         check(os.listdir(os.path.join(s.data, "jobs")) == [], "nothing is left")
-        a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings":
-                                       {"dim": 4096, "min_count": 1, "max_memory": "3M"}}), 422, "bytes", "largest dim")
+        a = expect(
+            s.post(
+                "/v1/jobs",
+                {
+                    "corpus": "c",
+                    "model": "m",
+                    "settings": {"dim": 4096, "min_count": 1, "max_memory": "3M"},
+                },
+            ),
+            422,
+            "bytes",
+            "largest dim",
+        )
         for id in ("0" * 32, "x", "a" * 200):
             for path in ("", "/events", "/history"):
                 expect(s.get("/v1/jobs/%s%s" % (id, path)), 404)
@@ -267,35 +157,6 @@ def bad_jobs():
                 expect(s.post("/v1/jobs/%s/%s" % (id, deed)), 404)
         expect(s.get("/v1/jobs?state=done"), 422, "state")
         expect(s.get("/v1/jobs?limit=x"), 422, "limit")
-
-
-def corpora_that_cannot_be_trained():
-    junk = os.urandom(100000)
-    for name, text, settings in (("one", "word\n", {}), ("blank", " \n\n\t\n", {"min_count": 1}),
-                                 ("rare", " ".join("w%d" % i for i in range(5000)), {}),
-                                 ("same", "same " * 2000, {"min_count": 1}), ("junk", junk, {"min_count": 1}),
-                                 ("junkrare", junk, {"min_count": 1000000}), ("nul", b"\0" * 5000, {"min_count": 1}),
-                                 ("long", b"x" * 500000, {"min_count": 1})):
-        with Service() as s:
-            expect(s.put("/v1/corpora/" + name, text), 201)
-            a = s.post("/v1/jobs", {"corpus": name, "model": "m", "settings": dict(dim=8, epochs=1, **settings)})
-            if a.status == 202:
-                end = time.monotonic() + 30
-                job = a.json
-                while job["state"] in ("queued", "running") and time.monotonic() < end:
-                    time.sleep(0.02)
-                    job = s.job(job["id"])
-                check(job["state"] in ("succeeded", "failed"), name, job)
-                if job["state"] == "failed":
-                    check(job["error"]["code"] in ("refused", "malformed"), name, job["error"])
-                    check(job["crashes"] == 0, name, job)
-                    check(list(s.events(job["id"]))[-1][2]["error"]["detail"] == job["error"]["detail"], name)
-                if name in ("one", "blank", "rare", "junkrare"):
-                    check(job["state"] == "failed", name, job)
-            else:
-                expect(a, 422)
-            check(s.leftovers() == [], name, s.leftovers())
-            expect(s.get("/healthz"), 200)
 
 
 def transitions():
@@ -307,23 +168,40 @@ def transitions():
         expect(s.delete("/v1/corpora/c"), 409, "job")
         expect(s.post("/v1/jobs/%s/resume" % first), 409, "running")
         expect(s.post("/v1/jobs/%s/resume" % second), 409, "queued")
-        check(expect(s.post("/v1/jobs/%s/pause" % second), 200).json["state"] == "paused", "queued to paused")
+        check(
+            expect(s.post("/v1/jobs/%s/pause" % second), 200).json["state"] == "paused",
+            "queued to paused",
+        )
         expect(s.post("/v1/jobs/%s/pause" % second), 409, "paused")
         before = s.job(first)
-        check(expect(s.post("/v1/jobs/%s/pause" % first), 200).json["state"] == "paused", "running to paused")
+        check(
+            expect(s.post("/v1/jobs/%s/pause" % first), 200).json["state"] == "paused",
+            "running to paused",
+        )
         paused = s.job(first)
         check(paused["words"] >= before["words"] and paused["eta_seconds"] is None, paused)
         check(os.listdir(os.path.join(s.data, "jobs", first, "work")), "a checkpoint is there")
         expect(s.delete("/v1/corpora/c"), 409)
-        time.sleep(0.3)
+        check(find_child(s, first) is None, "a paused job has no process")
         check(s.job(first)["words"] == paused["words"], "paused is paused")
         check(s.stop() == 0, "exit code")
         s.start()
-        check(s.job(first)["state"] == "paused" and s.job(second)["state"] == "paused", "paused stays paused")
+        check(
+            s.job(first)["state"] == "paused" and s.job(second)["state"] == "paused",
+            "paused stays paused",
+        )
         expect(s.post("/v1/jobs/%s/resume" % first), 200)
         on = s.wait_training(first)
-        check(on["words"] >= paused["words"], "goes on from the checkpoint", on["words"], paused["words"])
-        check(expect(s.post("/v1/jobs/%s/cancel" % second), 200).json["state"] == "cancelled", "paused to cancelled")
+        check(
+            on["words"] >= paused["words"],
+            "goes on from the checkpoint",
+            on["words"],
+            paused["words"],
+        )
+        check(
+            expect(s.post("/v1/jobs/%s/cancel" % second), 200).json["state"] == "cancelled",
+            "paused to cancelled",
+        )
         a = expect(s.post("/v1/jobs/%s/cancel" % first), 200)
         check(a.json["state"] == "cancelled" and a.json["finished"], a)
         for deed in ("cancel", "pause", "resume"):
@@ -331,12 +209,22 @@ def transitions():
         check(list(s.events(first))[-1][2]["state"] == "cancelled", "the stream ends")
         third = s.submit("c", "m", **QUICK)
         fourth = s.submit("c", "m", **LONG)
-        check(expect(s.post("/v1/jobs/%s/cancel" % fourth), 200).json["state"] == "cancelled", "queued to cancelled")
+        check(
+            expect(s.post("/v1/jobs/%s/cancel" % fourth), 200).json["state"] == "cancelled",
+            "queued to cancelled",
+        )
         s.wait(third, "succeeded")
-        check([j["id"] for j in s.get("/v1/jobs").json["data"]] == [fourth, third, second, first], "newest first")
-        check([j["id"] for j in s.get("/v1/jobs?state=cancelled&limit=1&offset=1").json["data"]] == [second], "filter")
+        check(
+            [j["id"] for j in s.get("/v1/jobs").json["data"]] == [fourth, third, second, first],
+            "newest first",
+        )
+        check(
+            [j["id"] for j in s.get("/v1/jobs?state=cancelled&limit=1&offset=1").json["data"]]
+            == [second],
+            "filter",
+        )
         expect(s.delete("/v1/corpora/c"), 204)
-        check(s.leftovers() == [], s.leftovers())
+        s.check_tidy()
 
 
 def running_job_keeps_its_text():
@@ -347,21 +235,28 @@ def running_job_keeps_its_text():
         expect(s.put("/v1/corpora/c", "different words here\n" * 100), 201)
         expect(s.post("/v1/jobs/%s/cancel" % block), 200)
         done = s.wait(job, "succeeded")
-        check(done["corpus_digest"] == sha(SMALL) and done["corpus_report"]["words"] == len(SMALL.split()), done)
-        check(s.get("/v1/corpora/c").json["report"] is None, "the report is of the text that was scanned")
+        check(
+            done["corpus_digest"] == sha(SMALL)
+            and done["corpus_report"]["words"] == len(SMALL.split()),
+            done,
+        )
+        check(
+            s.get("/v1/corpora/c").json["report"] is None,
+            "the report is of the text that was scanned",
+        )
 
 
 def restart_in_the_middle():
-    with Service("--checkpoint-interval", "0.2") as s:
+    # A stop that waits for anything but the checkpoint would wait for an hour.
+    with Service("--checkpoint-interval", "0.2", "--shutdown-timeout", "3600") as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
-        id = s.submit("c", "m", dim=48, epochs=400, negative=10, progress_interval=0.05)
+        # Long enough for four stops on any machine: two threads are not faster on many cores.
+        id = s.submit("c", "m", dim=48, epochs=150, negative=10, progress_interval=0.05, threads=2)
         waiting = s.submit("c", "n", **QUICK)
         last, words = 0, 0
         for round in range(4):
-            job = s.wait_training(id)
-            time.sleep(0.3)
-            words = s.job(id)["words"]
-            for event in s.events(id, last=last, most=50, timeout=5):
+            words = s.wait_training(id, lambda job: job["words"] > words)["words"]
+            for event in s.events(id, last=last, most=50):
                 if event[0] is not None:
                     check(event[0] > last, "ids never restart", event[0], last)
                     last = event[0]
@@ -370,35 +265,49 @@ def restart_in_the_middle():
             if round % 2:
                 s.kill()
             else:
-                begun = time.monotonic()
                 check(s.stop() == 0, "exit code")
-                check(time.monotonic() - begun < 10, "in time")
             s.start()
             check(s.job(id)["state"] in ("queued", "running"), s.job(id))
             if round % 2 == 0:
                 again = s.wait_training(id)
-                check(again["words"] >= words, "nothing is trained twice after an orderly stop", again["words"], words)
-        s.wait(id, "succeeded", patience=120)
+                check(
+                    again["words"] >= words,
+                    "nothing is trained twice after an orderly stop",
+                    again["words"],
+                    words,
+                )
+        s.wait(id, "succeeded")
         s.wait(waiting, "succeeded")
         ids = [e[0] for e in s.events(id) if e[0] is not None]
         check(ids == sorted(set(ids)) and ids[-1] > last, "increasing", ids[-1], last)
         check(s.job(id)["crashes"] == 0, s.job(id))
-        check(s.leftovers() == [], s.leftovers())
+        s.check_tidy()
 
 
-def child_of(s, id):
-    """The training process of a job, waited for: after a crash the next one takes a moment."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        for task in os.listdir("/proc/%d/task" % s.process.pid):
-            try:
-                for pid in open("/proc/%d/task/%s/children" % (s.process.pid, task)).read().split():
-                    if id in open("/proc/%s/cmdline" % pid).read():
+def find_child(s, id):
+    """The training process of a job, or None."""
+    for task in os.listdir("/proc/%d/task" % s.process.pid):
+        try:
+            with open("/proc/%d/task/%s/children" % (s.process.pid, task)) as children:
+                pids = children.read().split()
+            for pid in pids:
+                with open("/proc/%s/cmdline" % pid) as line:
+                    if id in line.read():
                         return int(pid)
-            except OSError:
-                pass  # gone meanwhile
-        time.sleep(0.02)
-    raise AssertionError("no training process")
+        except OSError:
+            pass  # gone meanwhile
+    return None
+
+
+def child_of(s, id, but=None):
+    """The training process of a job, waited for: after a crash the next one takes a moment.
+    `but` is the one that it must not be any more."""
+
+    def next_child():
+        child = find_child(s, id)
+        return child if child != but else None
+
+    return wait_until(next_child, lambda: "no training process")
 
 
 def crashes_of_the_child():
@@ -408,23 +317,24 @@ def crashes_of_the_child():
         for crash in range(3):
             s.wait_training(id)
             os.kill(child_of(s, id), 9)
-            end = time.monotonic() + 20
-            while s.job(id)["crashes"] <= crash and time.monotonic() < end:
-                time.sleep(0.02)
+            wait_until(lambda: s.job(id)["crashes"] > crash, lambda: "no crash is counted")
         job = s.wait(id, "failed")
-        check("signal 9" in job["error"]["detail"] and "out of memory" in job["error"]["detail"], job["error"])
-        check(s.leftovers() == [], s.leftovers())
+        check(
+            "signal 9" in job["error"]["detail"] and "out of memory" in job["error"]["detail"],
+            job["error"],
+        )
+        s.check_tidy()
         id = s.submit("c", "m", **LONG)
         s.wait_training(id)
-        os.kill(child_of(s, id), 15)  # from outside: a checkpoint, and on it goes
-        time.sleep(0.3)
+        child = child_of(s, id)
+        os.kill(child, 15)  # from outside: a checkpoint, and on it goes
+        child = child_of(s, id, but=child)
         check(s.wait_training(id)["crashes"] == 0, s.job(id))
-        server, child = s.process.pid, child_of(s, id)
         s.kill()
-        end = time.monotonic() + 5
-        while time.monotonic() < end and os.path.exists("/proc/%d" % child):
-            time.sleep(0.02)
-        check(not os.path.exists("/proc/%d" % child), "the child dies with the server")
+        wait_until(
+            lambda: not os.path.exists("/proc/%d" % child),
+            lambda: "the child lives on without the server",
+        )
 
 
 def idempotency():
@@ -438,7 +348,10 @@ def idempotency():
         expect(s.put("/v1/corpora/other", SMALL + "x", key), 201)
         expect(s.put("/v1/corpora/c", "new text here\n"), 201)
         expect(s.put("/v1/corpora/c", SMALL, key), 201)
-        check(s.get("/v1/corpora/c").json["digest"] == sha("new text here\n"), "a late replay changes nothing")
+        check(
+            s.get("/v1/corpora/c").json["digest"] == sha("new text here\n"),
+            "a late replay changes nothing",
+        )
         expect(s.put("/v1/corpora/c", SMALL, {"Idempotency-Key": "has space"}), 400)
         expect(s.put("/v1/corpora/c", SMALL, {"Idempotency-Key": "k" * 256}), 400)
         expect(s.put("/v1/corpora/c", SMALL), 201)
@@ -461,8 +374,14 @@ def idempotency():
         expect(s.post(train + "&window=3", SMALL, headers={"Idempotency-Key": "t"}), 422)
         # the same request many times at once
         answers = []
-        threads = [threading.Thread(target=lambda: answers.append(
-            s.post("/v1/jobs", body, headers={"Idempotency-Key": "many"}))) for _ in range(8)]
+        threads = [
+            threading.Thread(
+                target=lambda: answers.append(
+                    s.post("/v1/jobs", body, headers={"Idempotency-Key": "many"})
+                )
+            )
+            for _ in range(8)
+        ]
         [t.start() for t in threads]
         [t.join() for t in threads]
         check(set(a.status for a in answers) <= {202, 409}, [a.status for a in answers])
@@ -470,8 +389,18 @@ def idempotency():
 
 
 def limits():
-    with Service("--max-jobs-queued", "2", "--max-jobs-kept", "2", "--heartbeat-interval", "0.2",
-                 "--max-events", "64") as s:
+    with Service(
+        "--max-jobs-queued",
+        "2",
+        "--max-jobs-kept",
+        "2",
+        "--heartbeat-interval",
+        "0.2",
+        "--max-events",
+        "64",
+        "--shutdown-timeout",
+        "3600",
+    ) as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
         running = s.submit("c", "m", **dict(LONG, progress_interval=0.01))
         s.wait_training(running)
@@ -480,29 +409,31 @@ def limits():
         check(int(a.headers["Retry-After"]) > 0, a.headers)
         expect(s.post("/v1/models/z/train", SMALL), 429)
         beats = 0
-        for event in s.events(queued[0], timeout=10):
+        for event in s.events(queued[0]):
             beats += event[1] == "comment"
             if beats == 3:
                 break
-        time.sleep(2)
+        for event in s.events(running):
+            if event[0] is not None and event[0] > 3 * 64:
+                break
         rows = s.get("/v1/jobs/%s/history" % running).json["data"]
         check(0 < len(rows) <= 64, "thinned", len(rows))
-        # a stream does not keep the server from stopping
-        reader = threading.Thread(target=lambda: list(s.events(running)), daemon=True)
+        # A stream does not keep the server from stopping; it would for an hour.
+        opened = threading.Event()
+        reader = threading.Thread(
+            target=lambda: [opened.set() for _ in s.events(running)], daemon=True
+        )
         reader.start()
-        time.sleep(0.2)
-        begun = time.monotonic()
+        check(opened.wait(PATIENCE), "no event")
         check(s.stop() == 0, "exit code")
-        check(time.monotonic() - begun < 10, "in time", time.monotonic() - begun)
         s.start()
         expect(s.post("/v1/jobs/%s/cancel" % running), 200)
         [s.wait(id, "succeeded") for id in queued]
         last = s.submit("c", "m", **QUICK)
         s.wait(last, "succeeded")
-        end = time.monotonic() + 5
-        while len(s.get("/v1/jobs").json["data"]) > 2 and time.monotonic() < end:
-            time.sleep(0.05)
-        check([j["id"] for j in s.get("/v1/jobs").json["data"]] == [last, queued[1]], "the oldest are forgotten")
+        wait_until(lambda: len(s.get("/v1/jobs").json["data"]) <= 2, lambda: "all jobs are kept")
+        kept = [job["id"] for job in s.get("/v1/jobs").json["data"]]
+        check(kept == [last, queued[1]], "the oldest are forgotten")
         expect(s.get("/v1/jobs/" + running), 404)
     with Service("--max-models", "1") as s:
         expect(s.put("/v1/corpora/c", SMALL), 201)
@@ -515,7 +446,7 @@ def limits():
         expect(s.get("/v1/corpora/n"), 404)  # refused before the body was taken
         check(s.submit("c", "m", headers=key, **QUICK) == first, "a replay is no new model")
         s.wait(s.submit("c", "m", **QUICK), "succeeded")
-        check(s.leftovers() == [], s.leftovers())
+        s.check_tidy()
     with Service("--max-jobs-running", "2") as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
         both = [s.submit("c", "m%d" % i, **LONG) for i in range(2)]
@@ -549,17 +480,38 @@ def damage_on_disk():
         open(os.path.join(jobs, broken, "job.json"), "w").write("[]")
         open(os.path.join(jobs, done, "events"), "a").write("junk")
         s.start()
-        check([c["name"] for c in s.get("/v1/corpora").json["data"]] == ["good"], s.get("/v1/corpora").json)
+        check(
+            [c["name"] for c in s.get("/v1/corpora").json["data"]] == ["good"],
+            s.get("/v1/corpora").json,
+        )
         check([j["id"] for j in s.get("/v1/jobs").json["data"]] == [done], "jobs")
-        check(len(os.listdir(os.path.join(s.data, "quarantine"))) == 4, os.listdir(os.path.join(s.data, "quarantine")))
-        check(s.leftovers() == [], s.leftovers())
+        check(
+            len(os.listdir(os.path.join(s.data, "quarantine"))) == 4,
+            os.listdir(os.path.join(s.data, "quarantine")),
+        )
+        s.check_tidy()
         events = list(s.events(done))
-        check(len(events) == 1 and events[0][2]["state"] == "succeeded", "the end is told all the same", events)
+        check(
+            len(events) == 1 and events[0][2]["state"] == "succeeded",
+            "the end is told all the same",
+            events,
+        )
         check(s.get("/v1/jobs/%s/history" % done).json["data"] == [], "history is lost")
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests([uploads_in_every_form, bad_uploads, full_disk, job_from_start_to_end, tokens_keep_their_spaces,
-                        one_call_training, bad_jobs, corpora_that_cannot_be_trained, transitions,
-                        running_job_keeps_its_text, restart_in_the_middle, crashes_of_the_child, idempotency, limits,
-                        damage_on_disk]))
+    sys.exit(
+        run_tests(
+            [
+                job_from_start_to_end,
+                bad_jobs,
+                transitions,
+                running_job_keeps_its_text,
+                restart_in_the_middle,
+                crashes_of_the_child,
+                idempotency,
+                limits,
+                damage_on_disk,
+            ]
+        )
+    )

@@ -1,13 +1,10 @@
-"""What e2e_models.py asks a running program with: checks that count themselves, a server, answers, models made up here."""
-import http.client
+"""What the tests of the model routes ask a running program with: checks that count themselves, a
+server, answers, models made up here."""
+
 import json
 import math
 import random
-import re
-import signal
 import struct
-import subprocess
-import threading
 
 import service  # forgets the settings in the environment
 
@@ -31,8 +28,10 @@ def equal(found, wanted, what):
 
 
 def near(found, wanted, what, tolerance=1e-6):
-    check(len(found) == len(wanted) and all(abs(a - b) <= tolerance for a, b in zip(found, wanted)),
-          f"{what}: {found!r} instead of {wanted!r}")
+    check(
+        len(found) == len(wanted) and all(abs(a - b) <= tolerance for a, b in zip(found, wanted)),
+        f"{what}: {found!r} instead of {wanted!r}",
+    )
 
 
 class Answer:
@@ -42,36 +41,20 @@ class Answer:
     def json(self):
         def no_constant(name):
             raise AssertionError(f"{name} is no JSON")
+
         return json.loads(self.body, parse_constant=no_constant)
 
 
 class Server:
-    def __init__(self, program, folder, *options):
-        self.process = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0", "--data", folder, *options],
-                                        stderr=subprocess.PIPE, text=True)
-        self.lines, self.port = [], None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            found = re.search(r"listening on http://([0-9.]+):([0-9]+)", line)
-            if found:
-                self.host, self.port = found.group(1), int(found.group(2))
-                break
-        if self.port is None:
-            raise AssertionError("the server did not start:\n" + "".join(self.lines))
-        self.drain = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
-        self.drain.start()
+    """A service whose answers are checked as they come."""
+
+    def __init__(self, folder, *options):
+        self.service = service.Service(*options, data=folder)
+        self.port, self.lines = self.service.port, self.service.lines
 
     def ask(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
-        sent = dict(headers or {})
-        if isinstance(body, (dict, list)):
-            body = json.dumps(body)
-            sent.setdefault("Content-Type", "application/json")
-        connection.request(method, path, body=body, headers=sent)
-        response = connection.getresponse()
-        answer = Answer(response.status, response.headers, response.read())
-        connection.close()
-        return answer
+        answer = self.service.call(method, path, body, headers)
+        return Answer(answer.status, answer.headers, answer.body)
 
     def get(self, path, status=200, headers=None):
         answer = self.ask("GET", path, headers=headers)
@@ -95,10 +78,10 @@ class Server:
         return error
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=30)
-        self.drain.join(timeout=5)
-        return code
+        return self.service.stop()
+
+    def close(self):
+        self.service.close()
 
 
 # The published example table.
@@ -131,8 +114,10 @@ def random_model(n=200, dim=7):
     """Floats of every size, so that the shortest text is put to the test."""
     generator = random.Random(7)
     words = [f"word{i}" for i in range(n - 3)] + ["Ärger", "東京", "don't\"\\"]
-    rows = [[float32(generator.uniform(-1, 1) * 10.0 ** generator.randint(-12, 12)) for _ in range(dim)]
-            for _ in range(n)]
+    rows = [
+        [float32(generator.uniform(-1, 1) * 10.0 ** generator.randint(-12, 12)) for _ in range(dim)]
+        for _ in range(n)
+    ]
     rows[3] = [0.0, -0.0, 1e-38, -3.4028234663852886e38 / 1e10, 1.0, float32(0.1), float32(1 / 3)]
     return words, rows
 
@@ -141,21 +126,48 @@ def decode_npy(body):
     check(body[:8] == b"\x93NUMPY\x01\x00", "magic of npy")
     length = struct.unpack("<H", body[8:10])[0]
     equal((10 + length) % 64, 0, "numbers start at a multiple of 64")
-    header = eval(body[10:10 + length].decode(), {"__builtins__": {}}, {})  # a literal of our own server
+    header = eval(
+        body[10 : 10 + length].decode(), {"__builtins__": {}}, {}
+    )  # a literal of our own server
     equal(header["descr"], "<f4", "npy descr")
     equal(header["fortran_order"], False, "npy order")
-    return header["shape"], body[10 + length:]
+    return header["shape"], body[10 + length :]
 
 
 def decode_safetensors(body):
     length = struct.unpack("<Q", body[:8])[0]
     equal((8 + length) % 8, 0, "header of safetensors is padded")
-    header = json.loads(body[8:8 + length])
+    header = json.loads(body[8 : 8 + length])
     tensor = header["embeddings"]
     equal(tensor["dtype"], "F32", "dtype")
     begin, end = tensor["data_offsets"]
     equal((begin, end), (0, len(body) - 8 - length), "offsets")
-    return tuple(tensor["shape"]), body[8 + length:]
+    return tuple(tensor["shape"]), body[8 + length :]
+
+
+def import_samples(server):
+    """The models `table` (the published example) and `wide` (random_model)."""
+    for name, file, body in (
+        ("table", "vectors.txt", text_file(WORDS, E)),
+        ("wide", "vectors.bin", binary_file(*random_model())),
+    ):
+        answer = server.ask("PUT", f"/v1/models/{name}/files/{file}", body)
+        equal(answer.status, 201, f"import of {name} ({answer.body!r})")
+
+
+def run_against_samples(tests):
+    """Runs tests in turn against one server that holds the samples; the exit code of the script."""
+    server = Server(None)
+    try:
+        import_samples(server)
+        for test in tests:
+            test(server)
+            print(f"{test.__name__}: ok")
+        equal(server.stop(), 0, "exit status")
+    finally:
+        server.close()
+    print(f"{CHECKS} checks passed")
+    return 0
 
 
 def check_rows(server, words, rows):
@@ -166,4 +178,6 @@ def check_rows(server, words, rows):
 
 
 def cosine(a, b):
-    return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b)) / math.sqrt(
+        sum(x * x for x in a) * sum(y * y for y in b)
+    )

@@ -1,5 +1,7 @@
-"""A running `vecmill serve` for end-to-end tests, and what they share. Python's standard library only."""
+"""A running `vecmill serve` for end-to-end tests, and what they share. Standard library only."""
+
 import bisect
+import hashlib
 import http.client
 import json
 import os
@@ -16,7 +18,21 @@ import time
 VECMILL = os.environ.get("VECMILL", "build/vecmill")
 for _name in [name for name in os.environ if name.startswith("VECMILL_")]:
     del os.environ[_name]  # settings of whoever runs the tests are not the tests'
-IN_TIME = float(os.environ.get("TEST_PATIENCE", "60"))  # seconds; raise it for sanitizer builds
+# Seconds after which a test that waits for something gives up; TEST_PATIENCE says it in minutes. It
+# only ends a test that hangs: no test asserts how long anything takes.
+PATIENCE = 60 * float(os.environ.get("TEST_PATIENCE", "5"))
+
+
+def wait_until(condition, what):
+    """Asks for the condition until it is true, and returns that; what() tells what was missing."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(what())
+        time.sleep(0.02)
 
 
 class Answer:
@@ -32,7 +48,8 @@ class Answer:
 
 
 class Service:
-    """Starts at construction unless start=False; the data folder survives restarts and goes away with close()."""
+    """Starts at construction unless start=False; the data folder survives restarts, and goes away
+    with close() unless it was given."""
 
     def __init__(self, *options, data=None, start=True):
         self.own = data is None
@@ -41,16 +58,20 @@ class Service:
         if start:
             self.start()
 
-    def start(self, patience=IN_TIME, **variables):
+    def start(self, **variables):
         environment = {**os.environ, **variables}
         self.lines, self.port = [], None
         self.process = subprocess.Popen(
             [VECMILL, "serve", "--listen", "127.0.0.1:0", "--data", self.data] + self.options,
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+        )
         ready = threading.Event()
         self.reader = threading.Thread(target=self._read, args=(self.process, ready), daemon=True)
         self.reader.start()
-        if not ready.wait(patience) or self.port is None:
+        if not ready.wait(PATIENCE) or self.port is None:
             raise AssertionError("server does not start:\n" + self.log())
         return self
 
@@ -67,10 +88,10 @@ class Service:
     def log(self):
         return "\n".join(self.lines[-80:])
 
-    def stop(self, number=signal.SIGTERM, patience=30):
+    def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        code = self.process.wait(patience)
-        self.reader.join(5)
+        code = self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
         self.process.stderr.close()
         return code
 
@@ -91,14 +112,14 @@ class Service:
             sys.stderr.write("---- server log ----\n" + self.log() + "\n--------------------\n")
         self.close()
 
-    def call(self, method, path, body=None, headers=None, timeout=IN_TIME):
+    def call(self, method, path, body=None, headers=None):
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
         elif isinstance(body, str):
             body = body.encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             try:
                 connection.request(method, path, body, headers)
@@ -126,7 +147,9 @@ class Service:
         return self.call("DELETE", path, **kw)
 
     def submit(self, corpus, model, headers=None, **settings):
-        answer = self.post("/v1/jobs", {"corpus": corpus, "model": model, "settings": settings}, headers=headers)
+        answer = self.post(
+            "/v1/jobs", {"corpus": corpus, "model": model, "settings": settings}, headers=headers
+        )
         if answer.status != 202:
             raise AssertionError("job is not accepted: %r" % answer)
         return answer.json["id"]
@@ -137,32 +160,32 @@ class Service:
             raise AssertionError("job %s: %r" % (id, answer))
         return answer.json
 
-    def wait(self, id, *states, patience=IN_TIME):
-        """Until the job is in one of the states (or ended)."""
-        end = time.monotonic() + patience
-        while True:
-            job = self.job(id)
-            if job["state"] in states:
-                return job
-            if job["state"] in ("succeeded", "failed", "cancelled") or time.monotonic() > end:
-                raise AssertionError("job is %s, not %s: %s" % (job["state"], states, job))
-            time.sleep(0.02)
+    def wait(self, id, *states, condition=lambda job: True):
+        """Until the job is in one of the states and meets the condition; a job that ended
+        otherwise is a failure at once."""
 
-    def wait_training(self, id, patience=IN_TIME):
-        """Until a running job has passed words."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
+        def reached():
             job = self.job(id)
-            if job["phase"] == "training" and job["words"] > 0 and job["state"] == "running":
+            if job["state"] in states and condition(job):
                 return job
-            if job["state"] not in ("queued", "running"):
-                break
-            time.sleep(0.02)
-        raise AssertionError("job does not train: %s" % job)
+            check(job["state"] not in ENDED, "job is %s, not %s: %s" % (job["state"], states, job))
+            return None
 
-    def events(self, id, last=None, most=None, timeout=IN_TIME):
-        """Events of the stream as (id, event, data), until it ends or `most` were read; comments as (None, 'comment', text)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        return wait_until(reached, lambda: "job is not %s: %s" % (states, self.job(id)))
+
+    def wait_training(self, id, condition=lambda job: True):
+        """Until a running job has passed words, and meets the condition."""
+
+        def passed(job):
+            trains = job["state"] == "running" and job["phase"] == "training"
+            return trains and job["words"] > 0 and condition(job)
+
+        return self.wait(id, "queued", "running", condition=passed)
+
+    def events(self, id, last=None, most=None):
+        """Events of the stream as (id, event, data), until it ends or `most` were read; comments
+        as (None, 'comment', text)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             headers = {"Accept": "text/event-stream"}
             if last is not None:
@@ -172,7 +195,9 @@ class Service:
             if response.status == 204:
                 return
             assert response.status == 200, response.status
-            assert response.headers["Content-Type"].startswith("text/event-stream"), response.headers
+            assert response.headers["Content-Type"].startswith(
+                "text/event-stream"
+            ), response.headers
             number = kind = data = None
             seen = 0
             for raw in response:
@@ -196,25 +221,27 @@ class Service:
         finally:
             connection.close()
 
-    def leftovers(self, patience=5):
-        """What _leftovers finds, once the last job had time to tidy up behind itself."""
-        end = time.monotonic() + patience
-        while True:
-            found = self._leftovers()
-            if not found or time.monotonic() > end:
-                return found
-            time.sleep(0.02)
+    def check_tidy(self):
+        """Nothing is left over, once the last job had time to tidy up behind itself."""
+        wait_until(lambda: not self.leftovers(), lambda: "left over: %s" % self.leftovers())
 
-    def _leftovers(self):
-        """Files that no record names: temporaries, contents without a record, job folders without one, inputs of ended jobs."""
+    def leftovers(self):
+        """Files that no record names: temporaries, contents without a record, job folders without
+        one, inputs of ended jobs."""
         found = []
         for folder, folders, files in os.walk(self.data):
             if os.path.basename(folder) == "quarantine":
                 continue
-            found += [os.path.join(folder, name) for name in folders + files if name.startswith(".tmp-")]
+            found += [
+                os.path.join(folder, name) for name in folders + files if name.startswith(".tmp-")
+            ]
         corpora = os.path.join(self.data, "corpora")
         for name in os.listdir(corpora) if os.path.isdir(corpora) else []:
-            files = sorted(os.listdir(os.path.join(corpora, name))) if os.path.isdir(os.path.join(corpora, name)) else []
+            files = (
+                sorted(os.listdir(os.path.join(corpora, name)))
+                if os.path.isdir(os.path.join(corpora, name))
+                else []
+            )
             contents = [f for f in files if f.endswith(".corpus")]
             if files != sorted(contents + ["meta.json"]) or len(contents) != 1:
                 found.append("%s: %s" % (os.path.join(corpora, name), files))
@@ -225,24 +252,33 @@ class Service:
                 found.append(os.path.join(jobs, name))
                 continue
             with open(os.path.join(jobs, name, "job.json")) as record:
-                # A record that the server writes at this moment is whole: it is replaced, never changed.
-                ended = json.load(record)["state"] in ("succeeded", "failed", "cancelled")
+                # A record that the server writes at this moment is whole: it is replaced, never
+                # changed.
+                ended = json.load(record)["state"] in ENDED
             if ended and sorted(files) not in (["events", "job.json"], ["job.json"]):
                 found.append("%s: %s" % (os.path.join(jobs, name), files))
         return found
 
 
+ENDED = ("succeeded", "failed", "cancelled")
+
+
 def zipf_text(size, seed=1, words=5000, sentence=20):
     """About `size` bytes of lines of words whose counts fall as 1 / rank."""
     rng = random.Random(seed)
-    names = ["".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 9))) for _ in range(words)]
+    names = [
+        "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 9)))
+        for _ in range(words)
+    ]
     total, ends = 0.0, []
     for rank in range(1, words + 1):
         total += 1.0 / rank
         ends.append(total)
     lines, length = [], 0
     while length < size:
-        line = " ".join(names[bisect.bisect_left(ends, rng.random() * total)] for _ in range(sentence))
+        line = " ".join(
+            names[bisect.bisect_left(ends, rng.random() * total)] for _ in range(sentence)
+        )
         lines.append(line)
         length += len(line) + 1
     return "\n".join(lines) + "\n"
@@ -251,6 +287,24 @@ def zipf_text(size, seed=1, words=5000, sentence=20):
 def check(condition, *what):
     if not condition:
         raise AssertionError(" ".join(str(part) for part in what))
+
+
+def sha(data):
+    return (
+        "sha256:" + hashlib.sha256(data if isinstance(data, bytes) else data.encode()).hexdigest()
+    )
+
+
+def expect(answer, status, *parts):
+    check(answer.status == status, "wanted %d, got" % status, answer)
+    for part in parts:
+        check(part in answer.body.decode("utf-8", "replace"), "no %r in" % part, answer)
+    if status >= 400:
+        kind = answer.headers["Content-Type"]
+        check(
+            kind.startswith("application/problem+json") or kind.startswith("application/json"), kind
+        )
+    return answer
 
 
 def run_tests(tests):
@@ -265,7 +319,15 @@ def run_tests(tests):
             print("ok    %-44s %6.2f s" % (test.__name__, time.monotonic() - begun), flush=True)
         except Exception as error:  # a test that fails must not stop the others
             failed.append(test.__name__)
-            print("FAIL  %-44s %6.2f s: %s: %s" % (test.__name__, time.monotonic() - begun, type(error).__name__,
-                                                   str(error)[:2000]), flush=True)
+            print(
+                "FAIL  %-44s %6.2f s: %s: %s"
+                % (
+                    test.__name__,
+                    time.monotonic() - begun,
+                    type(error).__name__,
+                    str(error)[:2000],
+                ),
+                flush=True,
+            )
     print("%d failed%s" % (len(failed), ": " + ", ".join(failed) if failed else ""))
     return 1 if failed else 0
