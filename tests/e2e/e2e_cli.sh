@@ -1,21 +1,17 @@
 #!/bin/bash
-# The command line from outside: help, errors word for word, exit codes, and the whole way from a corpus to answers.
+# The command line from outside: help, errors word for word, exit codes, and the whole way from a
+# corpus to answers.
 set -eu
 : "${VECMILL:?VECMILL must name the program}"
 source_folder=$(cd "$(dirname "$0")/../.." && pwd)
+. "$source_folder/tests/support/service.sh"
 folder=$(mktemp -d)
 server=
 trap 'if [ -n "$server" ]; then kill -KILL "$server" 2>/dev/null || true; fi; rm -rf "$folder"' EXIT
 cd "$folder"
-for variable in $(compgen -e VECMILL_ || true); do
-    unset "$variable"
-done
 checks=0
-fail() {
-    echo "e2e_cli: $*" >&2
-    exit 1
-}
-# Runs the program; leaves standard output in `out`, standard error in `err`, the exit code in $code.
+# Runs the program; leaves standard output in `out`, standard error in `err`, the exit code in
+# $code.
 run() {
     code=0
     "$program" "$@" >out 2>err </dev/null || code=$?
@@ -67,28 +63,35 @@ expect_code 0
 grep -qE '^vecmill [0-9]+\.[0-9]+\.[0-9]+$' out || fail "odd version: $(cat out)"
 run help conf
 expect_code 0
-cmp -s out "$source_folder/vecmill.conf" || fail "vecmill.conf is old: vecmill help conf > vecmill.conf"
+cmp -s out "$source_folder/vecmill.conf" ||
+    fail "vecmill.conf is old: vecmill help conf > vecmill.conf"
 
 # ---- wrong command lines
 expect_error 2 "vecmill: no command; see 'vecmill help'"
 expect_error 2 "vecmill: unknown command 'trian'; did you mean 'train'?" trian
 expect_error 2 "vecmill: unknown command 'xyzzy'; see 'vecmill help'" xyzzy
 expect_error 2 "vecmill help: no command 'xyzzy'; see 'vecmill help'" help xyzzy
-expect_error 2 "vecmill train: unknown option '--dmi'; did you mean '--dim'?" train c --output m --dmi 3
-expect_error 2 "vecmill train: unknown option '--outptu'; did you mean '--output'?" train c --outptu m
-expect_error 2 "vecmill train: unknown option '--min-cuont'; did you mean '--min-count'?" train c --min-cuont=1
-expect_error 2 "vecmill train: unknown option '--frobnicate'; see 'vecmill help train'" train --frobnicate
+expect_error 2 "vecmill train: unknown option '--dmi'; did you mean '--dim'?" \
+    train c --output m --dmi 3
+expect_error 2 "vecmill train: unknown option '--outptu'; did you mean '--output'?" \
+    train c --outptu m
+expect_error 2 "vecmill train: unknown option '--min-cuont'; did you mean '--min-count'?" \
+    train c --min-cuont=1
+expect_error 2 "vecmill train: unknown option '--frobnicate'; see 'vecmill help train'" \
+    train --frobnicate
 expect_error 2 "vecmill train: unknown option '-x'; see 'vecmill help train'" train -x
 expect_error 2 "vecmill train: option '--dim' needs a value" train c --output m --dim
 expect_error 2 "vecmill train: option '--resume' takes no value" train c --resume=yes
 expect_error 2 "vecmill train: dim must be between 1 and 4096, not 0" train c --output m --dim 0
-expect_error 2 "vecmill train: sample must be a number between 0 and 1, not 'nan'" train c --output m --sample nan
-expect_error 2 "vecmill train: listen is a setting of the server, not of a job" train c --output m --listen :1
+expect_error 2 "vecmill train: sample must be a number between 0 and 1, not 'nan'" \
+    train c --output m --sample nan
+expect_error 2 "vecmill train: listen is a setting of the server, not of a job" \
+    train c --output m --listen :1
 expect_error 2 "vecmill train: min_learning_rate must be at most learning_rate 1e-06, not 5e-06" \
     train c --output m --learning-rate 1e-6
 expect_error 2 "vecmill train: --output is needed: the folder to write the model to" train c
-expect_error 2 "vecmill train: no corpus; usage: vecmill train CORPUS --output DIR [OPTION]... [--SETTING VALUE]..." \
-    train --output m
+usage="vecmill train CORPUS --output DIR [OPTION]... [--SETTING VALUE]..."
+expect_error 2 "vecmill train: no corpus; usage: $usage" train --output m
 expect_error 2 "vecmill train: --progress must be one of auto|bar|json|none, not 'loud'" \
     train c --output m --progress loud
 expect_error 2 "vecmill train: --job needs --progress-fd and takes no corpus" train --job x
@@ -96,7 +99,8 @@ expect_error 2 "vecmill nearest: too few arguments; usage: vecmill nearest MODEL
 expect_error 2 "vecmill nearest: --k must be between 1 and 1000000, not '0'" nearest m w --k 0
 expect_error 2 "vecmill nearest: 'nearest' takes no option '--dim'" nearest m w --dim 5
 expect_error 2 "vecmill version: unexpected argument 'x'; usage: vecmill version " version x
-expect_error 1 "vecmill train: cannot open 'absent': no such file or directory" train absent --output m --progress none
+expect_error 1 "vecmill train: cannot open 'absent': no such file or directory" \
+    train absent --output m --progress none
 
 # ---- settings: default < file < environment < command line
 dim_of() {
@@ -122,14 +126,15 @@ expect_out "guard = false"
 expect_out "dynamic_window = false"
 cp out printed.conf
 run serve --print-config --config printed.conf
-cmp -s <(sed 's/^dim = .*//' out) <(sed 's/^dim = .*//' printed.conf) || fail "--print-config does not read back"
+cmp -s <(sed 's/^dim = .*//' out) <(sed 's/^dim = .*//' printed.conf) ||
+    fail "--print-config does not read back"
 export VECMILL_DIM=many
-expect_error 2 "vecmill serve: VECMILL_DIM: dim must be a whole number between 1 and 4096, not 'many'" \
-    serve --print-config
+text="VECMILL_DIM: dim must be a whole number between 1 and 4096, not 'many'"
+expect_error 2 "vecmill serve: $text" serve --print-config
 unset VECMILL_DIM
 export VECMILL_DMI=1
-expect_error 2 "vecmill serve: unknown setting 'VECMILL_DMI' in the environment; did you mean 'VECMILL_DIM'?" \
-    serve --print-config
+text="unknown setting 'VECMILL_DMI' in the environment; did you mean 'VECMILL_DIM'?"
+expect_error 2 "vecmill serve: $text" serve --print-config
 unset VECMILL_DMI VECMILL_CONF
 printf 'dim = 5\nepcohs = 3\n' >wrong.conf
 expect_error 2 "vecmill serve: wrong.conf:2: unknown setting 'epcohs'; did you mean 'epochs'?" \
@@ -139,9 +144,11 @@ expect_error 2 "vecmill serve: cannot open 'absent.conf': no such file or direct
 
 # ---- from a corpus to answers
 awk 'BEGIN { srand(7); for (i = 0; i < 3000; i++) { line = ""; topic = int(rand() * 4);
-    for (j = 0; j < 10; j++) line = line (j ? " " : "") "t" topic "w" int(rand() * 12); print line } }' >corpus.txt
+    for (j = 0; j < 10; j++) line = line (j ? " " : "") "t" topic "w" int(rand() * 12)
+    print line } }' >corpus.txt
 printf 'king queen\nking \xff\n' >>corpus.txt
-run train corpus.txt --output model --dim 16 --epochs 3 --threads 1 --progress none --min-count 2 --sample 1e-3
+small="--dim 16 --epochs 3 --threads 1 --min-count 2 --sample 1e-3"
+run train corpus.txt --output model $small --progress none
 expect_code 0
 expect_out "corpus: 30,004 words in 3,002 sentences, 51 different"
 expect_out "vocabulary: 49 words; left out as too rare: 2 (0.01%) of the text"
@@ -194,26 +201,30 @@ run import vectors.bin --output imported
 expect_code 0
 run export model --output x
 expect_code 2
-expect_error 1 "vecmill lookup: cannot open model file 'absent/model.vecmill': no such file or directory" lookup absent/model.vecmill x
+text="cannot open model file 'absent/model.vecmill': no such file or directory"
+expect_error 1 "vecmill lookup: $text" lookup absent/model.vecmill x
 if [ -c /dev/full ]; then
     code=0
     "$VECMILL" lookup model t1w1 >/dev/full 2>err || code=$?
     expect_code 1
-    [ "$(cat err)" = "vecmill lookup: cannot write standard output" ] || fail "full disk: $(cat err)"
+    [ "$(cat err)" = "vecmill lookup: cannot write standard output" ] ||
+        fail "full disk: $(cat err)"
 fi
 
 # ---- progress as JSON lines; NDJSON, packed; same seed, same model
-run train corpus.txt --output model2 --dim 16 --epochs 3 --threads 1 --min-count 2 --sample 1e-3
+run train corpus.txt --output model2 $small
 expect_code 0
 [ "$(grep -c '^{"event":"progress","phase":"' out)" -ge 3 ] || fail "progress: $(cat out)"
-tail -1 out | grep -q '^{"event":"done","model":"model2","digest":"sha256:' || fail "summary: $(tail -1 out)"
+tail -1 out | grep -q '^{"event":"done","model":"model2","digest":"sha256:' ||
+    fail "summary: $(tail -1 out)"
 run lookup model2 t1w1 t2w2
 cmp -s out looked_up || fail "the same seed gave other vectors"
 sed -n '1,3000s/.*/{"text":"&"}/p' corpus.txt | gzip >corpus.ndjson.gz
 head -3000 corpus.txt >plain.txt
 run train plain.txt --output plain --dim 8 --epochs 1 --threads 1 --progress none
 expect_code 0
-run train corpus.ndjson.gz --output packed --dim 8 --epochs 1 --threads 1 --progress none --work scratch
+run train corpus.ndjson.gz --output packed --dim 8 --epochs 1 --threads 1 --progress none \
+    --work scratch
 expect_code 0
 [ ! -e scratch/vecmill-work ] || fail "scratch files are left behind"
 run lookup plain t1w1 t3w3
@@ -224,9 +235,9 @@ printf '{"text":"a b"}\n{"text":\n' >bad.ndjson
 run train bad.ndjson --output bad --progress none
 expect_code 1
 grep -q 'line 2' err || fail "bad NDJSON: $(cat err)"
-expect_error 1 "vecmill train: no word reaches min_count 100000: the most frequent, '$(
-    tr ' ' '\n' <plain.txt | sort | uniq -c | sort -k1,1nr | awk 'NR == 1 { print $2; exit }'
-)', was seen $(tr ' ' '\n' <plain.txt | sort | uniq -c | sort -k1,1nr | awk 'NR == 1 { print $1; exit }') times" \
+read -r count word < <(tr ' ' '\n' <plain.txt | sort | uniq -c | sort -k1,1nr)
+text="no word reaches min_count 100000: the most frequent, '$word', was seen $count times"
+expect_error 1 "vecmill train: $text" \
     train plain.txt --output bad --min-count 100000 --progress none
 expect_error 6 "$(
     run train plain.txt --output bad --max-memory 4K --progress none
@@ -235,25 +246,21 @@ expect_error 6 "$(
 
 # ---- stop at a checkpoint and go on
 for _ in $(seq 60); do cat plain.txt; done >long.txt
-"$VECMILL" train long.txt --output long --dim 64 --epochs 100000 --threads 1 >progress 2>err &
+long="train long.txt --output long --dim 64 --epochs 100000 --threads 1"
+"$VECMILL" $long >progress 2>err &
 training=$!
-for _ in $(seq 300); do
-    grep -q '"phase":"training"' progress && break
-    sleep 0.1
-done
+wait_until grep -q '"phase":"training"' progress || fail "no training: $(cat err)"
 kill -TERM "$training"
 code=0
 wait "$training" || code=$?
 expect_code 4
-grep -q 'stopped at a checkpoint; the same command with --resume goes on from it' err || fail "pause: $(cat err)"
+grep -q 'stopped at a checkpoint; the same command with --resume goes on from it' err ||
+    fail "pause: $(cat err)"
 ls long/.work/checkpoint* >/dev/null || fail "no checkpoint"
-"$VECMILL" train long.txt --output long --dim 64 --epochs 100000 --threads 1 --resume >progress 2>err &
+"$VECMILL" $long --resume >progress 2>err &
 training=$!
-for _ in $(seq 300); do
-    grep -q 'resumed from a checkpoint' progress && break
-    sleep 0.1
-done
-grep -q 'resumed from a checkpoint' progress || fail "not resumed: $(head -3 progress) $(cat err)"
+wait_until grep -q 'resumed from a checkpoint' progress ||
+    fail "not resumed: $(head -3 progress) $(cat err)"
 kill -INT "$training"
 code=0
 wait "$training" || code=$?
@@ -266,25 +273,25 @@ echo "dim = 8" >job/settings.conf
 echo "name" >job/name
 code=0
 reports=$( ("$VECMILL" train --job job --progress-fd 3 3>&1 >out 2>err || echo failed) | wc -c)
-[ "$reports" -gt 600 ] && [ -s job/model/model.vecmill ] || fail "job: $reports bytes of reports; $(cat err)"
+[ "$reports" -gt 600 ] && [ -s job/model/model.vecmill ] ||
+    fail "job: $reports bytes of reports; $(cat err)"
 [ ! -e job/error ] || fail "a job that went well left an error"
 printf 'dim = 8\nmin_count = 1000000\n' >job/settings.conf
-("$VECMILL" train --job job --progress-fd 3 3>&1 >out 2>err || echo "code $?") | grep -aq 'code 1' || fail "job that fails"
+("$VECMILL" train --job job --progress-fd 3 3>&1 >out 2>err || echo "code $?") |
+    grep -aq 'code 1' || fail "job that fails"
 [ "$(head -1 job/error)" = "refused min_count" ] || fail "job/error: $(cat job/error)"
-sed -n 2p job/error | grep -q '^no word reaches min_count 1000000' || fail "job/error: $(cat job/error)"
-expect_error 3 "vecmill train: the server that wanted this job is gone" train --job job --progress-fd 77
+sed -n 2p job/error | grep -q '^no word reaches min_count 1000000' ||
+    fail "job/error: $(cat job/error)"
+expect_error 3 "vecmill train: the server that wanted this job is gone" \
+    train --job job --progress-fd 77
 
 # ---- serve and healthcheck
-expect_error 1 "vecmill healthcheck: cannot connect to '127.0.0.1' port 1: connection refused" healthcheck --listen :1
+expect_error 1 "vecmill healthcheck: cannot connect to '127.0.0.1' port 1: connection refused" \
+    healthcheck --listen :1
+: >log # there before it is read
 "$VECMILL" serve --listen 127.0.0.1:0 --data data --log-format json 2>log &
 server=$!
-port=
-for _ in $(seq 100); do
-    port=$(sed -n 's/.*listening on http:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' log)
-    [ -n "$port" ] && break
-    sleep 0.1
-done
-[ -n "$port" ] || fail "the server does not say where it listens: $(cat log)"
+wait_for_port log
 run healthcheck --listen "127.0.0.1:$port"
 expect_code 0
 VECMILL_LISTEN="0.0.0.0:$port" run healthcheck
@@ -294,7 +301,9 @@ expect_error 1 "vecmill serve: $(
     sed -n 's/^vecmill serve: //p' err
 )" serve --listen 127.0.0.1:0 --data data --log-format text --log-level error
 [ -s err ] || fail "two servers on one data folder"
-if grep -qvE '^\{"time":"[0-9T:.-]+Z","level":"[a-z]+","message":".*"\}$' log; then fail "log: $(cat log)"; fi
+if grep -qvE '^\{"time":"[0-9T:.-]+Z","level":"[a-z]+","message":".*"\}$' log; then
+    fail "log: $(cat log)"
+fi
 kill -TERM "$server"
 code=0
 wait "$server" || code=$?

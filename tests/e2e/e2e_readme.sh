@@ -1,35 +1,35 @@
 #!/bin/bash
-# Runs the README's tour word for word: every ```sh block behind a line "<!-- tour -->", in one shell, against a fresh server on port 8080, and compares
-# what each block prints with the block behind "<!-- answer -->": its lines must be there, in this order, where … stands for any text on the line.
+# Runs the README's tour word for word: every ```sh block behind a line "<!-- tour -->", in one
+# shell, against a fresh server on port 8080, and compares what each block prints with the block
+# behind "<!-- answer -->": its lines must be there, in this order, where … stands for any text on
+# the line.
 set -eu
 : "${VECMILL:?VECMILL must name the program}"
-readme=$(cd "$(dirname "$0")/../.." && pwd)/README.md
+root=$(cd "$(dirname "$0")/../.." && pwd)
+readme=$root/README.md
+. "$root/tests/support/service.sh"
 folder=$(mktemp -d)
 server=
-trap 'if [ -n "$server" ]; then kill -KILL "$server" && wait "$server"; fi 2>/dev/null || true; rm -rf "$folder"' EXIT
-for variable in $(compgen -e VECMILL_ || true); do
-    unset "$variable"
-done
-fail() {
-    echo "e2e_readme: $*" >&2
-    exit 1
+cleanup() {
+    if [ -n "$server" ]; then kill -KILL "$server" && wait "$server"; fi 2>/dev/null || true
+    rm -rf "$folder"
 }
-[ -e /usr/share/common-licenses/GPL-3 ] || { echo "SKIPPED e2e_readme: the tour's corpus, /usr/share/common-licenses, is not here" >&2; exit 77; }
+trap cleanup EXIT
+if [ ! -e /usr/share/common-licenses/GPL-3 ]; then
+    echo "SKIPPED e2e_readme: the tour's corpus, /usr/share/common-licenses, is not here" >&2
+    exit 77
+fi
 
 port=8080
-if (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; then
+if is_open $port; then
     port=0
     echo "e2e_readme: port 8080 is busy: the tour runs with another one"
 fi
 : >"$folder/log" # there before it is read
-"$VECMILL" serve --listen "127.0.0.1:$port" --data "$folder/data" --log-format text 2>"$folder/log" &
+"$VECMILL" serve --listen "127.0.0.1:$port" --data "$folder/data" --log-format text \
+    2>"$folder/log" &
 server=$!
-for _ in $(seq 100); do
-    port=$(sed -n 's/.*listening on http:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' "$folder/log")
-    [ -n "$port" ] && break
-    sleep 0.1
-done
-[ -n "$port" ] || fail "the server does not start: $(cat "$folder/log")"
+wait_for_port "$folder/log"
 
 mkdir -p "$folder/clone/build/release" "$folder/tour" "$folder/tmp"
 ln -s "$VECMILL" "$folder/clone/build/release/vecmill"
@@ -68,7 +68,8 @@ compare() {
 lines=0
 for n in $(seq -w 01 "$count"); do
     [ -e "$folder/tour/$n.answer" ] || continue
-    missing=$(compare "$folder/tour/$n.answer" "$folder/tour/$n.out") || fail "README.md shows this line:
+    missing=$(compare "$folder/tour/$n.answer" "$folder/tour/$n.out") ||
+        fail "README.md shows this line:
 $missing
 but the commands
 $(cat "$folder/tour/$n.tour")
