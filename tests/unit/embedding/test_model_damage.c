@@ -237,7 +237,6 @@ static void section_rules_are_checked(void **state) {
     struct victim victim;
     const struct model_section *sections;
     size_t table = MODEL_HEADER_SIZE;
-    char *metadata;
 
     victim_init(&victim, state, (struct shape){5, 3, PARTITION_MOD, true});
     sections = victim.layout.sections;
@@ -259,6 +258,11 @@ static void section_rules_are_checked(void **state) {
     check_put(&victim, sections[4].offset, UINT64_MAX, 8, "counts",
               "the sum of counts overflows at word 1");
     victim_clear(&victim);
+}
+
+static void rules_of_rows_are_checked(void **state) {
+    struct victim victim;
+    const struct model_section *sections;
 
     victim_init(&victim, state, (struct shape){5, 3, PARTITION_MOD, true});
     sections = victim.layout.sections;
@@ -281,6 +285,12 @@ static void section_rules_are_checked(void **state) {
     check_put(&victim, sections[5].offset + 4, 0x7f7fffff, 4, "input",
               "the norm of word 'the' is too large");
     victim_clear(&victim);
+}
+
+static void rules_of_metadata_are_checked(void **state) {
+    struct victim victim;
+    const struct model_section *sections;
+    char *metadata;
 
     victim_init(&victim, state, (struct shape){5, 1, PARTITION_MOD, false});
     sections = victim.layout.sections;
@@ -348,6 +358,8 @@ int main(void) {
         TEST(flips_behind_the_checksums_never_crash),
         TEST(header_facts_are_distrusted),
         TEST(section_rules_are_checked),
+        TEST(rules_of_rows_are_checked),
+        TEST(rules_of_metadata_are_checked),
         TEST(words_that_stand_twice),
         TEST(truncation_and_trailing_bytes),
     };

@@ -226,68 +226,87 @@ static void bad_queries_are_refused(void **state) {
     model_drop(model);
 }
 
-static void analogies_match_the_simple_version(void **state) {
-    enum { DIM = 20, K = 12 };
-    static const uint32_t positive[] = {4, 17, 8}, negative[] = {33, 2};
-    float *values = sample_values(ROWS * DIM, 21);
-    double *scores = calloc(ROWS, sizeof *scores);
+struct analogy {
+    enum analogy_method method;
+    size_t n_positive, n_negative;
+    const uint32_t *positive, *negative;
+};
+
+/* The score of every row by the plain formulas; NAN for the words of the question. */
+static void score_simply(const struct analogy *analogy, const float *values, size_t dim,
+                         double *scores) {
+    float target[64] = {0};
+    assert_true(dim <= sizeof target / sizeof target[0]);
+    for (size_t i = 0; i < analogy->n_positive + analogy->n_negative; i++) {
+        bool adds = i < analogy->n_positive;
+        size_t id = adds ? analogy->positive[i] : analogy->negative[i - analogy->n_positive];
+        const float *row = values + id * dim;
+        double norm = 0;
+        for (size_t j = 0; j < dim; j++)
+            norm += (double)row[j] * row[j];
+        for (size_t j = 0; j < dim; j++)
+            target[j] += (float)((adds ? row[j] : -row[j]) / sqrt(norm));
+    }
+    for (uint32_t id = 0; id < ROWS; id++) {
+        const float *row = values + id * dim;
+        double above = 1, below = 1;
+        for (size_t i = 0; i < analogy->n_positive; i++)
+            above *= (1 + cosine(row, values + analogy->positive[i] * dim, dim)) / 2;
+        for (size_t i = 0; i < analogy->n_negative; i++)
+            below *= (1 + cosine(row, values + analogy->negative[i] * dim, dim)) / 2;
+        scores[id] = analogy->method == ANALOGY_MUL ? (float)(above / (below + 0.001))
+                                                    : cosine(target, row, dim);
+    }
+    for (size_t i = 0; i < analogy->n_positive; i++)
+        scores[analogy->positive[i]] = NAN;
+    for (size_t i = 0; i < analogy->n_negative; i++)
+        scores[analogy->negative[i]] = NAN;
+}
+
+static void check_analogy(const struct model *model, const struct analogy *analogy,
+                          const double *scores) {
+    enum { K = 12 };
     struct neighbor out[K], again[K];
     size_t found, found_again;
     struct error err = {0};
+    assert_int_equal(search_analogy(model, analogy->positive, analogy->n_positive,
+                                    analogy->negative, analogy->n_negative, analogy->method, 0, K,
+                                    1, out, &found, &err),
+                     STATUS_OK);
+    assert_int_equal(search_analogy(model, analogy->positive, analogy->n_positive,
+                                    analogy->negative, analogy->n_negative, analogy->method, 0, K,
+                                    3, again, &found_again, &err),
+                     STATUS_OK);
+    assert_int_equal(found, found_again);
+    assert_memory_equal(out, again, found * sizeof out[0]);
+    /* scores of 3CosMul may be large: compare shares of them */
+    for (size_t i = 0; i < found; i++) {
+        double right = scores[out[i].id];
+        assert_true(fabs(out[i].score - right) <= 1e-4 * fmax(1, fabs(right)));
+    }
+    bool seen[ROWS] = {false};
+    for (size_t i = 0; i < found; i++)
+        seen[out[i].id] = true;
+    for (uint32_t id = 0; id < ROWS; id++)
+        assert_true(isnan(scores[id]) || seen[id] || scores[id] < out[found - 1].score * 1.0001);
+    if (analogy->method == ANALOGY_ADD)
+        check_against(scores, ROWS, K, out, found);
+}
+
+static void analogies_match_the_simple_version(void **state) {
+    enum { DIM = 20 };
+    static const uint32_t positive[] = {4, 17, 8}, negative[] = {33, 2};
+    float *values = sample_values(ROWS * DIM, 21);
+    double *scores = calloc(ROWS, sizeof *scores);
     struct model *model = sample_model(NULL, values, ROWS, DIM, 3, PARTITION_MOD, NULL);
     (void)state;
     for (int method = 0; method < 2; method++)
         for (size_t n_positive = 0; n_positive <= 3; n_positive++)
             for (size_t n_negative = n_positive == 0; n_negative <= 2; n_negative++) {
-                float target[DIM] = {0};
-                for (size_t i = 0; i < n_positive + n_negative; i++) {
-                    const float *row =
-                        values + (i < n_positive ? positive[i] : negative[i - n_positive]) * DIM;
-                    double norm = 0;
-                    for (int j = 0; j < DIM; j++)
-                        norm += (double)row[j] * row[j];
-                    for (int j = 0; j < DIM; j++)
-                        target[j] += (float)((i < n_positive ? row[j] : -row[j]) / sqrt(norm));
-                }
-                for (uint32_t id = 0; id < ROWS; id++) {
-                    const float *row = values + id * DIM;
-                    double above = 1, below = 1;
-                    for (size_t i = 0; i < n_positive; i++)
-                        above *= (1 + cosine(row, values + positive[i] * DIM, DIM)) / 2;
-                    for (size_t i = 0; i < n_negative; i++)
-                        below *= (1 + cosine(row, values + negative[i] * DIM, DIM)) / 2;
-                    scores[id] =
-                        method == ANALOGY_MUL ? above / (below + 0.001) : cosine(target, row, DIM);
-                }
-                for (size_t i = 0; i < n_positive; i++)
-                    scores[positive[i]] = NAN;
-                for (size_t i = 0; i < n_negative; i++)
-                    scores[negative[i]] = NAN;
-                for (uint32_t id = 0; method == ANALOGY_MUL && id < ROWS; id++)
-                    scores[id] = (float)scores[id];
-                assert_int_equal(search_analogy(model, positive, n_positive, negative, n_negative,
-                                                (enum analogy_method)method, 0, K, 1, out, &found,
-                                                &err),
-                                 STATUS_OK);
-                assert_int_equal(search_analogy(model, positive, n_positive, negative, n_negative,
-                                                (enum analogy_method)method, 0, K, 3, again,
-                                                &found_again, &err),
-                                 STATUS_OK);
-                assert_int_equal(found, found_again);
-                assert_memory_equal(out, again, found * sizeof out[0]);
-                /* scores of 3CosMul may be large: compare shares of them */
-                for (size_t i = 0; i < found; i++) {
-                    double right = scores[out[i].id];
-                    assert_true(fabs(out[i].score - right) <= 1e-4 * fmax(1, fabs(right)));
-                }
-                bool seen[ROWS] = {false};
-                for (size_t i = 0; i < found; i++)
-                    seen[out[i].id] = true;
-                for (uint32_t id = 0; id < ROWS; id++)
-                    assert_true(isnan(scores[id]) || seen[id] ||
-                                scores[id] < out[found - 1].score * 1.0001);
-                if (method == ANALOGY_ADD)
-                    check_against(scores, ROWS, K, out, found);
+                const struct analogy analogy = {(enum analogy_method)method, n_positive, n_negative,
+                                                positive, negative};
+                score_simply(&analogy, values, DIM, scores);
+                check_analogy(model, &analogy, scores);
             }
     free(values);
     free(scores);
