@@ -14,21 +14,25 @@ import sys
 ALLOWED = set()  # frozensets of file names
 
 
-def read_symbols(library):
-    """For each object of the library: the names it defines and the names it uses."""
-    output = subprocess.run(["nm", "-A", library], check=True, capture_output=True, text=True)
+def read_symbols(listing):
+    """The output of nm -A. For each object of a library: the names it defines, those it uses."""
     defined, used = {}, {}
-    for line in output.stdout.splitlines():
-        place, entry = line.rsplit(":", 1)
-        name, fields = place.split(":")[1].removesuffix(".o"), entry.split()
+    for line in listing.splitlines():
+        place, _, entry = line.rpartition(":")
+        name, fields = place.split(":")[-1].removesuffix(".o"), entry.split()
         kind, symbol = fields[-2:]
         defined.setdefault(name, set())
         used.setdefault(name, set())
         if kind == "U":
             used[name].add(symbol)
-        elif kind.isupper():
+        elif kind.isupper():  # lower-case kinds are seen in their own file only
             defined[name].add(symbol)
     return defined, used
+
+
+def needs_of(defined, used):
+    owner = {symbol: name for name in defined for symbol in defined[name]}
+    return {name: {owner[s] for s in used[name] if s in owner} - {name} for name in defined}
 
 
 def find_circles(needs):
@@ -57,15 +61,35 @@ def find_circles(needs):
     return circles
 
 
+def self_test():
+    """A planted circle must be found: a check that cannot complain is a defect."""
+    listing = (
+        "lib.a:a.c.o:0000 T a_call\nlib.a:a.c.o: U b_call\nlib.a:a.c.o:0000 t local\n"
+        "lib.a:b.c.o:0000 T b_call\nlib.a:b.c.o: U c_table\n"
+        "lib.a:c.c.o:0000 D c_table\nlib.a:c.c.o: U a_call\nlib.a:c.c.o: U free\n"
+        "lib.a:d.c.o:0000 T d_call\nlib.a:d.c.o: U a_call\nlib.a:d.c.o:0000 t local\n"
+    )
+    needs = needs_of(*read_symbols(listing))
+    assert needs == {"a.c": {"b.c"}, "b.c": {"c.c"}, "c.c": {"a.c"}, "d.c": {"a.c"}}, needs
+    assert find_circles(needs) == [["a.c", "b.c", "c.c"]]
+    needs["c.c"] = {"d.c"}
+    assert find_circles(needs) == [["a.c", "b.c", "c.c", "d.c"]]
+    needs["c.c"] = set()
+    assert find_circles(needs) == []
+
+
 def main():
-    libraries = sorted(glob.glob(os.path.join(os.environ["BUILD"], "lib*.a")))
+    self_test()
+    build = os.environ.get("BUILD", "build/release")
+    libraries = sorted(glob.glob(os.path.join(build, "lib*.a")))
     if not libraries:
-        sys.exit("check_circles: there is no library in $BUILD")
+        sys.exit(f"check_circles: there is no library in {build}; BUILD names the build's folder")
     files, bad = 0, 0
     for library in libraries:
-        defined, used = read_symbols(library)
-        owner = {symbol: name for name in defined for symbol in defined[name]}
-        needs = {name: {owner[s] for s in used[name] if s in owner} - {name} for name in defined}
+        command = ["nm", "-A", library]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        defined, used = read_symbols(output)
+        needs = needs_of(defined, used)
         files += len(needs)
         for circle in find_circles(needs):
             if frozenset(circle) in ALLOWED:
@@ -78,6 +102,8 @@ def main():
                     print(f"    {name} needs {other} for {', '.join(symbols)}")
     if bad:
         sys.exit(f"check_circles: {bad} circles")
+    if files == 0:
+        sys.exit(f"check_circles: the libraries in {build} hold no object")
     print(f"check_circles: none in {files} files of {len(libraries)} libraries")
 
 
