@@ -1,11 +1,15 @@
-# vecmill in two stages: portable x86-64 and arm64 (kernels are chosen at run time, never -march=native).
+# vecmill in two stages: portable x86-64 and arm64 (kernels are chosen at run time, never
+# -march=native).
 #   docker build -t vecmill .
 #   docker run -p 8080:8080 -v vecmill:/data vecmill
 ARG DEBIAN=bookworm-slim
 
 FROM debian:${DEBIAN} AS build
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build pkg-config libmicrohttpd-dev \
-    libjansson-dev libgnutls28-dev zlib1g-dev libzstd-dev libxxhash-dev libunistring-dev && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build pkg-config \
+        libmicrohttpd-dev libjansson-dev libgnutls28-dev zlib1g-dev libzstd-dev libxxhash-dev \
+        libunistring-dev && \
+    rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
@@ -18,23 +22,30 @@ COPY corpus corpus
 COPY train train
 COPY server server
 COPY cli cli
-RUN cmake --preset release -DVECMILL_TESTS=OFF && cmake --build --preset release && strip build/release/vecmill
+RUN cmake --preset release -DVECMILL_TESTS=OFF && cmake --build --preset release && \
+    strip build/release/vecmill
 
 FROM debian:${DEBIAN}
-RUN apt-get update && apt-get install -y --no-install-recommends libmicrohttpd12 libjansson4 libgnutls30 zlib1g libzstd1 libxxhash0 \
-    libunistring2 libgomp1 && find / -xdev -perm /6000 -type f -exec chmod a-s {} + && rm -rf /var/lib/apt/lists/* /var/log/* \
-    /var/cache/ldconfig /var/cache/apt /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/*-
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends libmicrohttpd12 libjansson4 libgnutls30 zlib1g \
+        libzstd1 libxxhash0 libunistring2 libgomp1 && \
+    find / -xdev -perm /6000 -type f -exec chmod a-s {} + && \
+    rm -rf /var/lib/apt/lists/* /var/log/* \
+        /var/cache/ldconfig /var/cache/apt /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/*-
 COPY --from=build /src/build/release/vecmill /usr/local/bin/vecmill
 COPY LICENSE /usr/share/doc/vecmill/LICENSE
-RUN groupadd -g 10001 vecmill && useradd -u 10001 -g 10001 -M -d /data -s /usr/sbin/nologin vecmill && mkdir /data && \
+RUN groupadd -g 10001 vecmill && \
+    useradd -u 10001 -g 10001 -M -d /data -s /usr/sbin/nologin vecmill && mkdir /data && \
     chown 10001:10001 /data && chmod 0700 /data && rm -f /etc/*- /var/log/*
 USER 10001:10001
 VOLUME /data
 ENV VECMILL_LISTEN=0.0.0.0:8080 VECMILL_DATA=/data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/usr/local/bin/vecmill", "healthcheck"]
-LABEL org.opencontainers.image.title="vecmill" org.opencontainers.image.description="Word2vec/NCE embedding trainer as a service" \
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+    CMD ["/usr/local/bin/vecmill", "healthcheck"]
+LABEL org.opencontainers.image.title="vecmill" \
+    org.opencontainers.image.description="Word2vec/NCE embedding trainer as a service" \
     org.opencontainers.image.licenses="Apache-2.0"
 ENTRYPOINT ["/usr/local/bin/vecmill"]
 CMD ["serve"]
