@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <strings.h>
@@ -15,6 +14,7 @@
 #include "base/machine.h"
 #include "server/http/http.h"
 #include "server/http/http_json.h"
+#include "tests/support/patience.h"
 #include "tests/support/temporary.h"
 
 static char file_path[600]; /* set once by main's set-up, before any server runs */
@@ -66,6 +66,9 @@ static void send_file(struct server *server, const struct http_request *request,
     response_file(request, response, file_path, "application/octet-stream", "abc");
 }
 
+/* A stream of three events; while they are held, the last two wait. */
+static atomic_bool ticks_held;
+
 struct ticks {
     int left, pause_ms;
     atomic_int *freed;
@@ -76,8 +79,10 @@ static ssize_t tick(void *context, char *bytes, size_t room) {
     struct ticks *ticks = context;
     if (ticks->left == 0)
         return 0;
-    if (ticks->left-- < 3)
+    if (ticks->left-- < 3) {
         (void)poll(NULL, 0, ticks->pause_ms);
+        WAIT_UNTIL(!atomic_load(&ticks_held));
+    }
     return snprintf(bytes, room, "data: %d\n\n", ticks->left);
 }
 
@@ -97,9 +102,14 @@ static void events(struct server *server, const struct http_request *request,
     response_stream(response, "text/event-stream", tick, ticks_free, ticks);
 }
 
+/* A handler that is in flight until it is released, and a moment longer. */
+static atomic_bool slow_entered, slow_released;
+
 static void slow(struct server *server, const struct http_request *request,
                  struct http_response *response) {
-    (void)poll(NULL, 0, 700);
+    atomic_store(&slow_entered, true);
+    WAIT_UNTIL(atomic_load(&slow_released));
+    (void)poll(NULL, 0, 300);
     echo(server, request, response);
 }
 
@@ -229,7 +239,7 @@ static int stop(void **state) {
 
 static int client_open(const struct fixture *fixture) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(http_port(fixture->http))};
-    struct timeval max = {.tv_sec = 5};
+    struct timeval max = {.tv_sec = TEST_PATIENCE};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(fd >= 0);
