@@ -143,7 +143,7 @@ def read(path):
 
 
 def is_script(path):
-    if path.endswith((".sh", ".py", ".cmake")) or os.path.basename(path) == "CMakeLists.txt":
+    if path.endswith((".sh", ".py")):
         return True
     with open(path, "rb") as file:
         return os.path.basename(path) == "Dockerfile" or file.read(2) == b"#!"

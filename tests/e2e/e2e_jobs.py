@@ -256,7 +256,7 @@ def restart_in_the_middle():
         last, words = 0, 0
         for round in range(4):
             words = s.wait_training(id, lambda job: job["words"] > words)["words"]
-            for event in s.events(id, last=last, most=50):
+            for event in s.events(id, last=last, limit=50):
                 if event[0] is not None:
                     check(event[0] > last, "ids never restart", event[0], last)
                     last = event[0]

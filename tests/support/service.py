@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-VECMILL = os.environ.get("VECMILL", "build/vecmill")
+VECMILL = os.environ.get("VECMILL", "build/release/vecmill")
 for _name in [name for name in os.environ if name.startswith("VECMILL_")]:
     del os.environ[_name]  # settings of whoever runs the tests are not the tests'
 # Seconds after which a test that waits for something gives up; TEST_PATIENCE says it in minutes. It
@@ -182,8 +182,8 @@ class Service:
 
         return self.wait(id, "queued", "running", condition=passed)
 
-    def events(self, id, last=None, most=None):
-        """Events of the stream as (id, event, data), until it ends or `most` were read; comments
+    def events(self, id, last=None, limit=None):
+        """Events of the stream as (id, event, data), until it ends or `limit` were read; comments
         as (None, 'comment', text)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
@@ -216,7 +216,7 @@ class Service:
                     kind = line[7:]
                 elif line.startswith("data: "):
                     data = line[6:]
-                if most is not None and seen >= most:
+                if limit is not None and seen >= limit:
                     return
         finally:
             connection.close()
