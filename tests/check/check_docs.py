@@ -6,6 +6,7 @@
   docs/notebook/ may name what is gone: it speaks of the tree of its day.
 * Words that only insiders know, and words that have another one by now, do not stand in the prose.
 * Every document is linked from another one, but for README.md.
+* The arrows in ARCHITECTURE.md are those of the NEEDS in CMakeLists.txt.
 * vecmill.conf is what `vecmill help conf` prints, when VECMILL names the program.
 
 First each rule is tried on a text that breaks it: a check that finds nothing has to be able to.
@@ -15,6 +16,8 @@ import os
 import re
 import subprocess
 import sys
+
+from check_tree import read_law
 
 MAX_COLUMNS, MAX_TABLE_COLUMNS = 100, 120
 FOLDERS = ("base kernel config sampler embedding corpus train server cli tests bench docs cmake "
@@ -109,6 +112,36 @@ def unlinked(texts):
             if path not in linked | ROOTS]
 
 
+def true_arrows(cmake):
+    """{folder, or wing of the server: what it needs of its kind}; a server's wings count as it."""
+    arrows = {}
+    for folder, (_, needs) in read_law(cmake).items():
+        top, _, wing = folder.partition("/")
+        if wing:
+            arrows[wing] = {n.removeprefix("server/") for n in needs if n.startswith("server/")}
+        arrows[top] = arrows.get(top, set()) | {n for n in needs if n in FOLDERS and n != top}
+    arrows.pop("cli", None)
+    return arrows
+
+
+def drawn_arrows(text):
+    section = re.search(r"^## The law of arrows$.*?(?=^## |\Z)", text, re.S | re.M)
+    arrows = {}
+    lines = section.group() if section else ""
+    for names, needs in re.findall(r"^    ([a-z, ]+?) +-> (.+)$", lines, re.M):
+        words = set() if needs.startswith("nothing") else set(needs.split())
+        arrows.update({name: words for name in names.split(", ")})
+    arrows.pop("cli", None)
+    return arrows
+
+
+def wrong_arrows(text, cmake):
+    true, drawn = true_arrows(cmake), drawn_arrows(text)
+    return [f"ARCHITECTURE.md: {name} -> {' '.join(sorted(drawn.get(name, ['?'])))}, but "
+            f"CMakeLists.txt says {' '.join(sorted(true.get(name, ['?'])))}"
+            for name in sorted(true.keys() | drawn.keys()) if true.get(name) != drawn.get(name)]
+
+
 def stale_conf():
     program = os.environ.get("VECMILL")
     if not program:
@@ -146,6 +179,16 @@ def self_test():
     if unlinked({"README.md": "[a](docs/a.md)", "docs/a.md": "", "docs/b.md": ""}) != [
             "docs/b.md: no other document links to it"]:
         failed.append("an unlinked document was not found")
+    cmake = ("vecmill_folder(base NEEDS m)\nvecmill_folder(train NEEDS base)\n"
+             "vecmill_folder(server/json NEEDS base)\n"
+             "vecmill_folder(server/http NEEDS server/json base)\n"
+             "vecmill_folder(server NEEDS server/http train)\n")
+    law = ("## The law of arrows\n\n    server -> train base\n    train  -> base\n"
+           "    base   -> nothing\n\n    http -> json\n    json -> nothing of it\n")
+    if wrong_arrows(law, cmake):
+        failed.append(f"good arrows: {wrong_arrows(law, cmake)}")
+    if len(wrong_arrows(law.replace("http -> json", "http -> nothing"), cmake)) != 1:
+        failed.append("a wrong arrow was not found")
     return failed
 
 
@@ -158,6 +201,7 @@ def main():
     texts = {path: read(path) for path in paths}
     found = [says for path, text in texts.items() for says in complaints(path, text)]
     found += unlinked(texts) + stale_conf()
+    found += wrong_arrows(texts["ARCHITECTURE.md"], read("CMakeLists.txt"))
     for says in found:
         print(says, file=sys.stderr)
     if failed or found:
