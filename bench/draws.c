@@ -1,5 +1,5 @@
 /* Nanoseconds a draw of each sampler: RANGE ids, fills of 4096 as the trainer asks for them, the
- * best of 9 rounds. Prints one JSON object. bench/bench.py builds and runs it. */
+ * best of 9 rounds. Prints one JSON object. bench/run builds and runs it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

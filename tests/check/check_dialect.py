@@ -20,7 +20,7 @@ COMPARE = "compare a status: status != STATUS_OK"
 RULES = [
     (r"\b(?:if|while) \(!?status\)", COMPARE, ["if (status)", "while (!status)"]),
     (
-        r"!status\b|\bstatus (?:\?|&&|\|\|)|(?:&&|\|\||\() ?status\)",
+        r"!status\b|\bstatus (?:\?|&&|\|\|)|(?:&&|\|\||(?<!switch )\() ?status\)",
         COMPARE,
         ["return !status;", "a = status ? b : c;", "if (n && status)"],
     ),
