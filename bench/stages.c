@@ -1,9 +1,10 @@
 /* Where the time of one block goes: each stage of the kernel's step alone, over and over on rows
  * that stay in the caches. Best of 30.
- *   cc -O3 -std=c11 -D_GNU_SOURCE -I. -march=native -ffp-contract=fast -fno-math-errno
- *   -fno-trapping-math \
- *      -DKERNEL='"kernel/kernel_avx512bf16.c"' bench/stages.c -lm -o stages && ./stages [words [dim
- *      [noise [window]]]] */
+ *
+ *   cc -O3 -std=c11 -D_GNU_SOURCE -I. -march=native \
+ *      -ffp-contract=fast -fno-math-errno -fno-trapping-math \
+ *      -DKERNEL='"kernel/kernel_avx512bf16.c"' bench/stages.c -lm -o stages
+ *   ./stages [words [dim [noise [window]]]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

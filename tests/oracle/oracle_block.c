@@ -1,3 +1,17 @@
+/* The training step in its simple version: plain loops over plain doubles, in the order in which
+ * one would write the formulas of kernel/train_step.h down. Read it before kernel/block/.
+ *
+ *   rows_copy            the input vectors x_t and the discounts d_t
+ *   noise_scores         s_tk = <x_t, o_k> - shift_k
+ *   ..._gradients        g_tp of the positives, then G_tk of the noise, both of rows as they stood
+ *   positives_sum        the steps of the centres: D_t = sum_p g_tp o_p
+ *   noise_update         D_t += sum_k G_tk o_k;  o_k += c_k sum_t G_tk x_t
+ *   positives_update     o_p += g_tp x_t
+ *   inputs_update        x_t += input_rate c_t D_t
+ *
+ * Two things make it longer than that. A kernel may round its operands to bfloat16, and so does the
+ * oracle where it is told to; and it adds up how far such roundings may move a row (`mass`), which
+ * is the tolerance of the comparison. */
 #include "tests/oracle/oracle_block.h"
 
 #include <math.h>
@@ -8,18 +22,22 @@
 /* Scratch of one step. */
 struct step {
     const struct oracle_block *b;
-    size_t width; /* of an output row */
-    /* X [n, width], the constant 1 of the bias included; O [k, width] */
-    double *x, *o;
-    double *rounded_x, *rounded_o; /* the same as operands of products: rounded or not */
-    double *d, *d_mass;            /* D [n, dim]; [n] as input_mass, before rate and guard */
-    double *g;                     /* g of each positive */
-    double *cells;                 /* G [n, k] */
-    double *scores;                /* [n, k] noise scores */
-    double *copies;                /* [n] m_t: how many centres of the block equal t */
-    double *discount;              /* [n] w_t of the guard */
+    size_t width;      /* of an output row */
+    double *x;         /* [n, width] x_t, the constant 1 of the bias included, as they stood */
+    double *o;         /* [k, width] o_k as they stood */
+    double *rounded_x; /* the same as operands of products: rounded, or as they are */
+    double *rounded_o;
+    double *d;        /* [n, dim] D_t = sum_p g_tp o_p + sum_k G_tk o_k */
+    double *d_mass;   /* [n] as input_mass, before input_rate and clipping */
+    double *g;        /* [positives] g_tp */
+    double *cells;    /* [n, k] G_tk */
+    double *scores;   /* [n, k] s_tk */
+    double *copies;   /* [n] m_t: how many centres of the block are the word of t */
+    double *discount; /* [n] d_t */
     double loss;
 };
+
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 static double dot(const double *a, const double *b, size_t n) {
     double sum = 0;
@@ -28,6 +46,7 @@ static double dot(const double *a, const double *b, size_t n) {
     return sum;
 }
 
+/* To the nearest number of 8 significant bits, ties to the even one. */
 static double round_bfloat16(double x) {
     float value = (float)x;
     uint32_t bits;
@@ -37,11 +56,12 @@ static double round_bfloat16(double x) {
     return (double)value;
 }
 
+/* x as it goes into a product. */
 static double operand(const struct oracle_block *b, double x) {
     return b->bfloat16 ? round_bfloat16(x) : x;
 }
 
-/* <x, row>, x an operand already */
+/* <x, row>; x is an operand already. */
 static double product(const struct oracle_block *b, const double *x, const double *row, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
@@ -56,7 +76,7 @@ static double largest(const double *values, size_t n) {
     return max;
 }
 
-/* y += scale g x, g and x operands; mass: of y, or NULL */
+/* y += scale g x, with g and x as operands. mass: that of y, or NULL. */
 static void add_product(const struct oracle_block *b, double *y, const double *x, size_t n,
                         double g, double scale, double *mass) {
     for (size_t i = 0; i < n; i++)
@@ -65,10 +85,13 @@ static void add_product(const struct oracle_block *b, double *y, const double *x
         *mass += scale * fabs(g) * largest(x, n);
 }
 
+/* ---- rows and scores ------------------------------------------------------------------------- */
+
 static double *output_mass(const struct oracle_block *b, uint32_t id) {
     return b->output_mass ? b->output_mass + id : NULL;
 }
 
+/* w v_k */
 static double noise_weight(const struct oracle_block *b, size_t k) {
     return b->noise_weight * (b->weight ? b->weight[k] : 1);
 }
@@ -77,11 +100,13 @@ static double *output_row(const struct step *s, uint32_t id) {
     return s->b->output + id * s->width;
 }
 
+/* s_tp */
 static double positive_score(const struct step *s, size_t t, uint32_t id) {
     double shift = s->b->true_shift ? s->b->true_shift[id] : 0;
     return product(s->b, s->rounded_x + t * s->width, output_row(s, id), s->width) - shift;
 }
 
+/* x_t, m_t and d_t. */
 static void rows_copy(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++) {
@@ -97,6 +122,7 @@ static void rows_copy(struct step *s) {
         s->rounded_x[i] = operand(b, s->x[i]);
 }
 
+/* o_k and s_tk. */
 static void noise_scores(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t k = 0; k < b->k; k++) {
@@ -110,7 +136,10 @@ static void noise_scores(struct step *s) {
     }
 }
 
-/* A positive learns less, too, when its word stands often among the centres. */
+/* ---- gradients ------------------------------------------------------------------------------- */
+
+/* d_u of a centre u that is this word: a positive learns less, too, when its word stands often
+ * among the centres. */
 static double positive_discount(const struct oracle_block *b, uint32_t word) {
     double copies = 0;
     for (size_t t = 0; t < b->n; t++)
@@ -118,6 +147,7 @@ static double positive_discount(const struct oracle_block *b, uint32_t word) {
     return b->clip && copies > b->clip_repeat ? b->clip_repeat / copies : 1;
 }
 
+/* g_tp = a (A - B sigmoid(s_tp)) */
 static void logistic_gradients(struct step *s, size_t t) {
     const struct oracle_block *b = s->b;
     double a = b->rate * s->discount[t];
@@ -130,6 +160,7 @@ static void logistic_gradients(struct step *s, size_t t) {
     }
 }
 
+/* G_tk = -a w v_k C_t sigmoid(s_tk) */
 static void logistic_cells(struct step *s, size_t t) {
     const struct oracle_block *b = s->b;
     double a = b->rate * s->discount[t];
@@ -143,6 +174,13 @@ static void logistic_cells(struct step *s, size_t t) {
     }
 }
 
+/* The softmax of positive p leaves noise word k out. */
+static bool left_out(const struct oracle_block *b, size_t k, size_t p) {
+    return b->remove_hits && b->noise[k] == b->positives[p];
+}
+
+/* g_tp = a (1 - e^s_tp / Z_tp) and G_tk = -a sum_p e^s_tk / Z_tp. Exponents are taken relative to
+ * the largest score. */
 static void softmax_gradients(struct step *s, size_t t) {
     const struct oracle_block *b = s->b;
     const double *scores = s->scores + t * b->k;
@@ -150,20 +188,23 @@ static void softmax_gradients(struct step *s, size_t t) {
     for (size_t p = b->starts[t]; p < b->starts[t + 1]; p++) {
         double x = positive_score(s, t, b->positives[p]), max = x;
         for (size_t k = 0; k < b->k; k++)
-            if (!(b->remove_hits && b->noise[k] == b->positives[p]))
+            if (!left_out(b, k, p))
                 max = fmax(max, scores[k]);
         double sum = exp(x - max);
         for (size_t k = 0; k < b->k; k++)
-            if (!(b->remove_hits && b->noise[k] == b->positives[p]))
+            if (!left_out(b, k, p))
                 sum += exp(scores[k] - max);
         s->g[p] = a * positive_discount(b, b->positives[p]) * (1 - exp(x - max) / sum);
         s->loss += log(sum) + max - x;
         for (size_t k = 0; k < b->k; k++)
-            if (!(b->remove_hits && b->noise[k] == b->positives[p]))
+            if (!left_out(b, k, p))
                 s->cells[t * b->k + k] -= a * exp(scores[k] - max) / sum;
     }
 }
 
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+/* D_t += sum_p g_tp o_p */
 static void positives_sum(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
@@ -172,6 +213,7 @@ static void positives_sum(struct step *s) {
                         s->d_mass + t);
 }
 
+/* o_p += g_tp x_t */
 static void positives_update(struct step *s) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
@@ -180,11 +222,12 @@ static void positives_update(struct step *s) {
                         1, output_mass(b, b->positives[p]));
 }
 
-/* min(1, bound / curvature), one for a curvature of zero. */
+/* min(1, bound / curvature); 1 for a curvature of zero, and without clipping. */
 static double clip_scale(const struct oracle_block *b, double bound, double curvature) {
     return b->clip && curvature > bound ? bound / curvature : 1;
 }
 
+/* D_t += sum_k G_tk o_k, then o_k += c_k sum_t G_tk x_t. */
 static void noise_update(struct step *s, double *scales) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++)
@@ -206,6 +249,7 @@ static void noise_update(struct step *s, double *scales) {
     }
 }
 
+/* x_t += input_rate c_t D_t */
 static void inputs_update(struct step *s, double *scales) {
     const struct oracle_block *b = s->b;
     for (size_t t = 0; t < b->n; t++) {
@@ -223,6 +267,8 @@ static void inputs_update(struct step *s, double *scales) {
             scales[t] = scale;
     }
 }
+
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static double *zeros(size_t n) {
     double *room = calloc(n + 1, sizeof *room);
@@ -245,17 +291,20 @@ double oracle_block_step(const struct oracle_block *b, double *scales) {
     s.scores = zeros(b->n * b->k);
     s.copies = zeros(b->n);
     s.discount = zeros(b->n);
-    bool softmax = b->objective == ORACLE_SAMPLED_SOFTMAX;
     rows_copy(&s);
     noise_scores(&s);
     for (size_t t = 0; t < b->n; t++)
-        if (softmax)
-            softmax_gradients(&s, t);
-        else
+        switch (b->objective) {
+        case ORACLE_NCE: /* the two differ by their shifts */
+        case ORACLE_NEGATIVE_SAMPLING:
             logistic_gradients(&s, t);
+            logistic_cells(&s, t);
+            break;
+        case ORACLE_SAMPLED_SOFTMAX:
+            softmax_gradients(&s, t);
+            break;
+        }
     positives_sum(&s);
-    for (size_t t = 0; t < b->n && !softmax; t++)
-        logistic_cells(&s, t);
     noise_update(&s, scales);
     positives_update(&s);
     inputs_update(&s, scales);

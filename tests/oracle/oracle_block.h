@@ -1,8 +1,13 @@
-/* One block step of training in plain double precision, with the guard of the training kernel: n
- * centres share K noise words, every cell (centre, noise word) is computed once and weighted. All
- * scores and gradients are of the rows as they stood before the block; a row's steps add up: o_p +=
- * g_tp x_t for each positive, o_k += scale_k sum_t G_tk x_t, x_t += input_rate scale_t (sum_p g_tp
- * o_p + sum_k G_tk o_k). */
+/* One block step of training in plain double precision, update clipping included: what the kernels
+ * are tested against. n centres share k noise words; every cell (centre, noise word) is computed
+ * once and weighted. All scores and gradients are of the rows as they stood before the block, and
+ * the steps of a row add up:
+ *
+ *   o_p += g_tp x_t                                        for each positive p of t
+ *   o_k += c_k sum_t G_tk x_t
+ *   x_t += input_rate c_t (sum_p g_tp o_p + sum_k G_tk o_k)
+ *
+ * kernel/train_step.h explains the symbols. */
 #ifndef VECMILL_TESTS_ORACLE_BLOCK_H
 #define VECMILL_TESTS_ORACLE_BLOCK_H
 
@@ -18,7 +23,7 @@ struct oracle_block {
     bool bias;              /* output rows are dim + 1 long, their last element the bias */
     double *input, *output; /* [rows, dim], [rows, dim + bias], changed in place */
     size_t n, k;            /* centres, noise words */
-    /* [n] input rows; for the guard the same words as the output rows of these numbers */
+    /* [n] input rows; clipping takes the output rows of these numbers for the same words */
     const uint32_t *centres;
     /* [n + 1]: positives of t are positives[starts[t]] .. positives[starts[t + 1] - 1] */
     const size_t *starts;
@@ -27,19 +32,16 @@ struct oracle_block {
     const double *true_shift;  /* [output rows] subtracted from a positive's score; NULL: zeros */
     const double *noise_shift; /* [k] subtracted from a noise word's score; NULL: zeros */
     double rate, input_rate;   /* a; input rows move input_rate times as far */
-    /* logistic: g = a (A - B sigmoid(x)); A = q z, B = 1 + (q - 1) z */
-    double positive_a, positive_b;
-    double noise_weight; /* logistic: G_tk = -a w C_t sigmoid(x_tk), C_t positives of t */
+    double positive_a, positive_b; /* logistic: A, B */
+    double noise_weight;           /* logistic: w */
     /* Softmax leaves out cell (p, k) when k is p; logistic lowers C_t by the positives of t that
      * are k. */
     bool remove_hits;
-    bool clip;
-    double clip_repeat, clip_output, clip_input; /* 2, 4, 2 */
-    /* [k] 1 + K q_k of the guard; NULL: ones, as for unique draws */
-    const double *repeat;
-    /* [k] importance of the noise words; NULL: ones */
-    const double *weight;
-    /* Operands of products (x_t, o_p, o_k, g_tp and G_tk, the rows of the guard's squares) are
+    bool clip; /* update clipping, with its bounds */
+    double clip_repeat, clip_output, clip_input;
+    const double *repeat; /* [k] of clipping, 1 + K q_k; NULL: ones, as for unique draws */
+    const double *weight; /* [k] importance v_k of the noise words; NULL: ones */
+    /* Operands of products (x_t, o_p, o_k, g_tp and G_tk, the rows that clipping squares) are
      * rounded to bfloat16. */
     bool bfloat16;
     /* [rows of input], [output rows]; NULL when not wanted: adds the sum of |g| max |x| over the
@@ -49,8 +51,8 @@ struct oracle_block {
 };
 
 /* Changes input and output. Returns the loss of the block before the step, summed over positives,
- * the guard's discount left out. scales: [n + k] the guard's factors of the centres, then of the
- * noise rows; NULL when not wanted. */
+ * the discounts d_t left out. scales: [n + k] c_t of the centres, then c_k of the noise words; NULL
+ * when not wanted. */
 double oracle_block_step(const struct oracle_block *block, double *scales);
 
 #endif

@@ -6,13 +6,12 @@
 #include <unistr.h>
 
 #include "base/utf8.h"
-
-#define END UINT32_MAX
+#include "kernel/kernel.h"
 
 struct reader {
     struct oracle_corpus *oracle;
     const struct settings *settings;
-    uint32_t *stream; /* first-appearance numbers and ENDs */
+    uint32_t *stream; /* words by order of appearance, WORD_NONE at the end of a sentence */
     size_t n_stream, room;
     bool open;
 };
@@ -28,7 +27,7 @@ static void stream_put(struct reader *reader, uint32_t number) {
 static void sentence_end(struct reader *reader) {
     if (reader->open) {
         reader->oracle->report.sentences++;
-        stream_put(reader, END);
+        stream_put(reader, WORD_NONE);
     }
     reader->open = false;
 }
@@ -47,7 +46,7 @@ static enum status word_add(void *context, const char *word, size_t length, stru
         i++;
     if (i == oracle->n_words) {
         oracle->words = realloc(oracle->words, ++oracle->n_words * sizeof *oracle->words);
-        oracle->words[i] = (struct oracle_word){malloc(length + 1), length, 0, i, END};
+        oracle->words[i] = (struct oracle_word){malloc(length + 1), length, 0, i, WORD_NONE};
         memcpy(oracle->words[i].text, word, length);
     }
     oracle->words[i].count++;
@@ -133,7 +132,7 @@ static void number(struct reader *reader) {
         struct oracle_word *word = &oracle->words[i];
         bool keep = word->count >= (uint64_t)reader->settings->min_count &&
                     (reader->settings->max_vocab == 0 || i < reader->settings->max_vocab);
-        word->id = keep ? i : END;
+        word->id = keep ? i : WORD_NONE;
         id_of[word->first] = word->id;
         report->vocabulary += keep;
         report->kept_words += keep ? word->count : 0;
@@ -142,12 +141,12 @@ static void number(struct reader *reader) {
     oracle->ids = malloc((reader->n_stream + 1) * sizeof *oracle->ids);
     bool open = false;
     for (size_t i = 0; i < reader->n_stream; i++) {
-        uint32_t id = reader->stream[i] == END ? END : id_of[reader->stream[i]];
-        bool end = reader->stream[i] == END;
-        if (end ? open : id != END)
+        uint32_t id = reader->stream[i] == WORD_NONE ? WORD_NONE : id_of[reader->stream[i]];
+        bool end = reader->stream[i] == WORD_NONE;
+        if (end ? open : id != WORD_NONE)
             oracle->ids[oracle->length++] = id;
-        oracle->kept += !end && id != END;
-        open = end ? false : open || id != END;
+        oracle->kept += !end && id != WORD_NONE;
+        open = end ? false : open || id != WORD_NONE;
     }
     free(id_of);
 }
@@ -161,9 +160,9 @@ void oracle_corpus_read(struct oracle_corpus *oracle, const struct settings *set
         text += 3;
     while (text < end) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *line_end = !newline ? end : newline;
+        const char *line_end = newline ? newline : end;
         read_line(&reader, text, (size_t)(line_end - text));
-        text = !newline ? end : newline + 1;
+        text = newline ? newline + 1 : end;
     }
     sentence_end(&reader);
     number(&reader);

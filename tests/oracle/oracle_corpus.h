@@ -1,5 +1,5 @@
-/* The simple way to read a corpus: one thread, one pass, lists searched from the front. What
- * train/corpus must equal. */
+/* The simple way to read a corpus: one thread, one pass, lists searched from the front. What the
+ * reader in corpus/ must equal. */
 #ifndef VECMILL_TESTS_ORACLE_CORPUS_H
 #define VECMILL_TESTS_ORACLE_CORPUS_H
 
@@ -11,7 +11,7 @@ struct oracle_word {
     size_t length;
     uint64_t count;
     uint32_t first; /* order of appearance */
-    uint32_t id;    /* UINT32_MAX: dropped */
+    uint32_t id;    /* WORD_NONE: dropped */
 };
 
 struct oracle_corpus {

@@ -1,3 +1,5 @@
+/* One case is laid out twice: in float rows for a kernel (struct layout), in doubles for the oracle
+ * (struct wanted). Both take the step, then the tables are compared. */
 #include "tests/oracle/oracle_kernel.h"
 
 #include <math.h>
@@ -5,6 +7,8 @@
 #include <string.h>
 
 #include "tests/oracle/oracle_block.h"
+
+/* ---- drawing a case -------------------------------------------------------------------------- */
 
 struct draw {
     uint64_t state;
@@ -56,14 +60,16 @@ struct kernel_case kernel_case_draw(uint64_t seed) {
 
 /* ---- one case, laid out for the kernel and for the oracle ------------------------------------ */
 
+/* Owns the arrays that chunk and draw_of_noise are views of. */
 struct layout {
     const struct kernel_case *test;
     struct draw draw;
-    size_t stride, columns, length, n;
-    /* [words][stride], ...; the last per word */
-    float *input, *output, *zero, *shift_of, *repeat_of, *weight_of;
-    /* reach: the window of this block */
-    uint32_t *ids, *centres, reach;
+    size_t stride, columns, length, n;       /* n: centres */
+    float *input, *output;                   /* [words][stride] */
+    float *zero;                             /* [stride] */
+    float *shift_of, *repeat_of, *weight_of; /* [words] */
+    uint32_t *ids, *centres;
+    uint32_t reach; /* the window of this block */
     float **in, **out, *shift, *rate;
     uint32_t *noise;
     float **noise_rows, *noise_shift, *noise_weight, *noise_repeat;
@@ -100,12 +106,14 @@ static void fill_tables(struct layout *l) {
     }
 }
 
+/* Words from position n on; returns the position behind them. */
 static uint32_t fill_words(struct layout *l, uint32_t n, uint32_t words) {
     for (uint32_t i = 0; i < words; i++)
         l->ids[n++] = draw_below(&l->draw, l->test->words);
     return n;
 }
 
+/* Sentences whose words are all centres, until the block is full, or sometimes before. */
 static uint32_t fill_sentences(struct layout *l, uint32_t n) {
     uint32_t window = l->test->window, sentence = 0;
     while (l->n < KERNEL_BLOCK) {
@@ -224,6 +232,7 @@ struct wanted {
     double *input_mass, *output_mass, *mean_mass;
 };
 
+/* Word i of the window of centre t, left to right, separators included. */
 static uint32_t neighbour(const struct layout *l, size_t t, uint32_t i) {
     uint32_t at = l->centres[t], w = l->reach;
     return l->ids[i < w ? at - w + i : at + 1 + i - w];
@@ -283,6 +292,8 @@ static void wanted_free(struct wanted *w) {
         free(all[i]);
 }
 
+/* The oracle's step. For CBOW its input rows are the means, and what a mean moves by goes to each
+ * of its words. Returns the loss. */
 static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat16) {
     const struct kernel_case *test = l->test;
     struct oracle_block block = {.objective = test->softmax ? ORACLE_SAMPLED_SOFTMAX : ORACLE_NCE,
@@ -332,6 +343,7 @@ static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat1
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
+/* |got - want| as a multiple of the tolerance. */
 static double distance(double got, double want, double slack) {
     double d = fabs(got - want) / (1e-5 + 1e-4 * fabs(want) + slack);
     return isfinite(d) ? d : INFINITY;
@@ -384,6 +396,7 @@ double kernel_case_compare(const struct kernel *kernel, const struct kernel_case
 
 /* ---- word2vec's rule ------------------------------------------------------------------------- */
 
+/* One pair after the other, in doubles. */
 struct sequence {
     struct wanted *w;
     const struct layout *l;

@@ -23,10 +23,12 @@ double oracle_cross_entropy_slope(double x, double z, double q) {
     return (1 - z) * oracle_sigmoid(x) - q * z * oracle_sigmoid(-x);
 }
 
+/* A column of logits is a true class, or a sampled one behind them: its class. */
 static uint32_t column_id(const struct oracle_problem *p, size_t b, size_t c) {
     return c < p->truths ? p->labels[b * p->truths + c] : p->sampled[c - p->truths];
 }
 
+/* An accidental hit: the sampled class is a true one of the same example. */
 static bool column_removed(const struct oracle_problem *p, size_t b, size_t c) {
     if (!p->remove_hits || c < p->truths)
         return false;
@@ -43,10 +45,16 @@ static double column_logit(const struct oracle_problem *p, size_t b, size_t c) {
     double x = p->biases ? p->biases[id] : 0;
     for (size_t d = 0; d < p->dim; d++)
         x += p->inputs[b * p->dim + d] * p->weights[id * p->dim + d];
-    if (p->objective == ORACLE_NEGATIVE_SAMPLING)
-        return x;
-    return x - log(c < p->truths ? p->true_counts[b * p->truths + c]
-                                 : p->sampled_counts[c - p->truths]);
+    switch (p->objective) {
+    case ORACLE_NEGATIVE_SAMPLING:
+        break;
+    case ORACLE_NCE:
+    case ORACLE_SAMPLED_SOFTMAX:
+        x -= log(c < p->truths ? p->true_counts[b * p->truths + c]
+                               : p->sampled_counts[c - p->truths]);
+        break;
+    }
+    return x;
 }
 
 /* Loss of one example and its slopes; x and slopes: [n]. */
@@ -60,6 +68,7 @@ static double logistic_loss(const double *x, size_t truths, size_t n, double q, 
     return loss;
 }
 
+/* The same of the softmax over all columns. */
 static double softmax_loss(const double *x, size_t truths, size_t n, double *slopes) {
     double max = x[0], sum = 0, loss = 0;
     for (size_t c = 0; c < n; c++)
@@ -84,9 +93,15 @@ void oracle_solve(const struct oracle_problem *p, const struct oracle_result *r)
         double *x = r->logits + b * n, *slopes = r->slopes + b * n;
         for (size_t c = 0; c < n; c++)
             x[c] = column_logit(p, b, c);
-        r->losses[b] = p->objective == ORACLE_SAMPLED_SOFTMAX
-                           ? softmax_loss(x, p->truths, n, slopes)
-                           : logistic_loss(x, p->truths, n, p->pos_weight, slopes);
+        switch (p->objective) {
+        case ORACLE_NCE:
+        case ORACLE_NEGATIVE_SAMPLING:
+            r->losses[b] = logistic_loss(x, p->truths, n, p->pos_weight, slopes);
+            break;
+        case ORACLE_SAMPLED_SOFTMAX:
+            r->losses[b] = softmax_loss(x, p->truths, n, slopes);
+            break;
+        }
         for (size_t c = 0; c < n; c++) {
             uint32_t id = column_id(p, b, c);
             r->d_biases[id] += slopes[c];
@@ -98,7 +113,7 @@ void oracle_solve(const struct oracle_problem *p, const struct oracle_result *r)
     }
 }
 
-/* The row's value before its own update goes into buffer. */
+/* row moves by g input; what input moves by, g times the row as it stood, goes into buffer. */
 static void pair_update(const double *input, double *row, double *buffer, size_t dim, double g) {
     for (size_t d = 0; d < dim; d++) {
         buffer[d] += g * row[d];
