@@ -21,8 +21,8 @@ static void divergence_is_named(void **state) {
     free(text);
 }
 
-/* Text that trains without update clipping, then lines that diverge: checkpoints are written before they
- * do. */
+/* Text that trains without update clipping, then lines that diverge: checkpoints are written before
+ * they do. */
 static char *late_hostile_text(size_t *length) {
     size_t first, second;
     char *calm = zipf_text(40000, 1000, &first), *wild = hostile_text(0, 12000, &second);

@@ -249,7 +249,7 @@ static void count_pairs(const struct kernel_step *step, struct kernel_workspace 
     (void)workspace;
     calls.wrong += per_pair != 5 || n > KERNEL_BLOCK || first + n > chunk->n_centres;
     for (uint32_t k = 0; k < 2 * window * n * per_pair; k++)
-        calls.wrong += noise->ids[k] >= calls.rows || noise->rows[k] == NULL;
+        calls.wrong += noise->ids[k] >= calls.rows || !noise->rows[k];
     assert_in_range(window, 1, step->window);
     calls.windows[window]++;
     calls.calls++;
