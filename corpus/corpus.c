@@ -40,6 +40,7 @@ struct reading {
     struct corpus_owner *owner;
     struct corpus *corpus; /* of the owner */
     struct corpus_pool pool;
+    struct corpus_text opening; /* of the thread that opens it */
     struct corpus_text text;
     uint64_t input_length; /* of the file as it is */
     atomic_ullong input;
@@ -83,16 +84,16 @@ static void reading_tick(void *context) {
 static enum status text_work(void *context, int index, struct error *err) {
     struct reading *reading = context;
     (void)index;
-    return corpus_text_open(&reading->text, reading->options->path, reading->options->work,
+    return corpus_text_open(&reading->opening, reading->options->path, reading->options->work,
                             &reading->pool, err);
 }
 
-/* On a thread of its own, so that decoding reports progress. */
+/* On one thread of the pool, so that decoding reports progress. */
 static enum status reading_open(struct reading *reading, struct error *err) {
     enum status status = file_size(reading->options->path, &reading->input_length, err);
     if (status != STATUS_OK)
         return status;
-    reading->text.input = &reading->input;
+    reading->opening.input = &reading->input;
     reading->decoded = true;
     int threads = reading->pool.threads;
     reading->pool.threads = 1;
@@ -100,6 +101,7 @@ static enum status reading_open(struct reading *reading, struct error *err) {
     reading->pool.threads = threads;
     if (status != STATUS_OK)
         return status;
+    reading->text = reading->opening; /* not before: ticks look at it */
     reading->decoded = reading->text.bytes != reading->input_length;
     reading->corpus->report.bytes = reading->text.bytes;
     if (reading->text.length == 0)

@@ -1,4 +1,5 @@
-# Each variant is the same path over text under other flags; the choice between them is made at run time (corpus_scan.c).
+# Each variant is the same fast path over text under other flags; the choice between them is made at
+# run time (corpus_scan.c).
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64|AMD64")
   set(scan_files ${PROJECT_SOURCE_DIR}/corpus)
   set(scan_bits "-mbmi;-mbmi2;-mlzcnt;-mpopcnt")

@@ -61,8 +61,8 @@ static uint32_t part_place(const struct merge *merge, struct part *part, uint32_
     return part->size++;
 }
 
-/* What part_place will read of the words with these tags, all of it far apart, on its way to the
- * caches. The slots are already. */
+/* Fetches what part_place will read of the words with these tags, all of it far apart in memory.
+ * Their slots were fetched before. */
 static void group_fetch(const struct merge *merge, const struct part *part, const uint32_t *tags,
                         const uint32_t *group, int n) {
     for (int i = 0; i < n; i++) {

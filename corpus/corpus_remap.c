@@ -1,6 +1,6 @@
 /* From numbers to ids in one pass. The numbers are dealt out in pieces in the order of the text, so
- * that the piece before is done, or in work, when a thread asks where its own ids begin in the
- * file. */
+ * that the piece before is done, or under way, when a thread needs to know where its own ids begin
+ * in the file. */
 #include <pthread.h>
 #include <stdlib.h>
 

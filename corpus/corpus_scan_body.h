@@ -51,8 +51,8 @@ struct scan {
     const char *ends[BATCH_MAX + ENDS]; /* separators behind `begin` */
     int breaks[BATCH_MAX];              /* how many of them stand in the lines up to this one */
     bool stop;                          /* the next line is a list, or there is none */
-    /* In the order of the text, which new words are numbered by: whose records are fetched, whose
-     * slots are. */
+    /* Tokens that are no hot words, in the order of the text, which new words are numbered by: the
+     * records of the first `records` are fetched, the slots of the first `slots`. */
     int records, slots;
     struct missing queue[QUEUE];
 };

@@ -30,7 +30,7 @@ void corpus_spill_close(struct corpus_spill *spill);
 uint32_t *corpus_spill_next(const struct corpus_spill *spill);
 enum status corpus_spill_advance(struct corpus_spill *spill, uint32_t n,
                                  struct error *err) MUST_CHECK;
-/* Adds any number. Nothing is under way in what corpus_spill_next gave. */
+/* Adds any number of entries. What corpus_spill_next gave must not be in use. */
 enum status corpus_spill_append(struct corpus_spill *spill, const uint32_t *entries, uint64_t n,
                                 struct error *err) MUST_CHECK;
 /* n entries from `at` on, as long as the spill buffer is open or until buffer, which has room for

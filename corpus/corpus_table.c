@@ -172,6 +172,8 @@ static enum status arena_resize(struct word_table *table, uint64_t room, struct 
     return STATUS_OK;
 }
 
+/* Arrays grow by half, and not by array_grow: what they would take is set against the budget
+ * first. */
 enum status word_table_reserve(struct word_table *table, size_t length, bool *fits,
                                struct error *err) {
     uint64_t room = table->room, slots = table->mask + 1, arena = table->arena_room;

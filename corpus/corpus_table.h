@@ -160,7 +160,7 @@ static inline void word_table_count(struct word_table *table, uint32_t number, u
         word_table_promote(table, number, hash);
 }
 
-/* The number of the first word with the tag of this hash, whose record is then on its way, or
+/* The number of the first word with the tag of this hash, whose record is then fetched, or
  * WORD_NONE. The slot was fetched before. */
 static inline uint32_t word_table_guess(const struct word_table *table, uint64_t hash) {
     uint64_t at = hash >> table->shift;
