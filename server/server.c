@@ -91,18 +91,15 @@ static enum status data_open(struct server *server, struct error *err) {
         return status;
     char *lock = path_join(data, "LOCK"), *format = path_join(data, "FORMAT");
     size_t removed = 0;
-    if (!lock || !format)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory");
-    if (status == STATUS_OK)
-        status = lock_take(lock, data, &server->lock, err);
-    if (status == STATUS_OK)
+    status = !lock || !format ? error_set(err, STATUS_NO_MEMORY, "out of memory")
+                              : lock_take(lock, data, &server->lock, err);
+    if (status == STATUS_OK && format)
         status = format_check(format, data, err);
     if (status == STATUS_OK)
         status = folder_sweep(data, &removed, err);
-    if (removed > 0) {
+    if (removed > 0)
         log_line(&server->logger, LOG_INFO, "removed %zu temporary files that a crash had left",
                  removed);
-    }
     free(lock);
     free(format);
     return status;
@@ -111,12 +108,9 @@ static enum status data_open(struct server *server, struct error *err) {
 /* ---- start and stop -------------------------------------------------------------------------- */
 
 static void server_free(struct server *server) {
-    if (server->jobs)
-        jobs_close(server->jobs);
-    if (server->corpora)
-        corpora_close(server->corpora);
-    if (server->models)
-        models_close(server->models);
+    jobs_close(server->jobs);
+    corpora_close(server->corpora);
+    models_close(server->models);
     if (server->lock >= 0)
         close(server->lock); /* and with it the lock */
     free(server->program);
@@ -171,8 +165,7 @@ enum status server_start(struct server **server, const struct server_options *op
     *server = made;
     return STATUS_OK;
 fail:
-    if (made->jobs)
-        jobs_stop(made->jobs);
+    jobs_stop(made->jobs);
     server_free(made);
     return status;
 }

@@ -1,6 +1,5 @@
 /* From a request to a queued job: the place in the queue, the corpus pinned, the memory counted,
  * the record durable. */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,9 +198,8 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     enum status status = name_check("model", request->model, err);
     if (status == STATUS_OK)
         status = job_reserve(jobs, request, &job, document, replayed, err);
-    if (status != STATUS_OK || *replayed)
+    if (!job) /* refused, or a replay */
         return status;
-    assert(job); /* reserved, and no replay */
     status = models_check_new(jobs->models, request->model, err);
     if (status == STATUS_OK)
         status = corpora_find(jobs->corpora, request->corpus, &info, err);

@@ -276,7 +276,7 @@ void models_suggest(struct models *models, const char *name, struct buffer *memb
     struct served_model *list = NULL;
     struct error ignored = {0};
     size_t n = 0;
-    if (models_snapshot(models, &list, &n, &ignored) != STATUS_OK)
+    if (models_snapshot(models, &list, &n, &ignored) != STATUS_OK || !list)
         return;
     /* Names are words too: the vocabulary knows what is near. */
     struct vocabulary *names = NULL;

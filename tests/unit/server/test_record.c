@@ -51,8 +51,8 @@ static void a_sorted_table_is_searched(void **state) {
     static const char *const letters[] = {"b", "d", "f", "h", "j", "l", "n"};
     (void)state;
     for (size_t n = 0; n <= sizeof letters / sizeof *letters; n++)
-        for (char c = 'a'; c <= 'o'; c++) {
-            char name[2] = {c, '\0'};
+        for (int c = 'a'; c <= 'o'; c++) {
+            char name[2] = {(char)c, '\0'};
             size_t place = 0;
             bool found, there = false;
             for (size_t i = 0; i < n; i++) {
