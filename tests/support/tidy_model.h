@@ -13,10 +13,10 @@ static inline enum status tidy_error(struct error *err, enum status status) {
 }
 
 #define error_set(err, status, ...) \
-    (status_ignore((error_set))(NULL, status, __VA_ARGS__), tidy_error(err, status))
+    (status_ignore((error_set)(NULL, status, __VA_ARGS__)), tidy_error(err, status))
 #define error_set_key(err, status, ...) \
-    (status_ignore((error_set_key))(NULL, status, __VA_ARGS__), tidy_error(err, status))
+    (status_ignore((error_set_key)(NULL, status, __VA_ARGS__)), tidy_error(err, status))
 #define error_set_errno(err, ...) \
-    (status_ignore((error_set_errno))(NULL, __VA_ARGS__), tidy_error(err, STATUS_IO))
+    (status_ignore((error_set_errno)(NULL, __VA_ARGS__)), tidy_error(err, STATUS_IO))
 
 #endif
