@@ -92,9 +92,9 @@ def truth_of_calls(code, names):
 
 def long_functions(code):
     """(offset, lines) of functions that are too long. A function begins at the left margin and
-    ends with a brace there; its lines are those from brace to brace."""
+    ends with a brace there; its lines are counted from brace to brace, as clang-tidy does."""
     for match in re.finditer(r"^\w[^;{}]*\)\s*\{\n(.*?)^\}", code, re.M | re.S):
-        lines = match.group(1).count("\n")
+        lines = match.group(1).count("\n") + 1
         if lines > MAX_FUNCTION:
             yield match.start(), lines
 
@@ -131,8 +131,8 @@ def self_test():
         assert (2, says) in faults_of(f"\n{code}\n", names), code
     assert faults_of("x" * MAX_COLUMNS + "\n", names) == []
     head = "static void f(int a,\n              int b) {\n"
-    assert faults_of(head + "    g;\n" * MAX_FUNCTION + "}\n", names) == []
-    long = faults_of("int a;\n" + head + "    g;\n" * (MAX_FUNCTION + 1) + "}\n", names)
+    assert faults_of(head + "    g;\n" * (MAX_FUNCTION - 1) + "}\n", names) == []
+    long = faults_of("int a;\n" + head + "    g;\n" * MAX_FUNCTION + "}\n", names)
     assert long == [(2, f"a function of {MAX_FUNCTION + 1} lines, more than {MAX_FUNCTION}")], long
     assert faults_of("static const int table[] = {\n" + "    0,\n" * 99 + "};\n", names) == []
 
