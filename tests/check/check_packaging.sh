@@ -1,13 +1,15 @@
 #!/bin/bash
-# packaging/ against the rest: YAML parses and says what the image, the settings and the routes say; systemd takes the unit.
+# packaging/ against the rest: YAML parses and says what the image, the settings and the routes say;
+# systemd takes the unit.
 set -eu
 cd "$(dirname "$0")/../.."
 version=$(sed -n 's/^project(vecmill VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 if ! /usr/bin/python3 -c 'import yaml' 2>/dev/null; then
-    echo "check_packaging: SKIPPED: python3-yaml is not here, so THE YAML OF packaging/ WAS NOT CHECKED"
+    echo "check_packaging: SKIPPED: no python3-yaml, so THE YAML OF packaging/ WAS NOT CHECKED"
     exit 77
 fi
 /usr/bin/python3 - "$version" <<'P'
+import glob
 import re
 import sys
 
@@ -29,31 +31,69 @@ shutdown = float(re.search(r"\(shutdown_timeout, ([0-9.]+),", text("config/setti
 user = int(re.search(r"^USER (\d+):\1$", text("Dockerfile"), re.M).group(1))
 port = int(re.search(r"^EXPOSE (\d+)$", text("Dockerfile"), re.M).group(1))
 volume = re.search(r"^VOLUME (\S+)$", text("Dockerfile"), re.M).group(1)
-paths = set(re.findall(r'\{"GET", "([^"]*)"', text("server/routes.c")))
+routes = "".join(text(path) for path in glob.glob("server/**/*.c", recursive=True))
+paths = set(re.findall(r'"GET",\s*(?:\.\w+ = )?"(/[^"]*)"', routes))
 
 documents = list(yaml.safe_load_all(text("packaging/kubernetes.yaml")))
 kinds = {document["kind"]: document for document in documents}
-check(sorted(kinds) == ["NetworkPolicy", "Service", "StatefulSet"] and len(documents) == 3, "kinds %s" % sorted(kinds))
-stateful, service, policy = kinds["StatefulSet"]["spec"], kinds["Service"], kinds["NetworkPolicy"]["spec"]
+check(
+    sorted(kinds) == ["NetworkPolicy", "Service", "StatefulSet"] and len(documents) == 3,
+    "kinds %s" % sorted(kinds),
+)
+stateful, service, policy = (
+    kinds["StatefulSet"]["spec"],
+    kinds["Service"],
+    kinds["NetworkPolicy"]["spec"],
+)
 pod = stateful["template"]["spec"]
 (container,) = pod["containers"]
 labels = stateful["template"]["metadata"]["labels"]
-check(labels == stateful["selector"]["matchLabels"] == service["spec"]["selector"] == policy["podSelector"]["matchLabels"], "labels")
-check(stateful["replicas"] == 1 and stateful["serviceName"] == service["metadata"]["name"], "one replica, its service")
-check(container["image"].endswith(":" + sys.argv[1]), "image %s is not of version %s" % (container["image"], sys.argv[1]))
+check(
+    labels
+    == stateful["selector"]["matchLabels"]
+    == service["spec"]["selector"]
+    == policy["podSelector"]["matchLabels"],
+    "labels",
+)
+check(
+    stateful["replicas"] == 1 and stateful["serviceName"] == service["metadata"]["name"],
+    "one replica, its service",
+)
+check(
+    container["image"].endswith(":" + sys.argv[1]),
+    "image %s is not of version %s" % (container["image"], sys.argv[1]),
+)
 check(pod["terminationGracePeriodSeconds"] > shutdown, "grace period is not above shutdown_timeout")
 who = pod["securityContext"]
-check(who["runAsNonRoot"] and who["runAsUser"] == who["runAsGroup"] == who["fsGroup"] == user, "user of the image")
+check(
+    who["runAsNonRoot"] and who["runAsUser"] == who["runAsGroup"] == who["fsGroup"] == user,
+    "user of the image",
+)
 check(who["seccompProfile"] == {"type": "RuntimeDefault"}, "seccomp")
-check(container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-                                       "capabilities": {"drop": ["ALL"]}}, "security of the container")
+check(
+    container["securityContext"]
+    == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    },
+    "security of the container",
+)
 (named,) = container["ports"]
 check(named["containerPort"] == port, "port of the image")
 for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
     get = container[probe]["httpGet"]
     check(get["path"] in paths and get["port"] == named["name"], probe)
-check(container["livenessProbe"]["httpGet"]["path"] == "/healthz", "a server that stops must not be restarted")
-check(service["spec"]["ports"][0]["targetPort"] == named["name"] == policy["ingress"][0]["ports"][0]["port"], "name of the port")
+check(
+    container["livenessProbe"]["httpGet"]["path"] == "/healthz",
+    "a server that stops must not be restarted",
+)
+check(
+    service["spec"]["ports"][0]["targetPort"]
+    == named["name"]
+    == policy["ingress"][0]["ports"][0]["port"],
+    "name of the port",
+)
 (mount,), (claim,) = container["volumeMounts"], stateful["volumeClaimTemplates"]
 check(mount == {"name": claim["metadata"]["name"], "mountPath": volume}, "volume of the image")
 for row in container["env"]:
@@ -62,12 +102,18 @@ for row in container["env"]:
     check(isinstance(row["value"], str), "%s must be a string" % row["name"])
 
 (one,) = yaml.safe_load(text("packaging/compose.yaml"))["services"].values()
-check(one["ports"][0].endswith(":%d:%d" % (port, port)) and one["ports"][0].startswith("127.0.0.1:"), "compose: port")
+check(
+    one["ports"][0].endswith(":%d:%d" % (port, port)) and one["ports"][0].startswith("127.0.0.1:"),
+    "compose: port",
+)
 check(one["volumes"][0].endswith(":" + volume), "compose: volume")
 check(float(one["stop_grace_period"].rstrip("s")) > shutdown, "compose: grace period")
 
 unit = text("packaging/vecmill.service")
-check(float(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M).group(1)) > shutdown, "systemd: TimeoutStopSec")
+check(
+    float(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M).group(1)) > shutdown,
+    "systemd: TimeoutStopSec",
+)
 for name in re.findall(r"^Environment=VECMILL_(\w+)=", unit, re.M):
     check(name.lower() in settings, "systemd: no setting %s" % name)
 P

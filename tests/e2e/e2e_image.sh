@@ -1,8 +1,8 @@
 #!/bin/bash
-# Builds the Dockerfile without an engine or an image registry (buildah on a debootstrapped base) and
-# runs the image: read-only root, no capabilities, only /data written; healthcheck, a training job,
-# SIGTERM. Needs root, a root file system that is a mount, buildah, debootstrap and bubblewrap; says
-# so and skips where they cannot be had, but not in CI.
+# Builds the Dockerfile without an engine or an image registry (buildah on a debootstrapped base),
+# and runs the image: read-only root, no capabilities, only /data written; healthcheck, a training
+# job, SIGTERM. Needs root, a root file system that is a mount, buildah, debootstrap and bubblewrap;
+# says so and skips where they cannot be had, but not in CI.
 set -euo pipefail
 . "$(dirname "$0")/../support/service.sh"
 skip() {
