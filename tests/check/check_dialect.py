@@ -20,9 +20,9 @@ COMPARE = "compare a status: status != STATUS_OK"
 RULES = [
     (r"\b(?:if|while) \(!?status\)", COMPARE, ["if (status)", "while (!status)"]),
     (
-        r"!status\b|\bstatus (?:\?|&&|\|\|)|(?:&&|\|\||(?<!switch )\() ?status\)",
+        r"!status\b|\bstatus (?:\?|&&|\|\|)|(?:&&|\|\||(?<!switch )(?<!\w)\() ?status\)",
         COMPARE,
-        ["return !status;", "a = status ? b : c;", "if (n && status)"],
+        ["return !status;", "a = status ? b : c;", "if (n && status)", "return (status);"],
     ),
     (
         r"\|\| \(?\(status = |\(\(status = ",
@@ -47,6 +47,7 @@ enum status f(int *p, struct error *err) {
     enum status status = g(p); /* if (status) */
     if (status != STATUS_OK && !p && sizeof *p == sizeof(int) && sizeof(const struct error))
         status_ignore(g(NULL));
+    print("%s", status_name(status));
     const char *text = "if (status) (void)!f()", *next = p != NULL ? p : NULL;
     return status == STATUS_OK ? g(p) : status;
 }
