@@ -46,6 +46,29 @@ static void stage(const char *name, void (*run)(struct block *), struct block *b
     printf("%-26s %6.1f ns a centre\n", name, best * 1e9);
 }
 
+static void print_stages(struct block *b) {
+#define STAGE(name) stage(#name, name, b)
+    STAGE(block_open), STAGE(block_weigh), STAGE(block_pack_inputs), STAGE(block_score_positives);
+    STAGE(block_score_noise), STAGE(block_clip_noise);
+    STAGE(block_clip_inputs), STAGE(block_update_inputs), STAGE(block_update_noise),
+        STAGE(block_update_contexts);
+    printf("sum of these %.1f ns\n", total * 1e9);
+}
+
+static void print_whole(const struct kernel_step *step, struct kernel_workspace *ws,
+                        const struct kernel_chunk *chunk, const struct kernel_noise *draws) {
+    double best = 1e9;
+    for (int round = 0; round < 60; round++) {
+        double start = now();
+        for (int i = 0; i < 300; i++)
+            train.block(step, ws, chunk, 0, KERNEL_BLOCK, step->window, draws, NULL, NULL);
+        double took = (now() - start) / 300 / KERNEL_BLOCK;
+        if (took < best)
+            best = took;
+    }
+    printf("whole blocks, one after the other %.1f ns\n", best * 1e9);
+}
+
 int main(int count, char **arguments) {
     uint32_t words = count > 1 ? (uint32_t)atoi(arguments[1]) : 500,
              dim = count > 2 ? (uint32_t)atoi(arguments[2]) : 100;
@@ -94,20 +117,6 @@ int main(int count, char **arguments) {
                       .n = KERNEL_BLOCK,
                       .window = window,
                       .at = centres};
-#define STAGE(name) stage(#name, name, &b)
-    STAGE(block_open), STAGE(block_weigh), STAGE(block_pack_inputs), STAGE(block_score_positives);
-    STAGE(block_score_noise), STAGE(block_clip_noise);
-    STAGE(block_clip_inputs), STAGE(block_update_inputs), STAGE(block_update_noise),
-        STAGE(block_update_contexts);
-    printf("sum of these %.1f ns\n", total * 1e9);
-    double best = 1e9;
-    for (int round = 0; round < 60; round++) {
-        double start = now();
-        for (int i = 0; i < 300; i++)
-            train.block(&step, ws, &chunk, 0, KERNEL_BLOCK, window, &draws, NULL, NULL);
-        double took = (now() - start) / 300 / KERNEL_BLOCK;
-        if (took < best)
-            best = took;
-    }
-    printf("whole blocks, one after the other %.1f ns\n", best * 1e9);
+    print_stages(&b);
+    print_whole(&step, ws, &chunk, &draws);
 }

@@ -150,9 +150,9 @@ enum status lookup_combined(const struct table *table, uint32_t dim, const uint3
 /* Adds weight * vector / norm in double; a vector of norm 0 adds nothing. norm: of the vector, such
  * as model->norms has it. */
 void direction_add(const float *vector, size_t dim, double norm, double weight, double *sum);
-/* vector [dim]: the sum as floats, at its length. REFUSED when no column is as large as 1e-12, which
- * is the rounding that vectors leave when they cancel out; the message calls the sum "the words of
- * the <what>", key names it as error_set_key does ("": nothing). */
+/* vector [dim]: the sum as floats, at its length. REFUSED when no column is as large as 1e-12,
+ * which is the rounding that vectors leave when they cancel out; the message calls the sum "the
+ * words of the <what>", key names it as error_set_key does ("": nothing). */
 enum status direction_take(const double *sum, size_t dim, const char *what, const char *key,
                            float *vector, struct error *err) MUST_CHECK;
 

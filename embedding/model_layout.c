@@ -77,8 +77,8 @@ static bool align_up(uint64_t *offset) {
 }
 
 /* Appends a section behind *end. False on overflow. */
-static bool section_add(struct model_layout *layout, uint64_t *end, uint32_t type, uint32_t shard,
-                        uint64_t length) {
+static bool layout_add(struct model_layout *layout, uint64_t *end, uint32_t type, uint32_t shard,
+                       uint64_t length) {
     if (!align_up(end))
         return false;
     layout->sections[layout->n_sections++] =
@@ -91,7 +91,7 @@ static bool shards_add(struct model_layout *layout, uint64_t *end, uint32_t type
     for (uint32_t shard = 0; shard < shape->shards; shard++) {
         uint32_t rows = partition_rows(shape->partition, layout->rows, shape->shards, shard);
 
-        if (section_add(layout, end, type, shard, table_bytes(rows, shape->columns)) == STATUS_OK)
+        if (!layout_add(layout, end, type, shard, table_bytes(rows, shape->columns)))
             return false;
     }
     return true;
@@ -105,12 +105,11 @@ static bool footer_add(struct model_layout *layout, uint64_t end) {
 static bool sections_add(struct model_layout *layout, uint64_t end) {
     uint64_t rows = layout->rows;
 
-    return section_add(layout, &end, SECTION_METADATA, 0, layout->metadata_length) != STATUS_OK &&
-           section_add(layout, &end, SECTION_SETTINGS, 0, layout->settings_length) != STATUS_OK &&
-           section_add(layout, &end, SECTION_WORDS, 0, layout->words_length) != STATUS_OK &&
-           section_add(layout, &end, SECTION_OFFSETS, 0, (rows + 1) * sizeof(uint64_t)) !=
-               STATUS_OK &&
-           section_add(layout, &end, SECTION_COUNTS, 0, rows * sizeof(uint64_t)) != STATUS_OK &&
+    return layout_add(layout, &end, SECTION_METADATA, 0, layout->metadata_length) &&
+           layout_add(layout, &end, SECTION_SETTINGS, 0, layout->settings_length) &&
+           layout_add(layout, &end, SECTION_WORDS, 0, layout->words_length) &&
+           layout_add(layout, &end, SECTION_OFFSETS, 0, (rows + 1) * sizeof(uint64_t)) &&
+           layout_add(layout, &end, SECTION_COUNTS, 0, rows * sizeof(uint64_t)) &&
            shards_add(layout, &end, SECTION_INPUT, &layout->input) &&
            shards_add(layout, &end, SECTION_OUTPUT, &layout->output) && align_up(&end) &&
            footer_add(layout, end);

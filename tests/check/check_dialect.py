@@ -37,7 +37,7 @@ RULES = [
         ["if (p == NULL)", "if (NULL != p)", "while (n && p != NULL)"],
     ),
     (
-        rf"\bsizeof\((?!(?:const )?(?:{TYPES})\b)",
+        rf"\bsizeof\((?!(?:const )?(?:{TYPES})\b)(?!\(\(struct \w+ \*\)0\)->)",
         "sizeof *p or sizeof(type)",
         ["n = sizeof(*p);", "n = sizeof(array);"],
     ),

@@ -90,8 +90,8 @@ static void million_unigram(void **state) {
     free(counts);
 }
 
-/* Whatever the setting `sampler` can name: probabilities are a distribution, both ways to draw agree
- * with it, and so do the samplers' own facts. */
+/* Whatever the setting `sampler` can name: probabilities are a distribution, both ways to draw
+ * agree with it, and so do the samplers' own facts. */
 static void million_of_every_choice(void **state) {
     (void)state;
     enum { RANGE = 5000 };

@@ -52,7 +52,7 @@ static void save(struct trainer_fixture *made) {
         fail_msg("%s", err.text);
 }
 
-static bool load(struct trainer_fixture *made) {
+static bool can_load(struct trainer_fixture *made) {
     struct error err = {0};
     bool found = false;
     warnings = (struct warnings){0};
@@ -131,7 +131,7 @@ static void what_was_saved_comes_back(void **state) {
     save(&first);
     assert_int_equal(first.trainer.checkpoints, 1);
     open_trainer(&second, fixture);
-    assert_true(load(&second));
+    assert_true(can_load(&second));
     assert_int_equal(warnings.count, 0);
     assert_same_state(&first.trainer, &second.trainer);
     assert_int_equal(second.trainer.checkpoints, 1);
@@ -158,7 +158,7 @@ static void both_go_on_alike(void **state) {
     train_a_chunk(&first);
     save(&first);
     open_trainer(&second, fixture);
-    assert_true(load(&second));
+    assert_true(can_load(&second));
     train_a_chunk(&first);
     train_a_chunk(&second);
     assert_same_state(&first.trainer, &second.trainer);
@@ -174,7 +174,7 @@ static void the_newest_of_two_is_taken(void **state) {
         train_a_chunk(&first);
         save(&first);
         open_trainer(&second, fixture);
-        assert_true(load(&second));
+        assert_true(can_load(&second));
         assert_same_state(&first.trainer, &second.trainer);
         trainer_fixture_close(&second);
     }
@@ -205,7 +205,7 @@ static void pair_open(struct pair *pair, struct fixture *fixture) {
                    2 * (sizeof(struct worker_state) +
                         (2 * trainer->step.window + WORKER_DRAWS) * sizeof(uint32_t));
     assert_in_range(pair->header, 64, 512);
-    assert_true(load(&pair->made));
+    assert_true(can_load(&pair->made));
     assert_int_equal(trainer->words_done, pair->newer);
 }
 
@@ -218,7 +218,7 @@ static void pair_close(struct pair *pair) {
 static void assert_older(struct pair *pair, struct fixture *fixture, size_t at) {
     pair->bytes[at] ^= 16;
     write_file(fixture, 1, pair->bytes, pair->length);
-    if (!load(&pair->made) || pair->made.trainer.words_done != pair->older)
+    if (!can_load(&pair->made) || pair->made.trainer.words_done != pair->older)
         fail_msg("byte %zu of %zu was changed, and the checkpoint taken", at, pair->length);
     pair->bytes[at] ^= 16;
 }
@@ -259,7 +259,7 @@ static void one_of_another_length_is_passed_over(void **state) {
         0, 7, 100, pair.header, pair.length / 2, pair.length - 1, pair.length + 1, pair.length + 8};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         write_file(fixture, 1, longer, lengths[i]);
-        assert_true(load(&pair.made));
+        assert_true(can_load(&pair.made));
         assert_int_equal(pair.made.trainer.words_done, pair.older);
         assert_int_equal(warnings.count, 1);
     }
@@ -273,7 +273,7 @@ static void without_a_usable_one_nothing_changes(void **state) {
     struct trainer_fixture made, fresh;
     size_t length;
     open_trainer(&made, fixture);
-    assert_false(load(&made));
+    assert_false(can_load(&made));
     assert_int_equal(warnings.count, 0);
     train_a_chunk(&made);
     save(&made);
@@ -283,7 +283,7 @@ static void without_a_usable_one_nothing_changes(void **state) {
     trainer_fixture_close(&made);
     open_trainer(&made, fixture);
     open_trainer(&fresh, fixture);
-    assert_false(load(&made));
+    assert_false(can_load(&made));
     assert_int_equal(warnings.count, 1);
     assert_same_state(&made.trainer, &fresh.trainer);
     free(bytes);
@@ -323,17 +323,17 @@ static void other_settings_begin_anew(void **state) {
             settings_set(&fixture->settings, changed[i][0], changed[i][1], SETTING_OF_JOB, &err),
             STATUS_OK);
         open_trainer(&made, fixture);
-        if (load(&made) || warnings.count > 0)
+        if (can_load(&made) || warnings.count > 0)
             fail_msg("%s was changed, and the checkpoint taken", changed[i][0]);
         trainer_fixture_close(&made);
         fixture->settings = settings;
     }
     open_trainer(&made, fixture);
-    assert_true(load(&made));
+    assert_true(can_load(&made));
     trainer_fixture_close(&made);
     fixture_write(fixture, "another corpus", 14);
     open_trainer(&made, fixture);
-    assert_false(load(&made));
+    assert_false(can_load(&made));
     trainer_fixture_close(&made);
 }
 
@@ -355,7 +355,7 @@ static void threads_and_the_like_may_change(void **state) {
             STATUS_OK)
             fail_msg("%s", err.text);
         open_trainer(&other, fixture);
-        if (!load(&other))
+        if (!can_load(&other))
             fail_msg("%s was changed, and the checkpoint not taken", changed[i][0]);
         assert_same_state(&made.trainer, &other.trainer);
         trainer_fixture_close(&other);
