@@ -12,11 +12,6 @@ static uint64_t part_slot(const struct part *part, uint32_t tag, int parts) {
     return (uint32_t)(tag * (uint32_t)parts) >> part->shift;
 }
 
-enum status merge_no_memory(struct error *err, uint64_t words) {
-    return error_set(err, STATUS_NO_MEMORY, "out of memory for a vocabulary of %llu words",
-                     (unsigned long long)words);
-}
-
 static enum status part_init(const struct merge *merge, int index, struct part *part,
                              struct error *err) {
     uint64_t max = 0, slots = SLOTS_MIN;

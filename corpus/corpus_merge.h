@@ -48,6 +48,9 @@ static inline struct word *merged_word(const struct merge *merge, const struct m
 enum status merge_part(struct merge *merge, int index, struct error *err) MUST_CHECK;
 /* Frees the parts; the maps are the caller's. */
 void merge_clear(struct merge *merge);
-enum status merge_no_memory(struct error *err, uint64_t words);
+static inline enum status merge_no_memory(struct error *err, uint64_t words) {
+    return error_set(err, STATUS_NO_MEMORY, "out of memory for a vocabulary of %llu words",
+                     (unsigned long long)words);
+}
 
 #endif
