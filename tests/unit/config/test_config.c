@@ -528,15 +528,10 @@ static void commented_conf(void **state) {
 /* `vecmill help conf > vecmill.conf` mends this. */
 static void shipped_conf_is_current(void **state) {
     (void)state;
-    char source[] = __FILE__, path[1100];
-    char *slash = strrchr(source, '/');
-    assert_non_null(slash);
-    *slash = '\0';
-    snprintf(path, sizeof path, "%s/../../../vecmill.conf", source);
     char *shipped;
     size_t length;
     struct error err = {0};
-    if (file_read(path, 1 << 20, &shipped, &length, &err) != STATUS_OK)
+    if (file_read(TEST_SOURCES "/vecmill.conf", 1 << 20, &shipped, &length, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     struct settings settings = fresh();
     struct buffer text = {0};
