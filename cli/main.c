@@ -7,6 +7,7 @@
 
 #include "base/distance.h"
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "cli/cli.h"
 
 static const char *const model_settings[] = {"kernel", "threads", NULL};
@@ -71,9 +72,10 @@ static int refuse_command(const char *name) {
         }
     }
     bool near = distance_is_near(min, name);
-    fprintf(stderr, "vecmill: unknown command '%.64s'%s%s%s\n", name,
-            near ? "; did you mean '" : "", near ? nearest : "",
-            near ? "'?" : "; see 'vecmill help'");
+    char shown[64];
+    (void)log_escape(name, shown, sizeof shown);
+    fprintf(stderr, "vecmill: unknown command '%s'%s%s%s\n", shown, near ? "; did you mean '" : "",
+            near ? nearest : "", near ? "'?" : "; see 'vecmill help'");
     return EXIT_USAGE;
 }
 
@@ -117,7 +119,9 @@ static int run(const struct command *command, int n, char **arguments) {
         status = command->run(&invocation, &err);
     free(invocation.operands);
     if (status != STATUS_OK) {
-        fprintf(stderr, "vecmill %s: %s\n", command->name, err.text);
+        char shown[4 * sizeof err.text];
+        (void)log_escape(err.text, shown, sizeof shown);
+        fprintf(stderr, "vecmill %s: %s\n", command->name, shown);
     } else if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "vecmill %s: cannot write standard output\n", command->name);
         status = STATUS_IO;
