@@ -35,6 +35,8 @@ static void put_http(struct buffer *text, const struct server *server) {
         }
     }
     put_value(text, "http_connections", "gauge", "Open connections.", (double)counts.connections);
+    put_value(text, "http_event_streams", "gauge", "Open streams of events.",
+              (double)counts.streams);
     put_value(text, "http_received_bytes_total", "counter", "Body bytes received.",
               (double)counts.bytes_in);
 }

@@ -1,8 +1,6 @@
 /* The one file that knows libmicrohttpd: what it calls, and how an answer is handed to it. Its
  * time-outs, limits, decoding and form parser are not used; see http_guard.c, http_sweep.c and
  * http_target.c for ours. */
-#include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,21 +16,12 @@
 /* twice what JSON of the deepest max_json_depth takes; pages untouched cost nothing */
 #define CONNECTION_STACK_BYTES (1024 * 1024)
 #define STREAM_BLOCK_BYTES 16384
-/* beyond max_connections: these are told 503 instead of being left to wait */
-#define EXTRA_CONNECTIONS 64
 
 static const char out_of_memory_body[] =
     "{\"type\":\"/problems/no_memory\",\"title\":\"Service "
     "Unavailable\",\"status\":503,\"detail\":\"out of memory\"}";
 
 /* ---- one request ----------------------------------------------------------------------------- */
-
-static void exchange_free(struct exchange *exchange) {
-    response_clear(&exchange->response);
-    buffer_clear(&exchange->body);
-    free(exchange->target);
-    free(exchange);
-}
 
 static struct http_link *connection_link(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
@@ -43,29 +32,12 @@ static struct http_link *connection_link(struct MHD_Connection *connection) {
 /* Called with the target as it came, before anything is decoded; what it returns becomes *context
  * of the calls below. */
 static void *on_target(void *argument, const char *target, struct MHD_Connection *connection) {
-    struct http *http = argument;
     struct http_link *link = connection_link(connection);
-    struct exchange *exchange = calloc(1, sizeof *exchange);
+    struct exchange *exchange = link ? exchange_create(link, target) : NULL;
+    (void)argument;
     if (!exchange)
         return NULL;
-    size_t length = strlen(target);
-    /* raw, decoded path, decoded query, segments: see http_target.c */
-    exchange->target = calloc(length + 1, 6);
-    if (!exchange->target || !link) {
-        exchange_free(exchange);
-        return NULL;
-    }
-    memcpy(exchange->target, target, length + 1);
-    exchange->path = exchange->target + length + 1;
-    exchange->query = exchange->query_end = exchange->path;
-    exchange->http = http;
-    exchange->link = link;
-    exchange->began = machine_monotonic_seconds();
-    exchange->request.connection = exchange;
-    exchange->request.method = "GET";
-    exchange->request.path = exchange->path;
-    response_init(&exchange->response);
-    atomic_fetch_add(&http->in_flight, 1);
+    link->exchange = exchange;
     link_enter(link, LINK_HEADER);
     return exchange;
 }
@@ -74,21 +46,10 @@ static enum MHD_Result on_header(void *argument, enum MHD_ValueKind kind, const 
                                  const char *value) {
     struct exchange *exchange = argument;
     (void)kind;
-    if (exchange->n_headers == HTTP_HEADERS_MAX) {
-        exchange->headers_cut = true;
+    if (exchange->n_headers == HTTP_HEADERS_MAX)
         return MHD_NO;
-    }
     exchange->headers[exchange->n_headers++] = (struct header){name, value ? value : ""};
     return MHD_YES;
-}
-
-/* Later versions refuse by themselves what http_guard.c looks for in the head, and may keep it
- * otherwise. */
-static size_t head_size(struct MHD_Connection *connection) {
-    const char *version = MHD_get_version();
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    return strcmp(version, "0.9.75") == 0 && info ? info->header_size : 0;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -175,10 +136,22 @@ static void add_header(void *context, const char *name, const char *value) {
         adder->failed = true;
 }
 
+/* Streams of events are counted apart: each holds its connection for as long as its client
+ * likes. */
+static void limit_streams(struct exchange *exchange) {
+    const struct http_response *response = &exchange->response;
+    struct error err = {0};
+    if (response->produce && strcmp(exchange->method, "HEAD") != 0 &&
+        strncmp(response->content_type, "text/event-stream", 17) == 0 &&
+        !crowd_stream_begin(exchange->link, &err))
+        response_error(&exchange->request, &exchange->response, 429, &err);
+}
+
 static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange *exchange) {
     struct http *http = exchange->http;
     struct http_response *response = &exchange->response;
     exchange->must_close = exchange->must_close || atomic_load(&http->draining);
+    limit_streams(exchange);
     struct MHD_Response *made =
         response->body.failed || response->headers.failed ? NULL : make_response(exchange);
     struct header_adder adder = {made, !made};
@@ -198,39 +171,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     return queued;
 }
 
-/* In the middle of a body libmicrohttpd takes no answer. Nothing of one has been sent yet, so it is
- * written to the socket here, and libmicrohttpd is told to give the connection up. */
-static enum MHD_Result answer_by_hand(struct exchange *exchange) {
-    struct buffer text = {0};
-    exchange->must_close = true;
-    exchange->linger = true;
-    exchange->stage = STAGE_ANSWERED;
-    response_serialize(exchange, &text);
-    link_enter(exchange->link, LINK_SEND);
-    for (size_t at = 0; !text.failed && at < text.length;) {
-        ssize_t n =
-            send(exchange->link->fd, text.data + at, text.length - at, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n > 0) {
-            at += (size_t)n;
-            continue;
-        }
-        struct pollfd wait = {.fd = exchange->link->fd, .events = POLLOUT};
-        if (n == 0 || (errno != EAGAIN && errno != EINTR) || poll(&wait, 1, 1000) <= 0)
-            break;
-    }
-    exchange->sent = exchange->response.body.length;
-    buffer_clear(&text);
-    return MHD_NO;
-}
-
 /* ---- bodies ---------------------------------------------------------------------------------- */
-
-static void upload_abort(struct exchange *exchange) {
-    if (exchange->upload) {
-        exchange->request.route->stream->abort(exchange->upload);
-        exchange->upload = NULL;
-    }
-}
 
 static enum status take_bytes(struct exchange *exchange, const char *bytes, size_t length,
                               struct error *err) {
@@ -267,7 +208,7 @@ static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, siz
         link_enter(exchange->link, LINK_BODY);
         return MHD_YES;
     }
-    upload_abort(exchange);
+    exchange_abort_upload(exchange);
     buffer_clear(&exchange->body);
     response_error(&exchange->request, &exchange->response, 0, &err);
     if (guard_may_discard(exchange)) {
@@ -275,7 +216,8 @@ static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, siz
         link_enter(exchange->link, LINK_BODY);
         return MHD_YES;
     }
-    return answer_by_hand(exchange);
+    exchange_answer_by_hand(exchange); /* in the middle of a body libmicrohttpd takes no answer */
+    return MHD_NO;
 }
 
 static void dispatch(struct exchange *exchange) {
@@ -299,11 +241,10 @@ static void dispatch(struct exchange *exchange) {
 }
 
 static enum MHD_Result on_begin(struct MHD_Connection *connection, struct exchange *exchange,
-                                const char *method, const char *version) {
+                                const char *method) {
     link_enter(exchange->link, LINK_BUSY);
     (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, exchange);
-    exchange->head_size = head_size(connection);
-    if (guard_admit(exchange, method, version)) {
+    if (guard_admit(exchange, method)) {
         exchange->stage = STAGE_BODY;
     } else if (guard_may_discard(exchange)) {
         exchange->stage = STAGE_DISCARD;
@@ -322,10 +263,11 @@ static enum MHD_Result on_request(void *argument, struct MHD_Connection *connect
     struct http *http = argument;
     struct exchange *exchange = *context;
     (void)url;
+    (void)version;
     if (!exchange)
         return MHD_queue_response(connection, 503, http->out_of_memory);
     if (exchange->stage == STAGE_NEW)
-        return on_begin(connection, exchange, method, version);
+        return on_begin(connection, exchange, method);
     if (*length > 0) {
         size_t n = *length;
         *length = 0;
@@ -339,57 +281,43 @@ static enum MHD_Result on_request(void *argument, struct MHD_Connection *connect
 
 /* ---- the end of a request -------------------------------------------------------------------- */
 
-static void log_request(const struct exchange *exchange, bool whole) {
-    char path[256];
-    size_t n = 0;
-    for (const char *c = exchange->target; *c != '\0' && n + 5 < sizeof path; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '"' || *c == '\\')
-            n += (size_t)snprintf(path + n, sizeof path - n, "\\x%02x", (unsigned char)*c);
-        else
-            path[n++] = *c;
-    path[n] = '\0';
-    const struct route *route = exchange->request.route;
-    bool poll = route && route->polled && exchange->stage == STAGE_ANSWERED &&
-                exchange->response.status < 400;
-    log_line(exchange->http->logger, poll ? LOG_DEBUG : LOG_INFO,
-             "request method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s", exchange->method,
-             path, exchange->stage == STAGE_ANSWERED ? exchange->response.status : 0,
-             (unsigned long long)exchange->sent,
-             (machine_monotonic_seconds() - exchange->began) * 1e3, exchange->request.id,
-             whole ? "" : " cut short");
-}
-
 static void on_completed(void *argument, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode code) {
-    struct http *http = argument;
     struct exchange *exchange = *context;
+    (void)argument;
     (void)connection;
     if (!exchange)
         return;
-    upload_abort(exchange);
-    if (exchange->stage != STAGE_NEW) {
-        bool answered = exchange->stage == STAGE_ANSWERED;
-        atomic_fetch_add(&http->requests, 1);
-        atomic_fetch_add(&http->by_class[answered ? exchange->response.status / 100 % 6 : 0], 1);
-        log_request(exchange,
-                    answered && (code == MHD_REQUEST_TERMINATED_COMPLETED_OK || exchange->linger));
-    }
-    if (exchange->linger)
-        link_linger(exchange->link);
-    link_enter(exchange->link, LINK_IDLE);
-    atomic_fetch_sub(&http->in_flight, 1);
     *context = NULL;
-    exchange_free(exchange);
+    exchange->link->exchange = NULL;
+    exchange_end(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+}
+
+/* NULL: what comes on this connection gets 503. */
+static struct http_link *connection_begin(struct http *http, struct MHD_Connection *connection) {
+    struct error err = {0};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct http_link *link = info ? link_create(http, info->connect_fd) : NULL;
+    if (!link)
+        return NULL;
+    if (filter_attach(link, &err) != STATUS_OK) {
+        log_line(http->logger, LOG_ERROR, "cannot take a connection: %s", err.text);
+        link_free(link);
+        return NULL;
+    }
+    crowd_admit(link);
+    return link;
 }
 
 static void on_connection(void *argument, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code) {
+    struct http_link *link = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *context = info ? link_create(argument, info->connect_fd) : NULL;
-    } else {
-        link_free(*context);
+        *context = connection_begin(argument, connection);
+    } else if (link) {
+        filter_detach(link);
+        link_free(link);
         *context = NULL;
     }
 }
@@ -437,7 +365,7 @@ static struct MHD_Daemon *start_daemon(struct http *http) {
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
         MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http->settings->max_connections + EXTRA_CONNECTIONS,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http->settings->max_connections + HTTP_RESERVE,
         MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_POOL_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)CONNECTION_STACK_BYTES,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
@@ -522,5 +450,6 @@ void http_count(const struct http *http, struct http_counts *counts) {
     counts->bytes_in = atomic_load(&http->bytes_in);
     pthread_mutex_lock(&mutable->mutex);
     counts->connections = http->n_links;
+    counts->streams = crowd_streams(http);
     pthread_mutex_unlock(&mutable->mutex);
 }

@@ -122,6 +122,7 @@ struct route {
     const char *pattern; /* "/v1/jobs/{job}/events" */
     enum body_kind body;
     const char *limit; /* BODY_BUFFERED: the setting that bounds the body, as "max_json_bytes" */
+    bool vital;        /* answered also when all connections are taken: an operator's, and quick */
     bool polled;       /* called over and over: logged at debug while it answers below 400 */
     void (*handle)(struct server *server, const struct http_request *request,
                    struct http_response *response); /* NULL for BODY_STREAMED */
@@ -155,10 +156,10 @@ void http_drain(struct http *http);
 /* Drains, waits for requests in flight (polled, for `seconds` at most), closes what is left, and
  * frees. NULL is fine. */
 void http_stop(struct http *http, double seconds);
-/* Requests answered, by the first digit of their status (0: cut short); connections now open; bytes
- * of bodies taken in. For /metrics; any thread may ask. */
+/* Requests answered, by the first digit of their status (0: cut short); connections and event
+ * streams now open; bytes of bodies taken in. For /metrics; any thread may ask. */
 struct http_counts {
-    uint64_t requests, by_class[6], connections, bytes_in;
+    uint64_t requests, by_class[6], connections, streams, bytes_in;
 };
 void http_count(const struct http *http, struct http_counts *counts);
 

@@ -1,6 +1,5 @@
-/* What is refused before a body byte is read. libmicrohttpd 0.9.75 takes the first of two
- * Content-Lengths, chunked over a length, waits for ever on an unknown Transfer-Encoding and cuts
- * odd header names: each lets a request hide behind another one. */
+/* What is refused before a body byte is read. Where a request begins and ends is sure by now: see
+ * framing.h. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -14,41 +13,9 @@ static bool refuse(struct exchange *exchange, int status, struct error *err) {
     return false;
 }
 
-/* A request whose end cannot be told for sure: nothing that follows on the connection may be
- * believed. */
-static bool refuse_framing(struct exchange *exchange, int status, const char *key,
-                           const char *why) {
-    struct error err = {0};
-    (void)error_set_key(&err, STATUS_MALFORMED, key, "%s", why);
-    exchange->must_close = true;
-    return refuse(exchange, status, &err);
-}
-
-static size_t header_count(const struct exchange *exchange, const char *name) {
-    size_t n = 0;
-    for (size_t i = 0; i < exchange->n_headers; i++)
-        n += strcasecmp(exchange->headers[i].name, name) == 0;
-    return n;
-}
-
 static bool token_char(char c) {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
            (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool headers_are_clean(const struct exchange *exchange) {
-    for (size_t i = 0; i < exchange->n_headers; i++) {
-        const char *name = exchange->headers[i].name, *value = exchange->headers[i].value;
-        if (name[0] == '\0')
-            return false;
-        for (; *name != '\0'; name++)
-            if (!token_char(*name))
-                return false;
-        for (; *value != '\0'; value++)
-            if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
-                return false;
-    }
-    return true;
 }
 
 static bool host_is_clean(const char *host) {
@@ -58,86 +25,50 @@ static bool host_is_clean(const char *host) {
     return host[0] != '\0';
 }
 
-/* libmicrohttpd 0.9.75 parses the head where it was received: NULs stand for what ended a part.
- * Walks it to find what the parsed headers no longer show: a folded line changes the name before
- * it, a line that begins with a colon ends the head early, a NUL cuts a value, bare line feeds
- * count as line ends. Each would let two readers see two different requests. */
-static bool head_is_plain(const struct exchange *exchange, const char *method,
-                          const char *version) {
-    const char *end = method + exchange->head_size, *at = method + strlen(method) + 1;
-    size_t headers = 0;
-    if (at + strlen(exchange->target) + 1 != version)
-        return false;
-    at = version + strlen(version);
-    while (end - at > 4 && at[0] == '\0' && at[1] == '\0') {
-        at += 2;
-        size_t name = strlen(at);
-        if (name == 0 || at[0] == ' ' || at[0] == '\t')
-            return false;
-        at += name + 1;
-        at += strspn(at, " \t");
-        if (at >= end)
-            return false;
-        at += strlen(at);
-        headers++;
-    }
-    return end - at == 4 && memcmp(at, "\0\0\0\0", 4) == 0 && headers == exchange->n_headers;
-}
-
-/* Digits only, or -1. */
-static int64_t parse_length(const char *text) {
+/* Decimal digits: framing.h has seen to that. */
+static int64_t length_of(const char *digits) {
     int64_t value = 0;
-    if (text[0] == '\0')
-        return -1;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9' || value > (INT64_MAX - 9) / 10)
-            return -1;
-        value = value * 10 + (*text - '0');
-    }
+    for (; *digits >= '0' && *digits <= '9'; digits++)
+        value = value * 10 + (*digits - '0');
     return value;
 }
 
-static bool guard_framing(struct exchange *exchange, const char *method, const char *version) {
-    const struct http_request *request = &exchange->request;
-    bool old = strcmp(version, "HTTP/1.0") == 0;
-    if (!old && strcmp(version, "HTTP/1.1") != 0)
-        return refuse_framing(exchange, 505, "", "the HTTP version must be 1.0 or 1.1");
-    if (exchange->headers_cut)
-        return refuse_framing(exchange, 431, "", "the request has too many header fields");
-    if (!headers_are_clean(exchange) ||
-        (exchange->head_size > 0 && !head_is_plain(exchange, method, version)))
-        return refuse_framing(exchange, 400, "", "the request line or a header field is malformed");
-    size_t hosts = header_count(exchange, "Host"),
-           lengths = header_count(exchange, "Content-Length"),
-           encodings = header_count(exchange, "Transfer-Encoding");
-    if (hosts > 1 || (hosts == 0 && !old) ||
-        (hosts == 1 && !host_is_clean(request_header(request, "Host")))) {
-        return refuse_framing(exchange, 400, "Host",
-                              "the request must have exactly one well-formed Host field");
+/* In the absolute form the target names the host, and Host does not count (RFC 9112, 3.2.2). */
+static bool guard_host(struct exchange *exchange) {
+    const char *target = exchange->target, *host = request_header(&exchange->request, "Host");
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    struct error err = {0};
+    bool fits = !host || strlen(host) < sizeof exchange->host;
+    if (fits && host)
+        memcpy(exchange->host, host, strlen(host) + 1);
+    fits = fits && (!host || host_is_clean(host));
+    size_t length = scheme > 0 ? strcspn(target + scheme, "/?") : 0;
+    if (fits && scheme > 0 && length < sizeof exchange->host) {
+        memcpy(exchange->host, target + scheme, length);
+        exchange->host[length] = '\0';
+        fits = host_is_clean(exchange->host);
     }
-    if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0)) {
-        return refuse_framing(exchange, 400, lengths > 0 ? "Content-Length" : "Transfer-Encoding",
-                              "the length of the body is told more than once");
-    }
-    if (encodings == 1) {
-        if (old) {
-            return refuse_framing(exchange, 400, "Transfer-Encoding",
-                                  "HTTP/1.0 has no Transfer-Encoding");
-        }
-        if (strcasecmp(request_header(request, "Transfer-Encoding"), "chunked") != 0) {
-            return refuse_framing(exchange, 501, "Transfer-Encoding",
-                                  "the only Transfer-Encoding taken is chunked");
-        }
-        exchange->content_length = -1;
+    if (fits && (scheme == 0 || length < sizeof exchange->host))
         return true;
-    }
-    exchange->content_length =
-        lengths == 0 ? 0 : parse_length(request_header(request, "Content-Length"));
-    if (exchange->content_length < 0) {
-        return refuse_framing(exchange, 400, "Content-Length",
-                              "Content-Length must be a decimal number");
-    }
-    return true;
+    (void)error_set_key(&err, STATUS_MALFORMED, "Host", "the host is malformed");
+    exchange->must_close = true;
+    return refuse(exchange, 400, &err);
+}
+
+static bool guard_framing(struct exchange *exchange) {
+    const struct http_request *request = &exchange->request;
+    const char *length = request_header(request, "Content-Length");
+    struct error err = {0};
+    exchange->content_length = request_header(request, "Transfer-Encoding") ? -1
+                               : length                                     ? length_of(length)
+                                                                            : 0;
+    if (exchange->link->filtered)
+        return guard_host(exchange);
+    (void)error_set(&err, STATUS_INTERNAL, "the filter of requests is not in place");
+    exchange->must_close = true;
+    return refuse(exchange, 500, &err);
 }
 
 static bool guard_method(struct exchange *exchange, const char *method) {
@@ -238,8 +169,7 @@ static bool guard_policy(struct exchange *exchange) {
     const struct server *server = exchange->http->server;
     const struct route *route = request->route;
     struct error err = {0};
-    const char *expect = request_header(request, "Expect"),
-               *site = request_header(request, "Sec-Fetch-Site");
+    const char *expect = request_header(request, "Expect");
     if (expect && strcasecmp(expect, "100-continue") != 0) {
         (void)error_set_key(&err, STATUS_UNSUPPORTED, "Expect",
                             "the only expectation met is 100-continue");
@@ -247,13 +177,6 @@ static bool guard_policy(struct exchange *exchange) {
         return refuse(exchange, 417, &err);
     }
     bool changes = strcmp(request->method, "GET") != 0;
-    /* A page of another site, open in the browser of someone who can reach us, must not start
-     * jobs. */
-    if (changes && site && strcasecmp(site, "cross-site") == 0) {
-        (void)error_set_key(&err, STATUS_REFUSED, "Sec-Fetch-Site",
-                            "a page of another site may not change anything");
-        return refuse(exchange, 403, &err);
-    }
     if (server && atomic_load(&server->draining) && changes &&
         (route->body == BODY_STREAMED || !path_has_openai_errors(request->path))) {
         (void)error_set(&err, STATUS_BUSY, "the service is shutting down");
@@ -264,12 +187,14 @@ static bool guard_policy(struct exchange *exchange) {
     return true;
 }
 
-static void take_request_id(struct exchange *exchange) {
+void guard_identify(struct exchange *exchange) {
     static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     struct http_request *request = &exchange->request;
     const char *given = request_header(request, "X-Request-Id");
     size_t length = given ? strlen(given) : 0;
     struct error err = {0};
+    if (request->id[0] != '\0')
+        return;
     if (length > 0 && length < sizeof request->id && strspn(given, safe) == length)
         memcpy(request->id, given, length + 1);
     else if (random_token(request->id, 24, &err) != STATUS_OK)
@@ -280,29 +205,29 @@ static bool guard_crowd(struct exchange *exchange) {
     const struct settings *settings = exchange->http->settings;
     struct error err = {0};
     int refusal = exchange->link->refusal;
-    if (refusal == 0)
+    if (refusal == 0 || exchange->request.route->vital)
         return true;
     if (refusal == 429) {
         (void)error_set_key(&err, STATUS_BUSY, "max_connections_per_address",
                             "more than %lld connections are open from this address",
-                            (long long)settings->max_connections_per_address);
+                            (long long)crowd_address_bound(settings));
     } else {
         (void)error_set_key(&err, STATUS_BUSY, "max_connections",
                             "more than %lld connections are open",
                             (long long)settings->max_connections);
     }
-    exchange->must_close = true;
     (void)refuse(exchange, refusal, &err);
     if (refusal != 429)
         response_header(&exchange->response, "Retry-After", "1");
     return false;
 }
 
-bool guard_admit(struct exchange *exchange, const char *method, const char *version) {
+bool guard_admit(struct exchange *exchange, const char *method) {
     snprintf(exchange->method, sizeof exchange->method, "%s", method);
-    take_request_id(exchange);
-    if (!guard_crowd(exchange) || !guard_framing(exchange, method, version) ||
-        !guard_method(exchange, method) || !guard_route(exchange) || !guard_policy(exchange) ||
+    guard_identify(exchange);
+    exchange->must_close = exchange->link->refusal != 0;
+    if (!guard_framing(exchange) || !guard_method(exchange, method) || !trust_admit(exchange) ||
+        !guard_route(exchange) || !guard_crowd(exchange) || !guard_policy(exchange) ||
         !guard_body(exchange))
         return false;
     const struct route *route = exchange->request.route;

@@ -6,10 +6,20 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/http/framing.h"
 #include "server/http/http.h"
 
-#define HTTP_HEADERS_MAX 100
+/* What the head of a request may take, so that it fits into libmicrohttpd's pool beside an answer's
+ * head: see CONNECTION_POOL_BYTES */
 #define HTTP_TARGET_MAX 8192 /* bytes of a request target */
+#define HTTP_HEAD_MAX 32768
+#define HTTP_HOST_SIZE 256
+#define HTTP_TRAILERS_MAX 4096
+#define HTTP_HEADERS_MAX 100
+#define HTTP_COOKIE_MAX 8192 /* bytes of all cookies, of which none is used */
+/* Connections beyond max_connections that are taken all the same, to be told 503 or to be asked
+ * after our health. */
+#define HTTP_RESERVE 64
 #define HTTP_RATE_SECONDS 20 /* min_body_rate is measured over windows of this length */
 
 struct header {
@@ -25,7 +35,8 @@ enum link_state {
     LINK_IDLE    /* between two requests */
 };
 
-/* One open connection. http->mutex guards all but http and fd, which never change. */
+/* One open connection. http->mutex guards all but http and fd, which never change, and what only
+ * the connection's own thread touches. */
 struct http_link {
     struct http_link *next, *previous;
     struct http *http;
@@ -36,8 +47,12 @@ struct http_link {
     /* body bytes in, or bytes acknowledged; the same at the window's start */
     uint64_t moved, window_moved;
     unsigned char address[16];
-    int refusal; /* 503, 429: one connection too many, to be told so; 0 otherwise */
-    bool shut;
+    int refusal;        /* 503, 429: one connection too many, to be told so; 0 otherwise */
+    bool shut, streams; /* streams: events are sent on it */
+    /* of the connection's own thread */
+    struct framing framing;
+    bool filtered;             /* its bytes came through filter_read */
+    struct exchange *exchange; /* the request under way, NULL: none that libmicrohttpd has begun */
 };
 
 enum exchange_stage { STAGE_NEW, STAGE_BODY, STAGE_DISCARD, STAGE_ANSWERED };
@@ -51,11 +66,9 @@ struct exchange {
     /* as it came; the buffer also holds the decoded path and query behind it */
     char *target;
     char *path, *query, *query_end; /* query: key NUL value NUL ..., decoded */
+    char host[HTTP_HOST_SIZE];      /* of Host or of an absolute target, with its port */
     struct header headers[HTTP_HEADERS_MAX];
     size_t n_headers;
-    bool headers_cut; /* there were more than HTTP_HEADERS_MAX */
-    /* bytes of the request head where libmicrohttpd parsed it; 0: not to be checked */
-    size_t head_size;
     enum exchange_stage stage;
     char method[16];        /* as it came: HEAD stays HEAD */
     bool must_close;        /* the connection ends with this answer */
@@ -102,10 +115,49 @@ const struct route *route_find(const struct route *routes, struct exchange *exch
                                const char *method, struct buffer *allowed);
 
 /* http_guard.c */
-/* Everything that is decided before a body byte is read. False: the response is the refusal. */
-bool guard_admit(struct exchange *exchange, const char *method, const char *version);
+/* Everything that is decided before a body byte is read. False: the response is the answer, nearly
+ * always a refusal. */
+bool guard_admit(struct exchange *exchange, const char *method);
+/* Gives the request its id, unless it has one. */
+void guard_identify(struct exchange *exchange);
 /* May what is left of the body be read and thrown away, so that the connection can go on? */
 bool guard_may_discard(const struct exchange *exchange);
+
+/* http_trust.c */
+/* May whoever sends this ask at all: is the host one of ours, and is a change or a preflight from a
+ * page of ours? False: the response is the refusal, or the answer of a preflight. */
+bool trust_admit(struct exchange *exchange);
+
+/* http_exchange.c: only the connection's thread calls these */
+struct exchange *exchange_create(struct http_link *link, const char *target); /* NULL: no memory */
+/* Counts, logs, lingers where that is due, frees. whole: the answer reached the kernel. */
+void exchange_end(struct exchange *exchange, bool whole);
+void exchange_free(struct exchange *exchange);
+void exchange_abort_upload(struct exchange *exchange);
+/* Writes the response to the socket and makes it the last one of the connection. For when
+ * libmicrohttpd takes no answer any more: nothing of one has been sent yet. */
+void exchange_answer_by_hand(struct exchange *exchange);
+
+/* http_filter.c */
+/* From now on libmicrohttpd sees of the link's descriptor what framing.h lets through. */
+enum status filter_attach(struct http_link *link, struct error *err) MUST_CHECK;
+void filter_detach(const struct http_link *link); /* before the descriptor is closed */
+/* Reads as recv(2) does, never waiting. */
+typedef ssize_t filter_source(void *context, char *bytes, size_t size);
+/* What recv(2) is to answer for this connection: bytes that passed, 0 at its end or after a
+ * refusal, which has been told to the client then. The source is all that knows where the bytes
+ * come from. */
+ssize_t filter_read(struct http_link *link, filter_source *source, void *context, char *buffer,
+                    size_t size);
+
+/* http_crowd.c */
+int64_t crowd_address_bound(const struct settings *settings); /* connections of one address */
+/* Decides link->refusal for a new link; may shut another one. */
+void crowd_admit(struct http_link *link);
+/* Counts the connection as an event stream. False: there are too many. */
+bool crowd_stream_begin(struct http_link *link, struct error *err);
+void crowd_stream_end(struct http_link *link); /* also where none began */
+size_t crowd_streams(const struct http *http); /* mutex is held */
 
 /* http_response.c */
 void response_init(struct http_response *response);
@@ -120,10 +172,15 @@ void response_visit_headers(const struct exchange *exchange,
 /* http_sweep.c: the sweeper polls every link each 100 ms and shuts those that are overdue */
 enum status sweep_start(struct http *http, struct error *err) MUST_CHECK;
 void sweep_stop(struct http *http);
+
+/* http_link.c */
 struct http_link *link_create(struct http *http, int fd); /* NULL when out of memory */
 void link_free(struct http_link *link);
 void link_enter(struct http_link *link, enum link_state state); /* deadlines begin anew */
 void link_moved(struct http_link *link, uint64_t bytes);        /* of a body came in */
+/* Bytes the peer acknowledged so far, and whether the kernel still holds some that it has not. */
+uint64_t link_acknowledged(int fd, bool *waiting);
+void link_shut(struct http_link *link); /* ends the connection; mutex is held */
 /* Shuts the writing side and reads on for a bounded while, so that closing does not reset an answer
  * out of the client's hands. */
 void link_linger(struct http_link *link);

@@ -30,6 +30,7 @@
     ROW(415, "Unsupported Media Type")          \
     ROW(416, "Range Not Satisfiable")           \
     ROW(417, "Expectation Failed")              \
+    ROW(421, "Misdirected Request")             \
     ROW(422, "Unprocessable Content")           \
     ROW(429, "Too Many Requests")               \
     ROW(431, "Request Header Fields Too Large") \

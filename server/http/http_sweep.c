@@ -2,15 +2,7 @@
  * one byte a second outlives. So one thread, the sweeper, polls every open connection and shuts
  * those that broke a rule. libmicrohttpd then sees the end of the connection and cleans up; it
  * closes a descriptor only after it told us, so one in the list is always the right one. */
-#include <errno.h>
-#include <linux/sockios.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "base/machine.h"
 #include "server/http/http_private.h"
@@ -18,115 +10,6 @@
 #define SWEEP_INTERVAL_MS 100
 /* what a client gets to finish its header once the service stops */
 #define DRAIN_HEADER_SECONDS 0.5
-/* for how long a body that nobody reads is thrown away, in all and without a byte */
-#define LINGER_SECONDS 5.0
-#define LINGER_SILENCE_MS 1000
-
-static void address_of(int fd, unsigned char address[16]) {
-    struct sockaddr_storage peer = {0};
-    socklen_t length = sizeof peer;
-    memset(address, 0, 16);
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
-        return;
-    if (peer.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const void *)&peer;
-        /* as a mapped IPv6 address, so that both spellings are one client */
-        address[10] = address[11] = 0xff;
-        memcpy(address + 12, &v4->sin_addr, 4);
-    } else if (peer.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const void *)&peer;
-        memcpy(address, &v6->sin6_addr, 16);
-    }
-}
-
-static int link_refusal(const struct http *http, const struct http_link *link) {
-    if (http->n_links > (size_t)http->settings->max_connections)
-        return 503;
-    int64_t max = http->settings->max_connections_per_address, n = 0;
-    for (const struct http_link *at = http->links; max > 0 && at; at = at->next)
-        n += memcmp(at->address, link->address, sizeof at->address) == 0;
-    return max > 0 && n > max ? 429 : 0;
-}
-
-struct http_link *link_create(struct http *http, int fd) {
-    struct http_link *link = calloc(1, sizeof *link);
-    if (!link)
-        return NULL;
-    link->http = http;
-    link->fd = fd;
-    link->state = LINK_HEADER;
-    link->since = machine_monotonic_seconds();
-    address_of(fd, link->address);
-    pthread_mutex_lock(&http->mutex);
-    link->next = http->links;
-    if (link->next)
-        link->next->previous = link;
-    http->links = link;
-    http->n_links++;
-    link->refusal = link_refusal(http, link);
-    pthread_mutex_unlock(&http->mutex);
-    return link;
-}
-
-void link_free(struct http_link *link) {
-    if (!link)
-        return;
-    struct http *http = link->http;
-    pthread_mutex_lock(&http->mutex);
-    if (link->previous)
-        link->previous->next = link->next;
-    else
-        http->links = link->next;
-    if (link->next)
-        link->next->previous = link->previous;
-    http->n_links--;
-    pthread_mutex_unlock(&http->mutex);
-    free(link);
-}
-
-/* Bytes the peer acknowledged so far, and whether the kernel still holds some that it has not. */
-static uint64_t bytes_acknowledged(int fd, bool *waiting) {
-    struct tcp_info info;
-    socklen_t length = sizeof info;
-    int queued = 0;
-    memset(&info, 0, sizeof info);
-    *waiting = ioctl(fd, SIOCOUTQ, &queued) == 0 && queued > 0;
-    (void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-    return info.tcpi_bytes_acked;
-}
-
-void link_enter(struct http_link *link, enum link_state state) {
-    struct http *http = link->http;
-    double now = machine_monotonic_seconds();
-    pthread_mutex_lock(&http->mutex);
-    enum link_state was = link->state;
-    link->state = state;
-    bool header_goes_on = state == LINK_HEADER && was == LINK_HEADER;
-    if (state == LINK_BUSY && was == LINK_BODY) {
-        link->paused = now;
-    } else if (state == LINK_BODY && link->paused > 0) {
-        /* our own time is not held against the client */
-        link->window += now - link->paused;
-        link->since = now;
-        link->paused = 0;
-    } else if (state == LINK_BODY || state == LINK_SEND) {
-        bool waiting;
-        link->since = link->window = now;
-        link->moved = state == LINK_SEND ? bytes_acknowledged(link->fd, &waiting) : 0;
-        link->window_moved = link->moved;
-        link->paused = 0;
-    } else if (!header_goes_on) { /* a header's time runs from its connection's start */
-        link->since = now;
-        link->paused = 0;
-    }
-    pthread_mutex_unlock(&http->mutex);
-}
-
-void link_moved(struct http_link *link, uint64_t bytes) {
-    pthread_mutex_lock(&link->http->mutex);
-    link->moved += bytes;
-    pthread_mutex_unlock(&link->http->mutex);
-}
 
 /* Has the current window ended with too few bytes? Begins the next one. */
 static bool too_slow(struct http_link *link, double now) {
@@ -143,7 +26,7 @@ static bool too_slow(struct http_link *link, double now) {
  * say is not. */
 static bool send_overdue(struct http_link *link, double now) {
     bool waiting;
-    uint64_t acknowledged = bytes_acknowledged(link->fd, &waiting);
+    uint64_t acknowledged = link_acknowledged(link->fd, &waiting);
     if (!waiting) {
         link->since = link->window = now;
         link->moved = link->window_moved = acknowledged;
@@ -175,18 +58,6 @@ static bool link_overdue(struct http_link *link, double now) {
     return false;
 }
 
-static void link_shut(struct http_link *link) {
-    static const char late[] =
-        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    if (link->state == LINK_HEADER || link->state == LINK_BODY) {
-        /* Nothing of an answer has been sent in these states, so the line stands alone; it may be
-         * lost, and that is fine. */
-        status_ignore(send(link->fd, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL));
-    }
-    (void)shutdown(link->fd, SHUT_RDWR);
-    link->shut = true;
-}
-
 static void *sweep_run(void *argument) {
     struct http *http = argument;
     while (!atomic_load(&http->stopping)) {
@@ -214,22 +85,5 @@ void sweep_stop(struct http *http) {
         atomic_store(&http->stopping, true);
         pthread_join(http->sweeper, NULL);
         http->sweeping = false;
-    }
-}
-
-void link_linger(struct http_link *link) {
-    const struct http *http = link->http;
-    char bytes[16384];
-    double until = machine_monotonic_seconds() + LINGER_SECONDS;
-    int64_t left = http->settings->drain_bytes;
-    (void)shutdown(link->fd, SHUT_WR);
-    while (left > 0 && !atomic_load(&http->draining) && machine_monotonic_seconds() < until) {
-        struct pollfd wait = {.fd = link->fd, .events = POLLIN};
-        if (poll(&wait, 1, LINGER_SILENCE_MS) <= 0)
-            break;
-        ssize_t n = recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-            break;
-        left -= n > 0 ? n : 0;
     }
 }

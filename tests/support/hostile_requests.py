@@ -17,6 +17,15 @@ def chunked(path, raw, extra=b"", method=b"PUT"):
     return method + b" " + path + b" HTTP/1.1\r\n" + H + extra + b"\r\n" + raw
 
 
+def delete(extra):
+    return b"DELETE /v1/corpora/none HTTP/1.1\r\n" + H + extra + b"\r\n"
+
+
+def options(origin):
+    extra = b"Origin: " + origin + b"\r\nAccess-Control-Request-Method: PUT\r\n"
+    return b"OPTIONS /v1/corpora/none HTTP/1.1\r\n" + H + extra + b"\r\n"
+
+
 SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 C = b"/v1/corpora/c"
 KEEP, CLOSE, ANY = False, True, None
@@ -100,7 +109,7 @@ HTTP = [
     (
         "length 2^64-1",
         b"POST /v1/jobs HTTP/1.1\r\n" + H + b"Content-Length: 18446744073709551615\r\n\r\n",
-        [400],
+        [413],
         CLOSE,
     ),
     ("empty length", b"POST /v1/jobs HTTP/1.1\r\n" + H + b"Content-Length:\r\n\r\n", [400], CLOSE),
@@ -197,7 +206,7 @@ HTTP = [
     ("NUL in the target", get(b"/healthz\0.txt"), [400], CLOSE),
     ("two spaces before the target", get(b" /healthz"), [400], CLOSE),
     ("space behind the version", get(b"/healthz", version=b"1.1 "), [400], CLOSE),
-    ("space in the target", get(b"/healthz x"), [], CLOSE),
+    ("space in the target", get(b"/healthz x"), [400], CLOSE),
     (
         "spaces around a value",
         get(b"/healthz", b"X-A:   a  \r\nX-B:\tb\t\r\nX-C:\r\nX-D: \r\n"),
@@ -220,7 +229,7 @@ HTTP = [
     ("encoded traversal", get(b"/%2e%2e%2fetc%2fpasswd"), [400], KEEP),
     ("one dot", get(b"/./healthz"), [400], KEEP),
     ("dots at the end", get(b"/v1/corpora/.."), [400], KEEP),
-    ("control character in the path", get(b"/healthz\x01"), [400], KEEP),
+    ("control character in the path", get(b"/healthz\x01"), [400], CLOSE),
     ("encoded line break", get(b"/v1/corpora/a%0d%0ab"), [400], KEEP),
     ("overlong utf-8", get(b"/v1/corpora/%c0%af"), [400], KEEP),
     ("lone continuation byte", get(b"/v1/corpora/\x80"), [400], KEEP),
@@ -234,9 +243,28 @@ HTTP = [
     ("slash at the end", get(b"/healthz/"), [404], KEEP),
     ("empty name", get(b"/v1/corpora/"), [404], KEEP),
     ("unknown path", get(b"/nothing"), [404], KEEP),
-    ("path of 10 KB", get(b"/" + b"a" * 10000), [414], KEEP),
+    ("path of 10 KB", get(b"/" + b"a" * 10000), [414], CLOSE),
+    ("path of 8192 bytes", get(b"/" + b"a" * 8191), [404], KEEP),
+    ("path of 8193 bytes", get(b"/" + b"a" * 8192), [414], CLOSE),
+    ("950 pairs", get(b"/healthz?" + b"a=1&" * 950), [200], KEEP),
+    ("4096 pairs", get(b"/healthz?" + b"a&" * 4090 + b"a"), [200], KEEP),
+    ("query marks in the query", get(b"/v1/models/m/words?prefix=?&?=?"), [404], KEEP),
+    ("0xff in the path", get(b"/healthz\xff"), [400], CLOSE),
     ("path of 100 KB", get(b"/" + b"a" * 100000), [414], CLOSE),
     ("header of 100 KB", get(b"/healthz", b"X: " + b"a" * 100000 + b"\r\n"), [431], CLOSE),
+    ("header of 32 KB", get(b"/healthz", b"X: " + b"a" * 32700 + b"\r\n"), [200], KEEP),
+    ("4000 cookies", get(b"/healthz", b"Cookie: a" + b";b" * 4000 + b"\r\n"), [431], CLOSE),
+    (
+        "all that a head may hold, and 60 KB behind it",
+        get(
+            b"/healthz?" + b"a&" * 4000,
+            b"Cookie: a" + b"; bcdefg" * 99 + b"c" * 7000 + b"\r\n" + b"X: " + b"a" * 140 + b"\r\n",
+            b"1.1",
+        ).replace(b"\r\n\r\n", b"\r\n" + b"Y: " + b"b" * 15500 + b"\r\n" + b"Z:\r\n" * 95 + b"\r\n")
+        + get(b"/healthz") * 1700,
+        [200] * 1701,
+        KEEP,
+    ),
     ("200 headers", get(b"/healthz", b"X: 1\r\n" * 200), [431], CLOSE),
     ("2000 headers", get(b"/healthz", b"X: 1\r\n" * 2000), [431], CLOSE),
     ("delete on health", b"DELETE /healthz HTTP/1.1\r\n" + H + b"\r\n", [405], KEEP),
@@ -300,6 +328,41 @@ HTTP = [
         [403],
         KEEP,
     ),
+    ("from a page of a neighbour", delete(b"Sec-Fetch-Site: same-site\r\n"), [403], KEEP),
+    ("two kinds of site", delete(b"Sec-Fetch-Site: none\r\n" * 2), [403], KEEP),
+    ("from a page of its own", delete(b"Sec-Fetch-Site: same-origin\r\n"), [404], KEEP),
+    ("by the user", delete(b"Sec-Fetch-Site: none\r\n"), [404], KEEP),
+    ("from its own origin", delete(b"Origin: http://x\r\n"), [404], KEEP),
+    ("from its own origin, with the port", delete(b"Origin: HTTP://X:80\r\n"), [404], KEEP),
+    ("from its own origin by TLS", delete(b"Origin: https://x\r\n"), [403], KEEP),
+    ("from another port", delete(b"Origin: http://x:81\r\n"), [403], KEEP),
+    ("from another origin", delete(b"Origin: http://evil.example\r\n"), [403], KEEP),
+    ("from no origin", delete(b"Origin: null\r\n"), [403], KEEP),
+    ("from an empty origin", delete(b"Origin:\r\n"), [403], KEEP),
+    ("from two origins", delete(b"Origin: http://x\r\n" * 2), [403], KEEP),
+    (
+        "a form of another page",
+        post(b"/v1/jobs", b"{}", b"Origin: http://y\r\nContent-Type: text/plain\r\n"),
+        [403],
+        KEEP,
+    ),
+    ("read by another page", get(b"/healthz", b"Origin: http://evil.example\r\n"), [200], KEEP),
+    ("preflight", options(b"http://evil.example"), [403], KEEP),
+    ("another of its hosts", get(b"/healthz").replace(b": x", b": Y:123"), [200], KEEP),
+    ("an IPv4 address", get(b"/healthz").replace(b": x", b": 10.1.2.3:8080"), [200], KEEP),
+    ("an IPv6 address", get(b"/healthz").replace(b": x", b": [fe80::1]:8080"), [200], KEEP),
+    ("localhost", get(b"/healthz").replace(b": x", b": localhost:8080"), [200], KEEP),
+    ("below localhost", get(b"/healthz").replace(b": x", b": a.LocalHost"), [200], KEEP),
+    ("localhost from the root", get(b"/healthz").replace(b": x", b": localhost."), [200], KEEP),
+    ("a foreign host", get(b"/healthz").replace(b": x", b": evil.example"), [421], KEEP),
+    ("a foreign host and port", get(b"/").replace(b": x", b": evil.example:80"), [421], KEEP),
+    ("almost localhost", get(b"/").replace(b": x", b": notlocalhost"), [421], KEEP),
+    ("localhost of another", get(b"/").replace(b": x", b": localhost.evil.example"), [421], KEEP),
+    ("almost an address", get(b"/").replace(b": x", b": 127.0.0.1.evil.example"), [421], KEEP),
+    ("an address in octal", get(b"/").replace(b": x", b": 0177.0.0.1"), [421], KEEP),
+    ("a host with a bad port", get(b"/").replace(b": x", b": x:1x"), [421], KEEP),
+    ("foreign, absolute form", get(b"http://evil.example/healthz"), [421], KEEP),
+    ("a user in the absolute form", get(b"http://x@evil.example/healthz"), [400], CLOSE),
     ("body on get", post(b"/healthz", b"abc", method=b"GET"), [200], KEEP),
     ("request hidden in a body of get", post(b"/healthz", SMUGGLED, method=b"GET"), [200], KEEP),
     (

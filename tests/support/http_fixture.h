@@ -218,6 +218,7 @@ static int start(void **state) {
     settings_init(&fixture->settings);
     snprintf(fixture->settings.listen, sizeof fixture->settings.listen, "127.0.0.1:0");
     fixture->settings.max_json_bytes = 4096;
+    snprintf(fixture->settings.allowed_hosts, sizeof fixture->settings.allowed_hosts, "x");
     fixture->settings.drain_bytes = 65536;
     fixture->logger = (struct logger){log_write, fixture, LOG_INFO};
     pthread_mutex_init(&fixture->mutex, NULL);
