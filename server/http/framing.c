@@ -60,7 +60,7 @@ static bool text_is(const struct framing *framing, const char *text) {
 /* ---- request line ---------------------------------------------------------------------------- */
 
 static void message_begin(struct framing *framing) {
-    framing->trailers = framing->chunked = framing->old = false;
+    framing->no_body = framing->trailers = framing->chunked = framing->old = false;
     framing->hosts = framing->lengths = framing->encodings = 0;
     framing->left = 0;
     framing->head = framing->target = framing->space = 0;
@@ -86,6 +86,7 @@ static bool read_start(struct framing *framing, unsigned char c) {
 
 static bool read_method(struct framing *framing, unsigned char c) {
     if (c == ' ') {
+        framing->no_body = text_is(framing, "head");
         framing->state = FRAMING_TARGET;
         return true;
     }

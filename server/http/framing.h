@@ -51,6 +51,7 @@ struct framing_limits {
 struct framing {
     struct framing_limits limits;
     enum framing_state state;
+    bool no_body;  /* of an answer: the method is HEAD */
     bool trailers; /* fields are those behind a chunked body */
     bool chunked, old /* HTTP/1.0 */;
     unsigned hosts, lengths, encodings;

@@ -6,8 +6,8 @@
  * guard_admit refuses a request whose bytes did not come through here, so that a build in which
  * the linker decides otherwise answers nothing instead of being open. */
 #undef _FORTIFY_SOURCE /* its inline recv() would be a second definition */
-#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "server/http/http_private.h"
@@ -75,6 +75,8 @@ static void answer_refusal(struct http_link *link) {
         exchange = made = exchange_create(link, ""); /* the library has not seen its target */
     if (!exchange || exchange->stage == STAGE_ANSWERED)
         return;
+    if (framing->no_body)
+        memcpy(exchange->method, "HEAD", 5);
     exchange_abort_upload(exchange);
     guard_identify(exchange);
     (void)error_set_key(&err, status_of_refusal(framing->status), framing->key, "%s", framing->why);

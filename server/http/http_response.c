@@ -156,6 +156,6 @@ void response_serialize(const struct exchange *exchange, struct buffer *text) {
                  reason_phrase(response->status), date);
     response_visit_headers(exchange, put_header, text);
     buffer_print(text, "Content-Length: %zu\r\n\r\n", response->body.length);
-    if (response->body.length > 0)
+    if (response->body.length > 0 && strcmp(exchange->method, "HEAD") != 0)
         buffer_append(text, response->body.data, response->body.length);
 }

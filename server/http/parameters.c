@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/failpoint.h"
 #include "base/number.h"
 #include "server/json/fields.h"
 
@@ -60,6 +61,9 @@ enum status query_int(const struct http_request *request, const char *key, int64
     if (!number_parse_int(text, &number))
         return error_set_key(err, STATUS_REFUSED, key, "%s must be a whole number, not '%.*s'", key,
                              QUOTED_MAX, text);
+    /* a defect for e2e_fuzz.py to find */
+    if (number < 0 && failpoint_hit("planted.query_int", err) != STATUS_OK)
+        return STATUS_IO;
     enum status status = bounds_check_int(key, key, min, max, number, err);
     if (status == STATUS_OK)
         *value = number;

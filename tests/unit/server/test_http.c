@@ -181,6 +181,84 @@ static void test_uploads(void **state) {
     buffer_clear(&out);
 }
 
+/* Framing is refused by hand, in our words, and HEAD gets no body even then. Were the filter not in
+ * libmicrohttpd's way, the second request would be answered. */
+static void test_framing_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    struct buffer out = {0};
+    struct http_counts counts;
+    talk(fixture,
+         "PUT /upload/a HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\nTransfer-Encoding: chunked\r\n"
+         "\r\n2\nab\r\n0\r\n\r\nGET /echo" HEAD "\r\n",
+         &out);
+    assert_int_equal(status_of(&out), 400);
+    assert_has(&out, "application/problem+json");
+    assert_has(&out, "X-Request-Id: ");
+    assert_has(&out, "Connection: close\r\n");
+    assert_has(&out, "hexadecimal digits");
+    assert_null(strstr(out.data, "GET /echo"));
+    talk(fixture, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\nGET /echo HTTP/1.1\nHost: x\r\n\r\n", &out);
+    assert_int_equal(status_of(&out), 200);
+    assert_has(&out, "GET /echo []HTTP/1.1 400 Bad Request\r\n");
+    talk(fixture, "HEAD /echo HTTP/1.1\nHost: x\r\n\r\n", &out);
+    assert_int_equal(status_of(&out), 400);
+    assert_string_equal(body_of(&out), "");
+    WAIT_UNTIL((http_count(fixture->http, &counts), counts.requests == 4));
+    assert_int_equal(counts.by_class[4], 3);
+    assert_int_equal(atomic_load(&uploads_open), 0);
+    buffer_clear(&out);
+}
+
+static void test_pages_of_others(void **state) {
+    struct fixture *fixture = *state;
+    struct buffer out = {0};
+    snprintf(fixture->settings.allowed_hosts, sizeof fixture->settings.allowed_hosts,
+             "x, *.example.org ,y");
+    snprintf(fixture->settings.allowed_origins, sizeof fixture->settings.allowed_origins,
+             "https://studio.example.org,http://localhost:5173");
+    static const struct {
+        const char *text;
+        int status;
+        const char *has;
+    } rows[] = {
+        {"GET /echo HTTP/1.1\r\nHost: a.EXAMPLE.org:8\r\n", 200, "Vary: Origin\r\n"},
+        {"GET /echo HTTP/1.1\r\nHost: example.org\r\n", 421, "allowed_hosts"},
+        {"GET /echo HTTP/1.1\r\nHost: aexample.org\r\n", 421, "'aexample.org'"},
+        {"GET /echo HTTP/1.1\r\nHost: y.\r\n", 200, "GET /echo"},
+        {"GET /echo HTTP/1.1\r\nHost: x\r\nOrigin: https://studio.example.org\r\n", 200,
+         "Access-Control-Allow-Origin: https://studio.example.org\r\n"},
+        {"POST /echo HTTP/1.1\r\nHost: x\r\nOrigin: https://studio.example.org\r\n"
+         "Sec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n",
+         200, "Access-Control-Expose-Headers: "},
+        {"POST /nothing HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:5173\r\n", 404,
+         "Access-Control-Allow-Origin: http://localhost:5173\r\n"},
+        {"POST /echo HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost\r\n", 403, "allowed_origins"},
+        {"POST /echo HTTP/1.1\r\nHost: x\r\nOrigin: null\r\n", 403, "'null'"},
+        {"OPTIONS /echo HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:5173\r\n"
+         "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n"
+         "Access-Control-Request-Private-Network: true\r\n",
+         204, "Access-Control-Allow-Headers: content-type\r\n"},
+        {"OPTIONS /echo HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\n"
+         "Access-Control-Request-Method: POST\r\n",
+         403, "'http://evil.example'"},
+        {"OPTIONS /echo HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:5173\r\n", 405, "Allow: "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%sConnection: close\r\n\r\n", rows[i].text);
+        talk(fixture, text, &out);
+        if (status_of(&out) != rows[i].status)
+            fail_msg("%s: %s", rows[i].text, out.data);
+        assert_has(&out, rows[i].has);
+    }
+    snprintf(fixture->settings.allowed_origins, sizeof fixture->settings.allowed_origins, "*");
+    talk(fixture, "POST /echo" HEAD "Origin: null\r\nContent-Length: 0\r\n\r\n", &out);
+    assert_int_equal(status_of(&out), 403);
+    talk(fixture, "POST /echo" HEAD "Origin: http://a\r\nContent-Length: 0\r\n\r\n", &out);
+    assert_int_equal(status_of(&out), 200);
+    buffer_clear(&out);
+}
+
 /* A push that fails 100 MB into an upload: the status must still reach a client that reads while it
  * sends. */
 static void test_upload_fails_midway(void **state) {
@@ -391,6 +469,8 @@ int main(void) {
         WITH_SERVER(test_files),
         WITH_SERVER(test_stream),
         WITH_SERVER(test_uploads),
+        WITH_SERVER(test_framing_is_refused),
+        WITH_SERVER(test_pages_of_others),
         WITH_SERVER(test_upload_fails_midway),
         WITH_SERVER(test_limits),
         WITH_SERVER(test_log_and_counts),
