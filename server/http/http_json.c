@@ -22,7 +22,7 @@ enum status json_body(const struct server *server, const struct http_request *re
         size_t i = 0;
         while (allowed[i] && strcmp(allowed[i], name) != 0)
             i++;
-        if (!allowed[i]) {
+        if (!allowed[i] && !json_is_null(member)) {
             char pointer[sizeof err->key];
             snprintf(pointer, sizeof pointer, "/%.60s", name);
             status = error_set_key(err, STATUS_REFUSED, pointer, "unknown member '%.200s'", name);

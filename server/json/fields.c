@@ -27,6 +27,11 @@ const char *field_kind(const json_t *value) {
     return "null";
 }
 
+const json_t *field_find(const json_t *object, const char *name) {
+    const json_t *member = json_object_get(object, name);
+    return json_is_null(member) ? NULL : member;
+}
+
 static enum status refuse_kind(const char *name, const char *wanted, const json_t *value,
                                struct error *err) {
     char pointer[POINTER_SIZE];
@@ -80,7 +85,7 @@ enum status bounds_check_choice(const char *key, const char *name, const char *c
 
 enum status field_int(const json_t *object, const char *name, int64_t min, int64_t max,
                       int64_t *value, struct error *err) {
-    const json_t *member = json_object_get(object, name);
+    const json_t *member = field_find(object, name);
     if (!member)
         return STATUS_OK;
     if (!json_is_integer(member))
@@ -95,7 +100,7 @@ enum status field_int(const json_t *object, const char *name, int64_t min, int64
 
 enum status field_real(const json_t *object, const char *name, double min, double max,
                        double *value, struct error *err) {
-    const json_t *member = json_object_get(object, name);
+    const json_t *member = field_find(object, name);
     if (!member)
         return STATUS_OK;
     if (!json_is_number(member))
@@ -109,7 +114,7 @@ enum status field_real(const json_t *object, const char *name, double min, doubl
 }
 
 enum status field_flag(const json_t *object, const char *name, bool *value, struct error *err) {
-    const json_t *member = json_object_get(object, name);
+    const json_t *member = field_find(object, name);
     if (!member)
         return STATUS_OK;
     if (!json_is_boolean(member))
@@ -120,7 +125,7 @@ enum status field_flag(const json_t *object, const char *name, bool *value, stru
 
 enum status field_choice(const json_t *object, const char *name, const char *choices, int *index,
                          struct error *err) {
-    const json_t *member = json_object_get(object, name);
+    const json_t *member = field_find(object, name);
     if (!member)
         return STATUS_OK;
     if (!json_is_string(member))
@@ -133,7 +138,7 @@ enum status field_choice(const json_t *object, const char *name, const char *cho
 
 enum status field_text(const json_t *object, const char *name, const char **text, size_t *length,
                        struct error *err) {
-    const json_t *member = json_object_get(object, name);
+    const json_t *member = field_find(object, name);
     if (!member)
         return STATUS_OK;
     if (!json_is_string(member))
@@ -145,7 +150,7 @@ enum status field_text(const json_t *object, const char *name, const char **text
 
 enum status field_list(const json_t *object, const char *name, size_t min, size_t max,
                        const json_t **list, struct error *err) {
-    const json_t *member = json_object_get(object, name);
+    const json_t *member = field_find(object, name);
     if (!member)
         return STATUS_OK;
     if (!json_is_array(member))

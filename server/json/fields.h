@@ -1,7 +1,7 @@
 /* Members of a JSON object, read into C with bounds.
  *
  * An absent member leaves *value as it was, so that the caller's initial value is the default; so
- * does a refusal. Every refusal is REFUSED; its key is the place, "/k" for the member k; its text
+ * do null, which clients send for what they do not set, and a refusal. Every refusal is REFUSED; its key is the place, "/k" for the member k; its text
  * names the member, the bounds and what was there. */
 #ifndef VECMILL_SERVER_FIELDS_H
 #define VECMILL_SERVER_FIELDS_H
@@ -14,6 +14,8 @@
 /* "a string", "a list", ... for messages; "nothing" for NULL. */
 const char *field_kind(const json_t *value);
 
+/* The member, borrowed; NULL when it is absent or null. */
+const json_t *field_find(const json_t *object, const char *name);
 /* A whole number of min to max. */
 enum status field_int(const json_t *object, const char *name, int64_t min, int64_t max,
                       int64_t *value, struct error *err) MUST_CHECK;

@@ -113,7 +113,7 @@ enum status setting_read_json(struct settings *settings, const char *name, const
 enum status settings_read_json(const json_t *object, struct settings *settings, struct error *err) {
     const char *name;
     json_t *value;
-    if (!object)
+    if (!object || json_is_null(object))
         return STATUS_OK;
     if (!json_is_object(object))
         return error_set_key(err, STATUS_REFUSED, "/settings", "settings must be an object, not %s",
@@ -122,6 +122,8 @@ enum status settings_read_json(const json_t *object, struct settings *settings, 
     json_t *readable = json_incref((json_t *)(uintptr_t)object);
     enum status status = STATUS_OK;
     json_object_foreach(readable, name, value) {
+        if (json_is_null(value))
+            continue;
         status = setting_read_json(settings, name, value, err);
         if (status != STATUS_OK)
             break;

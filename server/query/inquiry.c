@@ -30,6 +30,7 @@ void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *ans
     }
     buffer_clear(answer);
     buffer_clear(&inquiry->members);
+    buffer_clear(&inquiry->missing);
     json_decref(inquiry->body);
     model_drop(inquiry->model);
 }
@@ -63,6 +64,29 @@ void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, u
     buffer_append_text(answer, "\"word\":");
     json_append_string(answer, word, length);
     buffer_print(answer, ",\"id\":%" PRIu32, id);
+}
+
+void inquiry_append_missing(struct inquiry *inquiry, struct buffer *answer) {
+    const struct buffer *missing = &inquiry->missing;
+    buffer_append_text(answer, ",\"missing\":[");
+    if (missing->failed)
+        answer->failed = true;
+    else if (missing->length > 0)
+        buffer_append(answer, missing->data, missing->length);
+    buffer_append_char(answer, ']');
+}
+
+void inquiry_append_words(const struct inquiry *inquiry, struct buffer *answer, const uint32_t *ids,
+                          size_t n) {
+    buffer_append_char(answer, '[');
+    for (size_t i = 0; i < n; i++) {
+        size_t length;
+        const char *word = vocabulary_word(inquiry->model->vocabulary, ids[i], &length);
+        if (i > 0)
+            buffer_append_char(answer, ',');
+        json_append_string(answer, word, length);
+    }
+    buffer_append_char(answer, ']');
 }
 
 /* Length of word cut to what a message quotes, never inside a UTF-8 sequence. */
@@ -119,9 +143,19 @@ enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *poin
 
 enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
                          uint32_t *id, struct error *err) {
-    if (json_is_string(item))
-        return inquiry_word(inquiry, json_string_value(item), json_string_length(item), pointer, id,
-                            err);
+    if (json_is_string(item)) {
+        const char *word = json_string_value(item);
+        size_t length = json_string_length(item);
+        if (inquiry->oov == MISSING_ERROR)
+            return inquiry_word(inquiry, word, length, pointer, id, err);
+        *id = vocabulary_find(inquiry->model->vocabulary, word, length);
+        if (*id == WORD_NONE) {
+            if (inquiry->missing.length > 0)
+                buffer_append_char(&inquiry->missing, ',');
+            json_append_string(&inquiry->missing, word, length);
+        }
+        return STATUS_OK;
+    }
     if (json_is_integer(item))
         return inquiry_id(inquiry, json_integer_value(item), pointer, id, err);
     return error_set_key(err, STATUS_REFUSED, pointer, "%s must be a word or an id, not %s",

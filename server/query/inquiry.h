@@ -13,6 +13,12 @@
 
 #define INQUIRY_JSON "application/json"
 
+/* What a word that the model does not know is: an error, left out, or a row of zeros. */
+enum missing_policy { MISSING_ERROR, MISSING_SKIP, MISSING_ZERO };
+/* In the order of enum missing_policy. */
+#define MISSING_CHOICES "error|skip|zero"
+#define MISSING_CHOICES_SKIP "error|skip" /* where a row of zeros has no answer */
+
 struct inquiry {
     struct server *server;
     const struct http_request *request;
@@ -24,6 +30,8 @@ struct inquiry {
     const char *content_type; /* of the answer; JSON unless changed */
     int refusal;              /* HTTP status of a refusal, 0: by the error's status */
     struct buffer members;    /* further members of an error answer, as JSON text */
+    int oov;                  /* enum missing_policy, for inquiry_item; set by the route */
+    struct buffer missing;    /* words passed over so, as JSON texts with commas between */
 };
 
 /* Runs one route: holds the model named by the first segment, refuses query keys that
@@ -49,6 +57,12 @@ void inquiry_head(const struct inquiry *inquiry, struct buffer *answer);
 /* Appends `"word":"king","id":3` for an id of the vocabulary. */
 void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, uint32_t id);
 
+/* Appends `,"missing":[...]`: the words that inquiry_item passed over. */
+void inquiry_append_missing(struct inquiry *inquiry, struct buffer *answer);
+/* Appends a JSON list of words. */
+void inquiry_append_words(const struct inquiry *inquiry, struct buffer *answer, const uint32_t *ids,
+                          size_t n);
+
 /* The id of a word. `pointer` is the key of errors. An unknown word is NOT_FOUND; similar words of
  * the vocabulary become members of the answer, the nearest is named by the message. */
 enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t length,
@@ -56,11 +70,12 @@ enum status inquiry_word(struct inquiry *inquiry, const char *word, size_t lengt
 /* A number as an id; REFUSED when it is out of range. */
 enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *pointer, uint32_t *id,
                        struct error *err) MUST_CHECK;
-/* A string is a word, a whole number an id, anything else REFUSED. */
+/* A string is a word, a whole number an id, anything else REFUSED. A word that is not known has the
+ * id WORD_NONE and is noted as missing, unless inquiry->oov is MISSING_ERROR. */
 enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
                          uint32_t *id, struct error *err) MUST_CHECK;
-/* All items of object[name], min to max_batch of them, as ids; `prefix` stands before "/name" in
- * the keys of errors. Absent: REFUSED when min > 0, else *n = 0. Owns: the caller frees *ids, which
+/* All items of object[name], min to max_batch of them, as ids, WORD_NONE included; `prefix` stands
+ * before "/name" in the keys of errors. Absent: REFUSED when min > 0, else *n = 0. Owns: the caller frees *ids, which
  * a failure leaves as it was. */
 enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
                           const char *name, size_t min, uint32_t **ids, size_t *n,

@@ -10,10 +10,6 @@
 
 #define SELECTION_DEPTH 30 /* deepest nesting; array files of the field stop at 32 dimensions */
 
-/* What a word that the model does not know is: an error, left out, or a row of zeros. */
-enum missing_policy { MISSING_ERROR, MISSING_SKIP, MISSING_ZERO };
-#define MISSING_CHOICES "error|skip|zero" /* in the order of enum missing_policy */
-
 struct selection {
     const json_t *tree;    /* as it came; borrowed */
     const char *member;    /* "words", "ids" or "" (query): begins pointers and messages */

@@ -22,9 +22,8 @@ static void refused(const struct error *err, const char *key, const char *text) 
     assert_string_equal(err->text, text);
 }
 
-static void test_absent_keeps_default(void **state) {
-    (void)state;
-    json_t *object = parse("{}");
+static void check_default_is_kept(const char *body) {
+    json_t *object = parse(body);
     struct error err = {0};
     int64_t k = 10;
     double norm = 2.5;
@@ -45,6 +44,23 @@ static void test_absent_keeps_default(void **state) {
     assert_int_equal(choice, 1);
     assert_string_equal(text, "kept");
     assert_ptr_equal(list, object);
+    json_decref(object);
+}
+
+static void test_absent_keeps_default(void **state) {
+    (void)state;
+    check_default_is_kept("{}");
+}
+
+/* Clients send null for what they do not set. */
+static void test_null_is_absent(void **state) {
+    (void)state;
+    check_default_is_kept("{\"k\":null,\"norm\":null,\"unique\":null,\"method\":null,"
+                          "\"text\":null,\"list\":null}");
+    json_t *object = parse("{\"none\":null,\"zero\":0}");
+    assert_null(field_find(object, "none"));
+    assert_null(field_find(object, "absent"));
+    assert_true(json_is_integer(field_find(object, "zero")));
     json_decref(object);
 }
 
@@ -71,9 +87,8 @@ static void test_int(void **state) {
     assert_int_equal(field_int(object, "text", 1, 5, &k, &err), STATUS_REFUSED);
     refused(&err, "/text", "text must be a whole number, not a string");
     err = (struct error){0};
-    assert_int_equal(field_int(object, "none", 1, 5, &k, &err), STATUS_REFUSED);
-    refused(&err, "/none", "none must be a whole number, not null");
-    err = (struct error){0};
+    assert_int_equal(field_int(object, "none", 1, 5, &k, &err), STATUS_OK);
+    assert_int_equal(k, 5);
     assert_int_equal(field_int(object, "low", 1, INT64_MAX, &k, &err), STATUS_REFUSED);
     refused(&err, "/low", "low must be at least 1, not 0");
     assert_int_equal(k, 5);
@@ -152,6 +167,7 @@ static void test_kinds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_absent_keeps_default),
+        cmocka_unit_test(test_null_is_absent),
         cmocka_unit_test(test_int),
         cmocka_unit_test(test_real),
         cmocka_unit_test(test_flag_choice_text_list),
