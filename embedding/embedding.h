@@ -38,6 +38,12 @@ const uint64_t *vocabulary_counts(const struct vocabulary *vocabulary);
 /* The id of a word; WORD_NONE if there is no such word. Cost: one hash, mostly one comparison. */
 uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *word, size_t length);
 
+/* The id of the word that differs from `word` in the case of its letters at most: the one in small
+ * letters, else the most frequent one; WORD_NONE if there is none. Cost: as vocabulary_find; the
+ * first call that needs it makes an index of 6 to 12 bytes a word, which stays. Words above 1020 bytes are not folded. Any thread. */
+enum status vocabulary_find_folded(const struct vocabulary *vocabulary, const char *word,
+                                   size_t length, uint32_t *id, struct error *err) MUST_CHECK;
+
 /* Words near `word` for "did you mean": first the same letters in another case, then by edit
  * distance over code points (at most 2, a transposition counts 1), more frequent ones first. Looks
  * at the `among` most frequent words. Writes at most `room` ids and returns how many. */
@@ -192,6 +198,17 @@ enum status search_odd_one_out(const struct model *model, const uint32_t *ids, s
 
 /* ---- evaluation (evaluate.c, similarity.c) --------------------------------------------------- */
 
+/* How words of a question file are looked for: as they stand only; or, where that finds nothing, in
+ * any case (vocabulary_find_folded). */
+enum word_case { WORD_CASE_FOLD, WORD_CASE_EXACT };
+/* What a file held beside questions, so that nothing is passed over in silence. */
+#define UNREAD_NAMED 100
+struct file_notes {
+    uint64_t folded;              /* words found only in another case */
+    uint64_t unread;              /* lines that could not be read */
+    uint64_t lines[UNREAD_NAMED]; /* numbers of the first of them, from 1 */
+};
+
 struct analogy_section {
     char *name;
     uint64_t correct, answered;
@@ -203,27 +220,39 @@ struct analogy_report {
     uint64_t correct, answered, skipped; /* totals */
     /* Totals by word2vec's names of sections. */
     uint64_t semantic_correct, semantic_answered, syntactic_correct, syntactic_answered;
+    struct file_notes notes;
 };
-/* text: word2vec's question file (lines ": section", then four words a line). among: questions and
- * candidates are only the most frequent words (word2vec's habit: 30000; 0 = all). A word is looked
- * up as it stands, then in lower case. Errors: MALFORMED names the line. Owns:
+/* text: word2vec's question file (lines ": section", then four words a line); '#' or "//" begins a
+ * comment line; a file may have tabs, commas or semicolons between the words, and then columns
+ * behind the fourth that are not looked at. among: questions and candidates are only the most
+ * frequent words (word2vec's habit: 30000; 0 = all). Lines that are no question are noted. Errors:
+ * MALFORMED names the line: a question before the first section, or no line that can be read. Owns:
  * analogy_report_clear. */
 enum status evaluate_analogies(const struct model *model, const char *text, size_t length,
-                               uint32_t among, enum analogy_method method, int threads,
-                               struct analogy_report *report, struct error *err) MUST_CHECK;
+                               uint32_t among, enum analogy_method method, enum word_case word_case,
+                               int threads, struct analogy_report *report,
+                               struct error *err) MUST_CHECK;
 void analogy_report_clear(struct analogy_report *report);
 
 struct similarity_report {
     uint64_t pairs, found; /* found: both words are in the vocabulary */
+    uint64_t duplicates;   /* pairs that stood before, in either order; they count all the same */
+    unsigned column;       /* that holds the score, from 1 */
+    bool header;           /* the first line names the columns */
+    struct file_notes notes;
     /* Over the pairs found, NaN for fewer than 2 or constants; Spearman has mean ranks for ties. */
     double pearson, spearman;
 };
-/* text: lines "word1 word2 score", separated by tabs, commas or spaces; '#' begins a comment line;
- * a header line, whose last field is no number, is skipped. Of more columns the first three count,
- * but in SimLex-999's own file the one that the header calls "SimLex999". Pairs with a missing word
- * are left out and counted: no cosine is made up for them. Errors: MALFORMED names the line. */
+/* text: lines "word1 word2 score", separated by tabs, semicolons, commas or spaces, words quoted as
+ * in CSV or not; '#' begins a comment line. The score is the first column behind the words that
+ * holds a number in more than half of the lines behind the first, or the one that the first line
+ * calls "SimLex999". The first line is a header when it holds no number there while another line
+ * does. Pairs with a
+ * missing word are left out and counted: no cosine is made up for them. Lines that are no pair are
+ * noted. Errors: MALFORMED names the line when none can be read. */
 enum status evaluate_similarity(const struct model *model, const char *text, size_t length,
-                                struct similarity_report *report, struct error *err) MUST_CHECK;
+                                enum word_case word_case, struct similarity_report *report,
+                                struct error *err) MUST_CHECK;
 
 /* ---- formats (export.c, import.c) ------------------------------------------------------------ */
 

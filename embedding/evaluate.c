@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/array.h"
 #include "embedding/evaluate_text.h"
@@ -20,7 +21,10 @@ struct analogies {
     struct analogy_report *report;
     uint32_t among;
     enum analogy_method method;
+    enum word_case word_case;
     int threads;
+    struct error unread;        /* what was wrong with the first line that is no question */
+    uint64_t read;              /* questions, skipped ones included */
     struct question *questions; /* [BATCH] */
     size_t n;
     float *vectors;        /* [BATCH * width, dim] */
@@ -34,7 +38,7 @@ static bool section_is_semantic(const char *name) {
     static const char *const names[] = {"capital-common-countries", "capital-world", "currency",
                                         "city-in-state", "family"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i]) == 0)
+        if (strcasecmp(name, names[i]) == 0)
             return true;
     return false;
 }
@@ -48,7 +52,7 @@ static void question_count(struct analogy_report *report, size_t at, bool correc
     if (section_is_semantic(section->name)) {
         report->semantic_answered++;
         report->semantic_correct += correct;
-    } else if (strncmp(section->name, "gram", 4) == 0) {
+    } else if (strncasecmp(section->name, "gram", 4) == 0) {
         report->syntactic_answered++;
         report->syntactic_correct += correct;
     }
@@ -145,32 +149,58 @@ static enum status section_add(struct analogy_report *report, const char *name, 
     return STATUS_OK;
 }
 
+static bool line_is_comment(struct text_part line) {
+    return line.length == 0 || line.text[0] == '#' ||
+           (line.length >= 2 && memcmp(line.text, "//", 2) == 0);
+}
+
+/* Columns behind the fourth are not looked at, but where only blanks separate them: those may be
+ * words of several parts. */
+static size_t question_split(struct text_part line, struct text_part words[5]) {
+    char separator;
+    size_t n = text_columns(line, 4, words, 5, &separator);
+    for (size_t i = 0; i < n && i < 4; i++)
+        if (words[i].length == 0)
+            return i;
+    return separator == TEXT_BLANKS || n < 4 ? n : 4;
+}
+
 static enum status line_read(struct analogies *run, struct text_part line, size_t number,
                              struct error *err) {
     struct text_part words[5];
+    struct analogy_report *report = run->report;
     struct question *question = &run->questions[run->n];
-    if (line.length == 0 || (line.length >= 2 && memcmp(line.text, "//", 2) == 0))
+    if (line_is_comment(line))
         return STATUS_OK;
     if (line.text[0] == ':') {
         struct text_part name = text_trim((struct text_part){line.text + 1, line.length - 1});
-        return section_add(run->report, name.text, name.length, err);
+        return section_add(report, name.text, name.length, err);
     }
-    size_t n = text_split(line, TEXT_BLANKS, words, 5);
-    if (n != 4)
-        return error_set(err, STATUS_MALFORMED, "line %zu: a question is 4 words, not %s%zu",
-                         number, n == 5 ? "at least " : "", n);
-    if (run->report->n_sections == 0)
+    size_t n = question_split(line, words);
+    if (n != 4) {
+        status_ignore(error_set(&run->unread, STATUS_MALFORMED,
+                                "line %zu: a question is 4 words, not %s%zu", number,
+                                n == 5 ? "at least " : "", n)); /* told when nothing is read */
+        text_note_unread(&report->notes, number);
+        return STATUS_OK;
+    }
+    if (report->n_sections == 0)
         return error_set(err, STATUS_MALFORMED,
                          "line %zu: a question before the first section (': name')", number);
-    question->section = run->report->n_sections - 1;
+    question->section = report->n_sections - 1;
+    run->read++;
     bool known = true;
     for (size_t i = 0; i < 4; i++) {
-        question->words[i] = text_find_word(run->model->vocabulary, words[i], run->among);
+        enum status status =
+            text_find_word(run->model->vocabulary, words[i], run->among, run->word_case,
+                           &report->notes, &question->words[i], err);
+        if (status != STATUS_OK)
+            return status;
         known = known && question->words[i] != WORD_NONE;
     }
     if (!known) {
-        run->report->sections[question->section].skipped++;
-        run->report->skipped++;
+        report->sections[question->section].skipped++;
+        report->skipped++;
         return STATUS_OK;
     }
     return ++run->n == BATCH ? batch_run(run, err) : STATUS_OK;
@@ -194,10 +224,14 @@ static enum status analogies_init(struct analogies *run, struct error *err) {
 }
 
 enum status evaluate_analogies(const struct model *model, const char *text, size_t length,
-                               uint32_t among, enum analogy_method method, int threads,
-                               struct analogy_report *report, struct error *err) {
-    struct analogies run = {
-        .model = model, .report = report, .among = among, .method = method, .threads = threads};
+                               uint32_t among, enum analogy_method method, enum word_case word_case,
+                               int threads, struct analogy_report *report, struct error *err) {
+    struct analogies run = {.model = model,
+                            .report = report,
+                            .among = among,
+                            .method = method,
+                            .word_case = word_case,
+                            .threads = threads};
     struct text_part rest = text_begin(text, length), line;
     *report = (struct analogy_report){0};
     enum status status = analogies_init(&run, err);
@@ -205,6 +239,8 @@ enum status evaluate_analogies(const struct model *model, const char *text, size
         status = line_read(&run, line, number, err);
     if (status == STATUS_OK && run.n > 0)
         status = batch_run(&run, err);
+    if (status == STATUS_OK && run.read == 0 && report->notes.unread > 0)
+        status = error_set(err, run.unread.status, "%s", run.unread.text);
     free(run.questions);
     free(run.vectors);
     free(run.excluded);

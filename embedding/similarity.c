@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/digest.h"
 #include "base/number.h"
 #include "embedding/evaluate_text.h"
 #include "embedding/vocabulary.h"
@@ -15,24 +16,73 @@
 struct pairs {
     double *human, *cosine;
     size_t n, human_room, cosine_room;
-    size_t column; /* of the score */
+    uint64_t *sums; /* of every pair read, to find those that stand twice */
+    size_t n_sums, sums_room;
+    size_t column;    /* of the score */
+    size_t header;    /* number of the line that names the columns; 0: none does */
+    struct error bad; /* what was wrong with the first line that is no pair */
 };
 
-static bool field_number(struct text_part field, double *value) {
+/* With `comma`, a decimal comma is read as a point. */
+static bool field_number(struct text_part field, bool comma, double *value) {
     char text[LONGEST_NUMBER + 1];
     if (field.length > LONGEST_NUMBER || memchr(field.text, '\0', field.length))
         return false;
     memcpy(text, field.text, field.length);
     text[field.length] = '\0';
+    char *at = strchr(text, ',');
+    if (comma && at && !strchr(text, '.'))
+        *at = '.';
     return number_parse_real(text, value);
 }
 
-static size_t line_split(struct text_part line, struct text_part fields[MAX_COLUMNS]) {
-    if (memchr(line.text, '\t', line.length))
-        return text_split(line, '\t', fields, MAX_COLUMNS);
-    if (memchr(line.text, ',', line.length))
-        return text_split(line, ',', fields, MAX_COLUMNS);
-    return text_split(line, TEXT_BLANKS, fields, MAX_COLUMNS);
+/* The next line that is no comment, split; 0 at the end. */
+static size_t next_fields(struct text_part *rest, size_t *number,
+                          struct text_part fields[MAX_COLUMNS], bool *comma) {
+    struct text_part line;
+    char separator;
+    while (text_line(rest, &line)) {
+        ++*number;
+        if (line.length == 0 || line.text[0] == '#')
+            continue;
+        size_t n = text_columns(line, 3, fields, MAX_COLUMNS, &separator);
+        *comma = separator != ',';
+        return n;
+    }
+    return 0;
+}
+
+static bool field_is(struct text_part field, const char *text) {
+    return field.length == strlen(text) && memcmp(field.text, text, field.length) == 0;
+}
+
+/* Which column holds the scores, and whether the first line names the columns: told by where the
+ * lines hold numbers. */
+static void columns_find(struct pairs *pairs, struct text_part rest) {
+    struct text_part fields[MAX_COLUMNS];
+    uint64_t numbers[MAX_COLUMNS] = {0}, lines = 0; /* in the lines behind the first */
+    size_t number = 0, n, first = 0, first_n, named = 0;
+    bool comma, first_numbers[MAX_COLUMNS] = {false};
+    double value;
+    if ((n = next_fields(&rest, &number, fields, &comma)) > 0)
+        first = number;
+    first_n = n;
+    for (size_t i = 2; i < n; i++) {
+        first_numbers[i] = field_number(fields[i], comma, &value);
+        named = field_is(fields[i], "SimLex999") ? i : named;
+    }
+    for (; n > 0 && (n = next_fields(&rest, &number, fields, &comma)) > 0; lines++)
+        for (size_t i = 2; i < n; i++)
+            numbers[i] += field_number(fields[i], comma, &value);
+    pairs->column = 2;
+    for (size_t i = MAX_COLUMNS - 1; i >= 2; i--)
+        if (lines == 0 ? first_numbers[i] : 2 * numbers[i] > lines)
+            pairs->column = i;
+    if (named > 0)
+        pairs->column = named;
+    if (named > 0 ||
+        (first_n > pairs->column && !first_numbers[pairs->column] && numbers[pairs->column] > 0))
+        pairs->header = first;
 }
 
 static enum status pairs_add(struct pairs *pairs, double human, double cosine, struct error *err) {
@@ -50,43 +100,64 @@ static enum status pairs_add(struct pairs *pairs, double human, double cosine, s
     return STATUS_OK;
 }
 
-/* A first line whose last field is no number names the columns. */
-static bool columns_read(struct pairs *pairs, const struct text_part *fields, size_t n) {
-    double value;
-    if (field_number(fields[n - 1], &value))
+/* Equal for a pair in either order. */
+static enum status pairs_note(struct pairs *pairs, const struct text_part *fields,
+                              struct error *err) {
+    uint64_t *sums = array_grow(pairs->sums, &pairs->sums_room, pairs->n_sums + 1, sizeof *sums);
+    if (!sums)
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory for %zu pairs",
+                         pairs->n_sums + 1);
+    uint64_t both[2] = {checksum(fields[0].text, fields[0].length),
+                        checksum(fields[1].text, fields[1].length)};
+    if (both[0] > both[1]) {
+        uint64_t other = both[0];
+        both[0] = both[1];
+        both[1] = other;
+    }
+    pairs->sums = sums;
+    sums[pairs->n_sums++] = checksum(both, sizeof both);
+    return STATUS_OK;
+}
+
+/* Why a line is no pair; false: it is one, with that score. */
+static bool pair_is_bad(const struct pairs *pairs, const struct text_part *fields, size_t n,
+                        size_t number, bool comma, double *human, struct error *why) {
+    if (n <= pairs->column) {
+        status_ignore(error_set(why, STATUS_MALFORMED,
+                                "line %zu: two words and a score are %zu fields, not %zu", number,
+                                pairs->column + 1, n)); /* told when no line is a pair */
+        return true;
+    }
+    if (fields[0].length == 0 || fields[1].length == 0) {
+        status_ignore(
+            error_set(why, STATUS_MALFORMED, "line %zu: a word is missing", number)); /* as above */
+        return true;
+    }
+    struct text_part score = fields[pairs->column];
+    if (field_number(score, comma, human))
         return false;
-    for (size_t i = 2; i < n; i++)
-        if (fields[i].length == strlen("SimLex999") &&
-            memcmp(fields[i].text, "SimLex999", fields[i].length) == 0)
-            pairs->column = i;
+    char quoted[WORD_QUOTE_SIZE];
+    word_quote(score.text, score.length, quoted);
+    status_ignore(error_set(why, STATUS_MALFORMED, "line %zu: the score '%s' is not a number",
+                            number, quoted)); /* as above */
     return true;
 }
 
-static enum status pair_read(struct pairs *pairs, const struct model *model,
-                             const struct text_part *fields, size_t n, size_t number,
+static enum status pair_take(struct pairs *pairs, const struct model *model,
+                             enum word_case word_case, const struct text_part *fields, double human,
                              struct similarity_report *report, struct error *err) {
-    double human;
-    if (n <= pairs->column)
-        return error_set(err, STATUS_MALFORMED,
-                         "line %zu: two words and a score are %zu fields, not %zu", number,
-                         pairs->column + 1, n);
-    if (fields[0].length == 0 || fields[1].length == 0)
-        return error_set(err, STATUS_MALFORMED, "line %zu: a word is missing", number);
-    struct text_part score = fields[pairs->column];
-    if (!field_number(score, &human)) {
-        char quoted[WORD_QUOTE_SIZE];
-        word_quote(score.text, score.length, quoted);
-        return error_set(err, STATUS_MALFORMED, "line %zu: the score '%s' is not a number", number,
-                         quoted);
-    }
+    uint32_t ids[2] = {WORD_NONE, WORD_NONE};
     report->pairs++;
-    uint32_t a = text_find_word(model->vocabulary, fields[0], 0),
-             b = text_find_word(model->vocabulary, fields[1], 0);
+    enum status status = pairs_note(pairs, fields, err);
+    for (unsigned side = 0; status == STATUS_OK && side < 2; side++)
+        status = text_find_word(model->vocabulary, fields[side], 0, word_case, &report->notes,
+                                &ids[side], err);
     /* A zero vector has no cosine, so its word is as good as missing. */
-    if (a == WORD_NONE || b == WORD_NONE || model->norms[a] <= 0 || model->norms[b] <= 0)
-        return STATUS_OK;
+    if (status != STATUS_OK || ids[0] == WORD_NONE || ids[1] == WORD_NONE ||
+        model->norms[ids[0]] <= 0 || model->norms[ids[1]] <= 0)
+        return status;
     report->found++;
-    return pairs_add(pairs, human, search_similarity(model, a, b), err);
+    return pairs_add(pairs, human, search_similarity(model, ids[0], ids[1]), err);
 }
 
 static double correlation(const double *x, const double *y, size_t n) {
@@ -145,25 +216,48 @@ static enum status pairs_correlate(struct pairs *pairs, struct similarity_report
     return STATUS_OK;
 }
 
+static int sums_compare(const void *left, const void *right) {
+    const uint64_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+static uint64_t pairs_duplicates(struct pairs *pairs) {
+    uint64_t duplicates = 0;
+    if (pairs->n_sums > 1)
+        qsort(pairs->sums, pairs->n_sums, sizeof *pairs->sums, sums_compare);
+    for (size_t i = 1; i < pairs->n_sums; i++)
+        duplicates += pairs->sums[i] == pairs->sums[i - 1];
+    return duplicates;
+}
+
 enum status evaluate_similarity(const struct model *model, const char *text, size_t length,
-                                struct similarity_report *report, struct error *err) {
-    struct text_part rest = text_begin(text, length), line, fields[MAX_COLUMNS];
+                                enum word_case word_case, struct similarity_report *report,
+                                struct error *err) {
+    struct text_part rest = text_begin(text, length), fields[MAX_COLUMNS];
     struct pairs pairs = {.column = 2};
     enum status status = STATUS_OK;
-    bool first = true;
+    size_t number = 0, n;
+    bool comma;
     *report = (struct similarity_report){.pearson = NAN, .spearman = NAN};
-    for (size_t number = 1; status == STATUS_OK && text_line(&rest, &line); number++) {
-        if (line.length == 0 || line.text[0] == '#')
+    columns_find(&pairs, rest);
+    while (status == STATUS_OK && (n = next_fields(&rest, &number, fields, &comma)) > 0) {
+        double human;
+        if (number == pairs.header)
             continue;
-        size_t n = line_split(line, fields);
-        bool header = first && columns_read(&pairs, fields, n);
-        first = false;
-        if (!header)
-            status = pair_read(&pairs, model, fields, n, number, report, err);
+        if (pair_is_bad(&pairs, fields, n, number, comma, &human, &pairs.bad))
+            text_note_unread(&report->notes, number);
+        else
+            status = pair_take(&pairs, model, word_case, fields, human, report, err);
     }
+    if (status == STATUS_OK && report->pairs == 0 && report->notes.unread > 0)
+        status = error_set(err, pairs.bad.status, "%s", pairs.bad.text);
     if (status == STATUS_OK)
         status = pairs_correlate(&pairs, report, err);
+    report->column = (unsigned)pairs.column + 1;
+    report->header = pairs.header > 0;
+    report->duplicates = pairs_duplicates(&pairs);
     free(pairs.human);
     free(pairs.cosine);
+    free(pairs.sums);
     return status;
 }

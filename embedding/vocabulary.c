@@ -134,6 +134,12 @@ enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char
     made->text = text;
     made->offsets = offsets;
     made->counts = counts;
+    made->fold = vocabulary_fold_create();
+    if (!made->fold) {
+        status = error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vocabulary",
+                           sizeof *made->fold);
+        goto fail;
+    }
     if (size == WORD_NONE) {
         status = error_set(err, STATUS_REFUSED, "a vocabulary holds at most %" PRIu32 " words",
                            WORD_NONE - 1);
@@ -194,6 +200,7 @@ void vocabulary_free(struct vocabulary *vocabulary) {
     free(vocabulary->offsets);
     free(vocabulary->counts);
     free(vocabulary->slots);
+    vocabulary_fold_free(vocabulary->fold);
     free(vocabulary);
 }
 

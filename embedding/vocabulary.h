@@ -3,6 +3,8 @@
 #ifndef VECMILL_EMBEDDING_VOCABULARY_H
 #define VECMILL_EMBEDDING_VOCABULARY_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +16,14 @@ struct vocabulary_slot {
     uint32_t tag, id; /* id WORD_NONE: empty */
 };
 
+/* vocabulary_fold.c: ids by their folded words; made when one is first asked for. */
+struct vocabulary_fold {
+    pthread_mutex_t lock;    /* held while the index is made */
+    uint32_t *_Atomic slots; /* [mask + 1 of the vocabulary], WORD_NONE: empty; NULL before that */
+};
+struct vocabulary_fold *vocabulary_fold_create(void); /* NULL: out of memory */
+void vocabulary_fold_free(struct vocabulary_fold *fold);
+
 struct vocabulary {
     uint32_t size;
     char *text;        /* all words one after the other */
@@ -22,6 +32,7 @@ struct vocabulary {
     uint64_t total;
     struct vocabulary_slot *slots; /* [mask + 1], a power of two, at most two thirds full */
     size_t mask;
+    struct vocabulary_fold *fold;
 };
 
 /* vocabulary_create without copying: takes text, offsets and counts (from malloc), also on

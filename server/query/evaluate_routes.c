@@ -51,22 +51,37 @@ static void write_analogies(const struct analogy_report *report, struct buffer *
     buffer_append_char(answer, ']');
 }
 
+#define CASE_CHOICES "fold|exact" /* in the order of enum word_case */
+
+/* What stands in both answers: how words were looked for, and what could not be read. */
+static void append_notes(struct buffer *answer, int word_case, const struct file_notes *notes) {
+    buffer_print(
+        answer, ",\"case\":\"%s\",\"folded\":%" PRIu64 ",\"unread\":%" PRIu64 ",\"unread_lines\":[",
+        word_case == WORD_CASE_EXACT ? "exact" : "fold", notes->folded, notes->unread);
+    for (uint64_t i = 0; i < notes->unread && i < UNREAD_NAMED; i++)
+        buffer_print(answer, "%s%" PRIu64, i == 0 ? "" : ",", notes->lines[i]);
+    buffer_append_char(answer, ']');
+}
+
 static enum status analogies(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     int64_t among = DEFAULT_AMONG;
-    int method = ANALOGY_ADD;
+    int method = ANALOGY_ADD, word_case = WORD_CASE_FOLD;
     struct analogy_report report = {0};
     enum status status = query_int(inquiry->request, "among", 0, UINT32_MAX, &among, err);
     if (status == STATUS_OK)
         status = query_choice(inquiry->request, "method", METHOD_CHOICES, &method, err);
+    if (status == STATUS_OK)
+        status = query_choice(inquiry->request, "case", CASE_CHOICES, &word_case, err);
     if (status != STATUS_OK)
         return status;
-    status = evaluate_analogies(inquiry->model, inquiry->request->body,
-                                inquiry->request->body_length, (uint32_t)among,
-                                (enum analogy_method)method, machine_threads(), &report, err);
+    status = evaluate_analogies(
+        inquiry->model, inquiry->request->body, inquiry->request->body_length, (uint32_t)among,
+        (enum analogy_method)method, (enum word_case)word_case, machine_threads(), &report, err);
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);
         buffer_print(answer, ",\"set\":\"analogies\",\"among\":%" PRId64 ",\"method\":\"%s\"",
                      among, analogy_method_name((enum analogy_method)method));
+        append_notes(answer, word_case, &report.notes);
         write_analogies(&report, answer);
         buffer_append_char(answer, '}');
     }
@@ -76,16 +91,23 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
 
 static enum status similarity(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     struct similarity_report report = {0};
+    int word_case = WORD_CASE_FOLD;
     if (request_query(inquiry->request, "among", 0) || request_query(inquiry->request, "method", 0))
         return error_set_key(err, STATUS_REFUSED, "among",
                              "among and method are for set=analogies");
-    enum status status = evaluate_similarity(inquiry->model, inquiry->request->body,
-                                             inquiry->request->body_length, &report, err);
+    enum status status = query_choice(inquiry->request, "case", CASE_CHOICES, &word_case, err);
+    if (status == STATUS_OK)
+        status = evaluate_similarity(inquiry->model, inquiry->request->body,
+                                     inquiry->request->body_length, (enum word_case)word_case,
+                                     &report, err);
     if (status != STATUS_OK)
         return status;
     inquiry_head(inquiry, answer);
     buffer_print(answer, ",\"set\":\"similarity\",\"pairs\":%" PRIu64 ",\"found\":%" PRIu64,
                  report.pairs, report.found);
+    buffer_print(answer, ",\"duplicates\":%" PRIu64 ",\"column\":%u,\"header\":%s",
+                 report.duplicates, report.column, report.header ? "true" : "false");
+    append_notes(answer, word_case, &report.notes);
     append_share(answer, "coverage", report.found, report.pairs);
     buffer_append_text(answer, ",\"pearson\":");
     json_append_float(answer, (float)report.pearson);

@@ -21,9 +21,11 @@ static struct analogy_report analogies(const struct model *model, const char *te
                                        enum analogy_method method) {
     struct analogy_report report, again;
     struct error err = {0};
-    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 1, &report, &err),
+    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, WORD_CASE_FOLD, 1,
+                                        &report, &err),
                      STATUS_OK);
-    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, 3, &again, &err),
+    assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, WORD_CASE_FOLD, 3,
+                                        &again, &err),
                      STATUS_OK);
     assert_int_equal(report.correct, again.correct);
     assert_int_equal(report.answered, again.answered);
@@ -34,6 +36,7 @@ static struct analogy_report analogies(const struct model *model, const char *te
 static void sections_are_counted(void **state) {
     static const char text[] = "\xef\xbb\xbf// a comment\r\n"
                                ": capital-world\r\n"
+                               "# another one\n"
                                /* lower-cased, but for Oslo, which stands as it is */
                                "Athens Greece Oslo Norway\r\n"
                                "athens greece bern switzerland\r\n"
@@ -161,8 +164,8 @@ static void bad_questions_are_named(void **state) {
     } bad[] = {
         {"athens greece oslo norway\n", "line 1: a question before the first section (': name')"},
         {": x\n\nathens greece oslo\n", "line 3: a question is 4 words, not 3"},
-        {": x\nathens greece oslo norway\nathens greece oslo norway bern\n",
-         "line 3: a question is 4 words, not at least 5"},
+        {": x\nathens greece oslo norway bern\nathens oslo\n",
+         "line 2: a question is 4 words, not at least 5"},
         {": x\n\x01\xff\n", "line 2: a question is 4 words, not 1"},
     };
     struct model *model = grid_model();
@@ -171,7 +174,7 @@ static void bad_questions_are_named(void **state) {
         struct analogy_report report;
         struct error err = {0};
         assert_int_equal(evaluate_analogies(model, bad[i].text, strlen(bad[i].text), 0, ANALOGY_ADD,
-                                            1, &report, &err),
+                                            WORD_CASE_FOLD, 1, &report, &err),
                          STATUS_MALFORMED);
         assert_string_equal(err.text, bad[i].message);
         assert_null(report.sections);
@@ -179,10 +182,76 @@ static void bad_questions_are_named(void **state) {
     model_drop(model);
 }
 
+/* What is no question is counted and named beside those that are. */
+static void unread_questions_are_noted(void **state) {
+    static const char text[] = ": empty\n: Capital-World\nathens greece oslo norway\n"
+                               "athens greece oslo\n\nathens greece oslo norway bern\n"
+                               "Athens\tgreece\t\"Oslo\"\tnorway\tcapital\tx\n"
+                               "athens,greece,bern,switzerland\n"
+                               "athens;greece;;norway\n:\n";
+    struct model *model = grid_model();
+    struct analogy_report report = analogies(model, text, 0, ANALOGY_ADD);
+    (void)state;
+    assert_int_equal(report.n_sections, 3);
+    assert_string_equal(report.sections[0].name, "empty");
+    assert_int_equal(report.sections[0].answered + report.sections[0].skipped, 0);
+    assert_string_equal(report.sections[2].name, "");
+    assert_int_equal(report.answered, 3);
+    assert_int_equal(report.semantic_answered, 3); /* names of sections in any case */
+    assert_int_equal(report.notes.folded, 1);
+    assert_int_equal(report.notes.unread, 3);
+    assert_int_equal(report.notes.lines[0], 4);
+    assert_int_equal(report.notes.lines[1], 6);
+    assert_int_equal(report.notes.lines[2], 9);
+    analogy_report_clear(&report);
+    model_drop(model);
+}
+
+/* A vocabulary may have a word in one case only; which one, a question file cannot know. */
+static void case_is_a_switch(void **state) {
+    static const char text[] =
+        ": x\nGREECE athens norway OSLO\nSwitzerland \xd0\x9c\xd0\x98\xd0\xa0 "
+        "oslo oslo\n";
+    static const char *const mixed[] = {"Athens", "greece", "OSLO", "Norway", "oslo"};
+    static const float rows[] = {1, 0, 0, 1, 1, 1, 0, 2, 3, 3};
+    struct model *model = sample_model(mixed, rows, 5, 2, 1, PARTITION_MOD, NULL);
+    struct similarity_report pairs;
+    struct analogy_report report = analogies(model, text, 0, ANALOGY_ADD);
+    struct error err = {0};
+    static const char scored[] = "ATHENS greece 1\nAthens OSLO 2\nathens Oslo 3\nno greece 4\n";
+    (void)state;
+    assert_int_equal(report.answered, 1);
+    assert_int_equal(report.skipped, 1);
+    assert_int_equal(report.notes.folded, 3); /* OSLO stands there */
+    analogy_report_clear(&report);
+    report = analogies(model, text, 4, ANALOGY_ADD);
+    assert_int_equal(report.answered, 1);
+    analogy_report_clear(&report);
+    assert_int_equal(evaluate_analogies(model, text, strlen(text), 0, ANALOGY_ADD, WORD_CASE_EXACT,
+                                        1, &report, &err),
+                     STATUS_OK);
+    assert_int_equal(report.answered, 0);
+    assert_int_equal(report.skipped, 2);
+    assert_int_equal(report.notes.folded, 0);
+    analogy_report_clear(&report);
+    assert_int_equal(
+        evaluate_similarity(model, scored, strlen(scored), WORD_CASE_EXACT, &pairs, &err),
+        STATUS_OK);
+    assert_int_equal(pairs.found, 1);
+    assert_int_equal(pairs.notes.folded, 0);
+    assert_int_equal(
+        evaluate_similarity(model, scored, strlen(scored), WORD_CASE_FOLD, &pairs, &err),
+        STATUS_OK);
+    assert_int_equal(pairs.found, 3);
+    assert_int_equal(pairs.notes.folded, 3);
+    model_drop(model);
+}
+
 static struct similarity_report similarity(const struct model *model, const char *text) {
     struct similarity_report report;
     struct error err = {0};
-    assert_int_equal(evaluate_similarity(model, text, strlen(text), &report, &err), STATUS_OK);
+    assert_int_equal(evaluate_similarity(model, text, strlen(text), WORD_CASE_FOLD, &report, &err),
+                     STATUS_OK);
     return report;
 }
 
@@ -244,15 +313,64 @@ static void headers_name_the_score(void **state) {
     model_drop(model);
 }
 
+/* Whatever a file looks like, every pair of it counts. */
+static void pairs_files_of_every_make(void **state) {
+    static const struct {
+        const char *text;
+        unsigned column;
+        bool header;
+    } files[] = {
+        {"base\ta\t9\tN\tsynonym\nbase\tb\t7\tN\tx\nbase\te\t1\tN\ty\n", 3, false},
+        {"base\ta\tN\t9\tsynonym\nbase\tb\tN\t7\tx\nbase\te\tN\t1\ty\n", 4, false},
+        {"base a 9 1 2\nbase b 7 3 4\nbase e 1 5 6\n", 3, false},
+        {"base;a;9,5;x\nbase;b;7,25;y\nbase;e;1;z\n", 3, false},
+        {"\xef\xbb\xbf\"base\",\"a\",\"9\"\r\n\"base\", \"b\" ,7\r\nbase,e,1\r\n", 3, false},
+        {"w1,w2,score,note\nbase,a,9,x\n# c\nbase,b,7,y\n\nbase,e,1,z\n", 3, true},
+        {"w1 w2 score 5\nbase a 9 5\nbase b 7 5\nbase e 1 5\n", 3, true},
+        {"w1\tw2\tPOS\tscore\nbase\ta\tN\t9\nbase\tb\tN\t7\nbase\te\tN\t1\n", 4, true},
+        {"base\ta\t9\nbase\tb\t7\nbase\te\t1", 3, false},
+    };
+    struct model *model = fan_model();
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct similarity_report report = similarity(model, files[i].text);
+        if (report.pairs != 3 || report.found != 3 || report.column != files[i].column ||
+            report.header != files[i].header || report.notes.unread != 0)
+            fail_msg("file %zu: %d pairs, %d found, column %u, header %d, %d unread", i,
+                     (int)report.pairs, (int)report.found, report.column, report.header,
+                     (int)report.notes.unread);
+        assert_true(fabs(report.spearman - 1) < 1e-12);
+    }
+    /* one pair, with words behind it */
+    struct similarity_report report = similarity(model, "base\ta\t9\tN\tsynonym\n");
+    assert_int_equal(report.pairs, 1);
+    assert_false(report.header);
+    model_drop(model);
+}
+
+static void quotes_and_phrases(void **state) {
+    static const char *const phrases[] = {"New York", "a,b", "say \"hi\"", "\"", "x"};
+    static const float rows[] = {1, 0, 1, 1, 0, 1, 2, 1, 1, 2};
+    struct model *model = sample_model(phrases, rows, 5, 2, 1, PARTITION_MOD, NULL);
+    struct similarity_report report = similarity(
+        model, "New York,x,1\n\"New York\" x 2\nNew York\tx\t3\n\"a,b\",x,4\n\"a,b\";x;5\n"
+               "\"say \"\"hi\"\"\",x,6\nx,\"\"\"\",7\n\"\tx\t8\nsay \"hi\",x,9\n");
+    (void)state;
+    assert_int_equal(report.pairs, 9);
+    assert_int_equal(report.found, 9);
+    assert_int_equal(report.notes.unread, 0);
+    model_drop(model);
+}
+
 static void bad_pairs_are_named(void **state) {
     static const struct {
         const char *text, *message;
     } bad[] = {
-        {"base a 1\nbase b\n", "line 2: two words and a score are 3 fields, not 2"},
-        {"base a 1\n\nbase b many\n", "line 3: the score 'many' is not a number"},
-        {"a b score\nc d score\n", "line 2: the score 'score' is not a number"},
-        {"base a nan\nbase b inf\n", "line 2: the score 'inf' is not a number"},
-        {"base a 1\nbase\t\t1\n", "line 2: a word is missing"},
+        {"base b\nbase\n", "line 1: two words and a score are 3 fields, not 2"},
+        {"\n\nbase b many\n", "line 3: the score 'many' is not a number"},
+        {"a b score\nc d score\n", "line 1: the score 'score' is not a number"},
+        {"base a nan\nbase b inf\n", "line 1: the score 'nan' is not a number"},
+        {"base\t\t1\n", "line 1: a word is missing"},
         {"w w POS SimLex999 x\na b A\n", "line 2: two words and a score are 4 fields, not 3"},
     };
     struct model *model = fan_model();
@@ -260,11 +378,37 @@ static void bad_pairs_are_named(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct similarity_report report;
         struct error err = {0};
-        assert_int_equal(
-            evaluate_similarity(model, bad[i].text, strlen(bad[i].text), &report, &err),
-            STATUS_MALFORMED);
+        assert_int_equal(evaluate_similarity(model, bad[i].text, strlen(bad[i].text),
+                                             WORD_CASE_FOLD, &report, &err),
+                         STATUS_MALFORMED);
         assert_string_equal(err.text, bad[i].message);
     }
+    model_drop(model);
+}
+
+/* Lines that are no pair, and pairs that stand twice, are counted beside the others. */
+static void unread_pairs_are_noted(void **state) {
+    struct model *model = fan_model();
+    struct buffer many = {0};
+    struct similarity_report report =
+        similarity(model, "base a 9\nbase b\n\nbase b many\na base 8\nbase\t\t1\nbase e 1\n"
+                          "base a 9\nnil zip 1\nnil zip 1\n");
+    (void)state;
+    assert_int_equal(report.pairs, 6);
+    assert_int_equal(report.found, 4);
+    assert_int_equal(report.duplicates, 3);
+    assert_int_equal(report.notes.unread, 3);
+    assert_int_equal(report.notes.lines[0], 2);
+    assert_int_equal(report.notes.lines[1], 4);
+    assert_int_equal(report.notes.lines[2], 6);
+    for (int i = 0; i < 2 * UNREAD_NAMED; i++)
+        buffer_append_text(&many, "bad\n");
+    buffer_append_text(&many, "base a 1\n");
+    report = similarity(model, many.data);
+    assert_int_equal(report.pairs, 1);
+    assert_int_equal(report.notes.unread, 2 * UNREAD_NAMED);
+    assert_int_equal(report.notes.lines[UNREAD_NAMED - 1], UNREAD_NAMED);
+    buffer_clear(&many);
     model_drop(model);
 }
 
@@ -278,6 +422,11 @@ int main(void) {
         cmocka_unit_test(correlations_are_known),
         cmocka_unit_test(headers_name_the_score),
         cmocka_unit_test(bad_pairs_are_named),
+        cmocka_unit_test(unread_questions_are_noted),
+        cmocka_unit_test(case_is_a_switch),
+        cmocka_unit_test(pairs_files_of_every_make),
+        cmocka_unit_test(quotes_and_phrases),
+        cmocka_unit_test(unread_pairs_are_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

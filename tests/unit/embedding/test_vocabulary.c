@@ -358,6 +358,63 @@ static void longest_words_for_suggestions(void **state) {
     vocabulary_free(vocabulary);
 }
 
+static void words_in_any_case(void **state) {
+    static const char *const words[] = {"OSLO",
+                                        "Oslo",
+                                        "King",
+                                        "oslo",
+                                        "\xce\x9b\xce\x9f\xce\x93\xce\x9f\xce\xa3", /* LOGOS */
+                                        "\xce\x86",
+                                        "a\xff"
+                                        "B",
+                                        "KING"};
+    static const struct {
+        const char *word;
+        uint32_t id;
+    } asked[] = {{"oSLO", 3},
+                 {"OSLO", 3},
+                 {"king", 2},
+                 {"KING", 2},
+                 {"kin", WORD_NONE},
+                 {"\xce\xbb\xce\xbf\xce\xb3\xce\xbf\xcf\x82", 4},
+                 {"\xce\xac", 5},
+                 {"A\xff"
+                  "b",
+                  6},
+                 {"", WORD_NONE},
+                 {"A\xfe"
+                  "b",
+                  WORD_NONE}};
+    struct buffer text = {0};
+    uint64_t offsets[9] = {0};
+    struct vocabulary *vocabulary;
+    struct error err = {0};
+    char endless[2048];
+    uint32_t id;
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        buffer_append_text(&text, words[i]);
+        offsets[i + 1] = text.length;
+    }
+    assert_int_equal(vocabulary_create(&vocabulary, 8, text.data, offsets, NULL, &err), STATUS_OK);
+    for (int again = 0; again < 2; again++)
+        for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+            id = 77;
+            assert_int_equal(
+                vocabulary_find_folded(vocabulary, asked[i].word, strlen(asked[i].word), &id, &err),
+                STATUS_OK);
+            if (id != asked[i].id)
+                fail_msg("'%s' is %u, not %u", asked[i].word, id, asked[i].id);
+        }
+    memset(endless, 'K', sizeof endless);
+    assert_int_equal(vocabulary_find_folded(vocabulary, endless, sizeof endless, &id, &err),
+                     STATUS_OK);
+    assert_int_equal(id, WORD_NONE);
+    vocabulary_free(vocabulary);
+    buffer_clear(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_found),
@@ -371,6 +428,7 @@ int main(void) {
         cmocka_unit_test(suggestions_count_code_points),
         cmocka_unit_test(suggestions_agree_with_the_oracle),
         cmocka_unit_test(longest_words_for_suggestions),
+        cmocka_unit_test(words_in_any_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
