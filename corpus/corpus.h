@@ -40,6 +40,11 @@ enum status corpus_tokenize(const struct settings *settings, const char *text, s
                                                  struct error *err),
                             void *context, struct error *err) MUST_CHECK;
 
+/* Takes what is no letter, number or mark (punctuation, symbols, control characters, bytes that are
+ * no UTF-8) off both ends of a token; *length becomes 0 where nothing else is there. Returns where
+ * the rest begins. */
+const char *corpus_strip(const char *token, size_t *length);
+
 /* A lower bound of the vocabulary's size, from the first `sample` bytes of the text of the file
  * `corpus`: lets a server refuse early what cannot fit. It never is above what corpus_create finds
  * without pruning. Takes memory of the order of the sample. Errors: NOT_FOUND, MALFORMED,

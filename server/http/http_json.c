@@ -5,13 +5,9 @@
 
 #include "server/http/context.h"
 
-enum status json_body(const struct server *server, const struct http_request *request,
-                      const char *const *allowed, json_t **object, struct error *err) {
-    json_t *document;
-    enum status status = json_parse(request->body ? request->body : "", request->body_length,
-                                    (int)server->settings.max_json_depth, &document, err);
-    if (status != STATUS_OK)
-        return status;
+/* Takes document: *object, or nothing after a failure. */
+static enum status take_object(json_t *document, const char *const *allowed, json_t **object,
+                               struct error *err) {
     if (!json_is_object(document)) {
         json_decref(document);
         return error_set(err, STATUS_MALFORMED, "the body must be a JSON object");
@@ -25,13 +21,32 @@ enum status json_body(const struct server *server, const struct http_request *re
         if (!allowed[i] && !json_is_null(member)) {
             char pointer[sizeof err->key];
             snprintf(pointer, sizeof pointer, "/%.60s", name);
-            status = error_set_key(err, STATUS_REFUSED, pointer, "unknown member '%.200s'", name);
+            enum status status =
+                error_set_key(err, STATUS_REFUSED, pointer, "unknown member '%.200s'", name);
             json_decref(document);
             return status;
         }
     }
     *object = document;
     return STATUS_OK;
+}
+
+enum status json_body(const struct server *server, const struct http_request *request,
+                      const char *const *allowed, json_t **object, struct error *err) {
+    json_t *document;
+    enum status status = json_parse(request->body ? request->body : "", request->body_length,
+                                    (int)server->settings.max_json_depth, &document, err);
+    return status != STATUS_OK ? status : take_object(document, allowed, object, err);
+}
+
+enum status json_body_texts(const struct server *server, const struct http_request *request,
+                            const char *const *allowed, size_t max_values, json_t **object,
+                            struct error *err) {
+    json_t *document;
+    enum status status =
+        json_parse_texts(request->body ? request->body : "", request->body_length,
+                         (int)server->settings.max_json_depth, max_values, &document, err);
+    return status != STATUS_OK ? status : take_object(document, allowed, object, err);
 }
 
 void response_json(struct http_response *response, int status, json_t *document) {

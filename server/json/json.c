@@ -37,11 +37,14 @@ bool json_take_failure(void) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-#define NUMBER_MAX 1000 /* characters of one number */
+#define NUMBER_MAX 1000     /* characters of one number */
+#define REPLACEMENT 0xfffdl /* for half a character */
 
 struct reader {
     const char *text, *at, *end;
     int depth_left, depth;
+    bool texts; /* of any characters: json_parse_texts */
+    size_t values_left;
     enum status status; /* of the first failure */
     struct error *err;
 };
@@ -118,16 +121,19 @@ static bool read_unicode(struct reader *reader, struct buffer *value) {
     if (unit < 0)
         return read_fail(reader, start, "'\\u' without four hexadecimal digits");
     reader->at += 4;
-    if (unit >= 0xd800 && unit <= 0xdbff) {
+    if (reader->texts && unit >= 0xdc00 && unit <= 0xdfff) {
+        unit = REPLACEMENT;
+    } else if (unit >= 0xd800 && unit <= 0xdbff) {
         bool pair = reader->end - reader->at >= 6 && reader->at[0] == '\\' && reader->at[1] == 'u';
         long low = pair ? read_unit(reader, reader->at + 2) : -1;
-        if (low < 0xdc00 || low > 0xdfff)
+        bool whole = low >= 0xdc00 && low <= 0xdfff;
+        if (!whole && !reader->texts)
             return read_fail(reader, start, "a lone surrogate");
-        reader->at += 6;
-        unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+        reader->at += whole ? 6 : 0;
+        unit = whole ? 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00) : REPLACEMENT;
     } else if (unit >= 0xdc00 && unit <= 0xdfff) {
         return read_fail(reader, start, "a lone surrogate");
-    } else if (unit == 0) {
+    } else if (unit == 0 && !reader->texts) {
         return read_fail(reader, start, "a NUL character, which no string here may hold,");
     }
     char bytes[4];
@@ -278,7 +284,9 @@ static bool read_member(struct reader *reader, json_t *object) {
     if (read_string(reader, &name)) {
         const char *key = name.data ? name.data : "";
         skip_space(reader);
-        if (json_object_get(object, key)) {
+        if (strlen(key) != name.length) {
+            fine = read_fail(reader, start, "a NUL character in a name");
+        } else if (json_object_get(object, key)) {
             fine = read_fail(reader, start, "a name that stands twice");
         } else if (!take_char(reader, ':')) {
             fine = read_fail(reader, reader->at, "expected ':'");
@@ -347,6 +355,10 @@ static json_t *read_value(struct reader *reader) {
     skip_space(reader);
     if (reader->at == reader->end)
         return read_refuse(reader, reader->at, "the text ends where a value should be");
+    if (reader->values_left-- == 0) {
+        reader->status = error_set(reader->err, STATUS_TOO_LARGE, "too many values");
+        return NULL;
+    }
     switch (*reader->at) {
     case '{':
     case '[':
@@ -363,28 +375,45 @@ static json_t *read_value(struct reader *reader) {
     }
 }
 
+static enum status read_document(struct reader *reader, json_t **document) {
+    reader->depth_left = reader->depth;
+    if (!utf8_valid(reader->text, (size_t)(reader->end - reader->text)))
+        return error_set(reader->err, STATUS_MALFORMED, "the JSON text is not valid UTF-8");
+    json_t *value = read_value(reader);
+    if (value) {
+        skip_space(reader);
+        if (reader->at != reader->end) {
+            json_decref(value);
+            value = read_refuse(reader, reader->at, "text behind the end of the document");
+        }
+    }
+    if (json_take_failure() && value) {
+        json_decref(value);
+        value = read_no_memory(reader);
+    }
+    *document = value;
+    return reader->status;
+}
+
 enum status json_parse(const char *text, size_t length, int depth, json_t **document,
                        struct error *err) {
     struct reader reader = {.text = text,
                             .at = text,
                             .end = text + length,
-                            .depth_left = depth,
                             .depth = depth,
+                            .values_left = SIZE_MAX,
                             .err = err};
-    if (!utf8_valid(text, length))
-        return error_set(err, STATUS_MALFORMED, "the JSON text is not valid UTF-8");
-    json_t *value = read_value(&reader);
-    if (value) {
-        skip_space(&reader);
-        if (reader.at != reader.end) {
-            json_decref(value);
-            value = read_refuse(&reader, reader.at, "text behind the end of the document");
-        }
-    }
-    if (json_take_failure() && value) {
-        json_decref(value);
-        value = read_no_memory(&reader);
-    }
-    *document = value;
-    return reader.status;
+    return read_document(&reader, document);
+}
+
+enum status json_parse_texts(const char *text, size_t length, int depth, size_t max_values,
+                             json_t **document, struct error *err) {
+    struct reader reader = {.text = text,
+                            .at = text,
+                            .end = text + length,
+                            .depth = depth,
+                            .texts = true,
+                            .values_left = max_values,
+                            .err = err};
+    return read_document(&reader, document);
 }

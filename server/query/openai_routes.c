@@ -1,5 +1,5 @@
 /* POST /v1/embeddings as OpenAI's clients speak it: a text is answered with the mean of its tokens'
- * rows. */
+ * rows, at unit length. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +11,19 @@
 #include "server/query/inquiry.h"
 
 enum { ENCODING_FORMAT_FLOAT, ENCODING_FORMAT_BASE64 };
-enum { OOV_ERROR, OOV_ZERO };
+#define OOV_CHOICES "error|zero" /* in the order of enum setting_unknown_text */
+#define OTHER_VALUES 64          /* of a body, beside the texts: the other members */
+#define STEPS 4                  /* characters taken off the end of a token one by one */
+#define TOKEN_LISTS                                                                         \
+    "lists of token ids are not taken, for those of other programs name other words: send " \
+    "text instead (LangChain: check_embedding_ctx_length=False)"
+
+/* How much of a text the model knows. */
+struct coverage {
+    uint64_t tokens;  /* what usage counts */
+    uint64_t unknown; /* of them */
+    uint64_t altered; /* known without punctuation at their ends, or in another case, only */
+};
 
 /* Inputs turned into ids, one list for each. */
 struct texts {
@@ -19,10 +31,10 @@ struct texts {
     struct settings settings;
     uint32_t *ids;
     size_t n_ids, room;
-    size_t *starts; /* [n + 1] */
+    size_t *starts;            /* [n + 1] */
+    struct coverage *coverage; /* [n] */
     size_t n;
-    uint64_t tokens; /* unknown ones included: what usage counts */
-    int oov;
+    int unknown; /* enum setting_unknown_text */
 };
 
 static enum status add_id(struct texts *texts, uint32_t id, struct error *err) {
@@ -34,55 +46,84 @@ static enum status add_id(struct texts *texts, uint32_t id, struct error *err) {
     return STATUS_OK;
 }
 
+static enum status find_word(const struct vocabulary *vocabulary, const char *word, size_t length,
+                             bool fold, uint32_t *id, struct error *err) {
+    *id = vocabulary_find(vocabulary, word, length);
+    return *id != WORD_NONE || !fold ? STATUS_OK
+                                     : vocabulary_find_folded(vocabulary, word, length, id, err);
+}
+
+/* Tries the token with less and less punctuation at its ends: behind it one character after the
+ * other, so that "c++," is "c++", and with and without what stands before it. */
+static enum status find_bare(const struct vocabulary *vocabulary, const char *token, size_t length,
+                             bool fold, uint32_t *id, struct error *err) {
+    size_t bare_length = length, end = length;
+    const char *bare = corpus_strip(token, &bare_length);
+    size_t before = (size_t)(bare - token), last = before + bare_length;
+    enum status status = find_word(vocabulary, token, length, fold, id, err);
+    for (int step = 0; status == STATUS_OK && *id == WORD_NONE && bare_length > 0; step++) {
+        if (before > 0)
+            status = find_word(vocabulary, bare, end - before, fold, id, err);
+        if (status != STATUS_OK || *id != WORD_NONE || end == last)
+            break;
+        do
+            end = step < STEPS ? end - 1 : last;
+        while (end > last && ((unsigned char)token[end] & 0xc0) == 0x80);
+        status = find_word(vocabulary, token, end, fold, id, err);
+    }
+    return status;
+}
+
+/* The token as it stands; else without punctuation at its ends; else the same in any case. */
+static enum status find_token(const struct vocabulary *vocabulary, const char *token, size_t length,
+                              uint32_t *id, bool *altered, struct error *err) {
+    *id = vocabulary_find(vocabulary, token, length);
+    *altered = *id == WORD_NONE;
+    if (*id != WORD_NONE)
+        return STATUS_OK;
+    enum status status = find_bare(vocabulary, token, length, false, id, err);
+    return status != STATUS_OK || *id != WORD_NONE
+               ? status
+               : find_bare(vocabulary, token, length, true, id, err);
+}
+
 static enum status visit_token(void *context, const char *token, size_t length, struct error *err) {
     struct texts *texts = context;
-    uint32_t id = vocabulary_find(texts->inquiry->model->vocabulary, token, length);
-    texts->tokens++;
+    struct coverage *coverage = &texts->coverage[texts->n];
+    uint32_t id;
+    bool altered;
+    enum status status =
+        find_token(texts->inquiry->model->vocabulary, token, length, &id, &altered, err);
+    if (status != STATUS_OK)
+        return status;
+    coverage->tokens++;
+    coverage->unknown += id == WORD_NONE;
+    coverage->altered += id != WORD_NONE && altered;
     return id == WORD_NONE ? STATUS_OK : add_id(texts, id, err);
 }
 
-static enum status add_token_ids(struct texts *texts, const json_t *list, const char *pointer,
-                                 struct error *err) {
-    uint32_t size = vocabulary_size(texts->inquiry->model->vocabulary);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
-        json_int_t number = json_integer_value(item);
-        if (!json_is_integer(item))
-            return error_set_key(err, STATUS_REFUSED, pointer,
-                                 "a token list must hold whole numbers, not %s", field_kind(item));
-        if (number < 0 || number >= size)
-            return error_set_key(
-                err, STATUS_REFUSED, pointer,
-                "token id %" JSON_INTEGER_FORMAT " is out of range: token lists hold ids of the "
-                "vocabulary of model '%s', 0 to %" PRIu32
-                "; send text instead (LangChain: check_embedding_ctx_length=False)",
-                number, texts->inquiry->name, size - 1);
-        enum status status = add_id(texts, (uint32_t)number, err);
-        if (status != STATUS_OK)
-            return status;
-        texts->tokens++;
-    }
-    return STATUS_OK;
+static enum status refuse_input(const struct texts *texts, const json_t *item, const char *pointer,
+                                struct error *err) {
+    if (json_is_integer(item) || (json_is_array(item) && json_is_integer(json_array_get(item, 0))))
+        return error_set_key(err, STATUS_REFUSED, pointer,
+                             TOKEN_LISTS "; ids of the vocabulary of model '%s' have a route of "
+                                         "their own, POST /v1/models/%s/embeddings",
+                             texts->inquiry->name, texts->inquiry->name);
+    return error_set_key(err, STATUS_REFUSED, pointer, "input must hold strings, not %s",
+                         field_kind(item));
 }
 
-/* One input: a text or a list of token ids. */
 static enum status add_input(struct texts *texts, const json_t *item, const char *pointer,
                              struct error *err) {
-    enum status status;
     size_t before = texts->n_ids;
-    if (json_is_string(item))
-        status = corpus_tokenize(&texts->settings, json_string_value(item),
-                                 json_string_length(item), visit_token, texts, err);
-    else if (json_is_array(item))
-        status = add_token_ids(texts, item, pointer, err);
-    else
+    if (!json_is_string(item))
+        return refuse_input(texts, item, pointer, err);
+    enum status status = corpus_tokenize(&texts->settings, json_string_value(item),
+                                         json_string_length(item), visit_token, texts, err);
+    if (status == STATUS_OK && texts->n_ids == before && texts->unknown == UNKNOWN_TEXT_ERROR)
         status = error_set_key(err, STATUS_REFUSED, pointer,
-                               "input must hold strings or lists of token ids, not %s",
-                               field_kind(item));
-    if (status == STATUS_OK && texts->n_ids == before && texts->oov == OOV_ERROR)
-        status = error_set_key(err, STATUS_REFUSED, pointer,
-                               "input %zu holds no token that model '%s' knows; \"oov\": \"zero\" "
-                               "answers zeros instead",
+                               "input %zu holds no token that model '%s' knows; \"oov\": \"zero\", "
+                               "or the setting unknown_text, answers zeros instead",
                                texts->n, texts->inquiry->name);
     if (status == STATUS_OK)
         texts->starts[++texts->n] = texts->n_ids;
@@ -91,16 +132,20 @@ static enum status add_input(struct texts *texts, const json_t *item, const char
 
 static enum status read_inputs(struct texts *texts, const json_t *input, struct error *err) {
     size_t max = (size_t)texts->inquiry->server->settings.max_batch;
-    bool many = json_is_array(input) && !json_is_integer(json_array_get(input, 0));
+    bool many = json_is_array(input);
     size_t n = many ? json_array_size(input) : 1;
     if (!input)
         return error_set_key(err, STATUS_REFUSED, "/input", "input is missing");
+    if (json_is_integer(json_array_get(input, 0)))
+        return refuse_input(texts, input, "/input", err);
     if (n == 0 || n > max)
         return error_set_key(err, STATUS_REFUSED, "/input",
-                             "input must hold between 1 and %zu texts, not %zu", max, n);
+                             "input must hold between 1 and %zu texts (max_batch), not %zu", max,
+                             n);
     texts->starts = calloc(n + 1, sizeof *texts->starts);
+    texts->coverage = calloc(n, sizeof *texts->coverage);
     texts->ids = array_grow(NULL, &texts->room, 1, sizeof *texts->ids);
-    if (!texts->starts || !texts->ids)
+    if (!texts->starts || !texts->coverage || !texts->ids)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu inputs", n);
     enum status status = inquiry_settings(texts->inquiry, &texts->settings, err);
     for (size_t i = 0; status == STATUS_OK && i < n; i++) {
@@ -128,47 +173,74 @@ static void append_base64(struct buffer *answer, const unsigned char *bytes, siz
     }
 }
 
-/* As OpenAI does: a shortened vector is brought back to unit length. */
-static void normalise(float *values, size_t n) {
+/* As OpenAI's are, shortened or not; zeros stay, which is told. */
+static bool normalise(float *values, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += (double)values[i] * values[i];
     if (sum <= 0)
-        return;
+        return false;
     double scale = 1 / sqrt(sum);
     for (size_t i = 0; i < n; i++)
         values[i] = (float)(values[i] * scale);
+    return true;
+}
+
+static void append_coverage(struct buffer *answer, const struct coverage *coverage) {
+    buffer_print(answer,
+                 "\"tokens\":%" PRIu64 ",\"unknown\":%" PRIu64 ",\"altered\":%" PRIu64
+                 ",\"coverage\":",
+                 coverage->tokens, coverage->unknown, coverage->altered);
+    json_append_float(answer, coverage->tokens == 0
+                                  ? NAN
+                                  : (float)((double)(coverage->tokens - coverage->unknown) /
+                                            (double)coverage->tokens));
+}
+
+static void write_embedding(const struct texts *texts, size_t index, const float *row, bool zero,
+                            size_t dimensions, int format, struct buffer *answer) {
+    buffer_print(answer, "%s{\"object\":\"embedding\",\"index\":%zu,", index == 0 ? "" : ",",
+                 index);
+    append_coverage(answer, &texts->coverage[index]);
+    buffer_print(answer, ",%s\"embedding\":", zero ? "\"zero\":true," : "");
+    if (format == ENCODING_FORMAT_BASE64) {
+        buffer_append_char(answer, '"');
+        append_base64(answer, (const unsigned char *)row, dimensions * sizeof *row);
+        buffer_append_char(answer, '"');
+    } else {
+        json_append_floats(answer, row, dimensions);
+    }
+    buffer_append_char(answer, '}');
 }
 
 static void write_embeddings(const struct texts *texts, float *rows, size_t dimensions, int format,
                              struct buffer *answer) {
-    size_t dim = texts->inquiry->model->input->columns;
+    size_t dim = texts->inquiry->model->input->columns, zeros = 0;
+    struct coverage all = {0};
     buffer_append_text(answer, "{\"object\":\"list\",\"data\":[");
     for (size_t i = 0; i < texts->n; i++) {
-        float *row = rows + i * dim;
-        if (dimensions < dim)
-            normalise(row, dimensions);
-        buffer_print(answer,
-                     "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", i == 0 ? "" : ",",
-                     i);
-        if (format == ENCODING_FORMAT_BASE64) {
-            buffer_append_char(answer, '"');
-            append_base64(answer, (const unsigned char *)row, dimensions * sizeof *row);
-            buffer_append_char(answer, '"');
-        } else {
-            json_append_floats(answer, row, dimensions);
-        }
-        buffer_append_char(answer, '}');
+        const struct coverage *coverage = &texts->coverage[i];
+        bool zero = !normalise(rows + i * dim, dimensions);
+        write_embedding(texts, i, rows + i * dim, zero, dimensions, format, answer);
+        all.tokens += coverage->tokens;
+        all.unknown += coverage->unknown;
+        all.altered += coverage->altered;
+        zeros += zero;
     }
     buffer_append_text(answer, "],\"model\":");
     json_append_string(answer, texts->inquiry->name, strlen(texts->inquiry->name));
-    buffer_print(answer, ",\"usage\":{\"prompt_tokens\":%" PRIu64 ",\"total_tokens\":%" PRIu64 "}}",
-                 texts->tokens, texts->tokens);
+    buffer_append_char(answer, ',');
+    append_coverage(answer, &all);
+    buffer_print(answer,
+                 ",\"zeros\":%zu,\"usage\":{\"prompt_tokens\":%" PRIu64 ",\"total_tokens\":%" PRIu64
+                 "}}",
+                 zeros, all.tokens, all.tokens);
 }
 
 static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     const struct table *table = inquiry->model->input;
-    struct texts texts = {.inquiry = inquiry, .oov = OOV_ERROR};
+    struct texts texts = {.inquiry = inquiry,
+                          .unknown = (int)inquiry->server->settings.unknown_text};
     int format = ENCODING_FORMAT_FLOAT;
     int64_t dimensions = table->columns;
     const char *user;
@@ -179,11 +251,11 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
     if (status == STATUS_OK)
         status = field_int(inquiry->body, "dimensions", 1, table->columns, &dimensions, err);
     if (status == STATUS_OK)
-        status = field_choice(inquiry->body, "oov", "error|zero", &texts.oov, err);
+        status = field_choice(inquiry->body, "oov", OOV_CHOICES, &texts.unknown, err);
     if (status == STATUS_OK)
         status = field_text(inquiry->body, "user", &user, &length, err);
     if (status == STATUS_OK)
-        status = read_inputs(&texts, json_object_get(inquiry->body, "input"), err);
+        status = read_inputs(&texts, field_find(inquiry->body, "input"), err);
     if (status == STATUS_OK) {
         rows = calloc(texts.n * table->columns, sizeof *rows);
         if (!rows)
@@ -198,13 +270,36 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
     free(rows);
     free(texts.ids);
     free(texts.starts);
+    free(texts.coverage);
+    return status;
+}
+
+static enum status read_body(struct inquiry *inquiry, struct error *err) {
+    static const char *const members[] = {"model", "input", "encoding_format", "dimensions", "user",
+                                          "oov",   NULL};
+    size_t max = (size_t)inquiry->server->settings.max_batch;
+    struct error why = {0};
+    enum status status = json_body_texts(inquiry->server, inquiry->request, members,
+                                         max + OTHER_VALUES, &inquiry->body, &why);
+    if (status == STATUS_TOO_LARGE)
+        return error_set_key(
+            err, STATUS_REFUSED, "/input",
+            "input must hold between 1 and %zu texts (max_batch), not more; " TOKEN_LISTS, max);
+    return status == STATUS_OK ? STATUS_OK : error_set_key(err, status, why.key, "%s", why.text);
+}
+
+static enum status read_model_name(const json_t *body, const char **name, struct error *err) {
+    size_t length = 0;
+    enum status status = field_text(body, "model", name, &length, err);
+    if (status == STATUS_OK && !*name)
+        status = error_set_key(err, STATUS_REFUSED, "/model", "model is missing");
+    if (status == STATUS_OK && strlen(*name) != length)
+        status = error_set_key(err, STATUS_REFUSED, "/model", "model holds a NUL");
     return status;
 }
 
 void vectors_openai(struct server *server, const struct http_request *request,
                     struct http_response *response) {
-    static const char *const members[] = {"model", "input", "encoding_format", "dimensions", "user",
-                                          "oov",   NULL};
     struct inquiry inquiry = {.server = server,
                               .request = request,
                               .response = response,
@@ -213,12 +308,9 @@ void vectors_openai(struct server *server, const struct http_request *request,
     struct buffer answer = {0};
     struct error err = {0};
     const char *name = NULL;
-    size_t length = 0;
-    enum status status = json_body(server, request, members, &inquiry.body, &err);
+    enum status status = read_body(&inquiry, &err);
     if (status == STATUS_OK)
-        status = field_text(inquiry.body, "model", &name, &length, &err);
-    if (status == STATUS_OK && !name)
-        status = error_set_key(&err, STATUS_REFUSED, "/model", "model is missing");
+        status = read_model_name(inquiry.body, &name, &err);
     if (status == STATUS_OK)
         status = inquiry_hold(&inquiry, name, &err);
     if (status == STATUS_OK)

@@ -2,11 +2,23 @@
 """Questions of people as they come: null members, words that are not known, echoes, pairs files of
 every make, texts for OpenAI's call, requests without a length. VECMILL names the program."""
 
+import json
 import os
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from models_client import run_against_samples, E, check, cosine, equal, near
+from models_client import (
+    E,
+    Server,
+    check,
+    cosine,
+    equal,
+    import_samples,
+    near,
+    run_against_samples,
+    text_file,
+)
 
 TABLE = "/v1/models/table"
 
@@ -186,5 +198,137 @@ def test_oov(server):
     equal((answer["neighbors"], answer["missing"]), ([], ["nil"]), "nothing to go by")
 
 
+def test_texts(server):
+    """What clients of OpenAI's call send by default."""
+    path = "/v1/embeddings"
+    answer = server.post(path, {"model": "table", "input": "The King, and his Queen!"}).json()
+    item = answer["data"][0]
+    equal((item["tokens"], item["unknown"], item["altered"]), (5, 3, 2), "words found anyhow")
+    # 1,000 texts of 1,000 characters, of four bytes each, as escapes
+    text = "\U0001d4d0 " * 499 + "king"
+    for body in (
+        json.dumps({"model": "table", "input": [text] * 1000}),
+        json.dumps({"model": "table", "input": ["\U0001d4d0" * 1093 + " king"] * 1000}),
+        json.dumps({"model": "table", "input": ["king " * 400] * 1000}, ensure_ascii=False),
+    ):
+        answer = server.post(path, body, headers={"Content-Type": "application/json"}).json()
+        equal((len(answer["data"]), answer["zeros"]), (1000, 0), "a batch of a thousand")
+    answer = server.ask("POST", path, "x" * (16 << 20) + "x", {"Content-Type": "application/json"})
+    equal(answer.status, 413, "a body over max_embeddings_bytes")
+    check("max_embeddings_bytes" in answer.json()["error"]["message"], "which is named")
+    answer = server.ask("POST", path, "{}", {"Content-Type": "text/plain"})
+    equal(answer.status, 415, "the body is JSON")
+    tokens = [list(range(250))] * 1000
+    server.error(
+        "POST", path, {"model": "table", "input": tokens}, 400, "input", "ctx_length=False"
+    )
+    server.error(
+        "POST", path, {"model": "table", "input": ["king"] * 10001}, 400, "input", "max_batch"
+    )
+    server.error("POST", path, {"model": "table", "input": ["king", "\0"]}, 400, "input/1")
+
+
+def test_unknown_text_setting():
+    server = Server(None, "--unknown-text", "zero")
+    try:
+        import_samples(server)
+        texts = ["king"] * 997 + ["", "nobody", "\0"]
+        answer = server.post("/v1/embeddings", {"model": "table", "input": texts}).json()
+        equal((len(answer["data"]), answer["zeros"]), (1000, 3), "a batch with three zeros")
+        equal(
+            [item["index"] for item in answer["data"] if item.get("zero")],
+            [997, 998, 999],
+            "which say so",
+        )
+        body = {"model": "table", "input": texts, "oov": "error"}
+        server.error("POST", "/v1/embeddings", body, 400, "input/997", "input 997")
+    finally:
+        server.close()
+
+
+def test_evaluation(server):
+    path = TABLE + "/evaluate?set=similarity"
+    five = "king\tqueen\t1\tN\tx\nking\tman\t9\tN\ty\nqueen\twoman\t0.5\tN\tz\n"
+    answer = server.post(path, five).json()
+    equal((answer["pairs"], answer["found"]), (3, 3), "no pair of five columns is lost")
+    equal((answer["header"], answer["column"], answer["unread"]), (False, 3, 0), "nor a header made")
+    near([answer["spearman"]], [1], "the scores are those of the third column")
+    mixed = "w1,w2,score\r\nKING,queen,1\r\nking man 9\r\nking\r\nking,Man,9\r\nking,man,much\r\n"
+    answer = server.post(path, "\ufeff" + mixed).json()
+    equal(
+        [answer[name] for name in ("pairs", "found", "duplicates", "header", "folded", "case")],
+        [3, 3, 0, True, 2, "fold"],
+        "a file of many makes",
+    )
+    equal((answer["unread"], answer["unread_lines"]), (2, [4, 6]), "lines that are no pair")
+    answer = server.post(path + "&case=exact", mixed).json()
+    equal((answer["found"], answer["folded"], answer["case"]), (1, 0, "exact"), "case=exact")
+    server.error("POST", path + "&case=upper", mixed, 422, "case", "fold|exact")
+    equal(server.ask("POST", path, "king queen\n").status, 400, "no line can be read")
+    server.ask("PUT", "/v1/models/caps/files/vectors.txt", text_file(["King", "QUEEN", "Man", "woman"], E))
+    questions = ": none\n: Family\nking queen man woman\nking queen man\nking\tqueen\tman\twoman\tx\n"
+    path = "/v1/models/caps/evaluate?set=analogies"
+    answer = server.post(path, questions).json()
+    equal(
+        [answer[name] for name in ("answered", "skipped", "folded", "unread", "unread_lines")],
+        [2, 0, 6, 1, [4]],
+        "questions in small letters, a vocabulary in capitals",
+    )
+    equal([section["answered"] for section in answer["sections"]], [0, 2], "an empty section")
+    equal(answer["semantic"]["answered"], 2, "a section in capitals")
+    answer = server.post(path + "&case=exact", questions).json()
+    equal((answer["answered"], answer["skipped"], answer["folded"]), (0, 2, 0), "exact questions")
+
+
+def raw(server, text):
+    """Status line and body of one request sent as it is."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(text.encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            part = client.recv(65536)
+            check(part, f"an answer to {text!r}")
+            answer += part
+    return answer.split(b"\r\n")[0].decode(), answer
+
+
+def test_length(server):
+    """A body that is needed and not framed is no empty body."""
+    for method, path in (
+        ("PUT", "/v1/corpora/c"),
+        ("POST", "/v1/corpora/c"),
+        ("POST", "/v1/jobs"),
+        ("POST", "/v1/models/m/train"),
+        ("PUT", "/v1/models/m/files/vectors.txt"),
+        ("POST", TABLE + "/embeddings"),
+        ("POST", TABLE + "/neighbors"),
+        ("POST", TABLE + "/analogy"),
+        ("POST", TABLE + "/similarity"),
+        ("POST", TABLE + "/odd-one-out"),
+        ("POST", TABLE + "/evaluate?set=similarity"),
+        ("POST", TABLE + "/candidates"),
+        ("POST", "/v1/embeddings"),
+    ):
+        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\n"
+        line, answer = raw(server, head + "\r\n")
+        equal(line, "HTTP/1.1 411 Length Required", f"{method} {path} without a length")
+        check(b"Content-Length" in answer, "the way out is named")
+        line, _ = raw(server, head + "Content-Length: 0\r\n\r\n")
+        check(line.split()[1] in ("400", "422"), f"{method} {path} of nothing: {line}")
+    line, _ = raw(server, "POST /v1/jobs/none/cancel HTTP/1.1\r\nHost: x\r\n\r\n")
+    equal(line.split()[1], "404", "a call that takes no body needs no length")
+    line, _ = raw(
+        server,
+        "PUT /v1/corpora/c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5\r\na b\n\n\r\n0\r\n\r\n",
+    )
+    equal(line.split()[1], "201", "chunks are a length")
+
+
 if __name__ == "__main__":
-    sys.exit(run_against_samples([test_null, test_echo, test_oov]))
+    test_unknown_text_setting()
+    sys.exit(
+        run_against_samples(
+            [test_null, test_echo, test_oov, test_texts, test_evaluation, test_length]
+        )
+    )
