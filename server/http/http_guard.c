@@ -131,6 +131,19 @@ static uint64_t setting_bytes(const struct settings *settings, const char *name)
     return (uint64_t)value;
 }
 
+/* A body that was meant but not framed would be taken for an empty one. */
+static bool guard_length(struct exchange *exchange) {
+    const struct http_request *request = &exchange->request;
+    struct error err = {0};
+    if (request->route->body == BODY_NONE || request_header(request, "Content-Length") ||
+        request_header(request, "Transfer-Encoding"))
+        return true;
+    (void)error_set_key(
+        &err, STATUS_REFUSED, "Content-Length",
+        "a body is needed here: send Content-Length, or Transfer-Encoding: chunked");
+    return refuse(exchange, 411, &err);
+}
+
 static bool guard_body(struct exchange *exchange) {
     const struct http *http = exchange->http;
     const struct http_request *request = &exchange->request;
@@ -155,7 +168,9 @@ static bool guard_body(struct exchange *exchange) {
                             "this body cannot be taken compressed");
         return refuse(exchange, 415, &err);
     }
-    if (strcmp(route->limit, "max_json_bytes") == 0 && type && !is_json_type(type)) {
+    bool json = strcmp(route->limit, "max_json_bytes") == 0 ||
+                (route->request && !strchr(route->request, '/'));
+    if (json && type && !is_json_type(type)) {
         (void)error_set_key(&err, STATUS_UNSUPPORTED, "Content-Type",
                             "Content-Type must be application/json");
         return refuse(exchange, 415, &err);
@@ -228,7 +243,7 @@ bool guard_admit(struct exchange *exchange, const char *method) {
     exchange->must_close = exchange->link->refusal != 0;
     if (!guard_framing(exchange) || !guard_method(exchange, method) || !trust_admit(exchange) ||
         !guard_route(exchange) || !guard_crowd(exchange) || !guard_policy(exchange) ||
-        !guard_body(exchange))
+        !guard_length(exchange) || !guard_body(exchange))
         return false;
     const struct route *route = exchange->request.route;
     struct error err = {0};
