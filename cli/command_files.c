@@ -76,8 +76,10 @@ enum status command_export(struct invocation *invocation, struct error *err) {
     uint64_t altered = 0;
     status = export_write(model, format, &options, output, &altered, err);
     if (status == STATUS_OK && altered > 0) {
-        fprintf(stderr, "vecmill export: %llu words hold white space, which became '_'\n",
-                (unsigned long long)altered);
+        fprintf(stderr,
+                "vecmill export: %llu words stand in %s in another form than in the model "
+                "(docs/model-format.md)\n",
+                (unsigned long long)altered, format);
     }
     model_drop(model);
     return status;

@@ -38,9 +38,10 @@ const uint64_t *vocabulary_counts(const struct vocabulary *vocabulary);
 /* The id of a word; WORD_NONE if there is no such word. Cost: one hash, mostly one comparison. */
 uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *word, size_t length);
 
-/* The id of the word that differs from `word` in the case of its letters at most: the one in small
- * letters, else the most frequent one; WORD_NONE if there is none. Cost: as vocabulary_find; the
- * first call that needs it makes an index of 6 to 12 bytes a word, which stays. Words above 1020 bytes are not folded. Any thread. */
+/* The id of the word that differs from `word` in the case of its letters at most: the one in
+ * small letters, else the most frequent one; WORD_NONE if there is none. Cost: as
+ * vocabulary_find; the first call that needs it makes an index of 6 to 12 bytes a word, which
+ * stays. Words above 1020 bytes are not folded. Any thread. */
 enum status vocabulary_find_folded(const struct vocabulary *vocabulary, const char *word,
                                    size_t length, uint32_t *id, struct error *err) MUST_CHECK;
 
@@ -112,7 +113,10 @@ struct model {
     const struct kernel *kernel; /* for search */
     struct model_info info;
     char digest[DIGEST_TEXT_SIZE]; /* of the model file that was loaded; else empty */
-    void *references;              /* private to model.c: the count */
+    /* Words that a format cannot hold as they are, see export_changed_words: with white space in
+     * them; with what ends a field of a line; that and what is no label. */
+    uint64_t blank_words, escaped_words, relabelled_words;
+    void *references; /* private to model.c: the count */
 };
 
 /* Takes ownership of vocabulary, input and output, also on failure, and computes the norms. The new
@@ -266,12 +270,16 @@ struct export_options {
 };
 /* Writes `format` of model to path, whole or not at all. options may be NULL: rows as they are.
  * word2vec's formats have a header "rows dim\n" and rows by falling count; white space inside a
- * word becomes '_', with "_<id>" behind where another word is called so already; *altered, if not
- * NULL, counts such words. Numbers in text are the shortest that read back. Errors: NOT_FOUND for
- * an unknown format; those of the file writer. */
+ * word becomes '_', with "_<id>" behind where another word is called so already. Tab-separated
+ * files keep words as they are, but for tabs, line feeds and carriage returns (escaped) and, in
+ * labels, bytes that are no UTF-8 (U+FFFD). docs/model-format.md has the rules. *altered, if not
+ * NULL, counts the words that changed. Numbers in text are the shortest that read back. Errors:
+ * NOT_FOUND for an unknown format; those of the file writer. */
 enum status export_write(const struct model *model, const char *format,
                          const struct export_options *options, const char *path, uint64_t *altered,
                          struct error *err) MUST_CHECK;
+/* What export_write counts as *altered, without writing; 0 for formats without words. */
+uint64_t export_changed_words(const struct model *model, const char *format);
 /* Reads vectors.txt or vectors.bin (word2vec's formats; text also without header, as GloVe writes
  * it; gzip and zstd are told by their magic) into a model with counts 0. limit: decoded bytes, 0 =
  * none. Errors: MALFORMED and REFUSED name the line or the word; TOO_LARGE over the limit. Owns:

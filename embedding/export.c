@@ -32,6 +32,14 @@ size_t export_formats(const char *const **names) {
     return sizeof format_names / sizeof format_names[0];
 }
 
+uint64_t export_changed_words(const struct model *model, const char *format) {
+    if (strncmp(format, "vectors.txt", 11) == 0 || strncmp(format, "vectors.bin", 11) == 0)
+        return model->blank_words;
+    if (strcmp(format, "vocab.tsv") == 0)
+        return model->escaped_words;
+    return strcmp(format, "metadata.tsv") == 0 ? model->relabelled_words : 0;
+}
+
 static enum status job_init(struct export_job *job, struct error *err) {
     const struct table *table = job->model->input;
     size_t columns = table->columns;

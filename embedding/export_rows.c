@@ -3,8 +3,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/digest.h"
+#include "base/utf8.h"
+#include "embedding/word_shape.h"
 
 #define TEXT_ENOUGH ((size_t)256 * 1024) /* bytes of text that are handed on together */
 #define TAKEN_SIZE_MIN 64
@@ -92,6 +95,35 @@ void export_word(struct export_job *job, uint32_t id) {
     if (altered)
         name_settle(job, id, start);
     job->altered += altered;
+}
+
+void export_field(struct export_job *job, uint32_t id, bool utf8) {
+    size_t length;
+    const char *word = vocabulary_word(job->model->vocabulary, id, &length);
+    struct buffer *text = &job->text;
+    bool escaped = word_has_separator(word, length), valid = !utf8 || utf8_valid(word, length);
+    size_t start = text->length;
+    for (size_t i = 0; i < length; i++) {
+        static const char from[] = "\t\n\r\\", to[] = "tnr\\";
+        const char *found = !escaped || word[i] == '\0' ? NULL : strchr(from, word[i]);
+        if (found) {
+            buffer_append_char(text, '\\');
+            buffer_append_char(text, to[found - from]);
+        } else {
+            buffer_append_char(text, word[i]);
+        }
+    }
+    if (!valid && !text->failed) {
+        struct buffer raw = {0};
+        buffer_append(&raw, text->data + start, text->length - start);
+        text->length = start;
+        if (raw.failed)
+            text->failed = true;
+        else
+            utf8_append_valid(text, raw.data, raw.length);
+        buffer_clear(&raw);
+    }
+    job->altered += escaped || !valid;
 }
 
 enum status export_text_flow(struct export_job *job, bool all, struct error *err) {

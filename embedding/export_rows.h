@@ -26,6 +26,10 @@ const float *export_row(struct export_job *job, uint32_t id);
 /* Appends a word, with white space as '_', and with '_' and its id behind where that alone would
  * make it equal to another. Call it for rising ids. */
 void export_word(struct export_job *job, uint32_t id);
+/* Appends a word as a field of a tab-separated file: as it is, but that in a word that holds a tab,
+ * line feed or carriage return these and the backslash are escaped as \t \n \r \\. utf8: bytes that
+ * are no UTF-8 become U+FFFD. */
+void export_field(struct export_job *job, uint32_t id, bool utf8);
 /* Hands the text to the sink when there is enough of it, or `all`. Errors: NO_MEMORY when the text
  * failed; the sink's. */
 enum status export_text_flow(struct export_job *job, bool all, struct error *err) MUST_CHECK;

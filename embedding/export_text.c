@@ -1,6 +1,6 @@
 #include "base/number.h"
-#include "base/utf8.h"
 #include "embedding/export_formats.h"
+#include "embedding/word_shape.h"
 
 static void row_print(struct export_job *job, uint32_t id, char separator, bool leading) {
     const float *row = export_row(job, id);
@@ -29,7 +29,7 @@ enum status export_vocabulary(struct export_job *job, struct error *err) {
     enum status status = STATUS_OK;
     for (uint32_t id = 0; status == STATUS_OK && id < job->model->input->rows; id++) {
         unsigned long long count = vocabulary_count(job->model->vocabulary, id);
-        export_word(job, id);
+        export_field(job, id, false);
         buffer_print(&job->text, "\t%llu\n", count);
         status = export_text_flow(job, false, err);
     }
@@ -46,30 +46,8 @@ enum status export_tensors(struct export_job *job, struct error *err) {
     return status;
 }
 
-/* White space as JavaScript's trim() knows it. */
-static bool letter_is_blank(uint32_t c) {
-    return c == ' ' || (c >= 9 && c <= 13) || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-           c == 0x205f || c == 0x3000 || c == 0xfeff;
-}
-
-/* The projector skips labels that are blank, and would shift all that follow. */
-static bool word_is_blank(const char *word, size_t length) {
-    const char *at = word, *end = word + length;
-    while (at < end) {
-        uint32_t letter;
-        size_t skip;
-        size_t taken = utf8_decode(at, end, &letter, &skip);
-        if (taken == 0 || !letter_is_blank(letter))
-            return false;
-        at += taken;
-    }
-    return true;
-}
-
 /* A label is valid UTF-8 on a line of its own. A single column has no header line. */
 enum status export_metadata(struct export_job *job, struct error *err) {
-    struct buffer raw = {0};
     enum status status = STATUS_OK;
     for (uint32_t id = 0; status == STATUS_OK && id < job->model->input->rows; id++) {
         size_t length;
@@ -77,23 +55,12 @@ enum status export_metadata(struct export_job *job, struct error *err) {
         if (word_is_blank(word, length)) {
             buffer_append_char(&job->text, '_');
             job->altered++;
-        } else if (utf8_valid(word, length)) {
-            export_word(job, id);
         } else {
-            raw.length = 0;
-            utf8_append_valid(&raw, word, length);
-            for (size_t i = 0; i < raw.length; i++)
-                buffer_append_char(&job->text, raw.data[i] == ' ' ||
-                                                       (raw.data[i] >= '\t' && raw.data[i] <= '\r')
-                                                   ? '_'
-                                                   : raw.data[i]);
-            job->text.failed = job->text.failed || raw.failed;
-            job->altered++;
+            export_field(job, id, true);
         }
         buffer_append_char(&job->text, '\n');
         status = export_text_flow(job, false, err);
     }
-    buffer_clear(&raw);
     return status;
 }
 

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "embedding/table.h"
 #include "embedding/vocabulary.h"
+#include "embedding/word_shape.h"
 
 #define NORM_BLOCK 256
 
@@ -90,6 +92,20 @@ static enum status norms_check(const struct model *model, struct error *err) {
                      "input table: the norm of word '%s' is too large for a float", quoted);
 }
 
+/* Counted once: downloads and cards tell it again and again. */
+static void words_count(struct model *model) {
+    for (uint32_t id = 0; id < vocabulary_size(model->vocabulary); id++) {
+        size_t length;
+        const char *word = vocabulary_word(model->vocabulary, id, &length);
+        bool escaped = word_has_separator(word, length);
+
+        model->blank_words += word_has_blank(word, length);
+        model->escaped_words += escaped;
+        model->relabelled_words +=
+            escaped || !utf8_valid(word, length) || word_is_blank(word, length);
+    }
+}
+
 static void model_free(struct model *model) {
     vocabulary_free(model->vocabulary);
     table_free(model->input);
@@ -143,6 +159,7 @@ enum status model_create(struct model **model, struct vocabulary *vocabulary, st
     status = norms_check(made, err);
     if (status != STATUS_OK)
         goto fail;
+    words_count(made);
     *model = made;
     return STATUS_OK;
 fail:

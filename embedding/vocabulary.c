@@ -117,6 +117,21 @@ static enum status index_build(struct vocabulary *vocabulary, struct error *err)
     return STATUS_OK;
 }
 
+static struct vocabulary_fold *fold_create(void) {
+    struct vocabulary_fold *fold = calloc(1, sizeof *fold);
+    if (fold)
+        pthread_mutex_init(&fold->lock, NULL);
+    return fold;
+}
+
+static void fold_free(struct vocabulary_fold *fold) {
+    if (!fold)
+        return;
+    pthread_mutex_destroy(&fold->lock);
+    free(atomic_load(&fold->slots));
+    free(fold);
+}
+
 enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char *text,
                              uint64_t *offsets, uint64_t *counts, struct error *err) {
     struct vocabulary *made = calloc(1, sizeof *made);
@@ -134,7 +149,7 @@ enum status vocabulary_adopt(struct vocabulary **vocabulary, uint32_t size, char
     made->text = text;
     made->offsets = offsets;
     made->counts = counts;
-    made->fold = vocabulary_fold_create();
+    made->fold = fold_create();
     if (!made->fold) {
         status = error_set(err, STATUS_NO_MEMORY, "cannot get %zu bytes for a vocabulary",
                            sizeof *made->fold);
@@ -200,7 +215,7 @@ void vocabulary_free(struct vocabulary *vocabulary) {
     free(vocabulary->offsets);
     free(vocabulary->counts);
     free(vocabulary->slots);
-    vocabulary_fold_free(vocabulary->fold);
+    fold_free(vocabulary->fold);
     free(vocabulary);
 }
 

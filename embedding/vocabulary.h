@@ -21,8 +21,6 @@ struct vocabulary_fold {
     pthread_mutex_t lock;    /* held while the index is made */
     uint32_t *_Atomic slots; /* [mask + 1 of the vocabulary], WORD_NONE: empty; NULL before that */
 };
-struct vocabulary_fold *vocabulary_fold_create(void); /* NULL: out of memory */
-void vocabulary_fold_free(struct vocabulary_fold *fold);
 
 struct vocabulary {
     uint32_t size;

@@ -11,7 +11,8 @@
 
 #define LONGEST_WORD 1024 /* bytes that are folded; no dictionary has longer words */
 
-/* Writes the folded word; returns its length, 0 when it is too long. Bytes that are no UTF-8 stay. */
+/* Writes the folded word; returns its length, 0 when it is too long. Bytes that are no UTF-8
+ * stay. */
 static size_t word_fold(const char *word, size_t length, char folded[LONGEST_WORD]) {
     const char *at = word, *end = word + length;
     size_t n = 0;
@@ -86,19 +87,4 @@ enum status vocabulary_find_folded(const struct vocabulary *vocabulary, const ch
                          vocabulary->size);
     *id = *slot_find(vocabulary, slots, vocabulary->mask, folded, n);
     return STATUS_OK;
-}
-
-struct vocabulary_fold *vocabulary_fold_create(void) {
-    struct vocabulary_fold *fold = calloc(1, sizeof *fold);
-    if (fold)
-        pthread_mutex_init(&fold->lock, NULL);
-    return fold;
-}
-
-void vocabulary_fold_free(struct vocabulary_fold *fold) {
-    if (!fold)
-        return;
-    pthread_mutex_destroy(&fold->lock);
-    free(atomic_load(&fold->slots));
-    free(fold);
 }

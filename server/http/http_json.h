@@ -5,8 +5,9 @@
 #include "server/http/http.h"
 #include "server/json/json.h"
 
-/* The request's body as an object, owned by the caller. Members outside `allowed` (ended by NULL)
- * are REFUSED, key: the pointer "/name", unless they are null, which means not given. Errors: as json_parse, with max_json_depth. */
+/* The request's body as an object, owned by the caller. Members outside `allowed` (ended by
+ * NULL) are REFUSED, key: the pointer "/name", unless they are null, which means not given.
+ * Errors: as json_parse, with max_json_depth. */
 enum status json_body(const struct server *server, const struct http_request *request,
                       const char *const *allowed, json_t **object, struct error *err) MUST_CHECK;
 /* The same, read by json_parse_texts. */

@@ -1,8 +1,9 @@
 /* Members of a JSON object, read into C with bounds.
  *
  * An absent member leaves *value as it was, so that the caller's initial value is the default; so
- * do null, which clients send for what they do not set, and a refusal. Every refusal is REFUSED; its key is the place, "/k" for the member k; its text
- * names the member, the bounds and what was there. */
+ * do null, which clients send for what they do not set, and a refusal. Every refusal is REFUSED;
+ * its key is the place, "/k" for the member k; its text names the member, the bounds and what was
+ * there. */
 #ifndef VECMILL_SERVER_FIELDS_H
 #define VECMILL_SERVER_FIELDS_H
 

@@ -19,9 +19,9 @@ void json_setup(void);
  * allocation failed anywhere on the way. */
 enum status json_parse(const char *text, size_t length, int depth, json_t **document,
                        struct error *err) MUST_CHECK;
-/* The same for a document of many texts as people write them: strings may hold NUL, half a surrogate
- * pair becomes U+FFFD. More than max_values values are TOO_LARGE, so that a large body of small ones
- * takes no memory. */
+/* The same for a document of many texts as people write them: strings may hold NUL, half a
+ * surrogate pair becomes U+FFFD. More than max_values values are TOO_LARGE, so that a large body
+ * of small ones takes no memory. */
 enum status json_parse_texts(const char *text, size_t length, int depth, size_t max_values,
                              json_t **document, struct error *err) MUST_CHECK;
 /* Has an allocation for a tree failed on this thread since the last call? Then trees built

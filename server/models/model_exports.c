@@ -60,8 +60,8 @@ static enum status export_fresh(struct models *models, const char *name, const s
         status = export_write(model, file, options, path, &altered, err);
     if (status == STATUS_OK && altered > 0)
         log_line(models->logger, LOG_WARNING,
-                 "model '%s': in '%s' white space inside %" PRIu64 " words became '_'", name, file,
-                 altered);
+                 "model '%s': %" PRIu64 " words stand in '%s' in another form", name, altered,
+                 file);
     return status;
 }
 

@@ -11,7 +11,13 @@
 
 #define VERSION_FILE "version.json"
 #define CURRENT_FILE "CURRENT"
-#define SMALL_FILE 65536 /* what CURRENT may hold at most */
+#define SMALL_FILE 65536      /* what CURRENT may hold at most */
+#define LATEST 253402300799.0 /* the last second of the year 9999 */
+
+/* Models of one thread hold no time, so that the same seed gives the same bytes. */
+static bool time_is_known(double time) {
+    return time > 0 && time <= LATEST;
+}
 
 bool store_has_model(const char *folder) {
     char *path = path_join(folder, MODEL_FILE);
@@ -23,8 +29,9 @@ bool store_has_model(const char *folder) {
 enum status store_describe(const char *folder, const struct model *model, uint64_t sequence,
                            struct error *err) {
     char *path = path_join(folder, VERSION_FILE);
+    double now = machine_wall_seconds(), created = model->info.created;
     json_t *object = json_pack("{s:I, s:f, s:f, s:I, s:I, s:s}", "sequence", (json_int_t)sequence,
-                               "created", model->info.created, "published", machine_wall_seconds(),
+                               "created", time_is_known(created) ? created : now, "published", now,
                                "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
                                (json_int_t)model->input->columns, "digest", model->digest);
     return record_write(path, object, "model", model->info.name, err);
@@ -54,7 +61,17 @@ static void read_description(const char *folder, struct model_version *version) 
             version->published =
                 (double)about.st_mtim.tv_sec + (double)about.st_mtim.tv_nsec * 1e-9;
     }
+    if (!time_is_known(version->created))
+        version->created = version->published;
     free(path);
+}
+
+void store_date(const char *folder, struct model *model) {
+    struct model_version version = {0};
+    if (time_is_known(model->info.created))
+        return;
+    read_description(folder, &version);
+    model->info.created = time_is_known(version.created) ? version.created : machine_wall_seconds();
 }
 
 struct version_list {

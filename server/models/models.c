@@ -93,6 +93,8 @@ static enum status load_version(struct models *models, const char *name, const c
     else
         status = error_set_key(err, STATUS_NOT_FOUND, "version", "model '%s' has no version '%s'",
                                name, version);
+    if (status == STATUS_OK)
+        store_date(folder, *model);
     if (is_damage(err)) {
         char entry[NAME_SIZE + MODEL_VERSION_SIZE], what[sizeof entry + 32];
         snprintf(entry, sizeof entry, "%s-%s", name, version);
@@ -393,6 +395,8 @@ static enum status move_in(struct models *models, const char *name, const char *
         status = folder_create(home, err);
     if (status == STATUS_OK)
         status = store_describe(folder, *model, next_sequence(home), err);
+    if (status == STATUS_OK)
+        store_date(folder, *model);
     /* without a model in it: an earlier failure's remains */
     if (status == STATUS_OK && file_exists(place))
         status = path_remove(place, err);

@@ -32,6 +32,9 @@ enum status store_versions(const char *home, struct model_version **versions, si
 /* Writes version.json into the folder of a version. */
 enum status store_describe(const char *folder, const struct model *model, uint64_t sequence,
                            struct error *err) MUST_CHECK;
+/* Gives a model that does not know when it was made the time of its version: that of version.json,
+ * else of the file. For a model that is not served yet. */
+void store_date(const char *folder, struct model *model);
 /* The version named by CURRENT; NOT_FOUND when there is none, CORRUPT when it is no version
  * name. */
 enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE],

@@ -79,6 +79,16 @@ static json_t *files_json(void) {
     return list;
 }
 
+/* Words that stand in a file in another form than in the model. */
+static json_t *changed_words_json(const struct model *model) {
+    const char *const *names;
+    size_t n = export_formats(&names);
+    json_t *object = json_object();
+    for (size_t i = 0; i < n; i++)
+        set(object, names[i], json_integer((json_int_t)export_changed_words(model, names[i])));
+    return object;
+}
+
 static json_t *card_json(const struct call *call) {
     const struct model *model = call->model;
     const struct model_info *info = &model->info;
@@ -103,6 +113,7 @@ static json_t *card_json(const struct call *call) {
     set(training, "program", json_words(info->program, strlen(info->program)));
     set(card, "training", training);
     set(card, "files", files_json());
+    set(card, "changed_words", changed_words_json(model));
     return card;
 }
 
@@ -312,6 +323,8 @@ void models_file(struct server *server, const struct http_request *request,
         char tag[160];
         file_tag(call.model, file, &options, tag);
         response_header(response, "X-Version", "%s", call.version);
+        response_header(response, "X-Vecmill-Changed-Words", "%" PRIu64,
+                        export_changed_words(call.model, file));
         response_header(response, "Content-Disposition", "attachment; filename=\"%s-%s\"",
                         call.name, file);
         response_file(request, response, path, file_type(file), tag);

@@ -74,9 +74,9 @@ enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *poin
  * id WORD_NONE and is noted as missing, unless inquiry->oov is MISSING_ERROR. */
 enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
                          uint32_t *id, struct error *err) MUST_CHECK;
-/* All items of object[name], min to max_batch of them, as ids, WORD_NONE included; `prefix` stands
- * before "/name" in the keys of errors. Absent: REFUSED when min > 0, else *n = 0. Owns: the caller frees *ids, which
- * a failure leaves as it was. */
+/* All items of object[name], min to max_batch of them, as ids, WORD_NONE included; `prefix`
+ * stands before "/name" in the keys of errors. Absent: REFUSED when min > 0, else *n = 0. Owns:
+ * the caller frees *ids, which a failure leaves as it was. */
 enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const char *prefix,
                           const char *name, size_t min, uint32_t **ids, size_t *n,
                           struct error *err) MUST_CHECK;

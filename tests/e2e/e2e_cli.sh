@@ -185,7 +185,7 @@ printf 't1w1 t1w2 9\nt1w1 t2w2 1\nt1w1 t3w3 2\nabsent t1w1 5\n' >pairs
 run eval model pairs
 expect_out "3 of 4 pairs are in the vocabulary"
 run eval model pairs --set similarity --json
-expect_out '"pairs":4,"found":3}'
+expect_out '"pairs":4,"found":3,"duplicates":0'
 run export model --output vectors.txt
 expect_code 0
 [ "$(head -1 vectors.txt)" = "49 16" ] || fail "vectors.txt: $(head -1 vectors.txt)"

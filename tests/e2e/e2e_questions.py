@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from models_client import (
@@ -325,10 +326,48 @@ def test_length(server):
     equal(line.split()[1], "201", "chunks are a length")
 
 
+def test_job_of_one_thread(server):
+    """A model that repeats bit for bit holds no time; phrases come through downloads."""
+    lines = ["New York", "new_york", "New_York", "a\tb", "plain"]
+    corpus = "".join(json.dumps({"tokens": lines}) + "\n" for _ in range(200))
+    answer = server.ask(
+        "PUT", "/v1/corpora/phrases", corpus, {"Content-Type": "application/x-ndjson"}
+    )
+    equal(answer.status, 201, f"upload {answer.body!r}")
+    settings = {"dim": 4, "epochs": 1, "min_count": 1, "threads": 1, "sample": 0}
+    body = {"corpus": "phrases", "model": "phrases", "settings": settings}
+    job = json.loads(server.ask("POST", "/v1/jobs", body).body)
+    server.service.wait(job["id"], "succeeded")
+    listed = {entry["id"]: entry for entry in server.get("/v1/models").json()["data"]}
+    card = server.get("/v1/models/phrases").json()
+    versions = server.get("/v1/models/phrases/versions").json()["data"]
+    now = time.time()
+    for created in (listed["phrases"]["created"], card["created"], versions[0]["created"]):
+        check(now - 3600 < created <= now + 1, f"created is {created}")
+    check(listed["table"]["created"] > 0, "an import has a time, too")
+
+    def lines_of(file, changed):
+        answer = server.get("/v1/models/phrases/files/" + file)
+        equal(answer.headers["X-Vecmill-Changed-Words"], str(changed), f"words changed in {file}")
+        equal(card["changed_words"][file], changed, f"and in the card for {file}")
+        return answer.body.decode().split("\n")[:-1]
+
+    tabs = lines_of("vocab.tsv", 1)
+    labels = [line.split("\t")[0] for line in tabs]
+    equal(set(labels), {"New York", "new_york", "New_York", "a\\tb", "plain"}, "vocab.tsv")
+    equal(lines_of("metadata.tsv", 1), labels, "metadata.tsv")
+    words = [line.split(" ")[0] for line in lines_of("vectors.txt", 2)[1:]]
+    equal(len(set(words)), 5, "words of vectors.txt differ")
+    check("New_York" in words and "a_b" in words, f"words of vectors.txt: {words}")
+    place = labels.index("New York")
+    equal(words[place], f"New_York_{place}", "a clash is told apart by the id")
+    lines_of("projector_config.pbtxt", 0)
+
+
 if __name__ == "__main__":
     test_unknown_text_setting()
     sys.exit(
         run_against_samples(
-            [test_null, test_echo, test_oov, test_texts, test_evaluation, test_length]
+            [test_null, test_echo, test_oov, test_texts, test_evaluation, test_length, test_job_of_one_thread]
         )
     )

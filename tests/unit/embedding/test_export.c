@@ -204,8 +204,8 @@ static void projector_files_line_up(void **state) {
     uint64_t altered;
     char *data = exported(state, model, "metadata.tsv", NULL, &length, &altered);
     assert_string_equal(
-        data, "the\na_b\n\xd1\x8f\n\xef\xbf\xbd\xef\xbf\xbd\n_\nt_n_\n\"q\"\nx\\y\nlast\n");
-    assert_int_equal(altered, 4);
+        data, "the\na b\n\xd1\x8f\n\xef\xbf\xbd\xef\xbf\xbd\n_\nt\\tn\\n\n\"q\"\nx\\y\nlast\n");
+    assert_int_equal(altered, 3);
     free(data);
     data = exported(state, model, "projector_config.pbtxt", NULL, &length, &altered);
     assert_string_equal(data,
@@ -224,6 +224,38 @@ static void projector_files_line_up(void **state) {
     assert_int_equal(tabs, ROWS * (DIM - 1));
     free(data);
     model_drop(model);
+}
+
+/* Tab-separated files keep words as they are; what cannot stand in them is escaped and counted. */
+static void tab_separated_words_are_kept(void **state) {
+    static const char *const odd[] = {"New York",  "New_York", " x ",  "a\tb",     "c\\d",
+                                      "e\\f\ng\r", "\xff",     "h\fi", "\xc2\xa0", " "};
+    float *values = sample_values(10, 3);
+    struct model *model = sample_model(odd, values, 10, 1, 1, PARTITION_MOD, NULL);
+    const char *const *names;
+    size_t length;
+    uint64_t altered;
+    char *data = exported(state, model, "vocab.tsv", NULL, &length, &altered);
+    assert_string_equal(data, "New York\t10\nNew_York\t9\n x \t8\na\\tb\t7\nc\\d\t6\n"
+                              "e\\\\f\\ng\\r\t5\n\xff\t4\nh\fi\t3\n\xc2\xa0\t2\n \t1\n");
+    assert_int_equal(altered, 2);
+    free(data);
+    data = exported(state, model, "metadata.tsv", NULL, &length, &altered);
+    assert_string_equal(data, "New York\nNew_York\n x \na\\tb\nc\\d\ne\\\\f\\ng\\r\n"
+                              "\xef\xbf\xbd\nh\fi\n_\n_\n");
+    assert_int_equal(altered, 5);
+    free(data);
+    data = exported(state, model, "vectors.txt", NULL, &length, &altered);
+    assert_non_null(strstr(data, "\nNew_York_0 "));
+    assert_non_null(strstr(data, "\nNew_York "));
+    assert_int_equal(altered, 6);
+    free(data);
+    for (size_t i = 0; i < export_formats(&names); i++) {
+        free(exported(state, model, names[i], NULL, &length, &altered));
+        assert_int_equal(export_changed_words(model, names[i]), altered);
+    }
+    model_drop(model);
+    free(values);
 }
 
 static void gzip_is_deterministic(void **state) {
@@ -319,7 +351,7 @@ int main(void) {
         TEST(npy_has_its_header),           TEST(safetensors_tell_their_places),
         TEST(projector_files_line_up),      TEST(gzip_is_deterministic),
         TEST(options_change_the_rows),      TEST(failures_leave_nothing),
-        TEST(altered_words_stay_apart),
+        TEST(altered_words_stay_apart),     TEST(tab_separated_words_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

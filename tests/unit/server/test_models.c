@@ -37,13 +37,13 @@ static void fixture_close(struct fixture *fixture) {
 }
 
 /* A model of three words in two dimensions whose first value is `mark`, saved at `folder`. */
-static void save_model(const char *folder, const char *name, float mark) {
+static void save_model_of(const char *folder, const char *name, float mark, double created) {
     static const char text[] = "kingqueenman";
     static const uint64_t offsets[] = {0, 4, 9, 12}, counts[] = {30, 20, 10};
     struct vocabulary *vocabulary = NULL;
     struct table *table = NULL;
     struct model *model = NULL;
-    struct model_info info = {.created = 1234.5};
+    struct model_info info = {.created = created};
     struct error err = {0};
     snprintf(info.name, sizeof info.name, "%s", name);
     assert_int_equal(vocabulary_create(&vocabulary, 3, text, offsets, counts, &err), STATUS_OK);
@@ -56,6 +56,10 @@ static void save_model(const char *folder, const char *name, float mark) {
         model_create(&model, vocabulary, table, NULL, &info, kernel_choose(NULL), &err), STATUS_OK);
     assert_int_equal(model_save(model, folder, NULL, &err), STATUS_OK);
     model_drop(model);
+}
+
+static void save_model(const char *folder, const char *name, float mark) {
+    save_model_of(folder, name, mark, 1234.5);
 }
 
 static void publish(struct fixture *fixture, const char *name, const char *version, float mark) {
@@ -323,6 +327,62 @@ static void test_suggest(void **state) {
     fixture_close(&fixture);
 }
 
+static double served_time(struct fixture *fixture, const char *name) {
+    struct model *model = NULL;
+    struct error err = {0};
+    assert_int_equal(models_hold(fixture->models, name, &model, NULL, &err), STATUS_OK);
+    double created = model->info.created;
+    model_drop(model);
+    return created;
+}
+
+/* A model of one thread holds no time, so that it repeats bit for bit: the service keeps one. */
+static void test_every_model_has_a_time(void **state) {
+    static const double unknown[] = {0, -1, NAN, 1e300};
+    struct fixture fixture;
+    struct error err = {0};
+    fixture_open(&fixture, *state);
+    publish(&fixture, "known", "v1", 1);
+    for (int i = 0; i < 4; i++) {
+        char name[8], *folder = NULL;
+        snprintf(name, sizeof name, "m%d", i);
+        assert_int_equal(models_workplace(fixture.models, &folder, &err), STATUS_OK);
+        save_model_of(folder, name, 1, unknown[i]);
+        assert_int_equal(models_publish(fixture.models, name, "v1", folder, &err), STATUS_OK);
+        free(folder);
+    }
+    assert_true(fabs(served_time(&fixture, "known") - 1234.5) < 1e-6);
+    double first[4];
+    for (int i = 0; i < 4; i++) {
+        char name[8], *home;
+        struct model_version *versions = NULL;
+        size_t n = 0;
+        snprintf(name, sizeof name, "m%d", i);
+        first[i] = served_time(&fixture, name);
+        assert_true(first[i] > 1e9 && first[i] < 1e11);
+        home = models_home(fixture.models, name);
+        assert_int_equal(store_versions(home, &versions, &n, &err), STATUS_OK);
+        assert_true(fabs(versions[0].created - first[i]) < 1e-3);
+        free(versions);
+        if (i == 0) { /* found at the start without a record */
+            char *path = record_path(home, "v1", "version.json");
+            assert_int_equal(path_remove(path, &err), STATUS_OK);
+            free(path);
+        }
+        free(home);
+    }
+    fixture_close(&fixture);
+    fixture_open(&fixture, *state);
+    assert_true(served_time(&fixture, "m0") > 1e9);
+    for (int i = 1; i < 4; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "m%d", i);
+        assert_true(fabs(served_time(&fixture, name) - first[i]) < 1e-3);
+    }
+    assert_true(fabs(served_time(&fixture, "known") - 1234.5) < 1e-6);
+    fixture_close(&fixture);
+}
+
 struct exporter {
     struct fixture *fixture;
     struct model *model;
@@ -441,6 +501,7 @@ int main(void) {
         TEST(test_remove),
         TEST(test_suggest),
         TEST(test_export_once),
+        TEST(test_every_model_has_a_time),
         TEST(test_hold_while_publishing),
     };
     json_setup();
