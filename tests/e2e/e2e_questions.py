@@ -27,7 +27,10 @@ TABLE = "/v1/models/table"
 def test_null(server):
     """null is what clients send for what they do not set."""
     for path, body in (
-        (TABLE + "/embeddings", {"words": ["king"], "ids": None, "weights": None, "max_norm": None}),
+        (
+            TABLE + "/embeddings",
+            {"words": ["king"], "ids": None, "weights": None, "max_norm": None},
+        ),
         (TABLE + "/embeddings", {"ids": [0], "words": None, "combiner": None, "oov": None}),
         (TABLE + "/neighbors", {"queries": [{"word": "king", "id": None}], "k": None}),
         (
@@ -252,7 +255,7 @@ def test_evaluation(server):
     five = "king\tqueen\t1\tN\tx\nking\tman\t9\tN\ty\nqueen\twoman\t0.5\tN\tz\n"
     answer = server.post(path, five).json()
     equal((answer["pairs"], answer["found"]), (3, 3), "no pair of five columns is lost")
-    equal((answer["header"], answer["column"], answer["unread"]), (False, 3, 0), "nor a header made")
+    equal((answer["header"], answer["column"], answer["unread"]), (False, 3, 0), "no header")
     near([answer["spearman"]], [1], "the scores are those of the third column")
     mixed = "w1,w2,score\r\nKING,queen,1\r\nking man 9\r\nking\r\nking,Man,9\r\nking,man,much\r\n"
     answer = server.post(path, "\ufeff" + mixed).json()
@@ -266,8 +269,11 @@ def test_evaluation(server):
     equal((answer["found"], answer["folded"], answer["case"]), (1, 0, "exact"), "case=exact")
     server.error("POST", path + "&case=upper", mixed, 422, "case", "fold|exact")
     equal(server.ask("POST", path, "king queen\n").status, 400, "no line can be read")
-    server.ask("PUT", "/v1/models/caps/files/vectors.txt", text_file(["King", "QUEEN", "Man", "woman"], E))
-    questions = ": none\n: Family\nking queen man woman\nking queen man\nking\tqueen\tman\twoman\tx\n"
+    capitals = text_file(["King", "QUEEN", "Man", "woman"], E)
+    server.ask("PUT", "/v1/models/caps/files/vectors.txt", capitals)
+    questions = (
+        ": none\n: Family\nking queen man woman\nking queen man\nking\tqueen\tman\twoman\tx\n"
+    )
     path = "/v1/models/caps/evaluate?set=analogies"
     answer = server.post(path, questions).json()
     equal(
@@ -368,6 +374,14 @@ if __name__ == "__main__":
     test_unknown_text_setting()
     sys.exit(
         run_against_samples(
-            [test_null, test_echo, test_oov, test_texts, test_evaluation, test_length, test_job_of_one_thread]
+            [
+                test_null,
+                test_echo,
+                test_oov,
+                test_texts,
+                test_evaluation,
+                test_length,
+                test_job_of_one_thread,
+            ]
         )
     )
