@@ -50,3 +50,39 @@ void digest_free(struct digest *digest) {
 uint64_t checksum(const void *bytes, size_t length) {
     return XXH3_64bits(bytes, length);
 }
+
+struct checksum {
+    XXH3_state_t *state;
+};
+
+struct checksum *checksum_create(void) {
+    struct checksum *made = calloc(1, sizeof *made);
+    if (!made)
+        return NULL;
+    made->state = XXH3_createState();
+    if (!made->state) {
+        free(made);
+        return NULL;
+    }
+    XXH3_64bits_reset(made->state);
+    return made;
+}
+
+void checksum_add(struct checksum *running, const void *bytes, size_t length) {
+    if (length > 0)
+        XXH3_64bits_update(running->state, bytes, length);
+}
+
+uint64_t checksum_value(const struct checksum *running) {
+    return XXH3_64bits_digest(running->state);
+}
+
+void checksum_free(struct checksum *running) {
+    if (running)
+        XXH3_freeState(running->state);
+    free(running);
+}
+
+void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT_SIZE]) {
+    snprintf(text, CHECKSUM_TEXT_SIZE, CHECKSUM_PREFIX "%016llx", (unsigned long long)sum);
+}

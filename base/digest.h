@@ -20,4 +20,15 @@ void digest_free(struct digest *digest); /* NULL is fine */
 /* XXH3-64. */
 uint64_t checksum(const void *bytes, size_t length);
 
+/* The same of bytes that come in pieces. Owns: checksum_free. NULL when out of memory. */
+struct checksum;
+struct checksum *checksum_create(void);
+void checksum_add(struct checksum *running, const void *bytes, size_t length);
+uint64_t checksum_value(const struct checksum *running);
+void checksum_free(struct checksum *running); /* NULL is fine */
+
+#define CHECKSUM_PREFIX "xxh3:"
+#define CHECKSUM_TEXT_SIZE 22 /* "xxh3:" + 16 hex + NUL */
+void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT_SIZE]);
+
 #endif

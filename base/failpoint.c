@@ -14,6 +14,7 @@
 struct failpoint {
     char name[48];
     int errnum; /* 0: kill */
+    bool skip;  /* see failpoint_skips */
     int at;
     bool onwards;
     atomic_int hits;
@@ -42,8 +43,9 @@ static bool failpoint_parse(struct failpoint *point, const char *text, size_t le
     point->onwards = rest && *rest == '+';
     point->errnum = strcmp(action, "eio") == 0 ? EIO : strcmp(action, "enospc") == 0 ? ENOSPC : 0;
     memcpy(point->name, copy, strlen(copy) + 1);
+    point->skip = strcmp(action, "skip") == 0;
     atomic_init(&point->hits, 0);
-    return point->at > 0 && (point->errnum || strcmp(action, "kill") == 0);
+    return point->at > 0 && (point->errnum || point->skip || strcmp(action, "kill") == 0);
 }
 
 void failpoint_configure(const char *spec) {
@@ -56,13 +58,23 @@ void failpoint_configure(const char *spec) {
     }
 }
 
+static bool failpoint_is_due(struct failpoint *point) {
+    int hit = atomic_fetch_add(&point->hits, 1) + 1;
+    return hit == point->at || (point->onwards && hit > point->at);
+}
+
+bool failpoint_skips(const char *name) {
+    for (size_t i = 0; i < n_failpoints; i++)
+        if (failpoints[i].skip && strcmp(failpoints[i].name, name) == 0 &&
+            failpoint_is_due(&failpoints[i]))
+            return true;
+    return false;
+}
+
 enum status failpoint_hit(const char *name, struct error *err) {
     for (size_t i = 0; i < n_failpoints; i++) {
         struct failpoint *point = &failpoints[i];
-        if (strcmp(point->name, name) != 0)
-            continue;
-        int hit = atomic_fetch_add(&point->hits, 1) + 1;
-        if (hit != point->at && !(point->onwards && hit > point->at))
+        if (point->skip || strcmp(point->name, name) != 0 || !failpoint_is_due(point))
             continue;
         if (!point->errnum)
             raise(SIGKILL);

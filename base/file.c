@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/random.h"
 
@@ -194,6 +195,10 @@ enum status file_writer_commit(struct file_writer *writer, bool fresh, struct er
         status = file_writer_sync(writer, err);
     if (status == STATUS_OK)
         status = failpoint_hit("file.rename", err);
+    if (status == STATUS_OK && failpoint_skips("file.rename")) {
+        file_writer_abort(writer);
+        return STATUS_OK;
+    }
     if (status == STATUS_OK) {
         status = path_rename(writer->temporary, writer->path, fresh, err);
         if (status == STATUS_OK) {
@@ -365,4 +370,45 @@ enum status file_size(const char *path, uint64_t *size, struct error *err) {
         return error_set_errno(err, errno, "cannot open '%s'", path);
     *size = (uint64_t)info.st_size;
     return STATUS_OK;
+}
+
+enum status file_state(const char *path, struct file_state *state, struct error *err) {
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return error_set_errno(err, errno, "cannot look at '%s'", path);
+    *state = (struct file_state){
+        .device = (uint64_t)info.st_dev,
+        .inode = (uint64_t)info.st_ino,
+        .size = (uint64_t)info.st_size,
+        .changed = (int64_t)info.st_ctim.tv_sec * 1000000000 + info.st_ctim.tv_nsec,
+        .modified = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
+    };
+    return STATUS_OK;
+}
+
+enum status file_checksum(const char *path, uint64_t *sum, struct error *err) {
+    int fd = open_again(path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open '%s'", path);
+    char *bytes = malloc(WRITER_BUFFER);
+    struct checksum *running = checksum_create();
+    enum status status = bytes && running ? STATUS_OK
+                                          : error_set(err, STATUS_NO_MEMORY,
+                                                      "out of memory reading '%s'", path);
+    while (status == STATUS_OK) {
+        ssize_t n = read(fd, bytes, WRITER_BUFFER);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            status = error_set_errno(err, errno, "cannot read '%s'", path);
+        if (n <= 0)
+            break;
+        checksum_add(running, bytes, (size_t)n);
+    }
+    if (status == STATUS_OK)
+        *sum = checksum_value(running);
+    checksum_free(running);
+    free(bytes);
+    close(fd);
+    return status;
 }

@@ -69,9 +69,22 @@ enum status file_read_at(int fd, void *bytes, size_t length, uint64_t offset,
 
 bool file_exists(const char *path);
 enum status file_size(const char *path, uint64_t *size, struct error *err) MUST_CHECK;
+/* What changes when somebody writes to a file or replaces it; times in nanoseconds since 1970. */
+struct file_state {
+    uint64_t device, inode, size;
+    int64_t changed, modified;
+};
+/* Of the entry itself, not of what it links to. NOT_FOUND: it is not there; any other failure says
+ * nothing about that. */
+enum status file_state(const char *path, struct file_state *state, struct error *err) MUST_CHECK;
+/* XXH3-64 of the content, read piece by piece. */
+enum status file_checksum(const char *path, uint64_t *sum, struct error *err) MUST_CHECK;
 /* Makes the folder (mode 0700) and its missing parents, each fsynced into its parent; fine when it
  * exists. */
 enum status folder_create(const char *path, struct error *err) MUST_CHECK;
+/* The same of the last part only: NOT_FOUND when its parent is not there. For folders below one
+ * that may go away, and must not come back empty. */
+enum status folder_add(const char *path, struct error *err) MUST_CHECK;
 /* fsyncs a folder: the names in it survive a power cut. */
 enum status folder_sync(const char *path, struct error *err) MUST_CHECK;
 /* Renames and fsyncs both parents. Errors: CONFLICT when `fresh` and `to` exists. */
@@ -87,7 +100,8 @@ enum status folder_visit(const char *path,
                          enum status (*visit)(void *context, const char *name, struct error *err),
                          void *context, struct error *err) MUST_CHECK;
 /* Removes what a crash left: every entry whose name begins with FILE_TEMPORARY_PREFIX, also in
- * folders below. *removed counts them. */
+ * folders below. *removed counts them. What cannot be removed or looked into is passed over; the
+ * first such failure is returned in the end. */
 enum status folder_sweep(const char *path, size_t *removed, struct error *err) MUST_CHECK;
 /* Bytes free for us on the file system that holds path. */
 enum status disk_available(const char *path, uint64_t *bytes, struct error *err) MUST_CHECK;

@@ -69,6 +69,10 @@ static enum status folder_create_one(const char *path, struct error *err) {
     return parent_sync(path, err);
 }
 
+enum status folder_add(const char *path, struct error *err) {
+    return folder_create_one(path, err);
+}
+
 enum status folder_create(const char *path, struct error *err) {
     char *part = strdup(path);
     if (!part)
@@ -228,6 +232,7 @@ enum status folder_visit(const char *path,
 struct sweep {
     const char *path;
     size_t *removed;
+    struct error *first; /* failure: the sweep goes on behind it */
 };
 
 static enum status sweep_entry(void *context, const char *name, struct error *err) {
@@ -236,22 +241,29 @@ static enum status sweep_entry(void *context, const char *name, struct error *er
     if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory sweeping '%s'", sweep->path);
     enum status status = STATUS_OK;
+    struct error failed = {0};
     struct stat info;
     if (strncmp(name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0) {
-        status = path_remove(path, err);
+        status = path_remove(path, &failed);
         *sweep->removed += status == STATUS_OK;
     } else if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        struct sweep inner = {path, sweep->removed};
-        status = folder_visit(path, sweep_entry, &inner, err);
+        struct sweep inner = {path, sweep->removed, sweep->first};
+        status = folder_visit(path, sweep_entry, &inner, &failed);
     }
+    if (status != STATUS_OK)
+        error_set(sweep->first, status, "%s", failed.text);
     free(path);
-    return status;
+    return STATUS_OK;
 }
 
 enum status folder_sweep(const char *path, size_t *removed, struct error *err) {
     *removed = 0;
-    struct sweep sweep = {path, removed};
-    return folder_visit(path, sweep_entry, &sweep, err);
+    struct error first = {0};
+    struct sweep sweep = {path, removed, &first};
+    enum status status = folder_visit(path, sweep_entry, &sweep, err);
+    return status == STATUS_OK && first.status != STATUS_OK
+               ? error_set(err, first.status, "%s", first.text)
+               : status;
 }
 
 enum status disk_available(const char *path, uint64_t *bytes, struct error *err) {

@@ -5,10 +5,12 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/machine_parse.h"
 
 struct machine_cpus {
@@ -134,4 +136,28 @@ void machine_format_time(double wall_seconds, char text[32]) {
         return;
     }
     snprintf(text, 32, "%s.%03dZ", day, (int)(milliseconds % 1000));
+}
+
+uint64_t machine_raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+    if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        limit = raised;
+    return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : (uint64_t)limit.rlim_cur;
+}
+
+uint64_t machine_memory_kills(void) {
+    static const char name[] = "\noom_kill ";
+    struct error ignored = {0};
+    char *text = NULL;
+    size_t length = 0;
+    uint64_t kills = 0;
+    if (file_read("/proc/vmstat", (size_t)1 << 20, &text, &length, &ignored) == STATUS_OK) {
+        const char *at = strstr(text, name);
+        kills = at ? strtoull(at + sizeof name - 1, NULL, 10) : 0;
+    }
+    free(text);
+    return kills;
 }

@@ -69,6 +69,12 @@ static enum status entry_store(const struct corpora *corpora, const struct corpu
                         corpus_record(entry), "corpus", entry->info.name, err);
 }
 
+static void path_discard(const struct corpora *corpora, const char *path) {
+    struct error err = {0};
+    if (path && path_remove(path, &err) != STATUS_OK)
+        log_line(corpora->logger, LOG_WARNING, "%s", err.text);
+}
+
 struct orphan_sweep {
     const struct corpora *corpora;
     const struct corpus_info *info;
@@ -84,9 +90,9 @@ static enum status orphan_remove(void *context, const char *file, struct error *
     if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to sweep corpus '%s'",
                          sweep->info->name);
-    enum status status = path_remove(path, err);
+    path_discard(sweep->corpora, path);
     free(path);
-    return status;
+    return STATUS_OK;
 }
 
 /* Checks what the record says against the disk, and removes contents that nobody names. */
@@ -111,12 +117,6 @@ static enum status entry_verify(const struct corpora *corpora, const struct corp
     free(folder);
     free(path);
     return status;
-}
-
-static void path_discard(const struct corpora *corpora, const char *path) {
-    struct error err = {0};
-    if (path && path_remove(path, &err) != STATUS_OK)
-        log_line(corpora->logger, LOG_WARNING, "%s", err.text);
 }
 
 /* ---- start and end --------------------------------------------------------------------------- */
@@ -221,7 +221,7 @@ static enum status content_switch(struct corpora *corpora, struct corpus_entry *
                            entry->info.name);
         goto fail;
     }
-    status = folder_create(folder, err);
+    status = folder_add(folder, err);
     if (status == STATUS_OK)
         status = path_rename(staged, path, true, err);
     if (status == STATUS_OK)
@@ -305,9 +305,18 @@ enum status corpora_link(struct corpora *corpora, const char *name, const char *
     } else {
         char *content = content_path(corpora, &entry->info);
         *info = entry->info;
+        uint64_t size = 0;
         status = !content
                      ? error_set(err, STATUS_NO_MEMORY, "out of memory to link corpus '%s'", name)
-                     : path_link(content, path, err);
+                     : file_size(content, &size, err);
+        if (status == STATUS_OK && size != info->bytes)
+            status = error_set(err, STATUS_CORRUPT,
+                               "corpus '%s' was changed: '%s' has %llu bytes, its record says "
+                               "%llu; upload it again",
+                               name, content, (unsigned long long)size,
+                               (unsigned long long)info->bytes);
+        if (status == STATUS_OK)
+            status = path_link(content, path, err);
         free(content);
     }
     pthread_mutex_unlock(&corpora->mutex);
@@ -335,6 +344,22 @@ void corpora_set_needed(struct corpora *corpora, bool (*needed)(void *context, c
     corpora->needed = needed;
     corpora->needed_context = context;
     pthread_mutex_unlock(&corpora->mutex);
+}
+
+void corpora_set_reserved(struct corpora *corpora, uint64_t (*reserved)(void *context),
+                          void *context) {
+    pthread_mutex_lock(&corpora->mutex);
+    corpora->reserved = reserved;
+    corpora->reserved_context = context;
+    pthread_mutex_unlock(&corpora->mutex);
+}
+
+uint64_t corpora_reserved(struct corpora *corpora) {
+    pthread_mutex_lock(&corpora->mutex);
+    uint64_t (*reserved)(void *context) = corpora->reserved;
+    void *context = corpora->reserved_context;
+    pthread_mutex_unlock(&corpora->mutex);
+    return reserved ? reserved(context) : 0;
 }
 
 /* Whoever needs corpora has a lock of its own: ours is not held while it is asked. */

@@ -15,7 +15,8 @@ struct corpora;
 struct corpus_info {
     /* format: "text" or "tokens" (decoded NDJSON) */
     char name[NAME_SIZE], id[RECORD_ID_SIZE], digest[DIGEST_TEXT_SIZE], format[16];
-    uint64_t bytes;   /* decoded */
+    char checksum[CHECKSUM_TEXT_SIZE]; /* of the decoded bytes; empty: of an earlier version */
+    uint64_t bytes;                    /* decoded */
     uint64_t altered; /* see ndjson_altered */
     double created;
     bool scanned;
@@ -40,6 +41,11 @@ void corpora_note_report(struct corpora *corpora, const char *name, const char *
  * without a lock of the catalogue held. */
 void corpora_set_needed(struct corpora *corpora, bool (*needed)(void *context, const char *name),
                         void *context);
+
+/* Disk that uploads leave alone beside reserve_disk: what reserved(context) says, in bytes. Called
+ * as needed() is. */
+void corpora_set_reserved(struct corpora *corpora, uint64_t (*reserved)(void *context),
+                          void *context);
 
 /* Routes. */
 extern const struct body_stream corpus_upload;

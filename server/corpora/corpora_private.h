@@ -32,6 +32,8 @@ struct corpora {
     size_t n, capacity;
     bool (*needed)(void *context, const char *name); /* see corpora_set_needed */
     void *needed_context;
+    uint64_t (*reserved)(void *context); /* see corpora_set_reserved */
+    void *reserved_context;
 };
 
 /* ---- corpora_record.c ---- */
@@ -58,6 +60,8 @@ enum status corpora_admit(struct corpora *corpora, const char *name, struct erro
 enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key,
                            const char *staged, struct corpus_info *answer, bool *replayed,
                            struct error *err) MUST_CHECK;
+/* What corpora_set_reserved's function says now. */
+uint64_t corpora_reserved(struct corpora *corpora);
 /* CONFLICT while it is needed, see corpora_set_needed. */
 enum status corpora_remove(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
 /* All corpora, by name, as clients see them; NULL when out of memory. */

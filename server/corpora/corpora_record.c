@@ -47,9 +47,10 @@ json_t *corpus_document(const struct corpus_info *info) {
 }
 
 static json_t *info_record(const struct corpus_info *info) {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "id", info->id, "digest", info->digest,
-                     "format", info->format, "bytes", (json_int_t)info->bytes, "altered",
-                     (json_int_t)info->altered, "created", info->created);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:f}", "id", info->id, "digest", info->digest,
+                     RECORD_CONTENT_CHECKSUM, info->checksum, "format", info->format, "bytes",
+                     (json_int_t)info->bytes, "altered", (json_int_t)info->altered, "created",
+                     info->created);
 }
 
 json_t *corpus_record(const struct corpus_entry *entry) {
@@ -81,6 +82,8 @@ static bool info_read(const json_t *record, struct corpus_info *info) {
         return false;
     if (strcmp(info->format, "text") != 0 && strcmp(info->format, "tokens") != 0)
         return false;
+    if (!record_string(record, RECORD_CONTENT_CHECKSUM, info->checksum, sizeof info->checksum))
+        info->checksum[0] = '\0';
     json_int_t bytes = json_integer_value(json_object_get(record, "bytes"));
     json_int_t altered = json_integer_value(json_object_get(record, "altered"));
     if (bytes <= 0 || altered < 0)

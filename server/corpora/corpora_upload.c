@@ -26,6 +26,7 @@ struct upload {
     char *staged; /* where the content waits for its switch */
     struct file_writer *writer;
     struct digest *digest;
+    struct checksum *checksum;
     struct decoder *decoder; /* NULL while `head` is too short to tell */
     struct ndjson *ndjson;   /* NULL for text */
     /* first bytes of the body, when no Content-Encoding says what they are */
@@ -46,6 +47,7 @@ void upload_free(void *state) {
     decoder_free(upload->decoder);
     ndjson_free(upload->ndjson);
     digest_free(upload->digest);
+    checksum_free(upload->checksum);
     free(upload->staged);
     free(upload);
 }
@@ -92,16 +94,18 @@ static enum status format_find(const struct http_request *request, char format[1
 }
 
 static enum status disk_check(const struct upload *upload, uint64_t more, struct error *err) {
-    uint64_t available = 0, reserve = (uint64_t)upload->corpora->settings->reserve_disk;
+    uint64_t available = 0, jobs = corpora_reserved(upload->corpora),
+             reserve = (uint64_t)upload->corpora->settings->reserve_disk;
     enum status status = disk_available(upload->corpora->folder, &available, err);
     if (status != STATUS_OK)
         return status;
-    if (available >= reserve && available - reserve >= more)
+    if (available >= reserve && available - reserve >= jobs && available - reserve - jobs >= more)
         return STATUS_OK;
-    return error_set_key(
-        err, STATUS_DISK_FULL, "reserve_disk",
-        "disk has %llu bytes free, reserve_disk keeps %llu of them, the corpus needs %llu",
-        (unsigned long long)available, (unsigned long long)reserve, (unsigned long long)more);
+    return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
+                         "disk has %llu bytes free, reserve_disk keeps %llu of them and jobs need "
+                         "%llu, the corpus needs %llu",
+                         (unsigned long long)available, (unsigned long long)reserve,
+                         (unsigned long long)jobs, (unsigned long long)more);
 }
 
 /* The last station: digest and file. */
@@ -111,6 +115,7 @@ static enum status store_bytes(void *context, const char *bytes, size_t length, 
     for (size_t i = 0; i < length && stored + i < MAGIC_BYTES; i++)
         upload->stored_head[stored + i] = bytes[i];
     digest_add(upload->digest, bytes, length);
+    checksum_add(upload->checksum, bytes, length);
     enum status status = file_writer_append(upload->writer, bytes, length, err);
     if (status != STATUS_OK)
         return status;
@@ -201,7 +206,9 @@ static enum status upload_open(struct upload *upload, struct error *err) {
     upload->staged = path_join(upload->corpora->folder, file);
     if (!upload->staged)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
-    status = digest_create(&upload->digest, err);
+    upload->checksum = checksum_create();
+    status = upload->checksum ? digest_create(&upload->digest, err)
+                              : error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
     if (status == STATUS_OK && strcmp(upload->info.format, "tokens") == 0)
         status = ndjson_create(&upload->ndjson, store_bytes, upload, err);
     if (status == STATUS_OK)
@@ -269,6 +276,7 @@ enum status upload_complete(struct upload *upload, struct corpus_info *answer, b
     if (status != STATUS_OK)
         return status;
     digest_text(upload->digest, upload->info.digest);
+    checksum_text(checksum_value(upload->checksum), upload->info.checksum);
     upload->info.created = machine_wall_seconds();
     struct file_writer *writer = upload->writer;
     upload->writer = NULL; /* commit frees it in any case */

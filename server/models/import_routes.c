@@ -42,14 +42,7 @@ static void import_free(void *state) {
 }
 
 static enum status check_disk(const struct import *import, uint64_t more, struct error *err) {
-    uint64_t bytes = 0, reserve = (uint64_t)import->models->settings->reserve_disk;
-    enum status status = disk_available(import->folder, &bytes, err);
-    if (status == STATUS_OK && (bytes < reserve || bytes - reserve < more))
-        return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
-                             "%" PRIu64 " bytes are free on disk and reserve_disk keeps %" PRIu64
-                             " of them",
-                             bytes, reserve);
-    return status;
+    return models_room(import->models, import->folder, more, "the import", err);
 }
 
 static enum status store(void *context, const char *bytes, size_t length, struct error *err) {

@@ -1,6 +1,7 @@
 /* Exports of published models: each is written once, beside the version it belongs to, and sent
  * from disk ever after. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "server/models/models_private.h"
 
 #define FILES_FOLDER "files"
+#define EXPORT_RECORD ".json" /* behind the name of an export */
 
 /* An export being written; lives on the stack of the thread that writes it. */
 struct export_turn {
@@ -43,26 +45,159 @@ static void turn_give(struct models *models, struct export_turn *turn) {
     pthread_mutex_unlock(&models->export_lock);
 }
 
+void models_set_reserved(struct models *models, uint64_t (*reserved)(void *context),
+                         void *context) {
+    pthread_mutex_lock(&models->lock);
+    models->reserved = reserved;
+    models->reserved_context = context;
+    pthread_mutex_unlock(&models->lock);
+}
+
+enum status models_room(struct models *models, const char *folder, uint64_t more, const char *what,
+                        struct error *err) {
+    uint64_t available = 0, kept = (uint64_t)models->settings->reserve_disk;
+    enum status status = disk_available(folder, &available, err);
+    if (status != STATUS_OK)
+        return status;
+    pthread_mutex_lock(&models->lock);
+    uint64_t (*reserved)(void *context) = models->reserved;
+    void *context = models->reserved_context;
+    pthread_mutex_unlock(&models->lock);
+    uint64_t jobs = reserved ? reserved(context) : 0;
+    if (available >= kept && available - kept >= jobs && available - kept - jobs >= more)
+        return STATUS_OK;
+    return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
+                         "no room for %s: %" PRIu64 " bytes are free on disk, reserve_disk keeps "
+                         "%" PRIu64 " of them and jobs need %" PRIu64 "; it may take %" PRIu64,
+                         what, available, kept, jobs, more);
+}
+
+/* ---- is it still what was written? ----------------------------------------------------------- */
+
+static bool state_is(const struct file_state *a, const struct file_state *b) {
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->changed == b->changed && a->modified == b->modified;
+}
+
+static bool export_was_seen(struct models *models, const char *path,
+                            const struct file_state *state) {
+    uint64_t key = checksum(path, strlen(path));
+    bool seen = false;
+    pthread_mutex_lock(&models->export_lock);
+    size_t n = models->n_seen < EXPORTS_SEEN ? models->n_seen : EXPORTS_SEEN;
+    for (size_t i = 0; i < n && !seen; i++)
+        seen = models->seen[i].path == key && state_is(&models->seen[i].state, state);
+    pthread_mutex_unlock(&models->export_lock);
+    return seen;
+}
+
+static void export_note_seen(struct models *models, const char *path,
+                             const struct file_state *state) {
+    pthread_mutex_lock(&models->export_lock);
+    models->seen[models->n_seen++ % EXPORTS_SEEN] =
+        (struct export_seen){checksum(path, strlen(path)), *state};
+    pthread_mutex_unlock(&models->export_lock);
+}
+
+/* Where size and checksum of an export are kept. Owns: caller frees. */
+static char *export_record_path(const char *path) {
+    struct buffer text = {0};
+    buffer_print(&text, "%s" EXPORT_RECORD, path);
+    if (text.failed)
+        buffer_clear(&text);
+    return buffer_take(&text);
+}
+
+/* Keeps size and checksum of what was written just now. */
+static void export_record(struct models *models, const char *path) {
+    struct error err = {0};
+    struct file_state state;
+    uint64_t sum = 0;
+    char text[CHECKSUM_TEXT_SIZE];
+    enum status status = file_state(path, &state, &err);
+    if (status == STATUS_OK)
+        status = file_checksum(path, &sum, &err);
+    if (status == STATUS_OK) {
+        export_note_seen(models, path, &state);
+        checksum_text(sum, text);
+        status = record_write(export_record_path(path),
+                              json_pack("{s:I, s:s}", "bytes", (json_int_t)state.size,
+                                        RECORD_CONTENT_CHECKSUM, text),
+                              "export", path, &err);
+    }
+    if (status != STATUS_OK) /* it is written again after a start */
+        log_line(models->logger, LOG_WARNING, "checksum of '%s' is not kept: %s", path, err.text);
+}
+
+/* CORRUPT when the file is not what was written, or when nothing says what that was. */
+static enum status export_check(struct models *models, const char *path, struct error *err) {
+    struct file_state state;
+    uint64_t sum = 0;
+    char found[CHECKSUM_TEXT_SIZE], wanted[CHECKSUM_TEXT_SIZE] = "";
+    enum status status = file_state(path, &state, err);
+    if (status != STATUS_OK || export_was_seen(models, path, &state))
+        return status;
+    char *record = export_record_path(path);
+    json_t *kept = NULL;
+    if (!record)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory while checking '%s'", path);
+    status = record_read(record, &kept, err);
+    free(record);
+    if (status == STATUS_OK && !record_string(kept, RECORD_CONTENT_CHECKSUM, wanted, sizeof wanted))
+        status = error_set(err, STATUS_CORRUPT, "checksum of '%s' is missing", path);
+    json_decref(kept);
+    if (status == STATUS_OK)
+        status = file_checksum(path, &sum, err);
+    if (status != STATUS_OK)
+        return status;
+    checksum_text(sum, found);
+    if (strcmp(found, wanted) != 0)
+        return error_set(err, STATUS_CORRUPT,
+                         "'%s' was changed: its checksum is %s, %s was written", path, found,
+                         wanted);
+    export_note_seen(models, path, &state);
+    return STATUS_OK;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
 static enum status export_fresh(struct models *models, const char *name, const struct model *model,
                                 const char *file, const struct export_options *options,
                                 const char *path, struct error *err) {
-    uint64_t free_bytes = 0, altered = 0;
+    uint64_t altered = 0;
+    char what[160];
+    snprintf(what, sizeof what, "'%.120s'", file);
     /* Text takes at most 16 bytes a number, separator included, in all but freak tables. */
-    uint64_t need = (uint64_t)models->settings->reserve_disk +
-                    16 * (uint64_t)model->input->rows * model->input->columns;
-    enum status status = disk_available(models->folder, &free_bytes, err);
-    if (status == STATUS_OK && free_bytes < need)
-        status = error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
-                               "no room to write '%s': it may take %" PRIu64
-                               " bytes with reserve_disk, %" PRIu64 " are free",
-                               file, need, free_bytes);
+    enum status status =
+        models_room(models, models->folder,
+                    16 * (uint64_t)model->input->rows * model->input->columns, what, err);
     if (status == STATUS_OK)
         status = export_write(model, file, options, path, &altered, err);
     if (status == STATUS_OK && altered > 0)
         log_line(models->logger, LOG_WARNING,
                  "model '%s': %" PRIu64 " words stand in '%s' in another form", name, altered,
                  file);
+    if (status == STATUS_OK)
+        export_record(models, path);
     return status;
+}
+
+/* An export that is whole, at `path`: the one that is there when it passes its check, else a new
+ * one. */
+static enum status export_ready(struct models *models, const char *name, const struct model *model,
+                                const char *file, const struct export_options *options,
+                                const char *path, struct error *err) {
+    struct error why = {0};
+    if (file_exists(path)) {
+        if (export_check(models, path, &why) == STATUS_OK)
+            return STATUS_OK;
+        log_line(models->logger, LOG_WARNING, "model '%s': '%s' is written again: %s", name, file,
+                 why.text);
+        enum status status = path_remove(path, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return export_fresh(models, name, model, file, options, path, err);
 }
 
 enum status models_export(struct models *models, const char *name, const char *version,
@@ -83,12 +218,11 @@ enum status models_export(struct models *models, const char *name, const char *v
         status = error_set_key(err, STATUS_NOT_FOUND, "model",
                                "model '%s' has no version '%s' any more", name, version);
     else
-        status = folder_create(folder, err);
+        status = folder_add(folder, err);
     if (status == STATUS_OK) {
         struct export_turn turn = {.path = made};
         turn_take(models, &turn);
-        if (!file_exists(made))
-            status = export_fresh(models, name, model, file, options, made, err);
+        status = export_ready(models, name, model, file, options, made, err);
         turn_give(models, &turn);
     }
     free(folder);
@@ -108,7 +242,7 @@ enum status models_workplace(const struct models *models, char **path, struct er
     char *made = path_join(models->folder, name);
     if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a folder to work in");
-    status = folder_create(made, err);
+    status = folder_add(made, err);
     if (status != STATUS_OK)
         free(made);
     else

@@ -39,7 +39,7 @@ enum status store_describe(const char *folder, const struct model *model, uint64
 
 /* What version.json says; without a readable one the model file's own time orders the versions. */
 static void read_description(const char *folder, struct model_version *version) {
-    struct error ignored = {0};
+    struct error ignored = {0}; /* store_check_descriptions told of it */
     char *path = path_join(folder, VERSION_FILE);
     json_t *object = NULL;
     if (path && record_read(path, &object, &ignored) == STATUS_OK && json_is_object(object)) {
@@ -139,10 +139,18 @@ enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE
     enum status status = file_read(path, SMALL_FILE, &text, &length, err);
     if (status == STATUS_OK) {
         struct error name = {0};
+        char sum[CHECKSUM_TEXT_SIZE];
         size_t n = strcspn(text, "\n");
+        char *kept = text + n + (text[n] != '\0'); /* the second line; earlier versions had none */
         text[n] = '\0';
+        kept[strcspn(kept, "\n")] = '\0';
+        checksum_text(checksum(text, n), sum);
         if (n >= MODEL_VERSION_SIZE || name_check("version", text, &name) != STATUS_OK)
             status = error_set(err, STATUS_CORRUPT, "'%s' does not name a version", path);
+        else if (kept[0] != '\0' && strcmp(kept, sum) != 0)
+            status = error_set(err, STATUS_CORRUPT,
+                               "'%s' was changed: its checksum is %s, it says %.40s", path, sum,
+                               kept);
         else
             memcpy(version, text, n + 1);
     }
@@ -151,12 +159,62 @@ enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE
     return status;
 }
 
+static void file_set_aside(const char *data, const char *path, const char *name, const char *file,
+                           const struct logger *logger, const struct error *why) {
+    char entry[NAME_SIZE + MODEL_VERSION_SIZE + 32], what[sizeof entry + 32];
+    snprintf(entry, sizeof entry, "model-%s-%s", name, file);
+    snprintf(what, sizeof what, "%s of model '%s'", file, name);
+    quarantine_move(data, entry, path, what, logger, why);
+}
+
+void store_set_current_aside(const char *data, const char *home, const char *name,
+                             const struct logger *logger, const struct error *why) {
+    char *path = path_join(home, CURRENT_FILE);
+    if (path)
+        file_set_aside(data, path, name, CURRENT_FILE, logger, why);
+    free(path);
+}
+
+struct description_check {
+    const char *data, *home, *name;
+    const struct logger *logger;
+};
+
+static enum status description_visit(void *context, const char *version, struct error *err) {
+    const struct description_check *check = context;
+    struct error why = {0};
+    struct file_state state;
+    json_t *object = NULL;
+    char file[MODEL_VERSION_SIZE + 32], *path = record_path(check->home, version, VERSION_FILE);
+    (void)err;
+    if (strlen(version) < MODEL_VERSION_SIZE && path &&
+        file_state(path, &state, &why) == STATUS_OK) {
+        if (record_read(path, &object, &why) == STATUS_OK && !json_is_object(object))
+            error_set(&why, STATUS_CORRUPT, "'%s' is no record", path);
+        snprintf(file, sizeof file, "%s-" VERSION_FILE, version);
+        if (why.status != STATUS_OK && why.status != STATUS_NO_MEMORY)
+            file_set_aside(check->data, path, check->name, file, check->logger, &why);
+        json_decref(object);
+    }
+    free(path);
+    return STATUS_OK;
+}
+
+void store_check_descriptions(const char *data, const char *home, const char *name,
+                              const struct logger *logger) {
+    struct description_check check = {data, home, name, logger};
+    struct error err = {0};
+    if (folder_visit(home, description_visit, &check, &err) != STATUS_OK)
+        log_line(logger, LOG_WARNING, "versions of model '%s' are not checked: %s", name, err.text);
+}
+
 enum status store_write_current(const char *home, const char *version, struct error *err) {
     char *path = path_join(home, CURRENT_FILE);
     if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while writing %s", CURRENT_FILE);
-    char line[MODEL_VERSION_SIZE + 2];
-    int n = snprintf(line, sizeof line, "%s\n", version);
+    char sum[CHECKSUM_TEXT_SIZE], line[MODEL_VERSION_SIZE + sizeof sum + 2];
+    checksum_text(checksum(version, strlen(version)), sum);
+    int n = snprintf(line, sizeof line, "%s\n%s\n", version, sum);
     enum status status = file_replace(path, line, (size_t)n, err);
     free(path);
     return status;

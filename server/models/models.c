@@ -81,9 +81,26 @@ static bool is_damage(const struct error *error) {
     return error->status == STATUS_CORRUPT || error->status == STATUS_MALFORMED;
 }
 
-/* Loads one version; a damaged one is put into quarantine. */
-static enum status load_version(struct models *models, const char *name, const char *home,
-                                const char *version, struct model **model, struct error *err) {
+/* At the start a file that cannot be read is as good as a damaged one; while models are served it
+ * may be trouble that passes. One of another format version stays, and so does one for which there
+ * is no memory. */
+static bool is_unreadable(const struct error *error) {
+    return is_damage(error) || error->status == STATUS_IO || error->status == STATUS_REFUSED ||
+           error->status == STATUS_TOO_LARGE;
+}
+
+static void set_version_aside(struct models *models, const char *name, const char *version,
+                              const char *folder, const struct error *why) {
+    char entry[NAME_SIZE + MODEL_VERSION_SIZE], what[sizeof entry + 32];
+    snprintf(entry, sizeof entry, "%s-%s", name, version);
+    snprintf(what, sizeof what, "model '%s' version '%s'", name, version);
+    quarantine_move(models->settings->data, entry, folder, what, models->logger, why);
+}
+
+/* Loads one version; one that is `unusable` by its failure is put into quarantine. */
+static enum status load_unless(struct models *models, const char *name, const char *home,
+                               const char *version, bool (*unusable)(const struct error *error),
+                               struct model **model, struct error *err) {
     char *folder = path_join(home, version);
     if (!folder)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
@@ -95,14 +112,15 @@ static enum status load_version(struct models *models, const char *name, const c
                                name, version);
     if (status == STATUS_OK)
         store_date(folder, *model);
-    if (is_damage(err)) {
-        char entry[NAME_SIZE + MODEL_VERSION_SIZE], what[sizeof entry + 32];
-        snprintf(entry, sizeof entry, "%s-%s", name, version);
-        snprintf(what, sizeof what, "model '%s' version '%s'", name, version);
-        quarantine_move(models->settings->data, entry, folder, what, models->logger, err);
-    }
+    if (status != STATUS_OK && unusable(err))
+        set_version_aside(models, name, version, folder, err);
     free(folder);
     return status;
+}
+
+static enum status load_version(struct models *models, const char *name, const char *home,
+                                const char *version, struct model **model, struct error *err) {
+    return load_unless(models, name, home, version, is_damage, model, err);
 }
 
 /* A model of which nothing loads is not served; a folder without any version left is removed. */
@@ -125,28 +143,31 @@ static enum status serve_newest_good(struct models *models, const char *name, co
     struct model *model = NULL;
     struct model_version *versions = NULL;
     size_t n = 0;
-    if (store_read_current(home, current, &why) == STATUS_OK &&
-        load_version(models, name, home, current, &model, &why) == STATUS_OK) {
+    if (store_read_current(home, current, &why) != STATUS_OK) {
+        if (is_unreadable(&why))
+            store_set_current_aside(models->settings->data, home, name, models->logger, &why);
+    } else if (load_unless(models, name, home, current, is_unreadable, &model, &why) == STATUS_OK) {
         entry_set(models, name, current, model);
         return STATUS_OK;
     }
     log_line(models->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s", name,
              why.text);
     /* it may load another day */
-    bool keep_current = why.status != STATUS_NOT_FOUND && !is_damage(&why);
+    bool keep_current = why.status != STATUS_NOT_FOUND && !is_unreadable(&why);
     enum status status = store_versions(home, &versions, &n, err);
     for (size_t i = 0; status == STATUS_OK && !model && i < n; i++) {
         struct error skipped = {0};
         const char *version = versions[i].version;
         if (strcmp(version, current) == 0)
             continue;
-        if (load_version(models, name, home, version, &model, &skipped) == STATUS_OK) {
+        if (load_unless(models, name, home, version, is_unreadable, &model, &skipped) ==
+            STATUS_OK) {
             log_line(models->logger, LOG_WARNING, "model '%s' is served from version '%s'", name,
                      version);
             entry_set(models, name, version, model);
             if (!keep_current)
                 status = store_write_current(home, version, err);
-        } else if (!is_damage(&skipped)) {
+        } else if (!is_unreadable(&skipped)) {
             log_line(models->logger, LOG_ERROR, "model '%s' version '%s' does not load: %s", name,
                      version, skipped.text);
         }
@@ -155,6 +176,15 @@ static enum status serve_newest_good(struct models *models, const char *name, co
     if (status == STATUS_OK && !model)
         status = leave_out(models, name, home, err);
     return status;
+}
+
+/* A folder that cannot be listed, or a file in its place. */
+static void set_home_aside(struct models *models, const char *name, const char *home,
+                           const struct error *why) {
+    char entry[NAME_SIZE + 16], what[NAME_SIZE + 16];
+    snprintf(entry, sizeof entry, "model-%s", name);
+    snprintf(what, sizeof what, "model '%s'", name);
+    quarantine_move(models->settings->data, entry, home, what, models->logger, why);
 }
 
 static enum status visit_home(void *context, const char *name, struct error *err) {
@@ -169,8 +199,13 @@ static enum status visit_home(void *context, const char *name, struct error *err
     if (!home)
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
     /* One model that cannot be served must not keep the others from it. */
-    if (serve_newest_good(models, name, home, &failed) != STATUS_OK)
+    store_check_descriptions(models->settings->data, home, name, models->logger);
+    size_t index;
+    if (serve_newest_good(models, name, home, &failed) != STATUS_OK) {
         log_line(models->logger, LOG_ERROR, "model '%s': %s", name, failed.text);
+        if (failed.status == STATUS_IO && !entry_find(models, name, &index))
+            set_home_aside(models, name, home, &failed);
+    }
     free(home);
     return STATUS_OK;
 }
@@ -392,7 +427,7 @@ static enum status move_in(struct models *models, const char *name, const char *
     if (status == STATUS_OK)
         status = model_load(model, folder, models->kernel, err);
     if (status == STATUS_OK)
-        status = folder_create(home, err);
+        status = folder_add(home, err);
     if (status == STATUS_OK)
         status = store_describe(folder, *model, next_sequence(home), err);
     if (status == STATUS_OK)
@@ -489,8 +524,27 @@ enum status models_switch(struct models *models, const char *name, const char *v
     return status;
 }
 
+void models_set_needed(struct models *models,
+                       bool (*needed)(void *context, const char *name, char job[RECORD_ID_SIZE]),
+                       void *context) {
+    pthread_mutex_lock(&models->lock);
+    models->needed = needed;
+    models->needed_context = context;
+    pthread_mutex_unlock(&models->lock);
+}
+
+/* Whoever needs models has a lock of its own: `lock` is not held while it is asked. */
+static bool model_needed(struct models *models, const char *name, char job[RECORD_ID_SIZE]) {
+    pthread_mutex_lock(&models->lock);
+    bool (*needed)(void *context, const char *name, char job[RECORD_ID_SIZE]) = models->needed;
+    void *context = models->needed_context;
+    pthread_mutex_unlock(&models->lock);
+    return needed && needed(context, name, job);
+}
+
 enum status models_remove(struct models *models, const char *name, struct error *err) {
     struct error name_error = {0};
+    char job[RECORD_ID_SIZE] = "";
     if (name_check("model", name, &name_error) != STATUS_OK)
         return error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
     pthread_mutex_lock(&models->change);
@@ -500,6 +554,10 @@ enum status models_remove(struct models *models, const char *name, struct error 
         status = error_set(err, STATUS_NO_MEMORY, "out of memory while removing '%s'", name);
     else if (!file_exists(home))
         status = error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%s'", name);
+    else if (model_needed(models, name, job)) /* it would bring the model back */
+        status = error_set_key(err, STATUS_CONFLICT, "model",
+                               "job '%s' trains model '%s' and has not ended: cancel it first", job,
+                               name);
     else
         status = record_discard(models->folder, home, models->logger, err);
     if (status == STATUS_OK) {

@@ -7,6 +7,7 @@
 #include "embedding/embedding.h"
 #include "server/http/http.h"
 #include "server/http/name.h"
+#include "server/records/record.h"
 
 #define MODEL_VERSION_SIZE 40 /* the longest name of a version and its NUL */
 
@@ -38,6 +39,15 @@ enum status models_check_new(struct models *models, const char *name, struct err
 enum status model_settings(const struct model *model, struct settings *settings,
                            struct error *err) MUST_CHECK;
 size_t models_count(struct models *models);
+
+/* Deleting a model is refused while needed(context, name, job) says so; job: who needs it. The call
+ * comes from any thread, while no change of models is under way. */
+void models_set_needed(struct models *models,
+                       bool (*needed)(void *context, const char *name, char job[RECORD_ID_SIZE]),
+                       void *context);
+/* Disk that imports and exports leave alone beside reserve_disk: what reserved(context) says, in
+ * bytes. Called from any thread. */
+void models_set_reserved(struct models *models, uint64_t (*reserved)(void *context), void *context);
 
 /* Routes: list, card, delete, versions, files, import. */
 void models_list(struct server *server, const struct http_request *request,

@@ -1,10 +1,12 @@
 /* What models.c, model_store.c, model_exports.c and the routes share: the registry's shape on disk
  * and the calls only its routes need.
  *
- * data/models/<name>/CURRENT                  one line: the served version
+ * data/models/<name>/CURRENT                  the served version, and a line with its checksum
  * data/models/<name>/<version>/model.vecmill  never changed
  * data/models/<name>/<version>/version.json   sequence and figures, so that listing versions need
- * not load them data/models/<name>/<version>/files/         exports, each written once
+ *                                             not load them
+ * data/models/<name>/<version>/files/         exports, each written once, and <export>.json, its
+ *                                             size and checksum
  * data/quarantine/<name>-<version>-<random>/  versions that failed their checks */
 #ifndef VECMILL_SERVER_MODELS_PRIVATE_H
 #define VECMILL_SERVER_MODELS_PRIVATE_H
@@ -12,6 +14,7 @@
 #include <pthread.h>
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "server/models/models.h"
 #include "server/records/record.h"
 
@@ -39,6 +42,12 @@ void store_date(const char *folder, struct model *model);
  * name. */
 enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE],
                                struct error *err) MUST_CHECK;
+/* Moves what stands under CURRENT or version.json and cannot be read out of the way, to the
+ * quarantine of the data folder `data`; `name`: of the model. */
+void store_set_current_aside(const char *data, const char *home, const char *name,
+                             const struct logger *logger, const struct error *why);
+void store_check_descriptions(const char *data, const char *home, const char *name,
+                              const struct logger *logger);
 enum status store_write_current(const char *home, const char *version,
                                 struct error *err) MUST_CHECK;
 
@@ -48,6 +57,13 @@ struct served_model {
     struct model *model; /* held */
 };
 struct export_turn;
+/* An export that was checked since the start, as it stood then. A file that is not among these is
+ * checked anew: that costs time, nothing else. */
+#define EXPORTS_SEEN 256
+struct export_seen {
+    uint64_t path; /* checksum of it */
+    struct file_state state;
+};
 /* Two mutexes: `lock` guards the table of entries and is held for a few instructions only, so that
  * a reader never waits for the disk; `change` orders publish, activate and delete, and is held over
  * their disk work. `change` is taken first. */
@@ -62,6 +78,14 @@ struct models {
     pthread_mutex_t export_lock; /* guards turns */
     pthread_cond_t exported;     /* a turn ended */
     struct export_turn *turns;   /* exports being written */
+    /* what is known to be whole, the oldest replaced first; by export_lock */
+    struct export_seen seen[EXPORTS_SEEN];
+    size_t n_seen;
+    /* see models_set_needed and models_set_reserved; by `lock` */
+    bool (*needed)(void *context, const char *name, char job[RECORD_ID_SIZE]);
+    void *needed_context;
+    uint64_t (*reserved)(void *context);
+    void *reserved_context;
 };
 /* All served models by name, each held. Owns: models_snapshot_free. */
 enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
@@ -70,6 +94,10 @@ void models_snapshot_free(struct served_model *list, size_t n);
 /* Appends `"suggestions":["name",...]` of names near `name`; appends nothing when there are
  * none. */
 void models_suggest(struct models *models, const char *name, struct buffer *members);
+/* Refuses with DISK_FULL when `more` bytes on the disk of `folder` would eat into what reserve_disk
+ * and jobs need. `what` names them in the message. */
+enum status models_room(struct models *models, const char *folder, uint64_t more, const char *what,
+                        struct error *err) MUST_CHECK;
 enum status models_remove(struct models *models, const char *name, struct error *err) MUST_CHECK;
 enum status models_switch(struct models *models, const char *name, const char *version,
                           struct error *err) MUST_CHECK;

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/random.h"
 
 #define RECORD_LIMIT ((size_t)1 << 20)
 #define RECORD_DEPTH 8
+#define RECORD_CHECKSUM "checksum" /* the member that holds it */
 
 enum status record_id_create(char id[RECORD_ID_SIZE], struct error *err) {
     return random_token(id, RECORD_ID_SIZE - 1, err);
@@ -47,19 +49,73 @@ enum status record_discard(const char *folder, const char *path, const struct lo
     return status;
 }
 
+/* Of all members but the checksum's own, whatever their order and the white space in the file. */
+static bool record_checksum(const json_t *record, char text[CHECKSUM_TEXT_SIZE]) {
+    char *members = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS);
+    if (members)
+        checksum_text(checksum(members, strlen(members)), text);
+    free(members);
+    return members != NULL;
+}
+
+/* A member that holds a checksum under another name is the checksum with its name damaged. */
+static bool names_no_checksum(const json_t *record) {
+    for (void *at = json_object_iter((json_t *)(uintptr_t)record); at;
+         at = json_object_iter_next((json_t *)(uintptr_t)record, at)) {
+        const char *value = json_string_value(json_object_iter_value(at));
+        if (value && strlen(value) == CHECKSUM_TEXT_SIZE - 1 &&
+            strncmp(value, CHECKSUM_PREFIX, strlen(CHECKSUM_PREFIX)) == 0 &&
+            strcmp(json_object_iter_key(at), RECORD_CONTENT_CHECKSUM) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Takes the checksum out, and holds it against the rest. Records of earlier versions have none. */
+static enum status record_verify(json_t *record, const char *path, struct error *err) {
+    char found[CHECKSUM_TEXT_SIZE];
+    const json_t *member = json_object_get(record, RECORD_CHECKSUM);
+    if (!member)
+        return names_no_checksum(record)
+                   ? STATUS_OK
+                   : error_set(err, STATUS_CORRUPT, "'%s' was changed: its checksum has no name",
+                               path);
+    json_t *kept = json_incref((json_t *)(uintptr_t)member);
+    const char *wanted = json_string_value(kept);
+    enum status status = STATUS_OK;
+    json_object_del(record, RECORD_CHECKSUM);
+    if (!record_checksum(record, found))
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory to check '%s'", path);
+    else if (!wanted || strcmp(wanted, found) != 0)
+        status = error_set(err, STATUS_CORRUPT,
+                           "'%s' was changed: its checksum is %s, it says %.40s", path, found,
+                           wanted ? wanted : "none");
+    json_decref(kept);
+    return status;
+}
+
 enum status record_read(const char *path, json_t **record, struct error *err) {
     char *text = NULL;
     size_t length = 0;
     enum status status = file_read(path, RECORD_LIMIT, &text, &length, err);
     if (status == STATUS_OK)
         status = json_parse(text, length, RECORD_DEPTH, record, err);
+    if (status == STATUS_OK)
+        status = record_verify(*record, path, err);
+    if (status != STATUS_OK) {
+        json_decref(*record);
+        *record = NULL;
+    }
     free(text);
     return status;
 }
 
 enum status record_write(char *path, json_t *record, const char *what, const char *name,
                          struct error *err) {
-    char *text = !record ? NULL : json_dumps(record, JSON_INDENT(1));
+    char sum[CHECKSUM_TEXT_SIZE], *text = NULL;
+    if (record && record_checksum(record, sum) &&
+        json_object_set_new(record, RECORD_CHECKSUM, json_string(sum)) == 0)
+        text = json_dumps(record, JSON_INDENT(1));
     enum status status = !text || !path ? error_set(err, STATUS_NO_MEMORY,
                                                     "out of memory to record %s '%s'", what, name)
                                         : file_replace(path, text, strlen(text), err);
@@ -79,6 +135,19 @@ bool record_string(const json_t *record, const char *name, char *text, size_t si
 
 /* ---- quarantine ------------------------------------------------------------------------------ */
 
+struct listing {
+    json_t *names;
+    size_t max, n;
+};
+
+static enum status quarantine_visit(void *context, const char *name, struct error *err) {
+    struct listing *listing = context;
+    (void)err;
+    if (listing->n++ < listing->max)
+        json_array_append_new(listing->names, json_words(name, strlen(name)));
+    return STATUS_OK;
+}
+
 void quarantine_move(const char *data, const char *entry, const char *from, const char *what,
                      const struct logger *logger, const struct error *why) {
     struct error err = {0};
@@ -91,7 +160,7 @@ void quarantine_move(const char *data, const char *entry, const char *from, cons
     if (status == STATUS_OK && (!folder || to.failed))
         status = error_set(&err, STATUS_NO_MEMORY, "out of memory");
     if (status == STATUS_OK)
-        status = folder_create(folder, &err);
+        status = folder_add(folder, &err);
     if (status == STATUS_OK)
         status = path_rename(from, to.data, true, &err);
     log_line(logger, LOG_ERROR, "%s is damaged (%s): %s %s", what, why->text,
@@ -99,6 +168,26 @@ void quarantine_move(const char *data, const char *entry, const char *from, cons
              status == STATUS_OK ? to.data : err.text);
     free(folder);
     buffer_clear(&to);
+}
+
+enum status quarantine_list(const char *data, size_t max, json_t *names, size_t *n,
+                            struct error *err) {
+    struct listing listing = {names, max, 0};
+    char *folder = path_join(data, "quarantine");
+    struct file_state state;
+    *n = 0;
+    if (!folder)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    enum status status = file_state(folder, &state, err);
+    if (status == STATUS_OK)
+        status = folder_visit(folder, quarantine_visit, &listing, err);
+    else if (status == STATUS_NOT_FOUND) {
+        error_clear(err);
+        status = STATUS_OK;
+    }
+    *n = listing.n;
+    free(folder);
+    return status;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -132,6 +221,7 @@ static enum status record_visit(void *context, const char *name, struct error *e
     const struct loading *loading = context;
     const struct record_kind *kind = loading->kind;
     struct error reason = {0};
+    struct file_state state;
     enum status status = STATUS_OK;
     char *path = record_path(loading->folder, name, kind->file),
          *folder = record_path(loading->folder, name, NULL);
@@ -140,11 +230,15 @@ static enum status record_visit(void *context, const char *name, struct error *e
             error_set(err, STATUS_NO_MEMORY, "out of memory to load %s '%s'", kind->what, name);
     } else if (!kind->name_valid(name)) {
         log_line(loading->logger, LOG_WARNING, "'%s' is not a %s: left alone", folder, kind->what);
-    } else if (!file_exists(path)) { /* never acknowledged */
-        status = path_remove(folder, err);
+    } else if (file_state(path, &state, &reason) == STATUS_NOT_FOUND) { /* never acknowledged */
+        struct error left = {0};
+        if (path_remove(folder, &left) != STATUS_OK)
+            log_line(loading->logger, LOG_WARNING, "%s", left.text);
     } else {
-        enum status taken = record_take(loading, name, path, &reason);
-        if (taken == STATUS_NO_MEMORY || taken == STATUS_IO)
+        enum status taken = reason.status;
+        if (taken == STATUS_OK)
+            taken = record_take(loading, name, path, &reason);
+        if (taken == STATUS_NO_MEMORY)
             status = error_set(err, taken, "%s", reason.text);
         else if (taken != STATUS_OK)
             record_quarantine(loading, name, folder, &reason);
@@ -158,9 +252,10 @@ enum status records_load(const struct record_kind *kind, const char *folder, con
                          const struct logger *logger, void *context, size_t *swept,
                          struct error *err) {
     struct loading loading = {kind, folder, data, logger, context};
+    struct error left = {0};
     enum status status = folder_create(folder, err);
-    if (status == STATUS_OK)
-        status = folder_sweep(folder, swept, err);
+    if (status == STATUS_OK && folder_sweep(folder, swept, &left) != STATUS_OK)
+        log_line(logger, LOG_WARNING, "temporary files are left over: %s", left.text);
     if (status == STATUS_OK)
         status = folder_visit(folder, record_visit, &loading, err);
     return status;

@@ -20,9 +20,13 @@ char *record_path(const char *folder, const char *name, const char *file);
  * removed, which is logged. */
 enum status record_discard(const char *folder, const char *path, const struct logger *logger,
                            struct error *err) MUST_CHECK;
-/* The JSON at `path`, of at most 1 MiB. Owns: caller json_decref's *record. */
+/* The member of a record that holds the checksum of the content it is about. */
+#define RECORD_CONTENT_CHECKSUM "content_checksum"
+/* The JSON at `path`, of at most 1 MiB. CORRUPT when it is not what record_write wrote, by the
+ * checksum in it; a record without one is of an earlier version. Owns: caller json_decref's
+ * *record. */
 enum status record_read(const char *path, json_t **record, struct error *err) MUST_CHECK;
-/* Replaces the JSON at `path`, durably. Takes path and record, also on failure; when one of them is
+/* Replaces the JSON at `path`, durably, with a checksum in it. Takes path and record, also on failure; when one of them is
  * NULL, memory ran out: "out of memory to record WHAT 'NAME'". */
 enum status record_write(char *path, json_t *record, const char *what, const char *name,
                          struct error *err) MUST_CHECK;
@@ -34,8 +38,8 @@ struct record_kind {
     const char *what; /* "corpus": of messages, and of names in quarantine */
     const char *file; /* without this file a folder was never acknowledged, and is removed */
     bool (*name_valid)(const char *name); /* others are left alone, with a line in the log */
-    /* Takes the record in. NO_MEMORY and IO end the start; any other failure is damage: the folder
-     * is moved to quarantine. */
+    /* Takes the record in. NO_MEMORY ends the start; any other failure, a record that cannot be read
+     * included, is damage: the folder is moved to quarantine. */
     enum status (*load)(void *context, const char *name, const json_t *record, struct error *err);
 };
 
@@ -50,6 +54,11 @@ enum status records_load(const struct record_kind *kind, const char *folder, con
  * fails: what cannot be moved stays, and is logged as well. */
 void quarantine_move(const char *data, const char *entry, const char *from, const char *what,
                      const struct logger *logger, const struct error *why);
+
+/* Appends the names of what stands in data/quarantine, `max` of them at most, to the array `names`;
+ * *n: how many there are. */
+enum status quarantine_list(const char *data, size_t max, json_t *names, size_t *n,
+                            struct error *err) MUST_CHECK;
 
 /* Binary search in a table that is sorted by name: the index of `name`, or of the place where it
  * would stand. name_at gives the name of a row. */
