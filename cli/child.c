@@ -1,6 +1,7 @@
 #include "cli/child.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,13 +11,17 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/machine.h"
 #include "cli/watch.h"
 #include "train/train.h"
 
 #define LINE_BYTES_MAX ((size_t)4096)
+#define CORPUS_FILE "corpus"
+#define VERIFY_BYTES ((size_t)8 << 20) /* of the corpus between two looks at what is asked of us */
 
 struct child {
-    char *corpus, *name, *digest, *work, *output, *settings_path, *error_path;
+    const char *folder;
+    char *name, *digest, *checksum;
     struct settings settings;
     int progress;
     struct watch watch;
@@ -42,15 +47,11 @@ static enum status child_subside(int progress, struct error *err) {
 }
 
 /* The file's first line; NULL on failure. Owns: caller frees. */
-static enum status line_read(const char *folder, const char *file, char **line, struct error *err) {
+static enum status line_read(const char *file, char **line, struct error *err) {
     *line = NULL;
-    char *path = path_join(folder, file);
-    if (!path)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory");
     char *text = NULL;
     size_t length;
-    enum status status = file_read(path, LINE_BYTES_MAX, &text, &length, err);
-    free(path);
+    enum status status = file_read(file, LINE_BYTES_MAX, &text, &length, err);
     if (status != STATUS_OK)
         return status;
     text[strcspn(text, "\n")] = '\0';
@@ -59,29 +60,25 @@ static enum status line_read(const char *folder, const char *file, char **line, 
 }
 
 static enum status child_open(struct child *child, const char *folder, struct error *err) {
-    child->corpus = path_join(folder, "corpus");
-    child->work = path_join(folder, "work");
-    child->output = path_join(folder, "model");
-    child->settings_path = path_join(folder, "settings.conf");
-    if (!child->corpus || !child->work || !child->output || !child->settings_path)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    enum status status = line_read(folder, "name", &child->name, err);
+    /* Paths are relative from here on: a data folder that is moved takes us along, and none is made
+     * in its place. */
+    child->folder = folder;
+    if (chdir(folder) != 0)
+        return error_set_errno(err, errno, "cannot go to '%s'", folder);
+    enum status status = line_read("name", &child->name, err);
     if (status != STATUS_OK)
         return status;
-    /* A job need not know its corpus by a digest. */
-    status_ignore(line_read(folder, "digest", &child->digest, NULL));
+    /* A job need not know its corpus by these. */
+    status_ignore(line_read("digest", &child->digest, NULL));
+    status_ignore(line_read("checksum", &child->checksum, NULL));
     settings_init(&child->settings);
-    return settings_read_file(&child->settings, child->settings_path, SETTING_OF_JOB, err);
+    return settings_read_file(&child->settings, "settings.conf", SETTING_OF_JOB, err);
 }
 
 static void child_clear(struct child *child) {
-    free(child->corpus);
     free(child->name);
     free(child->digest);
-    free(child->work);
-    free(child->output);
-    free(child->settings_path);
-    free(child->error_path);
+    free(child->checksum);
 }
 
 /* One write for each report: it is smaller than PIPE_BUF, so that it arrives whole. */
@@ -96,6 +93,71 @@ static void child_report(void *context, const struct train_progress *progress) {
         atomic_store(&child->watch.request, REQUEST_STOP); /* nobody listens any more */
 }
 
+/* The server is told that we live, or we hear from it that we should stop. */
+static enum status verify_pause(struct child *child, double *told, struct error *err) {
+    double now = machine_monotonic_seconds();
+    struct train_progress report = {.magic = TRAIN_PROGRESS_MAGIC,
+                                    .phase = PHASE_VOCABULARY,
+                                    .loss = NAN,
+                                    .epochs = (uint64_t)child->settings.epochs};
+    if (atomic_load(&child->watch.request) != REQUEST_NONE)
+        return error_set(err, STATUS_PAUSED, "stopped before the corpus was read");
+    if (now - *told >= child->settings.progress_interval) {
+        *told = now;
+        child_report(child, &report);
+    }
+    return STATUS_OK;
+}
+
+/* What the corpus is now, by SHA-256 when it is known by nothing quicker. */
+static enum status corpus_sum(struct child *child, const struct file_map *map, bool quick,
+                              char text[DIGEST_TEXT_SIZE], struct error *err) {
+    struct checksum *sum = quick ? checksum_create() : NULL;
+    struct digest *digest = NULL;
+    double told = machine_monotonic_seconds();
+    enum status status = STATUS_OK;
+    if (!quick)
+        status = digest_create(&digest, err);
+    else if (!sum)
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory to check the corpus");
+    for (size_t at = 0, n; status == STATUS_OK && at < map->length; at += n) {
+        n = map->length - at < VERIFY_BYTES ? map->length - at : VERIFY_BYTES;
+        if (quick)
+            checksum_add(sum, map->data + at, n);
+        else
+            digest_add(digest, map->data + at, n);
+        status = verify_pause(child, &told, err);
+    }
+    if (status == STATUS_OK && quick)
+        checksum_text(checksum_value(sum), text);
+    else if (status == STATUS_OK)
+        digest_text(digest, text);
+    checksum_free(sum);
+    digest_free(digest);
+    return status;
+}
+
+/* Is the corpus what was uploaded? The model will say so. */
+static enum status corpus_verify(struct child *child, struct error *err) {
+    bool quick = child->checksum && child->checksum[0] != '\0';
+    const char *wanted = quick ? child->checksum : child->digest;
+    char found[DIGEST_TEXT_SIZE] = "";
+    struct file_map map;
+    if (!wanted || wanted[0] == '\0')
+        return STATUS_OK;
+    enum status status = file_map_open(&map, CORPUS_FILE, err);
+    if (status != STATUS_OK)
+        return status;
+    status = corpus_sum(child, &map, quick, found, err);
+    file_map_close(&map);
+    if (status == STATUS_OK && strcmp(found, wanted) != 0)
+        status = error_set_key(err, STATUS_CORRUPT, "corpus",
+                               "the corpus was changed on disk: '%.200s/" CORPUS_FILE "' is %s, "
+                               "%s was uploaded; upload it again",
+                               child->folder, found, wanted);
+    return status;
+}
+
 static enum status child_train(struct child *child, struct error *err) {
     const struct kernel *kernel;
     enum status status = kernel_of_settings(&child->settings, &kernel, err);
@@ -105,9 +167,9 @@ static enum status child_train(struct child *child, struct error *err) {
     struct logger logger = output_logger(&output, LOG_INFO);
     struct train_result result;
     struct train_options options = {.settings = &child->settings,
-                                    .corpus = child->corpus,
-                                    .work = child->work,
-                                    .output = child->output,
+                                    .corpus = CORPUS_FILE,
+                                    .work = "work",
+                                    .output = "model",
                                     .name = child->name,
                                     .corpus_digest = child->digest,
                                     .kernel = kernel,
@@ -119,29 +181,32 @@ static enum status child_train(struct child *child, struct error *err) {
     return train_run(&options, &result, err);
 }
 
-static void error_leave(const char *path, const struct error *reason) {
-    struct buffer text = {0};
-    buffer_print(&text, "%s %s\n%s\n", status_name(reason->status), reason->key, reason->text);
-    if (!text.failed) /* if this fails, the exit code and standard error still tell */
-        status_ignore(file_replace(path, text.data, text.length, NULL));
-    buffer_clear(&text);
+/* Over the pipe, for a disk may be what failed. */
+static void error_tell(struct child *child, const struct error *reason) {
+    struct train_progress report = {.magic = TRAIN_PROGRESS_MAGIC,
+                                    .failed = (uint32_t)reason->status};
+    _Static_assert(sizeof report.key == sizeof reason->key, "a key must fit");
+    _Static_assert(sizeof report.note == sizeof reason->text, "a text must fit");
+    memcpy(report.key, reason->key, sizeof report.key);
+    memcpy(report.note, reason->text, sizeof report.note);
+    child_report(child, &report);
 }
 
 enum status job_run(const char *folder, int progress, struct error *err) {
     struct child child = {.progress = progress, .watch = {.patient = true}};
-    child.error_path = path_join(folder, "error");
     enum status status = child_subside(progress, err);
     if (status == STATUS_OK)
         status = watch_start(&child.watch, err);
     if (status == STATUS_OK) {
         status = child_open(&child, folder, err);
         if (status == STATUS_OK)
+            status = corpus_verify(&child, err);
+        if (status == STATUS_OK)
             status = child_train(&child, err);
         watch_stop(&child.watch);
     }
-    if (status != STATUS_OK && status != STATUS_PAUSED && status != STATUS_CANCELLED &&
-        child.error_path)
-        error_leave(child.error_path, err);
+    if (status != STATUS_OK && status != STATUS_PAUSED && status != STATUS_CANCELLED)
+        error_tell(&child, err);
     child_clear(&child);
     return status;
 }

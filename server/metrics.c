@@ -49,13 +49,16 @@ static void put_jobs(struct buffer *text, const struct server *server) {
         const char *state;
         uint64_t n;
     } states[] = {{"queued", counts.queued}, {"running", counts.running},
-                  {"paused", counts.paused}, {"succeeded", counts.succeeded},
+                  {"paused", counts.paused}, {"waiting", counts.waiting},
+                  {"succeeded", counts.succeeded},
                   {"failed", counts.failed}, {"cancelled", counts.cancelled}};
     put(text, "jobs", "gauge", "Jobs by state.");
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         buffer_print(text, "vecmill_jobs{state=\"%s\"} %llu\n", states[i].state,
                      (unsigned long long)states[i].n);
     }
+    put_value(text, "jobs_stalled", "gauge", "Running jobs without progress for stall_timeout.",
+              (double)counts.stalled);
     put_value(text, "training_words_total", "counter", "Corpus words trained.",
               (double)counts.words);
     put_value(text, "training_words_per_second", "gauge", "Corpus words trained per second now.",

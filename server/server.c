@@ -36,6 +36,7 @@ static enum status lock_is_held(int fd, const char *data, struct error *err) {
 static enum status lock_take(const char *path, const char *data, int *lock, struct error *err) {
     char text[32];
     int scratch, fd;
+    struct error ignored = {0};
     enum status status = STATUS_OK;
     if (!file_exists(path)) {
         status = file_scratch_open(path, &scratch, err);
@@ -51,15 +52,14 @@ static enum status lock_take(const char *path, const char *data, int *lock, stru
                                       : error_set_errno(err, errno, "cannot lock '%s'", path);
         goto fail;
     }
-    status = file_scratch_open(path, &scratch, err);
-    if (status != STATUS_OK)
-        goto fail;
-    snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    status = file_write_at(scratch, text, strlen(text), 0, err);
-    close(scratch);
-    if (status != STATUS_OK)
-        goto fail;
+    /* Who holds it is told to a second server only: a disk that is full or read-only must not keep
+     * models from being served. */
     *lock = fd;
+    if (file_scratch_open(path, &scratch, &ignored) == STATUS_OK) {
+        snprintf(text, sizeof text, "%ld\n", (long)getpid());
+        status_ignore(file_write_at(scratch, text, strlen(text), 0, &ignored));
+        close(scratch);
+    }
     return STATUS_OK;
 fail:
     close(fd);
@@ -95,14 +95,37 @@ static enum status data_open(struct server *server, struct error *err) {
                               : lock_take(lock, data, &server->lock, err);
     if (status == STATUS_OK && format)
         status = format_check(format, data, err);
-    if (status == STATUS_OK)
-        status = folder_sweep(data, &removed, err);
+    struct error left = {0};
+    if (status == STATUS_OK && folder_sweep(data, &removed, &left) != STATUS_OK)
+        log_line(&server->logger, LOG_WARNING, "temporary files are left over: %s", left.text);
     if (removed > 0)
         log_line(&server->logger, LOG_INFO, "removed %zu temporary files that a crash had left",
                  removed);
     free(lock);
     free(format);
     return status;
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+/* A connection takes its socket and, for a download, a file; the rest is for the store, for jobs and
+ * for libraries. */
+#define DESCRIPTORS_PER_CONNECTION 2
+#define DESCRIPTORS_BESIDE 64
+
+static void descriptors_raise(struct server *server) {
+    uint64_t allowed = machine_raise_descriptors();
+    int64_t *max = &server->settings.max_connections;
+    int64_t beside = DESCRIPTORS_BESIDE + 8 * server->settings.max_jobs_running;
+    if (allowed == 0 || allowed >= (uint64_t)(beside + DESCRIPTORS_PER_CONNECTION * *max))
+        return;
+    int64_t fits = ((int64_t)allowed - beside) / DESCRIPTORS_PER_CONNECTION, before = *max;
+    *max = fits > 1 ? fits : 1;
+    log_line(&server->logger, LOG_WARNING,
+             "max_connections is %lld instead of %lld: this process may open %llu descriptors, a "
+             "connection needs %d, all else %lld; raise the hard limit (ulimit -n, LimitNOFILE)",
+             (long long)*max, (long long)before, (unsigned long long)allowed,
+             DESCRIPTORS_PER_CONNECTION, (long long)beside);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */
@@ -149,6 +172,7 @@ enum status server_start(struct server **server, const struct server_options *op
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
         goto fail;
     }
+    descriptors_raise(made);
     status = data_open(made, err);
     if (status == STATUS_OK)
         status = models_open(&made->models, &made->settings, &made->logger, made->kernel, err);

@@ -45,28 +45,6 @@ void system_healthz(struct server *server, const struct http_request *request,
     response_bytes(response, 200, "application/json", &body);
 }
 
-void system_readyz(struct server *server, const struct http_request *request,
-                   struct http_response *response) {
-    (void)request;
-    struct buffer body = {0};
-    struct error ignored = {0};
-    uint64_t free_bytes = UINT64_MAX;
-    bool draining = atomic_load(&server->draining),
-         ready = atomic_load(&server->ready) && !draining;
-    if (disk_available(server->settings.data, &free_bytes, &ignored) != STATUS_OK)
-        free_bytes = UINT64_MAX;
-    /* A full disk stops uploads, not lookups: a warning, no reason to take the service out of
-     * rotation. */
-    bool full = free_bytes <= (uint64_t)server->settings.reserve_disk;
-    buffer_print(
-        &body, "{\"status\":\"%s\",\"reasons\":[%s],\"warnings\":[%s]}",
-        ready ? "ready" : "unavailable",
-        ready ? ""
-              : (draining ? "\"the service is shutting down\"" : "\"the service is starting\""),
-        full ? "\"free disk space is below reserve_disk: uploads are refused\"" : "");
-    response_bytes(response, ready ? 200 : 503, "application/json", &body);
-}
-
 /* ---- settings -------------------------------------------------------------------------------- */
 
 static bool is_number(const struct setting *row) {

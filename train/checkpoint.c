@@ -122,6 +122,18 @@ static enum status write_file(const struct trainer *trainer, const char *path,
     return status;
 }
 
+/* Where the disk has no room for a third file, the older one goes before the new one is there. The
+ * newer one stays. */
+static enum status write_over(const struct trainer *trainer, const char *path,
+                              const struct buffer *workers, size_t table, struct error *err) {
+    struct error full = {0};
+    enum status status = write_file(trainer, path, workers, table, &full);
+    if (status == STATUS_DISK_FULL && trainer->checkpoints > 1 && file_exists(path) &&
+        path_remove(path, err) == STATUS_OK)
+        return write_file(trainer, path, workers, table, err);
+    return status == STATUS_OK ? status : error_set(err, status, "%s", full.text);
+}
+
 enum status checkpoint_save(struct trainer *trainer, struct error *err) {
     struct checkpoint_header header = header_of(trainer, trainer->checkpoints);
     struct buffer workers = {0};
@@ -131,7 +143,7 @@ enum status checkpoint_save(struct trainer *trainer, struct error *err) {
     if (!path || workers.failed)
         status = error_set(err, STATUS_NO_MEMORY, "cannot allocate a checkpoint's header");
     if (status == STATUS_OK)
-        status = write_file(trainer, path, &workers, table_size(&header), err);
+        status = write_over(trainer, path, &workers, table_size(&header), err);
     free(path);
     buffer_clear(&workers);
     if (status != STATUS_OK)
@@ -156,8 +168,13 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
     if (header.settings != settings_checksum(trainer->settings) ||
         header.corpus != corpus_checksum(trainer) || header.rows != trainer->rows ||
         header.stride != trainer->step.stride || header.shards != trainer->input->shards ||
-        header.carry != 2 * trainer->step.window || header.draws != WORKER_DRAWS)
+        header.carry != 2 * trainer->step.window || header.draws != WORKER_DRAWS) {
+        log_line(trainer->options->logger, LOG_WARNING,
+                 "checkpoint '%s' belongs to other settings or another corpus, or was changed: "
+                 "passed over",
+                 path);
         return STATUS_OK;
+    }
     size_t workers = sizeof header + header.threads * worker_bytes(&header),
            table = table_size(&header);
     uint64_t sums[3];

@@ -3,6 +3,7 @@
 #include "train/step_settings.h"
 #include "train/train.h"
 #include "train/word_tables.h"
+#include "train/worker.h"
 
 /* Strings, offsets, hash index of a word in the vocabulary: mean over natural text, rounded up. */
 #define WORD_BYTES 64
@@ -50,4 +51,15 @@ struct train_memory train_memory(const struct settings *settings, uint64_t words
     }
     memory.max_dim = fits;
     return memory;
+}
+
+struct train_disk train_disk(const struct settings *settings, uint64_t words) {
+    uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
+    uint64_t table = table_bytes(rows, (uint32_t)settings->dim + 1);
+    uint64_t worker = sizeof(struct worker_state) +
+                      (2 * (uint64_t)settings->window + WORKER_DRAWS) * sizeof(uint32_t);
+    return (struct train_disk){
+        .checkpoint = 2 * table + (uint64_t)train_threads(settings) * worker,
+        .model = (settings->save_output ? 2 : 1) * table + words * WORD_BYTES,
+    };
 }

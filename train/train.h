@@ -34,7 +34,11 @@ struct train_progress {
     struct corpus_report corpus; /* filled from the end of the vocabulary phase on */
     uint32_t epoch_ended;        /* 1: this report ends an epoch; loss is then the epoch's mean */
     uint32_t checkpointed;       /* 1: a checkpoint was just written */
-    char note[256];              /* a line for the log, or empty */
+    /* enum status: not OK: the training has failed, `key` and `note` are those of the error, and
+     * nothing else counts */
+    uint32_t failed;
+    char key[64];
+    char note[512]; /* a line for the log, or empty */
 };
 #define TRAIN_PROGRESS_MAGIC 0x564d5031u
 
@@ -78,6 +82,12 @@ struct train_memory {
     int64_t max_dim;  /* the largest dim, up to the setting, that fits; 0: not even 1 */
 };
 struct train_memory train_memory(const struct settings *settings, uint64_t words);
+
+/* The files of a training whose vocabulary has `words` words, in bytes, estimated. */
+struct train_disk {
+    uint64_t checkpoint, model;
+};
+struct train_disk train_disk(const struct settings *settings, uint64_t words);
 
 /* The sampler a job with these settings uses over a model's vocabulary. Owns: caller frees. */
 enum status train_sampler_create(const struct settings *settings,

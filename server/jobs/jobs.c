@@ -43,7 +43,8 @@ static int job_order(const void *a, const void *b) {
 
 /* The state in which a job goes on that was running when its server ended. */
 static enum job_state state_after_restart(struct jobs *jobs, struct job *job) {
-    char version[JOB_VERSION_SIZE];
+    struct error failed = {0};
+    char version[JOB_VERSION_SIZE], *folder = NULL;
     enum job_state next = job->ask == JOB_ASK_CANCEL  ? JOB_CANCELLED
                           : job->ask == JOB_ASK_PAUSE ? JOB_PAUSED
                                                       : JOB_QUEUED;
@@ -58,6 +59,15 @@ static enum job_state state_after_restart(struct jobs *jobs, struct job *job) {
     }
     snprintf(version, sizeof version, "%.16s", job->id);
     if (models_has_version(jobs->models, job->model, version)) {
+        /* The server may have ended before CURRENT named it: published once more. */
+        folder = job_path(jobs, job->id, "model");
+        if (!folder || models_publish(jobs->models, job->model, version, folder, &failed) !=
+                           STATUS_OK) {
+            job->phase = PHASE_PUBLISHING;
+            free(folder);
+            return JOB_QUEUED;
+        }
+        free(folder);
         next = JOB_SUCCEEDED;
         error_clear(&job->error);
         memcpy(job->version, version, sizeof version);
@@ -82,13 +92,18 @@ static enum status job_revive(struct jobs *jobs, struct job *job, struct error *
     pthread_mutex_lock(&jobs->mutex);
     job_enter(jobs, job, next);
     pthread_mutex_unlock(&jobs->mutex);
-    if (job_ended(next))
-        return job_settle(jobs, job, err);
-    status = job_persist(jobs, job, true, err);
-    if (status == STATUS_OK)
+    struct error failed = {0};
+    if (job_ended(next)) {
+        status_ignore(job_settle(jobs, job, &failed)); /* has told, and is tried at each start */
+        return STATUS_OK;
+    }
+    /* A disk that is full must not keep the service from coming up. */
+    if (job_persist(jobs, job, true, &failed) != STATUS_OK)
+        log_line(jobs->logger, LOG_WARNING, "job %s is not stored: %s", job->id, failed.text);
+    else
         log_line(jobs->logger, LOG_INFO, "job %s: %s again after a restart", job->id,
                  job_state_name(next));
-    return status;
+    return STATUS_OK;
 }
 
 /* job_settle may forget jobs, and with that move the rows: walks a copy. */
@@ -129,6 +144,20 @@ static bool corpus_is_needed(void *context, const char *corpus) {
     pthread_mutex_lock(&jobs->mutex);
     for (size_t i = 0; i < jobs->n && !needed; i++)
         needed = !job_ended(jobs->jobs[i]->state) && strcmp(jobs->jobs[i]->corpus, corpus) == 0;
+    pthread_mutex_unlock(&jobs->mutex);
+    return needed;
+}
+
+/* A job that has not ended would make it anew. */
+static bool model_is_needed(void *context, const char *model, char job[RECORD_ID_SIZE]) {
+    struct jobs *jobs = context;
+    bool needed = false;
+    pthread_mutex_lock(&jobs->mutex);
+    for (size_t i = 0; i < jobs->n && !needed; i++) {
+        needed = !job_ended(jobs->jobs[i]->state) && strcmp(jobs->jobs[i]->model, model) == 0;
+        if (needed)
+            memcpy(job, jobs->jobs[i]->id, RECORD_ID_SIZE);
+    }
     pthread_mutex_unlock(&jobs->mutex);
     return needed;
 }
@@ -176,6 +205,9 @@ enum status jobs_open(struct jobs **opened, const struct jobs_options *options, 
     pthread_cond_init(&jobs->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     corpora_set_needed(jobs->corpora, corpus_is_needed, jobs);
+    corpora_set_reserved(jobs->corpora, jobs_reserved, jobs);
+    models_set_needed(jobs->models, model_is_needed, jobs);
+    models_set_reserved(jobs->models, jobs_reserved, jobs);
     enum status status = jobs_load(jobs, err);
     if (status == STATUS_OK)
         status = slots_start(jobs, err);
@@ -227,7 +259,7 @@ void jobs_stop(struct jobs *jobs) {
         if (job->pid > 0) {
             if (job->deadline <= 0 || job->deadline > deadline)
                 job->deadline = deadline;
-            kill(job->pid, SIGTERM);
+            process_ask(job->pid);
         }
     }
     pthread_cond_broadcast(&jobs->changed);
@@ -241,6 +273,9 @@ void jobs_close(struct jobs *jobs) {
     if (!jobs)
         return;
     corpora_set_needed(jobs->corpora, NULL, NULL);
+    corpora_set_reserved(jobs->corpora, NULL, NULL);
+    models_set_needed(jobs->models, NULL, NULL);
+    models_set_reserved(jobs->models, NULL, NULL);
     for (size_t i = 0; i < jobs->n; i++)
         job_free(jobs->jobs[i]);
     pthread_cond_destroy(&jobs->changed);

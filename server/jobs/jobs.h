@@ -33,7 +33,8 @@ void jobs_stop(struct jobs *jobs);
 void jobs_close(struct jobs *jobs); /* frees; NULL is fine */
 /* For /metrics. words, words_per_second: corpus words trained since the start, and now. */
 struct job_counts {
-    uint64_t queued, running, paused, succeeded, failed, cancelled, words;
+    uint64_t queued, running, paused, waiting, succeeded, failed, cancelled, words;
+    uint64_t stalled; /* of those that run: without progress for stall_timeout */
     double words_per_second;
 };
 void jobs_count(struct jobs *jobs, struct job_counts *counts);

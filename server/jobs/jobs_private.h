@@ -1,5 +1,5 @@
 /* Between jobs.c (start and stop), jobs_table.c (the table and its transitions), jobs_submit.c
- * (admission), jobs_run.c (a running job), jobs_process.c (its process), jobs_events.c (what is
+ * (admission), jobs_slots.c (which is next), jobs_run.c (a running job), jobs_wait.c (what a job waits for), jobs_process.c (its process), jobs_events.c (what is
  * told), jobs_store.c (what is kept) and the routes. Private to these and to their tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
@@ -20,7 +20,15 @@
 #define JOB_FILE "job.json"
 #define PHASE_NONE (-1) /* a job that has not begun */
 
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED };
+enum job_state {
+    JOB_QUEUED,
+    JOB_RUNNING,
+    JOB_PAUSED,
+    JOB_WAITING, /* for disk, memory or a place for its model; goes on by itself */
+    JOB_SUCCEEDED,
+    JOB_FAILED,
+    JOB_CANCELLED
+};
 /* What a client asked of a running job; carried out by the slot thread that runs it. */
 enum job_ask { JOB_ASK_NONE, JOB_ASK_PAUSE, JOB_ASK_CANCEL };
 
@@ -67,6 +75,8 @@ void job_stream_free(void *stream);
 struct job {
     char id[JOB_ID_SIZE], version[JOB_VERSION_SIZE]; /* version: empty until published */
     char model[NAME_SIZE], corpus[NAME_SIZE], digest[DIGEST_TEXT_SIZE];
+    char checksum[CHECKSUM_TEXT_SIZE]; /* of the corpus; empty: of an earlier version */
+    uint64_t plan_words;               /* of the vocabulary at least, before it is counted */
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
     struct settings settings;
     uint64_t sequence; /* order of submission */
@@ -75,7 +85,7 @@ struct job {
     enum job_ask ask;
     double created, started, finished; /* wall seconds; 0: not yet */
     struct train_progress progress;
-    struct error error;
+    struct error error; /* why it failed, waits, or was paused by the server */
     unsigned crashes; /* of the child, since its last checkpoint */
     /* of the server while this ran, since its last checkpoint: a job must not take the service
      * down for ever */
@@ -85,6 +95,9 @@ struct job {
     /* In memory only. */
     struct job_log *log; /* NULL once the job has ended and its events are on disk */
     pid_t pid;           /* of the child, not reaped yet; 0 when there is none */
+    unsigned tries;      /* in vain, since it began to wait or wrote a checkpoint */
+    double retry_at;     /* monotonic: a waiting job is tried again then */
+    bool stalled;        /* no progress for stall_timeout */
     double deadline;     /* monotonic: a child that was asked to stop is killed then; 0 = none */
     /* by threads that use it outside the table's mutex; the table itself is one */
     unsigned holds;
@@ -175,7 +188,24 @@ void job_withdraw(struct jobs *jobs, struct job *job);
 enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **log,
                          struct error *err) MUST_CHECK;
 
+/* ---- jobs_wait.c ---- */
+/* Is this a failure that may pass, so that the job waits instead of ending? publishing: its model is
+ * trained already. */
+bool job_may_wait(const struct jobs *jobs, const struct job *job, const struct error *reason,
+                  bool publishing);
+/* Is there room on the disk for a waiting job to get further? Looks at the disk. */
+bool job_has_room(const struct jobs *jobs, const struct job *job);
+/* Bytes that running and waiting jobs still need for two checkpoints and the model; context: struct
+ * jobs. Looks at the disk. */
+uint64_t jobs_reserved(void *context);
+/* Under the mutex: waiting, for the reason, until retry_interval has passed, longer each time. */
+void job_wait(struct jobs *jobs, struct job *job, const struct error *reason);
+
 /* ---- jobs_submit.c ---- */
+/* The files that the training process reads, as the record has them; those that are so already are
+ * left alone. */
+enum status job_inputs_write(const struct jobs *jobs, const struct job *job,
+                             struct error *err) MUST_CHECK;
 /* BUSY when the queue is full */
 enum status jobs_admit(struct jobs *jobs, struct error *err) MUST_CHECK;
 enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
@@ -188,8 +218,16 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
 enum status process_start(char *program, char *folder, char *const *environment, pid_t *pid,
                           int *progress, int *lines, struct error *err) MUST_CHECK;
 void descriptor_close(int *fd); /* -1 is fine, and what it becomes */
+/* Asks the process to write a checkpoint and end; one that was stopped goes on for that. */
+void process_ask(pid_t pid);
+/* What the kernel says that it does: "is stopped", "waits for a disk", ... */
+const char *process_activity(pid_t pid);
 
 /* ---- jobs_run.c ---- */
+/* A job in state running: its process, or its publishing, until it is in another state. */
+void job_run(struct jobs *jobs, struct job *job);
+
+/* ---- jobs_slots.c ---- */
 void *slot_run(void *slot); /* struct slot; returns when the server stops */
 
 /* ---- jobs_routes.c ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "server/jobs/jobs_private.h"
 
 #define PROGRESS_FD 3     /* in the child */
@@ -49,6 +50,29 @@ void descriptor_close(int *fd) {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
+}
+
+void process_ask(pid_t pid) {
+    kill(pid, SIGTERM);
+    kill(pid, SIGCONT);
+}
+
+const char *process_activity(pid_t pid) {
+    char path[64], *text = NULL;
+    size_t length = 0;
+    struct error ignored = {0};
+    const char *what = "says nothing";
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    if (file_read(path, 65536, &text, &length, &ignored) == STATUS_OK) {
+        const char *end = strrchr(text, ')'); /* of its name, which may hold anything */
+        char state = end && end[1] == ' ' ? end[2] : '?';
+        what = state == 'T' || state == 't' ? "is stopped"
+               : state == 'D'               ? "waits for a disk"
+               : state == 'R'               ? "computes"
+                                            : "sleeps";
+    }
+    free(text);
+    return what;
 }
 
 static enum status process_spawn(const char *program, char *const *arguments,

@@ -139,7 +139,8 @@ void jobs_list(struct server *server, const struct http_request *request,
         !state_parse(wanted, &state))
         error_set_key(
             &err, STATUS_REFUSED, "state",
-            "state must be queued, running, paused, succeeded, failed or cancelled, not '%.40s'",
+            "state must be queued, running, paused, waiting, succeeded, failed or cancelled, not "
+            "'%.40s'",
             wanted);
     json_t *data = json_array();
     bool failed = !data;
@@ -294,8 +295,12 @@ static void ask_wait(struct jobs *jobs, const struct job *job) {
  * it. */
 static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask ask,
                                struct error *err) {
-    enum status status = job_persist(jobs, job, false, err);
-    if (status != STATUS_OK) {
+    struct error failed = {0};
+    enum status status = job_persist(jobs, job, false, &failed);
+    if (status != STATUS_OK && ask == JOB_ASK_CANCEL) { /* its end makes room for its record */
+        log_line(jobs->logger, LOG_WARNING, "job %s: %s", job->id, failed.text);
+    } else if (status != STATUS_OK) {
+        error_set_key(err, status, failed.key, "%s", failed.text);
         pthread_mutex_lock(&jobs->mutex);
         if (job->ask == ask)
             job->ask = JOB_ASK_NONE;
@@ -304,9 +309,12 @@ static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask 
     }
     pthread_mutex_lock(&jobs->mutex);
     if (job->ask == ask && job->pid > 0) {
-        kill(job->pid, ask == JOB_ASK_CANCEL ? SIGKILL : SIGTERM);
-        if (ask == JOB_ASK_PAUSE)
+        if (ask == JOB_ASK_CANCEL) {
+            kill(job->pid, SIGKILL);
+        } else {
+            process_ask(job->pid);
             job->deadline = machine_monotonic_seconds() + PAUSE_SECONDS;
+        }
     }
     ask_wait(jobs, job);
     pthread_mutex_unlock(&jobs->mutex);
@@ -324,7 +332,8 @@ static enum status job_ask(struct jobs *jobs, struct job *job, enum job_ask ask,
         status = state_conflict(job, cancel ? "cancelled" : "paused", err);
     else if (running)
         job->ask = ask;
-    else if (job->state == JOB_QUEUED || (cancel && job->state == JOB_PAUSED))
+    else if (job->state == JOB_QUEUED || job->state == JOB_WAITING ||
+             (cancel && job->state == JOB_PAUSED))
         job_enter(jobs, job, cancel ? JOB_CANCELLED : JOB_PAUSED);
     else
         status = state_conflict(job, cancel ? "cancelled" : "paused", err);
@@ -369,10 +378,12 @@ void jobs_resume(struct server *server, const struct http_request *request,
         unknown_job(request->segments[0], &err);
     } else {
         pthread_mutex_lock(&jobs->mutex);
-        if (job->state == JOB_PAUSED)
+        if (job->state == JOB_PAUSED || job->state == JOB_WAITING) {
+            job->crashes = job->tries = 0;
             job_enter(jobs, job, JOB_QUEUED);
-        else
+        } else {
             state_conflict(job, "resumed", &err);
+        }
         pthread_mutex_unlock(&jobs->mutex);
         if (err.status == STATUS_OK && job_persist(jobs, job, true, &err) == STATUS_OK)
             document = document_of(jobs, job);

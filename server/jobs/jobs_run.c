@@ -20,6 +20,7 @@
 #define STORE_SECONDS 2.0 /* between records of the progress, at least */
 #define STORE_SHARE 20.0  /* and this many times what the last one took */
 #define ERROR_LIMIT 4096
+#define KILL_SECONDS 1.0 /* until a process that was killed is gone, usually */
 
 /* Exit codes of `vecmill train --job`. */
 enum {
@@ -45,7 +46,11 @@ struct run {
     size_t line_length;
     char last_line[LINE_SIZE];
     uint64_t n_lines;
-    uint64_t words; /* at the last report */
+    uint64_t words;       /* at the last report */
+    double moved_at;      /* monotonic: the last report that told of progress */
+    struct error failure; /* what the process said it failed of */
+    uint64_t memory_kills; /* on this machine when it began */
+    double killed_at;     /* monotonic; 0: it was not */
     double stored_at, store_cost;
     int status; /* as waitpid gives it */
 };
@@ -66,6 +71,8 @@ static enum status run_start(struct run *run, struct error *err) {
                                                        "out of memory to start a training process")
                                            : path_remove(stale, err);
     if (status == STATUS_OK)
+        status = job_inputs_write(jobs, run->job, err);
+    if (status == STATUS_OK)
         status = process_start(jobs->program, folder, jobs->environment, &pid, &run->progress,
                                &run->lines, err);
     if (status == STATUS_OK) {
@@ -75,7 +82,7 @@ static enum status run_start(struct run *run, struct error *err) {
         if (run->job->ask == JOB_ASK_CANCEL)
             kill(pid, SIGKILL);
         else if (run->job->ask == JOB_ASK_PAUSE || jobs->stopping)
-            kill(pid, SIGTERM);
+            process_ask(pid);
         if (jobs->stopping)
             run->job->deadline = machine_monotonic_seconds() + jobs->settings->shutdown_timeout;
         pthread_mutex_unlock(&jobs->mutex);
@@ -99,7 +106,39 @@ static void run_store(struct run *run) {
 
 static bool report_sane(const struct train_progress *report) {
     return report->magic == TRAIN_PROGRESS_MAGIC && report->phase <= PHASE_PUBLISHING &&
+           report->failed < STATUS_COUNT && memchr(report->key, '\0', sizeof report->key) &&
            memchr(report->note, '\0', sizeof report->note);
+}
+
+/* Under the mutex. */
+static void run_moved(struct run *run) {
+    static const char line[] = "the training process goes on";
+    run->moved_at = machine_monotonic_seconds();
+    if (!run->job->stalled)
+        return;
+    run->job->stalled = false;
+    job_line_event(run->job, line, sizeof line - 1);
+    log_line(logger_of(run), LOG_INFO, "job %s: %s", run->job->id, line);
+}
+
+/* Told once: by the job, its events, the log and the metrics. */
+static void stall_check(struct run *run) {
+    struct job *job = run->job;
+    double limit = run->jobs->settings->stall_timeout;
+    char line[200];
+    if (limit <= 0 || machine_monotonic_seconds() - run->moved_at <
+                          limit + 2 * job->settings.progress_interval)
+        return;
+    pthread_mutex_lock(&run->jobs->mutex);
+    if (!job->stalled) {
+        job->stalled = true;
+        snprintf(line, sizeof line,
+                 "no progress for stall_timeout, %g s: training process %ld %s", limit,
+                 (long)job->pid, process_activity(job->pid));
+        job_line_event(job, line, strlen(line));
+        log_line(logger_of(run), LOG_WARNING, "job %s: %s", job->id, line);
+    }
+    pthread_mutex_unlock(&run->jobs->mutex);
 }
 
 /* Under the mutex. */
@@ -108,6 +147,8 @@ static void report_apply(struct run *run, const struct train_progress *report) {
     bool entered = job->phase != (int)report->phase, advanced = report->words > run->words;
     if (advanced)
         run->jobs->words += report->words - run->words;
+    if (entered || advanced || report->progress > job->progress.progress || report->checkpointed)
+        run_moved(run);
     run->words = report->words;
     job->progress = *report;
     job->phase = (int)report->phase;
@@ -117,7 +158,7 @@ static void report_apply(struct run *run, const struct train_progress *report) {
         job_line_event(job, report->note, strlen(report->note));
     job_progress_event(job, report->epoch_ended != 0);
     if (report->checkpointed) /* it got further than the last crash */
-        job->crashes = job->restarts = 0;
+        job->crashes = job->restarts = job->tries = 0;
 }
 
 static void report_take(struct run *run) {
@@ -125,6 +166,10 @@ static void report_take(struct run *run) {
     struct job *job = run->job;
     if (!report_sane(report)) {
         log_line(logger_of(run), LOG_WARNING, "job %s sent a report that makes no sense", job->id);
+        return;
+    }
+    if (report->failed != STATUS_OK) {
+        error_set_key(&run->failure, (enum status)report->failed, report->key, "%s", report->note);
         return;
     }
     pthread_mutex_lock(&run->jobs->mutex);
@@ -199,9 +244,20 @@ static void deadline_check(struct run *run) {
         log_line(logger_of(run), LOG_WARNING,
                  "job %s was asked to stop and did not in time: killed", job->id);
         job->deadline = 0;
+        run->killed_at = machine_monotonic_seconds();
         kill(job->pid, SIGKILL);
     }
     pthread_mutex_unlock(&run->jobs->mutex);
+}
+
+/* One that waits for a disk does not even die: a server that stops must not wait for it. It dies
+ * with us. */
+static bool run_is_beyond(const struct run *run) {
+    pthread_mutex_lock(&run->jobs->mutex);
+    bool stopping = run->jobs->stopping;
+    pthread_mutex_unlock(&run->jobs->mutex);
+    return stopping && run->killed_at > 0 &&
+           machine_monotonic_seconds() - run->killed_at > KILL_SECONDS;
 }
 
 /* Until the child has ended and everything it said is read. It is reaped only after its pid is out
@@ -209,7 +265,9 @@ static void deadline_check(struct run *run) {
 static void run_watch(struct run *run) {
     siginfo_t ended = {0};
     pid_t pid = run->job->pid;
-    while (ended.si_pid == 0) {
+    bool beyond = false;
+    run->moved_at = machine_monotonic_seconds();
+    while (ended.si_pid == 0 && !(beyond = run_is_beyond(run))) {
         struct pollfd polled[2] = {{run->progress, POLLIN, 0}, {run->lines, POLLIN, 0}};
         bool open = run->progress >= 0 || run->lines >= 0;
         status_ignore(poll(polled, 2, open ? 100 : 10));
@@ -217,6 +275,7 @@ static void run_watch(struct run *run) {
             break;
         run_read(run);
         deadline_check(run);
+        stall_check(run);
     }
     line_take(run);
     if (run->n_lines > LINES_PER_RUN)
@@ -227,8 +286,10 @@ static void run_watch(struct run *run) {
     pthread_mutex_lock(&run->jobs->mutex);
     run->job->pid = 0;
     run->job->deadline = 0;
+    run->job->stalled = false;
     pthread_mutex_unlock(&run->jobs->mutex);
-    while (waitpid(pid, &run->status, 0) < 0 && errno == EINTR)
+    run->status = SIGKILL;
+    while (!beyond && waitpid(pid, &run->status, 0) < 0 && errno == EINTR)
         continue;
 }
 
@@ -282,6 +343,42 @@ static void run_crash(struct run *run, const char *reason) {
     run_fail(run, &err);
 }
 
+/* A failure that may pass. False: it is none, and nothing was done. */
+static bool run_wait(struct run *run, const struct error *reason, bool publishing) {
+    struct job *job = run->job;
+    if (!job_may_wait(run->jobs, job, reason, publishing))
+        return false;
+    pthread_mutex_lock(&run->jobs->mutex);
+    job->publishing = false;
+    if (job->ask == JOB_ASK_PAUSE) {
+        job->error = *reason;
+        job_enter(run->jobs, job, JOB_PAUSED);
+    } else {
+        job_wait(run->jobs, job, reason);
+    }
+    log_line(logger_of(run), LOG_WARNING, "job %s: %s: %s", job->id, job_state_name(job->state),
+             reason->text);
+    pthread_mutex_unlock(&run->jobs->mutex);
+    run_store(run);
+    return true;
+}
+
+/* The kernel ended it because memory ran out: it waits, and after max_job_crashes such ends without
+ * a checkpoint between somebody must look at it. Nothing is lost. */
+static void run_out_of_memory(struct run *run) {
+    struct error reason = {0};
+    struct job *job = run->job;
+    pthread_mutex_lock(&run->jobs->mutex);
+    bool enough = ++job->crashes >= (unsigned)run->jobs->settings->max_job_crashes;
+    if (enough)
+        job->ask = JOB_ASK_PAUSE;
+    pthread_mutex_unlock(&run->jobs->mutex);
+    error_set(&reason, STATUS_NO_MEMORY,
+              "the kernel killed the training process because memory ran out%s",
+              enough ? "; it was killed max_job_crashes times: resume it when there is more" : "");
+    (void)run_wait(run, &reason, false);
+}
+
 /* FOLDER/error: "STATUS key", newline, text. False when the child left none. */
 static bool error_read(const struct run *run, struct error *reason) {
     struct error err = {0};
@@ -321,7 +418,8 @@ static bool run_publish(struct run *run, struct error *err) {
     else if (failpoint_hit("job.before_publish", err) == STATUS_OK &&
              models_publish(jobs->models, job->model, version, folder, err) == STATUS_OK)
         status_ignore(failpoint_hit("job.published", err));
-    if (err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) {
+    if ((err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) &&
+        !job_may_wait(jobs, job, err, true)) {
         struct error ignored = {0};
         log_line(logger_of(run), LOG_WARNING, "model of job %s cannot be published: %s", job->id,
                  err->text);
@@ -338,7 +436,7 @@ static bool run_publish(struct run *run, struct error *err) {
         job->progress.progress = 1;
         pthread_mutex_unlock(&run->jobs->mutex);
         run_end(run, JOB_SUCCEEDED);
-    } else {
+    } else if (!run_wait(run, err, true)) {
         run_fail(run, err);
     }
     return true;
@@ -394,8 +492,10 @@ static void run_exited(struct run *run, int code, enum job_ask ask, bool stoppin
     case EXIT_OF_FAILURE:
     case EXIT_OF_DIVERGENCE:
     case EXIT_OF_MEMORY:
-        if (error_read(run, &reason)) {
-            run_fail(run, &reason);
+        reason = run->failure;
+        if (reason.status != STATUS_OK || error_read(run, &reason)) {
+            if (!run_wait(run, &reason, false))
+                run_fail(run, &reason);
             return;
         }
         break;
@@ -438,35 +538,47 @@ static void run_ended(struct run *run) {
         return;
     }
     int signal = WTERMSIG(run->status);
+    if (signal == SIGKILL && machine_memory_kills() > run->memory_kills) {
+        run_out_of_memory(run);
+        return;
+    }
     snprintf(text, sizeof text, "training process was killed by signal %d (%s)%s", signal,
              strsignal(signal),
              signal == SIGKILL ? ", probably because the machine or its container is out of memory"
-                               : "");
+             : signal == SIGBUS ? ", because a file that it reads was cut short or its disk failed"
+                                : "");
     run_crash(run, text);
 }
 
 static bool model_waits(const struct run *run) {
+    char version[JOB_VERSION_SIZE];
     char *path = job_path(run->jobs, run->job->id, "model/model.vecmill");
-    bool waits = path && run->job->phase == PHASE_PUBLISHING && file_exists(path);
+    snprintf(version, sizeof version, "%.16s", run->job->id);
+    bool waits = path && run->job->phase == PHASE_PUBLISHING &&
+                 (file_exists(path) || /* or stands in its place, and is not served yet */
+                  models_has_version(run->jobs->models, run->job->model, version));
     free(path);
     return waits;
 }
 
-static void job_run(struct jobs *jobs, struct job *job) {
+void job_run(struct jobs *jobs, struct job *job) {
     struct error err = {0};
     struct run *run = calloc(1, sizeof *run);
     struct run small = {.jobs = jobs, .job = job, .progress = -1, .lines = -1};
     if (!run) {
-        run_crash(&small, "out of memory to watch a training process");
+        error_set(&err, STATUS_NO_MEMORY, "out of memory to watch a training process");
+        (void)run_wait(&small, &err, false);
         return;
     }
+    small.memory_kills = machine_memory_kills();
     *run = small;
     run->words = job->progress.words;
     run_store(run);
     if (model_waits(run)) {
         publish_or_crash(run);
     } else if (run_start(run, &err) != STATUS_OK) {
-        run_crash(run, err.text);
+        if (!run_wait(run, &err, false))
+            run_crash(run, err.text);
     } else {
         log_line(logger_of(run), LOG_INFO, "job %s: training '%s' from corpus '%s', process %ld",
                  job->id, job->model, job->corpus, (long)job->pid);
@@ -474,35 +586,4 @@ static void job_run(struct jobs *jobs, struct job *job) {
         run_ended(run);
     }
     free(run);
-}
-
-/* Waits for the oldest queued job and makes it running; held for the caller. NULL when the server
- * stops. */
-static struct job *slot_take(struct jobs *jobs) {
-    struct job *job = NULL;
-    pthread_mutex_lock(&jobs->mutex);
-    while (!jobs->stopping && !job) {
-        for (size_t i = 0; i < jobs->n && !job; i++)
-            if (jobs->jobs[i]->state == JOB_QUEUED && !jobs->jobs[i]->creating)
-                job = jobs->jobs[i];
-        if (!job)
-            pthread_cond_wait(&jobs->changed, &jobs->mutex);
-    }
-    if (job) {
-        job->holds++;
-        job->orderly = false;
-        job->deadline = 0;
-        if (job->phase == PHASE_NONE)
-            job->phase = PHASE_VOCABULARY;
-        job_enter(jobs, job, JOB_RUNNING);
-    }
-    pthread_mutex_unlock(&jobs->mutex);
-    return job;
-}
-
-void *slot_run(void *context) {
-    const struct slot *slot = context;
-    for (struct job *job; (job = slot_take(slot->jobs)) != NULL; job_drop(slot->jobs, job))
-        job_run(slot->jobs, job);
-    return NULL;
 }

@@ -10,7 +10,7 @@
 #include "server/jobs/jobs_private.h"
 #include "server/json/settings_json.h"
 
-static const char *const state_names[] = {"queued",    "running", "paused",
+static const char *const state_names[] = {"queued",    "running", "paused",   "waiting",
                                           "succeeded", "failed",  "cancelled"};
 static const char *const phase_names[] = {"vocabulary", "training", "publishing"};
 
@@ -79,14 +79,17 @@ json_t *job_document(const struct job *job, const char *kernel) {
     bool scanned = now->corpus.words > 0 && job->phase >= PHASE_TRAINING;
     json_int_t threads = job->settings.threads > 0 ? job->settings.threads : machine_threads();
     json_t *document = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:b}", "id",
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:b, s:o}",
+        "id",
         job->id, "state", job_state_name(job->state), "model", job->model, "corpus", job->corpus,
         "corpus_digest", job->digest, "settings", settings_json(&job->settings), "created",
         time_or_null(job->created), "started", time_or_null(job->started), "finished",
         time_or_null(job->finished), "error", error_json(&job->error), "corpus_report",
         scanned ? corpus_report_json(&now->corpus) : json_null(), "version",
         text_or_null(job->version), "threads", threads, "kernel", kernel_json(job, kernel),
-        "crashes", (int)job->crashes, "pausing", (int)pausing);
+        "crashes", (int)job->crashes, "pausing", (int)pausing, "warning",
+        job->stalled ? json_string("no progress for stall_timeout: see the events")
+                     : json_null());
     json_t *progress = progress_json(job);
     if (document && progress && json_object_update(document, progress) == 0) {
         json_decref(progress);
@@ -102,14 +105,15 @@ json_t *job_record(const struct job *job) {
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:o, "
         "s:i, s:i, "
-        "s:b, s:I, s:o, s:o}",
+        "s:b, s:I, s:s, s:I, s:o, s:o}",
         "vecmill_job", 1, "id", job->id, "version", job->version, "model", job->model, "corpus",
         job->corpus, "digest", job->digest, "key", job->key, "fingerprint", job->fingerprint,
         "settings", settings_json(&job->settings), "sequence", (json_int_t)job->sequence, "state",
         job_state_name(job->state), "phase", job->phase, "ask", (int)job->ask, "created",
         job->created, "started", job->started, "finished", job->finished, "error",
         error_json(&job->error), "crashes", (int)job->crashes, "restarts", (int)job->restarts,
-        "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved, "report",
+        "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved,
+        RECORD_CONTENT_CHECKSUM, job->checksum, "plan_words", (json_int_t)job->plan_words, "report",
         corpus_report_json(&now->corpus), "progress",
         json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "progress",
                   number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
@@ -199,6 +203,10 @@ enum status job_read(const json_t *record, struct job *job, unsigned *unknown, s
         error_clear(err);
         return error_set(err, STATUS_CORRUPT, "record of a job does not hold together");
     }
+    if (!record_string(record, RECORD_CONTENT_CHECKSUM, job->checksum, sizeof job->checksum))
+        job->checksum[0] = '\0';
+    json_int_t plan = read_count(record, "plan_words", 0, INT64_MAX);
+    job->plan_words = plan > 0 ? (uint64_t)plan : 0;
     job->sequence = (uint64_t)sequence;
     job->reserved = (uint64_t)reserved;
     job->phase = (int)phase;

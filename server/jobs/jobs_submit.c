@@ -10,13 +10,15 @@
 #include "base/machine.h"
 #include "server/jobs/jobs_private.h"
 
+#define INPUT_LIMIT ((size_t)1 << 20)   /* of a file that the training process reads */
 #define PLAN_SAMPLE ((uint64_t)8 << 20) /* bytes of the corpus looked at before a job is accepted */
 
 /* Under the mutex. Paused jobs count: they hold a corpus too. */
 static enum status queue_check(const struct jobs *jobs, struct error *err) {
     int64_t waiting = 0, max = jobs->settings->max_jobs_queued;
     for (size_t i = 0; i < jobs->n; i++)
-        waiting += jobs->jobs[i]->state == JOB_QUEUED || jobs->jobs[i]->state == JOB_PAUSED;
+        waiting += jobs->jobs[i]->state == JOB_QUEUED || jobs->jobs[i]->state == JOB_PAUSED ||
+                   jobs->jobs[i]->state == JOB_WAITING;
     if (waiting < max)
         return STATUS_OK;
     return error_set_key(err, STATUS_BUSY, "max_jobs_queued",
@@ -119,6 +121,7 @@ static enum status memory_admit(struct jobs *jobs, struct job *job, const char *
     enum status status = corpus_plan(&job->settings, corpus, PLAN_SAMPLE, &words, err);
     if (status != STATUS_OK)
         return status;
+    job->plan_words = words;
     struct train_memory memory = train_memory(&job->settings, words);
     if (memory.fits)
         return STATUS_OK;
@@ -140,13 +143,18 @@ static enum status file_put(const struct jobs *jobs, const struct job *job, cons
     char *path = job_path(jobs, job->id, file);
     if (!path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-    enum status status = file_replace(path, bytes, length, err);
+    struct error ignored = {0}; /* what cannot be read is written anew */
+    char *old = NULL;
+    size_t old_length = 0;
+    bool same = file_read(path, INPUT_LIMIT, &old, &old_length, &ignored) == STATUS_OK &&
+                old_length == length && (length == 0 || memcmp(old, bytes, length) == 0);
+    enum status status = same ? STATUS_OK : file_replace(path, bytes, length, err);
+    free(old);
     free(path);
     return status;
 }
 
-/* The files that the training process reads. */
-static enum status inputs_write(const struct jobs *jobs, const struct job *job, struct error *err) {
+enum status job_inputs_write(const struct jobs *jobs, const struct job *job, struct error *err) {
     struct buffer settings = {0}, name = {0};
     enum status status = STATUS_OK;
     settings_write_text(&job->settings, SETTING_OF_JOB, false, &settings);
@@ -159,6 +167,8 @@ static enum status inputs_write(const struct jobs *jobs, const struct job *job, 
         status = file_put(jobs, job, "name", name.data, name.length, err);
     if (status == STATUS_OK)
         status = file_put(jobs, job, "digest", job->digest, strlen(job->digest), err);
+    if (status == STATUS_OK)
+        status = file_put(jobs, job, "checksum", job->checksum, strlen(job->checksum), err);
     buffer_clear(&settings);
     buffer_clear(&name);
     return status;
@@ -169,7 +179,7 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
     char *folder = job_path(jobs, job->id, NULL), *corpus = job_path(jobs, job->id, "corpus");
     enum status status = !folder || !corpus
                              ? error_set(err, STATUS_NO_MEMORY, "out of memory for a job")
-                             : folder_create(folder, err);
+                             : folder_add(folder, err);
     if (status == STATUS_OK)
         status = corpora_link(jobs->corpora, job->corpus, corpus, &info, err);
     if (status == STATUS_OK)
@@ -177,9 +187,10 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
     if (status == STATUS_OK)
         status = memory_admit(jobs, job, corpus, err);
     memcpy(job->digest, info.digest, sizeof job->digest);
+    memcpy(job->checksum, info.checksum, sizeof job->checksum);
     job->created = machine_wall_seconds();
     if (status == STATUS_OK)
-        status = inputs_write(jobs, job, err);
+        status = job_inputs_write(jobs, job, err);
     if (status == STATUS_OK)
         status = failpoint_hit("job.before_record", err);
     if (status == STATUS_OK)

@@ -88,6 +88,9 @@ enum status job_persist(struct jobs *jobs, struct job *job, bool with_events, st
 
 void job_enter(struct jobs *jobs, struct job *job, enum job_state state) {
     job->state = state;
+    job->stalled = false;
+    if (state == JOB_QUEUED || state == JOB_RUNNING)
+        error_clear(&job->error);
     if (state == JOB_RUNNING && job->started <= 0)
         job->started = machine_wall_seconds();
     if (state != JOB_RUNNING)
@@ -108,7 +111,7 @@ static void job_remove_file(const struct jobs *jobs, const struct job *job, cons
 
 void job_tidy(const struct jobs *jobs, const struct job *job) {
     static const char *const files[] = {"work", "corpus", "model", "settings.conf",
-                                        "name", "digest", "error"};
+                                        "name", "digest", "checksum", "error"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         job_remove_file(jobs, job, files[i]);
 }
@@ -148,7 +151,15 @@ void jobs_forget(struct jobs *jobs) {
 
 enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
     struct job_log *log = NULL;
-    enum status status = job_persist(jobs, job, true, err);
+    struct error full = {0};
+    enum status status = job_persist(jobs, job, true, &full);
+    if (status == STATUS_DISK_FULL) { /* what it holds on the disk makes room for its end */
+        job_remove_file(jobs, job, "work");
+        job_remove_file(jobs, job, "model");
+        status = job_persist(jobs, job, true, err);
+    } else if (status != STATUS_OK) {
+        error_set(err, status, "%s", full.text);
+    }
     if (status != STATUS_OK)
         log_line(jobs->logger, LOG_ERROR, "end of job %s is not stored: %s", job->id, err->text);
     else
@@ -223,14 +234,16 @@ void job_withdraw(struct jobs *jobs, struct job *job) {
 
 void jobs_count(struct jobs *jobs, struct job_counts *counts) {
     *counts = (struct job_counts){0};
-    uint64_t *const by_state[] = {&counts->queued,    &counts->running, &counts->paused,
-                                  &counts->succeeded, &counts->failed,  &counts->cancelled};
+    uint64_t *const by_state[] = {&counts->queued,  &counts->running,   &counts->paused,
+                                  &counts->waiting, &counts->succeeded, &counts->failed,
+                                  &counts->cancelled};
     pthread_mutex_lock(&jobs->mutex);
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->jobs[i];
         if (job->creating)
             continue;
         ++*by_state[job->state];
+        counts->stalled += job->stalled;
         if (job->state == JOB_RUNNING && job->phase == PHASE_TRAINING)
             counts->words_per_second += job->progress.words_per_second;
     }
