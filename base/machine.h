@@ -15,8 +15,8 @@ uint64_t machine_memory_limit(void);
 uint64_t machine_memory_available(void);
 /* Bytes: the peak resident set of this process. */
 uint64_t machine_peak_memory(void);
-/* Raises how many descriptors this process may have open to what it is allowed to, and says how many
- * that is; 0: unknown. */
+/* Raises how many descriptors this process may have open to what it is allowed to, and says how
+ * many that is; 0: unknown. */
 uint64_t machine_raise_descriptors(void);
 /* Processes that the kernel killed on this machine since it came up because memory ran out; 0 where
  * it does not tell. */

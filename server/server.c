@@ -108,8 +108,8 @@ static enum status data_open(struct server *server, struct error *err) {
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* A connection takes its socket and, for a download, a file; the rest is for the store, for jobs and
- * for libraries. */
+/* A connection takes its socket and, for a download, a file; the rest is for the store, for jobs
+ * and for libraries. */
 #define DESCRIPTORS_PER_CONNECTION 2
 #define DESCRIPTORS_BESIDE 64
 

@@ -165,16 +165,8 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
     memcpy(&header, map->data, sizeof header);
     if (header.magic != CHECKPOINT_MAGIC || header.threads < 1 || header.threads > 65536)
         return error_set(err, STATUS_CORRUPT, "'%s' is no checkpoint", path);
-    if (header.settings != settings_checksum(trainer->settings) ||
-        header.corpus != corpus_checksum(trainer) || header.rows != trainer->rows ||
-        header.stride != trainer->step.stride || header.shards != trainer->input->shards ||
-        header.carry != 2 * trainer->step.window || header.draws != WORKER_DRAWS) {
-        log_line(trainer->options->logger, LOG_WARNING,
-                 "checkpoint '%s' belongs to other settings or another corpus, or was changed: "
-                 "passed over",
-                 path);
-        return STATUS_OK;
-    }
+    if (header.rows == 0 || header.stride > map->length / sizeof(float) / header.rows)
+        return error_set(err, STATUS_CORRUPT, "checkpoint '%s' is cut short", path);
     size_t workers = sizeof header + header.threads * worker_bytes(&header),
            table = table_size(&header);
     uint64_t sums[3];
@@ -185,7 +177,11 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
         sums[1] != checksum(map->data + workers, table) ||
         sums[2] != checksum(map->data + workers + table, table))
         return error_set(err, STATUS_CORRUPT, "checkpoint '%s' fails its checksum", path);
-    *ours = true;
+    /* Only now: what is damaged must not pass for another training's. */
+    *ours = header.settings == settings_checksum(trainer->settings) &&
+            header.corpus == corpus_checksum(trainer) && header.rows == trainer->rows &&
+            header.stride == trainer->step.stride && header.shards == trainer->input->shards &&
+            header.carry == 2 * trainer->step.window && header.draws == WORKER_DRAWS;
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Between jobs.c (start and stop), jobs_table.c (the table and its transitions), jobs_submit.c
- * (admission), jobs_slots.c (which is next), jobs_run.c (a running job), jobs_wait.c (what a job waits for), jobs_process.c (its process), jobs_events.c (what is
- * told), jobs_store.c (what is kept) and the routes. Private to these and to their tests. */
+ * (admission), jobs_slots.c (which job is next), jobs_run.c (a running job), jobs_wait.c (what a job
+ * waits for), jobs_process.c (its process), jobs_events.c (what is told), jobs_store.c (what is
+ * kept) and the routes. Private to these and to their tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
 
@@ -189,8 +190,8 @@ enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **lo
                          struct error *err) MUST_CHECK;
 
 /* ---- jobs_wait.c ---- */
-/* Is this a failure that may pass, so that the job waits instead of ending? publishing: its model is
- * trained already. */
+/* Is this a failure that may pass, so that the job waits instead of ending? publishing: its model
+ * is trained already. */
 bool job_may_wait(const struct jobs *jobs, const struct job *job, const struct error *reason,
                   bool publishing);
 /* Is there room on the disk for a waiting job to get further? Looks at the disk. */
@@ -225,7 +226,7 @@ const char *process_activity(pid_t pid);
 
 /* ---- jobs_run.c ---- */
 /* A job in state running: its process, or its publishing, until it is in another state. */
-void job_run(struct jobs *jobs, struct job *job);
+void job_perform(struct jobs *jobs, struct job *job);
 
 /* ---- jobs_slots.c ---- */
 void *slot_run(void *slot); /* struct slot; returns when the server stops */

@@ -561,7 +561,7 @@ static bool model_waits(const struct run *run) {
     return waits;
 }
 
-void job_run(struct jobs *jobs, struct job *job) {
+void job_perform(struct jobs *jobs, struct job *job) {
     struct error err = {0};
     struct run *run = calloc(1, sizeof *run);
     struct run small = {.jobs = jobs, .job = job, .progress = -1, .lines = -1};

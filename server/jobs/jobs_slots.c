@@ -77,6 +77,6 @@ static struct job *slot_take(struct jobs *jobs) {
 void *slot_run(void *context) {
     const struct slot *slot = context;
     for (struct job *job; (job = slot_take(slot->jobs)) != NULL; job_drop(slot->jobs, job))
-        job_run(slot->jobs, job);
+        job_perform(slot->jobs, job);
     return NULL;
 }

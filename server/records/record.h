@@ -26,8 +26,8 @@ enum status record_discard(const char *folder, const char *path, const struct lo
  * checksum in it; a record without one is of an earlier version. Owns: caller json_decref's
  * *record. */
 enum status record_read(const char *path, json_t **record, struct error *err) MUST_CHECK;
-/* Replaces the JSON at `path`, durably, with a checksum in it. Takes path and record, also on failure; when one of them is
- * NULL, memory ran out: "out of memory to record WHAT 'NAME'". */
+/* Replaces the JSON at `path`, durably, with a checksum in it. Takes path and record, also on
+ * failure; when one of them is NULL, memory ran out: "out of memory to record WHAT 'NAME'". */
 enum status record_write(char *path, json_t *record, const char *what, const char *name,
                          struct error *err) MUST_CHECK;
 /* The member into text[size]; false when it is no string or does not fit. */
@@ -38,8 +38,8 @@ struct record_kind {
     const char *what; /* "corpus": of messages, and of names in quarantine */
     const char *file; /* without this file a folder was never acknowledged, and is removed */
     bool (*name_valid)(const char *name); /* others are left alone, with a line in the log */
-    /* Takes the record in. NO_MEMORY ends the start; any other failure, a record that cannot be read
-     * included, is damage: the folder is moved to quarantine. */
+    /* Takes the record in. NO_MEMORY ends the start; any other failure, a record that cannot be
+     * read included, is damage: the folder is moved to quarantine. */
     enum status (*load)(void *context, const char *name, const json_t *record, struct error *err);
 };
 

@@ -289,6 +289,8 @@ static void a_list_shows_the_newest_first(void **state) {
     response_clear(&call.response);
     call_init(&call, NULL);
     static char query[] = "state\0paused\0";
+    static const struct route route = {.query = "state:string"};
+    call.exchange.request.route = &route;
     call.exchange.query = query;
     call.exchange.query_end = query + sizeof query - 1;
     jobs_list(&parts.server, &call.exchange.request, &call.response);
