@@ -94,10 +94,10 @@ static void look_at_jobs(const struct server *server, struct readiness *readines
     if (server->jobs)
         jobs_count(server->jobs, &counts);
     if (counts.waiting > 0)
-        say(readiness->warnings, "%llu jobs wait: GET /v1/jobs?state=waiting says what for",
+        say(readiness->warnings, "jobs that wait: %llu; GET /v1/jobs?state=waiting says what for",
             (unsigned long long)counts.waiting);
     if (counts.stalled > 0)
-        say(readiness->warnings, "%llu jobs make no progress", (unsigned long long)counts.stalled);
+        say(readiness->warnings, "jobs without progress: %llu", (unsigned long long)counts.stalled);
 }
 
 void system_readyz(struct server *server, const struct http_request *request,
