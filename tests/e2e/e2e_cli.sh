@@ -186,6 +186,17 @@ run eval model pairs
 expect_out "3 of 4 pairs are in the vocabulary"
 run eval model pairs --set similarity --json
 expect_out '"pairs":4,"found":3,"duplicates":0'
+printf 'T1W1,t1w2,9,N,x\nt1w1,t2w2,1,N,y\nt1w1\nt1w1,t3w3,2,N,z\n' >five
+run eval model five
+expect_out "3 of 3 pairs are in the vocabulary"
+expect_out "1 words were found only in another case"
+expect_out "1 lines could not be read: 3"
+run eval model five --case exact --json
+expect_out '"pairs":3,"found":2'
+expect_out '"folded":0,"unread":1,"unread_lines":[3]'
+printf '\357\273\277# comment\n: one\nt1w1 t1w2 t1w3 t1w4\n' >marked
+run eval model marked --json
+expect_out '"set":"analogies"'
 run export model --output vectors.txt
 expect_code 0
 [ "$(head -1 vectors.txt)" = "49 16" ] || fail "vectors.txt: $(head -1 vectors.txt)"

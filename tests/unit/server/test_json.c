@@ -255,8 +255,47 @@ static void test_strings_and_floats(void **state) {
     json_decref(word);
 }
 
+/* Texts as people write them: what no string of ours may hold must not fail a batch. */
+static void test_texts_of_any_characters(void **state) {
+    static const struct {
+        const char *text, *value;
+        size_t length;
+    } texts[] = {{"\"a\\u0000b\"", "a\0b", 3},
+                 {"\"\\ud83d\"", "\xef\xbf\xbd", 3},
+                 {"\"\\udc00x\"", "\xef\xbf\xbdx", 4},
+                 {"\"\\ud83d\\u0041\"",
+                  "\xef\xbf\xbd"
+                  "A",
+                  4},
+                 {"\"\\ud83d\\ude00\"", "\xf0\x9f\x98\x80", 4}};
+    struct error err = {0};
+    json_t *node = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *text = texts[i].text;
+        assert_int_equal(json_parse_texts(text, strlen(text), 4, 1, &node, &err), STATUS_OK);
+        assert_int_equal(json_string_length(node), texts[i].length);
+        assert_memory_equal(json_string_value(node), texts[i].value, texts[i].length);
+        json_decref(node);
+        error_clear(&err);
+        bool plain = i + 1 == sizeof texts / sizeof texts[0];
+        assert_int_equal(json_parse(text, strlen(text), 4, &node, &err),
+                         plain ? STATUS_OK : STATUS_MALFORMED);
+        json_decref(node);
+        error_clear(&err);
+    }
+    assert_int_equal(json_parse_texts("[1,[2],{\"a\":3}]", 15, 4, 6, &node, &err), STATUS_OK);
+    json_decref(node);
+    assert_int_equal(json_parse_texts("[1,[2],{\"a\":3}]", 15, 4, 5, &node, &err),
+                     STATUS_TOO_LARGE);
+    assert_null(node);
+    error_clear(&err);
+    assert_int_equal(json_parse_texts("{\"a\\u0000\":1}", 14, 4, 5, &node, &err), STATUS_MALFORMED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts_of_any_characters),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_messages),
