@@ -9,8 +9,8 @@
 #ifdef VECMILL_FAILPOINTS
 /* spec: "name:action@n" joined by commas. action is kill (SIGKILL to this process), eio, enospc, or
  * skip (see failpoint_skips); it happens at the n-th hit of name (the first when left out), with
- * "@n+" at every hit from the n-th on. Replaces what was configured; NULL or "" turns all failures off. Threads: not while
- * others hit failure points. */
+ * "@n+" at every hit from the n-th on. Replaces what was configured; NULL or "" turns all failures
+ * off. Threads: not while others hit failure points. */
 void failpoint_configure(const char *spec);
 /* Fails, or does not return, when the spec says so. */
 enum status failpoint_hit(const char *name, struct error *err) MUST_CHECK;

@@ -392,9 +392,9 @@ enum status file_checksum(const char *path, uint64_t *sum, struct error *err) {
         return error_set_errno(err, errno, "cannot open '%s'", path);
     char *bytes = malloc(WRITER_BUFFER);
     struct checksum *running = checksum_create();
-    enum status status = bytes && running ? STATUS_OK
-                                          : error_set(err, STATUS_NO_MEMORY,
-                                                      "out of memory reading '%s'", path);
+    enum status status = bytes && running
+                             ? STATUS_OK
+                             : error_set(err, STATUS_NO_MEMORY, "out of memory reading '%s'", path);
     while (status == STATUS_OK) {
         ssize_t n = read(fd, bytes, WRITER_BUFFER);
         if (n < 0 && errno == EINTR)

@@ -48,10 +48,10 @@ static void put_jobs(struct buffer *text, const struct server *server) {
     const struct {
         const char *state;
         uint64_t n;
-    } states[] = {{"queued", counts.queued}, {"running", counts.running},
-                  {"paused", counts.paused}, {"waiting", counts.waiting},
-                  {"succeeded", counts.succeeded},
-                  {"failed", counts.failed}, {"cancelled", counts.cancelled}};
+    } states[] = {{"queued", counts.queued},       {"running", counts.running},
+                  {"paused", counts.paused},       {"waiting", counts.waiting},
+                  {"succeeded", counts.succeeded}, {"failed", counts.failed},
+                  {"cancelled", counts.cancelled}};
     put(text, "jobs", "gauge", "Jobs by state.");
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         buffer_print(text, "vecmill_jobs{state=\"%s\"} %llu\n", states[i].state,

@@ -37,10 +37,9 @@ static void say(json_t *list, const char *format, ...) {
 static bool data_is_ours(const struct server *server) {
     struct stat held, there;
     char *path = path_join(server->settings.data, "LOCK");
-    bool ours = path && (server->lock < 0 || (fstat(server->lock, &held) == 0 &&
-                                              stat(path, &there) == 0 &&
-                                              held.st_dev == there.st_dev &&
-                                              held.st_ino == there.st_ino));
+    bool ours =
+        path && (server->lock < 0 || (fstat(server->lock, &held) == 0 && stat(path, &there) == 0 &&
+                                      held.st_dev == there.st_dev && held.st_ino == there.st_ino));
     free(path);
     return ours;
 }
@@ -77,8 +76,8 @@ static void look_at_quarantine(const struct server *server, struct readiness *re
     struct error err = {0};
     json_t *names = json_array();
     size_t n = 0;
-    if (!names || quarantine_list(server->settings.data, QUARANTINE_NAMED, names, &n, &err) !=
-                      STATUS_OK)
+    if (!names ||
+        quarantine_list(server->settings.data, QUARANTINE_NAMED, names, &n, &err) != STATUS_OK)
         n = 0;
     for (size_t i = 0; i < json_array_size(names); i++)
         say(readiness->warnings, "damaged and set aside: '%.300s' in quarantine",

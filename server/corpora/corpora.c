@@ -310,11 +310,11 @@ enum status corpora_link(struct corpora *corpora, const char *name, const char *
                      ? error_set(err, STATUS_NO_MEMORY, "out of memory to link corpus '%s'", name)
                      : file_size(content, &size, err);
         if (status == STATUS_OK && size != info->bytes)
-            status = error_set(err, STATUS_CORRUPT,
-                               "corpus '%s' was changed: '%s' has %llu bytes, its record says "
-                               "%llu; upload it again",
-                               name, content, (unsigned long long)size,
-                               (unsigned long long)info->bytes);
+            status =
+                error_set(err, STATUS_CORRUPT,
+                          "corpus '%s' was changed: '%s' has %llu bytes, its record says "
+                          "%llu; upload it again",
+                          name, content, (unsigned long long)size, (unsigned long long)info->bytes);
         if (status == STATUS_OK)
             status = path_link(content, path, err);
         free(content);

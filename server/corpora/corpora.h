@@ -17,7 +17,7 @@ struct corpus_info {
     char name[NAME_SIZE], id[RECORD_ID_SIZE], digest[DIGEST_TEXT_SIZE], format[16];
     char checksum[CHECKSUM_TEXT_SIZE]; /* of the decoded bytes; empty: of an earlier version */
     uint64_t bytes;                    /* decoded */
-    uint64_t altered; /* see ndjson_altered */
+    uint64_t altered;                  /* see ndjson_altered */
     double created;
     bool scanned;
     struct corpus_report report; /* of the last scan by a job */

@@ -61,8 +61,8 @@ static enum job_state state_after_restart(struct jobs *jobs, struct job *job) {
     if (models_has_version(jobs->models, job->model, version)) {
         /* The server may have ended before CURRENT named it: published once more. */
         folder = job_path(jobs, job->id, "model");
-        if (!folder || models_publish(jobs->models, job->model, version, folder, &failed) !=
-                           STATUS_OK) {
+        if (!folder ||
+            models_publish(jobs->models, job->model, version, folder, &failed) != STATUS_OK) {
             job->phase = PHASE_PUBLISHING;
             free(folder);
             return JOB_QUEUED;

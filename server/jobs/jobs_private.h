@@ -1,6 +1,6 @@
 /* Between jobs.c (start and stop), jobs_table.c (the table and its transitions), jobs_submit.c
- * (admission), jobs_slots.c (which job is next), jobs_run.c (a running job), jobs_wait.c (what a job
- * waits for), jobs_process.c (its process), jobs_events.c (what is told), jobs_store.c (what is
+ * (admission), jobs_slots.c (which job is next), jobs_run.c (a running job), jobs_wait.c (what a
+ * job waits for), jobs_process.c (its process), jobs_events.c (what is told), jobs_store.c (what is
  * kept) and the routes. Private to these and to their tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
@@ -87,7 +87,7 @@ struct job {
     double created, started, finished; /* wall seconds; 0: not yet */
     struct train_progress progress;
     struct error error; /* why it failed, waits, or was paused by the server */
-    unsigned crashes; /* of the child, since its last checkpoint */
+    unsigned crashes;   /* of the child, since its last checkpoint */
     /* of the server while this ran, since its last checkpoint: a job must not take the service
      * down for ever */
     unsigned restarts;

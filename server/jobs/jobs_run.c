@@ -46,11 +46,11 @@ struct run {
     size_t line_length;
     char last_line[LINE_SIZE];
     uint64_t n_lines;
-    uint64_t words;       /* at the last report */
-    double moved_at;      /* monotonic: the last report that told of progress */
-    struct error failure; /* what the process said it failed of */
+    uint64_t words;        /* at the last report */
+    double moved_at;       /* monotonic: the last report that told of progress */
+    struct error failure;  /* what the process said it failed of */
     uint64_t memory_kills; /* on this machine when it began */
-    double killed_at;     /* monotonic; 0: it was not */
+    double killed_at;      /* monotonic; 0: it was not */
     double stored_at, store_cost;
     int status; /* as waitpid gives it */
 };
@@ -126,15 +126,14 @@ static void stall_check(struct run *run) {
     struct job *job = run->job;
     double limit = run->jobs->settings->stall_timeout;
     char line[200];
-    if (limit <= 0 || machine_monotonic_seconds() - run->moved_at <
-                          limit + 2 * job->settings.progress_interval)
+    if (limit <= 0 ||
+        machine_monotonic_seconds() - run->moved_at < limit + 2 * job->settings.progress_interval)
         return;
     pthread_mutex_lock(&run->jobs->mutex);
     if (!job->stalled) {
         job->stalled = true;
-        snprintf(line, sizeof line,
-                 "no progress for stall_timeout, %g s: training process %ld %s", limit,
-                 (long)job->pid, process_activity(job->pid));
+        snprintf(line, sizeof line, "no progress for stall_timeout, %g s: training process %ld %s",
+                 limit, (long)job->pid, process_activity(job->pid));
         job_line_event(job, line, strlen(line));
         log_line(logger_of(run), LOG_WARNING, "job %s: %s", job->id, line);
     }
@@ -544,7 +543,7 @@ static void run_ended(struct run *run) {
     }
     snprintf(text, sizeof text, "training process was killed by signal %d (%s)%s", signal,
              strsignal(signal),
-             signal == SIGKILL ? ", probably because the machine or its container is out of memory"
+             signal == SIGKILL  ? ", probably because the machine or its container is out of memory"
              : signal == SIGBUS ? ", because a file that it reads was cut short or its disk failed"
                                 : "");
     run_crash(run, text);

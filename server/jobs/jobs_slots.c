@@ -35,8 +35,7 @@ static bool slot_has_room(struct jobs *jobs, struct job *job) {
 }
 
 static void slot_sleep(struct jobs *jobs, double wake) {
-    struct timespec until = {.tv_sec = (time_t)wake,
-                             .tv_nsec = (long)((wake - floor(wake)) * 1e9)};
+    struct timespec until = {.tv_sec = (time_t)wake, .tv_nsec = (long)((wake - floor(wake)) * 1e9)};
     if (wake > 0)
         pthread_cond_timedwait(&jobs->changed, &jobs->mutex, &until);
     else

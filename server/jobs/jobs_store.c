@@ -80,16 +80,14 @@ json_t *job_document(const struct job *job, const char *kernel) {
     json_int_t threads = job->settings.threads > 0 ? job->settings.threads : machine_threads();
     json_t *document = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:b, s:o}",
-        "id",
-        job->id, "state", job_state_name(job->state), "model", job->model, "corpus", job->corpus,
-        "corpus_digest", job->digest, "settings", settings_json(&job->settings), "created",
-        time_or_null(job->created), "started", time_or_null(job->started), "finished",
+        "id", job->id, "state", job_state_name(job->state), "model", job->model, "corpus",
+        job->corpus, "corpus_digest", job->digest, "settings", settings_json(&job->settings),
+        "created", time_or_null(job->created), "started", time_or_null(job->started), "finished",
         time_or_null(job->finished), "error", error_json(&job->error), "corpus_report",
         scanned ? corpus_report_json(&now->corpus) : json_null(), "version",
         text_or_null(job->version), "threads", threads, "kernel", kernel_json(job, kernel),
         "crashes", (int)job->crashes, "pausing", (int)pausing, "warning",
-        job->stalled ? json_string("no progress for stall_timeout: see the events")
-                     : json_null());
+        job->stalled ? json_string("no progress for stall_timeout: see the events") : json_null());
     json_t *progress = progress_json(job);
     if (document && progress && json_object_update(document, progress) == 0) {
         json_decref(progress);

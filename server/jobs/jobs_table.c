@@ -110,7 +110,7 @@ static void job_remove_file(const struct jobs *jobs, const struct job *job, cons
 }
 
 void job_tidy(const struct jobs *jobs, const struct job *job) {
-    static const char *const files[] = {"work", "corpus", "model", "settings.conf",
+    static const char *const files[] = {"work", "corpus", "model",    "settings.conf",
                                         "name", "digest", "checksum", "error"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         job_remove_file(jobs, job, files[i]);
@@ -234,8 +234,8 @@ void job_withdraw(struct jobs *jobs, struct job *job) {
 
 void jobs_count(struct jobs *jobs, struct job_counts *counts) {
     *counts = (struct job_counts){0};
-    uint64_t *const by_state[] = {&counts->queued,  &counts->running,   &counts->paused,
-                                  &counts->waiting, &counts->succeeded, &counts->failed,
+    uint64_t *const by_state[] = {&counts->queued,   &counts->running,   &counts->paused,
+                                  &counts->waiting,  &counts->succeeded, &counts->failed,
                                   &counts->cancelled};
     pthread_mutex_lock(&jobs->mutex);
     for (size_t i = 0; i < jobs->n; i++) {

@@ -94,8 +94,8 @@ static uint64_t less(uint64_t from, uint64_t taken) {
 
 /* Before the words are counted, their numbers have to be written too: about as much as the text. */
 static uint64_t bytes_to_come(const struct jobs *jobs, const struct disk_need *need) {
-    uint64_t written = size_of(jobs, need->id, "work/checkpoint-0") +
-                       size_of(jobs, need->id, "work/checkpoint-1");
+    uint64_t written =
+        size_of(jobs, need->id, "work/checkpoint-0") + size_of(jobs, need->id, "work/checkpoint-1");
     uint64_t numbers = need->phase < PHASE_TRAINING ? size_of(jobs, need->id, "corpus") : 0;
     uint64_t model = less(need->disk.model, size_of(jobs, need->id, "model/model.vecmill"));
     uint64_t checkpoints = less(2 * need->disk.checkpoint, written);

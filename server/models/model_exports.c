@@ -120,10 +120,10 @@ static void export_record(struct models *models, const char *path) {
     if (status == STATUS_OK) {
         export_note_seen(models, path, &state);
         checksum_text(sum, text);
-        status = record_write(export_record_path(path),
-                              json_pack("{s:I, s:s}", "bytes", (json_int_t)state.size,
-                                        RECORD_CONTENT_CHECKSUM, text),
-                              "export", path, &err);
+        status = record_write(
+            export_record_path(path),
+            json_pack("{s:I, s:s}", "bytes", (json_int_t)state.size, RECORD_CONTENT_CHECKSUM, text),
+            "export", path, &err);
     }
     if (status != STATUS_OK) /* it is written again after a start */
         log_line(models->logger, LOG_WARNING, "checksum of '%s' is not kept: %s", path, err.text);

@@ -148,9 +148,9 @@ enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE
         if (n >= MODEL_VERSION_SIZE || name_check("version", text, &name) != STATUS_OK)
             status = error_set(err, STATUS_CORRUPT, "'%s' does not name a version", path);
         else if (kept[0] != '\0' && strcmp(kept, sum) != 0)
-            status = error_set(err, STATUS_CORRUPT,
-                               "'%s' was changed: its checksum is %s, it says %.40s", path, sum,
-                               kept);
+            status =
+                error_set(err, STATUS_CORRUPT,
+                          "'%s' was changed: its checksum is %s, it says %.40s", path, sum, kept);
         else
             memcpy(version, text, n + 1);
     }

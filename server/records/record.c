@@ -87,9 +87,9 @@ static enum status record_verify(json_t *record, const char *path, struct error 
     if (!record_checksum(record, found))
         status = error_set(err, STATUS_NO_MEMORY, "out of memory to check '%s'", path);
     else if (!wanted || strcmp(wanted, found) != 0)
-        status = error_set(err, STATUS_CORRUPT,
-                           "'%s' was changed: its checksum is %s, it says %.40s", path, found,
-                           wanted ? wanted : "none");
+        status =
+            error_set(err, STATUS_CORRUPT, "'%s' was changed: its checksum is %s, it says %.40s",
+                      path, found, wanted ? wanted : "none");
     json_decref(kept);
     return status;
 }

@@ -104,6 +104,17 @@ def child_of(s, id):
     return wait_until(find, lambda: "no training process")
 
 
+def ends_well(s, id):
+    return s.wait(
+        id,
+        "queued",
+        "running",
+        "waiting",
+        "succeeded",
+        condition=lambda job: job["state"] == "succeeded",
+    )
+
+
 def metric(s, name):
     found = re.search(r"^%s (\S+)$" % re.escape(name), s.get("/metrics").body.decode(), re.M)
     check(found, "no metric", name)
@@ -190,7 +201,7 @@ def full_disk_at_publish(room):
         )
         expect(s.get("/v1/models/m/words?limit=1"), 200)  # lookups go on
         room.free()
-        s.wait(id, "queued", "running", "waiting", "succeeded", condition=lambda job: job["version"])
+        ends_well(s, id)
         check(s.get("/v1/models/m").json["version"] == id[:16], "the new version is served")
 
 
@@ -233,7 +244,7 @@ def read_only_disk(room):
         reasons(s, 200)
         if s.job(id)["state"] == "paused":  # the last state that was on disk
             expect(s.post("/v1/jobs/%s/resume" % id), 200)
-        s.wait(id, "queued", "running", "waiting", "succeeded", condition=lambda job: job["version"])
+        ends_well(s, id)
         expect(s.put("/v1/corpora/d", SMALL), 201)
 
 
@@ -256,7 +267,7 @@ def data_folder_goes_away():
         check(not os.path.exists(s.data), "an empty data folder was made")
         os.rename(s.data + "-away", s.data)
         reasons(s, 200)
-        s.wait(id, "queued", "running", "waiting", "succeeded", condition=lambda job: job["version"])
+        ends_well(s, id)
         check(s.get("/v1/models/m").json["version"] == id[:16], "served")
 
 
@@ -281,7 +292,7 @@ def refused_publish_waits():
         # A corpus that a waiting job may need stays, and so does the model it makes.
         expect(s.delete("/v1/corpora/c"), 409)
         expect(s.delete("/v1/models/first"), 200)
-        s.wait(second, "queued", "running", "waiting", "succeeded", condition=lambda j: j["version"])
+        ends_well(s, second)
         expect(s.get("/v1/models/second"), 200)
         s.check_tidy()
 
@@ -533,7 +544,7 @@ def no_descriptors():
         resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, old)
         kept.close()
         check(job["state"] != "failed" and job["crashes"] == 0, job)
-        s.wait(id, "queued", "running", "waiting", "succeeded", condition=lambda j: j["version"])
+        ends_well(s, id)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Service("--max-connections", "1000", start=False) as s:
         popen = subprocess.Popen

@@ -37,7 +37,11 @@ def provoke(s):
         check(answer.status in (202, 503, 507), answer)
         if answer.status == 202:
             job = answer.json["id"]
-            wait_until(lambda: s.job(job)["state"] in ENDED, lambda: "the job does not end")
+            # The processes of a job meet the failure again and again: it waits.
+            wait_until(
+                lambda: s.job(job)["state"] in ENDED + ("waiting",),
+                lambda: "the job does not end",
+            )
     except (OSError, http.client.HTTPException):
         pass  # killed
     return upload, job

@@ -53,8 +53,26 @@ static void xxh3(void **state) {
     assert_true(checksum("ab", 2) != checksum("ba", 2));
 }
 
+static void xxh3_in_pieces(void **state) {
+    char text[CHECKSUM_TEXT_SIZE], bytes[1000];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 7);
+    for (size_t piece = 1; piece < 700; piece += 99) {
+        struct checksum *sum = checksum_create();
+        assert_non_null(sum);
+        for (size_t at = 0; at < sizeof bytes; at += piece)
+            checksum_add(sum, bytes + at, sizeof bytes - at < piece ? sizeof bytes - at : piece);
+        assert_true(checksum_value(sum) == checksum(bytes, sizeof bytes));
+        checksum_free(sum);
+    }
+    checksum_text(0xabcu, text);
+    assert_string_equal(text, "xxh3:0000000000000abc");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sha256_of_known_texts),
-                                       cmocka_unit_test(a_million_letters), cmocka_unit_test(xxh3)};
+                                       cmocka_unit_test(a_million_letters), cmocka_unit_test(xxh3),
+                                       cmocka_unit_test(xxh3_in_pieces)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

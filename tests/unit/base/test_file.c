@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/failpoint.h"
 #include "tests/support/temporary.h"
 
@@ -284,6 +285,58 @@ static void sweep_takes_temporaries(void **state) {
     free(c);
 }
 
+/* What cannot be swept does not keep the rest from it. */
+static void sweep_goes_on_behind_a_failure(void **state) {
+    size_t removed = 0;
+    struct error err = {0};
+    char *first = temporary_path(state, "a"), *long_path = NULL;
+    char *second = temporary_path(state, "b"), *left = NULL;
+    assert_int_equal(folder_add(first, &err), STATUS_OK);
+    assert_int_equal(folder_add(second, &err), STATUS_OK);
+    left = path_join(second, ".tmp-left");
+    assert_int_equal(file_replace(left, "x", 1, &err), STATUS_OK);
+    if (geteuid() != 0) { /* root may look into anything */
+        assert_int_equal(chmod(first, 0), 0);
+        assert_int_equal(folder_sweep(*state, &removed, &err), STATUS_IO);
+        assert_int_equal(chmod(first, 0700), 0);
+    } else {
+        assert_int_equal(folder_sweep(*state, &removed, &err), STATUS_OK);
+    }
+    assert_int_equal(removed, 1);
+    assert_false(file_exists(left));
+    long_path = temporary_path(state, "no/parent");
+    error_clear(&err);
+    assert_int_equal(folder_add(long_path, &err), STATUS_NOT_FOUND);
+    free(first);
+    free(second);
+    free(left);
+    free(long_path);
+}
+
+static void states_and_checksums(void **state) {
+    struct error err = {0};
+    struct file_state before, after;
+    uint64_t sum = 0;
+    char *path = temporary_path(state, "a");
+    size_t length = 600001; /* more than one piece */
+    char *bytes = calloc(1, length);
+    assert_non_null(bytes);
+    memset(bytes, 'x', length / 2);
+    assert_int_equal(file_state(path, &before, &err), STATUS_NOT_FOUND);
+    error_clear(&err);
+    assert_int_equal(file_replace(path, bytes, length, &err), STATUS_OK);
+    assert_int_equal(file_state(path, &before, &err), STATUS_OK);
+    assert_int_equal(before.size, length);
+    assert_int_equal(file_checksum(path, &sum, &err), STATUS_OK);
+    assert_true(sum == checksum(bytes, length));
+    assert_int_equal(file_replace(path, bytes, length, &err), STATUS_OK);
+    assert_int_equal(file_state(path, &after, &err), STATUS_OK);
+    assert_true(before.inode != after.inode || before.changed != after.changed);
+    assert_int_equal(file_checksum(*state, &sum, &err), STATUS_IO); /* a folder */
+    free(bytes);
+    free(path);
+}
+
 static void renames_and_links(void **state) {
     char *a = temporary_path(state, "a"), *b = temporary_path(state, "b"),
          *c = temporary_path(state, "c");
@@ -379,6 +432,8 @@ int main(void) {
         TEST(visit_in_byte_order),
         TEST(sweep_takes_temporaries),
         TEST(renames_and_links),
+        TEST(sweep_goes_on_behind_a_failure),
+        TEST(states_and_checksums),
         TEST(relative_paths),
 #ifdef VECMILL_FAILPOINTS
         TEST(failures_leave_the_old_content),

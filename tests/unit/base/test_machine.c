@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <sys/resource.h>
+
 #include "base/machine.h"
 #include "base/machine_parse.h"
 #include "tests/support/temporary.h"
@@ -180,6 +182,20 @@ static void threads_are_pinned(void **state) {
     machine_cpus_free(NULL);
 }
 
+static void descriptors_are_raised(void **state) {
+    struct rlimit before, now;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit lower = {before.rlim_max > 64 ? 64 : before.rlim_max, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &lower), 0);
+    uint64_t allowed = machine_raise_descriptors();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+    assert_true(now.rlim_cur == before.rlim_max);
+    assert_true(now.rlim_cur == RLIM_INFINITY || allowed == (uint64_t)now.rlim_cur);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(machine_memory_kills() <= machine_memory_kills());
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
 
 int main(void) {
@@ -193,6 +209,7 @@ int main(void) {
         TEST(meminfo),
         cmocka_unit_test(the_real_machine),
         cmocka_unit_test(times),
+        cmocka_unit_test(descriptors_are_raised),
         cmocka_unit_test(threads_are_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char program[4096];
@@ -62,6 +63,14 @@ static void child_report(const struct child *child, enum train_phase phase, uint
         _exit(98);
 }
 
+/* As `vecmill train` tells of a failure: over the pipe, for the disk may be full. */
+static void child_fail(const struct child *child, unsigned status, char key) {
+    struct train_progress report = {
+        .magic = TRAIN_PROGRESS_MAGIC, .failed = status, .key = {key}, .note = "it was planted"};
+    if (write(child->progress, &report, sizeof report) != sizeof report)
+        _exit(98);
+}
+
 static void child_publish(const struct child *child) {
     static const uint64_t offsets[] = {0, 1, 2}, counts[] = {2, 1};
     struct error err = {0};
@@ -100,6 +109,12 @@ static int child_end(struct child *child) {
     if (strcmp(name, "diverges") == 0) {
         child_put(child, "error", "DIVERGED -\nnot a number\n");
         return 5;
+    }
+    unsigned status;
+    char key = '\0';
+    if (sscanf(name, "w-%u-%c", &status, &key) >= 1 && child->runs == 1) {
+        child_fail(child, status, key);
+        return 1;
     }
     if (strcmp(name, "usage") == 0) {
         fprintf(stderr, "first line\nunknown option --job\n");
@@ -458,6 +473,150 @@ static void an_upload_can_train_at_once(void **state) {
     running_clear(&running);
 }
 
+/* Submits a job whose first process fails with the status, with a key if there is one. */
+static void submit_failing(struct parts *parts, enum status status, const char *key,
+                           char id[JOB_ID_SIZE]) {
+    char name[32];
+    snprintf(name, sizeof name, "w-%d%s", (int)status, key);
+    submit(parts, "news", name, id);
+}
+
+static void failures_that_pass_are_waited_for(void **state) {
+    static const enum status pass[] = {STATUS_DISK_FULL, STATUS_IO, STATUS_NO_MEMORY, STATUS_BUSY},
+                             stay[] = {STATUS_REFUSED,   STATUS_CORRUPT,  STATUS_DIVERGED,
+                                       STATUS_NOT_FOUND, STATUS_INTERNAL, STATUS_NO_MEMORY};
+    struct running running;
+    char id[JOB_ID_SIZE];
+    running_init(&running, state);
+    running.parts.server.settings.retry_interval = 0.01;
+    running_open(&running, 1);
+    struct parts *parts = &running.parts;
+    for (size_t i = 0; i < sizeof pass / sizeof *pass; i++) {
+        submit_failing(parts, pass[i], "", id);
+        wait_state(parts, id, JOB_SUCCEEDED);
+        assert_runs(state, id, "2");
+        assert_int_equal(job_look(parts, id).crashes, 0);
+        assert_int_equal(job_look(parts, id).error.status, STATUS_OK);
+    }
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) {
+        submit_failing(parts, stay[i], "-d", id); /* with a key: it names what could never fit */
+        wait_state(parts, id, JOB_FAILED);
+        assert_runs(state, id, "1");
+        assert_string_equal(job_look(parts, id).error.text, "it was planted");
+        assert_string_equal(job_look(parts, id).error.key, "d");
+    }
+    running_clear(&running);
+}
+
+static void a_waiting_job_can_be_told(void **state) {
+    struct running running;
+    struct job_counts counts;
+    char id[JOB_ID_SIZE], other[JOB_ID_SIZE], name[128];
+    running_init(&running, state);
+    running.parts.server.settings.retry_interval = 86400;
+    running_open(&running, 1);
+    struct parts *parts = &running.parts;
+    submit_failing(parts, STATUS_IO, "", id);
+    wait_state(parts, id, JOB_WAITING);
+    ask(parts, id, jobs_get, 200, "\"detail\":\"it was planted\"");
+    jobs_count(parts->server.jobs, &counts);
+    assert_int_equal(counts.waiting, 1);
+    ask(parts, id, jobs_pause, 200, "\"state\":\"paused\"");
+    ask(parts, id, jobs_get, 200, "\"code\":\"io\""); /* why it waited is still told */
+    ask(parts, id, jobs_resume, 200, "\"error\":null");
+    wait_state(parts, id, JOB_SUCCEEDED);
+    submit_failing(parts, STATUS_DISK_FULL, "", other);
+    wait_state(parts, other, JOB_WAITING);
+    assert_true(jobs_reserved(parts->server.jobs) > 0);
+    ask(parts, other, jobs_cancel, 200, "\"state\":\"cancelled\"");
+    assert_int_equal(jobs_reserved(parts->server.jobs), 0);
+    job_file_name(name, other, "corpus");
+    assert_false(is_there(state, name));
+    /* A new start tries at once, and knows what for. */
+    submit_failing(parts, STATUS_NO_MEMORY, "", id);
+    wait_state(parts, id, JOB_WAITING);
+    jobs_parts_close(parts);
+    running_open(&running, 0);
+    assert_int_equal(job_look(parts, id).state, JOB_WAITING);
+    assert_string_equal(job_look(parts, id).error.text, "it was planted");
+    jobs_parts_close(parts);
+    running_open(&running, 1);
+    wait_state(parts, id, JOB_SUCCEEDED);
+    running_clear(&running);
+}
+
+static void no_descriptors_is_no_crash(void **state) {
+    struct running running;
+    struct rlimit before, none;
+    char block[JOB_ID_SIZE], id[JOB_ID_SIZE], name[128];
+    running_init(&running, state);
+    running.parts.server.settings.retry_interval = 0.01;
+    running_open(&running, 1);
+    struct parts *parts = &running.parts;
+    submit(parts, "news", "waits", block);
+    job_file_name(name, block, "ready");
+    wait_file(state, name);
+    submit(parts, "news", "good", id);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ask(parts, block, jobs_cancel, 200, "");
+    wait_state(parts, id, JOB_WAITING);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    wait_state(parts, id, JOB_SUCCEEDED);
+    assert_int_equal(job_look(parts, id).crashes, 0);
+    running_clear(&running);
+}
+
+/* Deleting a model that a job would bring back is refused, whatever the job waits for. */
+static void a_model_in_the_making_is_not_deleted(void **state) {
+    struct running running;
+    struct error err = {0};
+    char id[JOB_ID_SIZE];
+    running_init(&running, state);
+    running_open(&running, 1);
+    struct parts *parts = &running.parts;
+    struct models *models = parts->server.models;
+    submit(parts, "news", "good", id);
+    wait_state(parts, id, JOB_SUCCEEDED);
+    jobs_parts_close(parts);
+    running_open(&running, 0);
+    models = parts->server.models;
+    submit(parts, "news", "good", id);
+    assert_int_equal(models_remove(models, "good", &err), STATUS_CONFLICT);
+    assert_error(&err, STATUS_CONFLICT, "model", id);
+    error_clear(&err);
+    ask(parts, id, jobs_pause, 200, "");
+    assert_int_equal(models_remove(models, "good", &err), STATUS_CONFLICT);
+    error_clear(&err);
+    ask(parts, id, jobs_cancel, 200, "");
+    assert_int_equal(models_remove(models, "good", &err), STATUS_OK);
+    running_clear(&running);
+}
+
+static void a_stalled_job_says_so(void **state) {
+    struct running running;
+    struct job_counts counts = {0};
+    char id[JOB_ID_SIZE], name[128];
+    running_init(&running, state);
+    running.parts.server.settings.stall_timeout = 0.01;
+    running.parts.server.settings.progress_interval = 0.01;
+    running_open(&running, 1);
+    struct parts *parts = &running.parts;
+    submit(parts, "news", "waits", id);
+    job_file_name(name, id, "ready");
+    wait_file(state, name);
+    while (counts.stalled == 0)
+        jobs_count(parts->server.jobs, &counts);
+    ask(parts, id, jobs_get, 200, "\"warning\":\"no progress for stall_timeout");
+    assert_true(parts_logged(parts, "no progress for stall_timeout, 0.01 s: training process "));
+    kill(job_look(parts, id).pid, SIGSTOP);
+    ask(parts, id, jobs_pause, 200, "\"state\":\"paused\"");
+    jobs_count(parts->server.jobs, &counts);
+    assert_int_equal(counts.stalled, 0);
+    running_clear(&running);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
 
 int main(int n_arguments, char **arguments) {
@@ -478,6 +637,11 @@ int main(int n_arguments, char **arguments) {
         TEST(a_process_that_does_not_stop_is_killed),
         TEST(a_program_that_is_missing_is_a_crash),
         TEST(an_upload_can_train_at_once),
+        TEST(failures_that_pass_are_waited_for),
+        TEST(a_waiting_job_can_be_told),
+        TEST(no_descriptors_is_no_crash),
+        TEST(a_model_in_the_making_is_not_deleted),
+        TEST(a_stalled_job_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

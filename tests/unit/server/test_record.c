@@ -28,6 +28,43 @@ static void a_record_survives_a_round_trip(void **state) {
     free(path);
 }
 
+/* Every bit of the file matters, but for white space. */
+static void a_changed_record_is_refused(void **state) {
+    struct error err = {0};
+    char *path = temporary_path(state, "record.json");
+    assert_int_equal(record_write(strdup(path),
+                                  json_pack("{s:s, s:i, s:s}", "name", "seven77", "n", 15,
+                                            RECORD_CONTENT_CHECKSUM, "xxh3:0123456789abcdef"),
+                                  "corpus", "x", &err),
+                     STATUS_OK);
+    char *text = get_file(state, "record.json");
+    for (size_t at = 0; text[at] != '\0'; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            json_t *back = NULL;
+            char before = text[at];
+            if (before == ' ' || before == '\n')
+                continue;
+            text[at] = (char)(before ^ (1 << bit));
+            if (text[at] != '\0') {
+                put_file(state, "record.json", text);
+                if (record_read(path, &back, &err) == STATUS_OK)
+                    fail_msg("byte %zu, bit %d: %s", at, bit, text);
+                assert_null(back);
+                error_clear(&err);
+            }
+            text[at] = before;
+        }
+    json_t *back = NULL;
+    put_file(state, "record.json", "{\"of\": \"an earlier version\"}");
+    assert_int_equal(record_read(path, &back, &err), STATUS_OK);
+    json_decref(back);
+    put_file(state, "record.json", "{\"n\": 1, \"checksum\": \"xxh3:0000000000000000\"}");
+    assert_int_equal(record_read(path, &back, &err), STATUS_CORRUPT);
+    assert_error(&err, STATUS_CORRUPT, "", "record.json' was changed: its checksum is xxh3:");
+    free(text);
+    free(path);
+}
+
 static void ids_are_hexadecimal(void **state) {
     struct error err = {0};
     char id[RECORD_ID_SIZE], other[RECORD_ID_SIZE];
@@ -125,6 +162,40 @@ static void a_start_loads_what_is_good(void **state) {
     parts_clear(&parts);
 }
 
+/* What stands in the place of a record is never removed because it cannot be read. */
+static void an_unreadable_record_is_set_aside(void **state) {
+    static const struct record_kind kind = {"thing", "thing.json", name_valid, load};
+    struct parts parts;
+    struct error err = {0};
+    size_t loaded = 0, swept = 0, n = 0;
+    parts_init(&parts, state);
+    char *folder = temporary_path(state, "things"), *large = calloc(1, ((size_t)1 << 20) + 2);
+    assert_non_null(large);
+    memset(large, ' ', ((size_t)1 << 20) + 1);
+    put_record(state, "good", STATUS_OK);
+    make_folder(state, "things/folder/thing.json");
+    put_file(state, "things/plain", "a file in place of a folder");
+    make_folder(state, "things/nothing");
+    put_file(state, "things/nothing/thing.json", "");
+    make_folder(state, "things/large");
+    put_file(state, "things/large/thing.json", large);
+    assert_int_equal(
+        records_load(&kind, folder, *state, &parts.server.logger, &loaded, &swept, &err),
+        STATUS_OK);
+    assert_int_equal(loaded, 1);
+    assert_int_equal(count_entries(state, "things"), 1);
+    assert_int_equal(count_entries(state, "quarantine"), 4);
+    json_t *names = json_array();
+    assert_int_equal(quarantine_list(*state, 3, names, &n, &err), STATUS_OK);
+    assert_int_equal(n, 4);
+    assert_int_equal(json_array_size(names), 3);
+    assert_non_null(strstr(json_string_value(json_array_get(names, 0)), "thing-folder-"));
+    json_decref(names);
+    free(large);
+    free(folder);
+    parts_clear(&parts);
+}
+
 static void what_cannot_be_moved_is_logged(void **state) {
     struct parts parts;
     struct error why = {.status = STATUS_CORRUPT, .text = "its sum is wrong"};
@@ -153,7 +224,8 @@ static void a_discarded_folder_is_gone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_record_survives_a_round_trip),         cmocka_unit_test(ids_are_hexadecimal),
+        TEST(a_record_survives_a_round_trip),         TEST(a_changed_record_is_refused),
+        TEST(an_unreadable_record_is_set_aside),      cmocka_unit_test(ids_are_hexadecimal),
         cmocka_unit_test(a_sorted_table_is_searched), TEST(a_start_loads_what_is_good),
         TEST(what_cannot_be_moved_is_logged),         TEST(a_discarded_folder_is_gone),
     };
