@@ -1,5 +1,5 @@
-/* The service about itself: system_routes.c, metrics.c, openapi.c; and all
- * routes, routes.c. Private to the top of server/. */
+/* The service about itself: system_routes.c, readiness.c, metrics.c, openapi.c; and all routes,
+ * routes.c. Private to the top of server/. */
 #ifndef VECMILL_SERVER_SYSTEM_H
 #define VECMILL_SERVER_SYSTEM_H
 
