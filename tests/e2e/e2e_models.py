@@ -438,14 +438,16 @@ def main():
         )
         version = server.get("/v1/models/stuck").json()["version"]
         equal(server.stop(), 0, "exit status")
-        # A file that neither loads nor is damaged stays where it is and is not served; it can be
-        # deleted all the same.
+        # What cannot be loaded is set aside; where that cannot be, it stays and is not served, and
+        # can be deleted all the same.
         file = os.path.join(folder, "models", "stuck", version, "model.vecmill")
         os.remove(file)
         os.mkdir(file)
+        with open(os.path.join(folder, "quarantine"), "w"):
+            pass
         server = Server(folder)
         server.error("GET", "/v1/models/stuck", None, 404, "model")
-        check(os.path.isdir(file), "what may load another day is kept")
+        check(os.path.isdir(file), "what cannot be moved is kept")
         equal(server.ask("DELETE", "/v1/models/stuck?now=1").status, 422, "an unknown query key")
         equal(
             server.ask("DELETE", "/v1/models/stuck").json(),
