@@ -1,7 +1,7 @@
-"""A real browser on pages of others: what it lets them send, and what the service does with it. Debian's
-chromium, without a window; names are led to this machine by --host-resolver-rules, which is what DNS
-rebinding does. Skipped, with the reason, where there is no chromium. Standard library only. VECMILL
-names the program.
+"""A real browser on pages of others: what it lets them send, and what the service does with it.
+Debian's chromium, without a window; names are led to this machine by --host-resolver-rules, which
+is what DNS rebinding does. Skipped, with the reason, where there is no chromium. Standard library
+only. VECMILL names the program.
 """
 
 import http.server

@@ -79,7 +79,8 @@ def crowd(server, n, source="127.0.0.1"):
 
 def test_full():
     """503 for the ninth of eight, but health and metrics are answered; room comes back."""
-    with Service("--max-connections", "8", "--max-connections-per-address", "8", *PATIENT) as server:
+    room = ("--max-connections", "8", "--max-connections-per-address", "8")
+    with Service(*room, *PATIENT) as server:
         clients = crowd(server, 8)
         for source in ("127.0.0.1", "127.0.0.2"):
             wanted = 429 if source == "127.0.0.1" else 503
@@ -128,7 +129,8 @@ def test_a_thousand_silent_ones():
 
 def test_idle_ones_give_way():
     """A connection between two requests is closed for a new one, the longest idle first."""
-    with Service("--max-connections", "4", "--max-connections-per-address", "4", *PATIENT) as server:
+    room = ("--max-connections", "4", "--max-connections-per-address", "4")
+    with Service(*room, *PATIENT) as server:
         held = [Client(server) for _ in range(4)]
         for client in held:
             check(client.ask("/healthz")[0] == 200, "held")

@@ -116,8 +116,8 @@ CASES = [
      not BAD),
     ("6.3 MUST: no length is no body", b"DELETE /v1/corpora/none HTTP/1.1\r\nHost: x\r\n\r\n",
      [404], not BAD),
-    ("6.3 MUST answer 400 to two lengths", JOB + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-     [400], BAD),
+    ("6.3 MUST answer 400 to two lengths", JOB + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n"
+     b"{}", [400], BAD),
     ("6.3 two equal lengths", JOB + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", [400],
      BAD),
     ("6.3 a list of equal lengths", JOB + b"Content-Length: 2, 2\r\n\r\n{}", [400], BAD),
@@ -256,7 +256,8 @@ def main():
             failures.append("the service is gone")
     for failure in failures:
         print("FAIL", failure)
-    print("%d cases, %d connections, seed %d, %d failures" % (len(CASES), sent, seed, len(failures)))
+    counts = (len(CASES), sent, seed, len(failures))
+    print("%d cases, %d connections, seed %d, %d failures" % counts)
     return 1 if failures else 0
 
 

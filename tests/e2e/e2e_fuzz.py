@@ -1,6 +1,7 @@
-"""A mutational fuzzer on all routes. What the service offers is read from /openapi.json; valid requests
-are made of it and then spoiled: bytes, JSON, numbers, fields, queries, encodings. Every answer must
-be one that is documented or 4xx, and the service must live. The budget is a number of requests.
+"""A mutational fuzzer on all routes. What the service offers is read from /openapi.json; valid
+requests are made of it and then spoiled: bytes, JSON, numbers, fields, queries, encodings. Every
+answer must be one that is documented or 4xx, and the service must live. The budget is a number of
+requests.
 
     e2e_fuzz.py [SEED [REQUESTS]]
     e2e_fuzz.py --planted    a build with failure points must be caught with a defect switched on
@@ -94,12 +95,14 @@ class Target:
         check(server.put("/v1/corpora/c", text).status == 201, "corpus")
         job = server.submit("c", "m", dim=8, epochs=1, min_count=1)
         server.wait(job, "succeeded")
-        names = [entry["word"] for entry in server.get("/v1/models/m/words?limit=20").json["data"]]
+        listed = server.get("/v1/models/m/words?limit=20").json["data"]
+        names = [entry["word"] for entry in listed]
         self.vectors = server.get("/v1/models/m/files/vectors.txt")
         check(self.vectors.status == 200, self.vectors)
         document = server.get("/openapi.json").json
         bodies = {
-            "text/plain": [b"a b c\n" * 20, b": x\na b c d\n", b"a b 1.0\n", self.vectors.body],
+            "text/plain": [b"a b c\n" * 20, b": x\na b c d\n", b"a b 1.0\n",
+                           self.vectors.body],
             "application/x-ndjson": [b'{"text":"a b c"}\n' * 20, b'["a","b"]\n' * 20],
             "application/octet-stream": [self.vectors.body],
         }

@@ -8,22 +8,29 @@ from urllib.parse import quote
 
 NUMBERS = [0, -1, 1, 2, 3, 1.5, -0.0, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, -(2**63), 2**64, 1e308]
 TEXTS = ["", "a", "the", " ", "-1", "0", "99999999999999999999", "nan", "inf", "1e999", "\u00e9",
-         "\U0001f600", "\u202e", "\u2028", "../..", "%00", "%", "a" * 300, "null", "true", "*", "\t"]
-BYTES = [b"\0", b"\xff", b"\r", b"\n", b"\r\n", b" ", b"\t", b"{", b"}", b"[", b"]", b'"', b"\\", b"%",
+         "\U0001f600", "\u202e", "\u2028", "../..", "%00", "%", "a" * 300, "null", "true", "*",
+         "\t"]
+BYTES = [b"\0", b"\xff", b"\r", b"\n", b"\r\n", b" ", b"\t", b"{", b"}", b"[", b"]", b'"', b"\\",
+         b"%",
          b"&", b"=", b"?", b"#", b":", b",", b"0", b"9" * 20, b"-", b"\xc0\xaf", b"\xed\xa0\x80"]
 FIELDS = [b"Accept: application/x-npy", b"Accept: application/vnd.safetensors", b"Accept: ;q=0",
-          b"Accept: application/octet-stream", b"Accept: text/html;q=0.1, */*;q=2", b"Range: bytes=0-0",
+          b"Accept: application/octet-stream", b"Accept: text/html;q=0.1, */*;q=2",
+          b"Range: bytes=0-0",
           b"Range: bytes=5-2", b"Range: bytes=-1", b"Range: bytes=0-99999999999999999999",
           b'If-None-Match: "x"', b"If-None-Match: *", b"If-Range: x", b"Content-Encoding: gzip",
           b"Content-Encoding: zstd", b"Content-Encoding: br", b"Content-Type: text/plain",
-          b"Content-Type: application/x-ndjson", b"Content-Type: ;", b"Content-Type: a/b; charset=\xff",
+          b"Content-Type: application/x-ndjson", b"Content-Type: ;",
+          b"Content-Type: a/b; charset=\xff",
           b"Expect: 100-continue", b"Expect: tea", b"Connection: keep-alive", b"Idempotency-Key: k",
           b"Idempotency-Key: " + b"k" * 500, b"Last-Event-ID: 3", b"Last-Event-ID: -1",
-          b"Last-Event-ID: x", b"X-Request-Id: a b", b"Origin: null", b"Origin: http://evil.example",
+          b"Last-Event-ID: x", b"X-Request-Id: a b", b"Origin: null",
+          b"Origin: http://evil.example",
           b"Sec-Fetch-Site: cross-site", b"Cookie: a=b; c", b"Host: y", b"Content-Length: 3",
           b"Content-Length : 3", b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip",
-          b"X: \x1b[2J", b"TE: trailers", b"Upgrade: h2c", b"Authorization: Bearer \xff", b": x", b"x"]
-METHODS = [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"get", b"X"]
+          b"X: \x1b[2J", b"TE: trailers", b"Upgrade: h2c", b"Authorization: Bearer \xff", b": x",
+          b"x"]
+METHODS = [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"get",
+           b"X"]
 
 
 def value_of(rng, schema, schemas, words, depth=0):
@@ -129,7 +136,7 @@ class Requests:
         return made
 
 
-# ---- mutations ------------------------------------------------------------------------------------
+# ---- mutations ---------------------------------------------------------------------------------
 
 
 def places(node, found):
