@@ -24,7 +24,8 @@ static enum status refuse_number(const struct setting *row, const char *kind, co
     struct buffer bounds = {0};
     setting_print_bounds(row, " and ", &bounds);
     enum status status = error_set_key(
-        err, STATUS_REFUSED, row->name, "%s must be %sbetween %s, not %s%.64s%s", row->name, kind,
+        err, STATUS_REFUSED, row->name, "%s must be %s%sbetween %s, not %s%.64s%s", row->name,
+        row->may_be_auto ? SETTING_AUTO_NAME " or " : "", kind,
         bounds.failed ? "its bounds" : bounds.data, *kind ? "'" : "", text, *kind ? "'" : "");
     buffer_clear(&bounds);
     return status;
@@ -42,7 +43,11 @@ static enum status store_whole(void *place, const struct setting *row, int64_t v
 
 static enum status parse_int(void *place, const struct setting *row, const char *text,
                              struct error *err) {
-    int64_t value;
+    int64_t value = SETTING_AUTO_INT;
+    if (row->may_be_auto && strcmp(text, SETTING_AUTO_NAME) == 0) {
+        memcpy(place, &value, sizeof value);
+        return STATUS_OK;
+    }
     if (!number_parse_int(text, &value))
         return refuse_number(row, "a whole number ", text, err);
     return store_whole(place, row, value, text, err);
@@ -79,7 +84,11 @@ static enum status parse_bytes(void *place, const struct setting *row, const cha
 
 static enum status parse_real(void *place, const struct setting *row, const char *text,
                               struct error *err) {
-    double value;
+    double value = SETTING_AUTO_REAL;
+    if (row->may_be_auto && strcmp(text, SETTING_AUTO_NAME) == 0) {
+        memcpy(place, &value, sizeof value);
+        return STATUS_OK;
+    }
     if (!number_parse_real(text, &value))
         return refuse_number(row, "a number ", text, err);
     if (value < row->min || value > row->max)

@@ -6,6 +6,7 @@
 #ifndef VECMILL_CONFIG_CONFIG_H
 #define VECMILL_CONFIG_CONFIG_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,11 +22,19 @@
 #include "config/settings.def"
 #undef CHOICE_CONSTANT
 
+/* What a number that may be `auto` holds while it is: beyond the bounds of any row. Whoever reads
+ * such a number needs the value that was chosen for it. */
+#define SETTING_AUTO_INT INT64_MIN
+#define SETTING_AUTO_REAL (-(double)INFINITY)
+#define SETTING_AUTO_NAME "auto"
+
 /* The values. Plain data: copied by assignment; settings that are equal are equal bytes when both
  * began with settings_init. */
 struct settings {
 #define SETTING_INT(name, def, min, max, scope, meaning) int64_t name;
 #define SETTING_REAL(name, def, min, max, scope, meaning) double name;
+#define SETTING_INT_AUTO SETTING_INT
+#define SETTING_REAL_AUTO SETTING_REAL
 #define SETTING_FLAG(name, def, scope, meaning) bool name;
 #define SETTING_CHOICE(name, def, scope, meaning) enum setting_##name name;
 #define SETTING_TEXT(name, def, size, scope, meaning) char name[size];
@@ -54,6 +63,7 @@ struct setting {
     const char *name, *meaning;
     enum setting_type type;
     enum setting_scope scope;
+    bool may_be_auto;    /* a number that may be SETTING_AUTO_INT or SETTING_AUTO_REAL */
     const char *initial; /* default as text */
     /* The names of a choice by value, NULL behind the last; NULL when it is no choice. */
     const char *const *choices;
@@ -83,6 +93,9 @@ enum status settings_set(struct settings *settings, const char *name, const char
  * twice the window, and 1 with cbow; exact_negatives share no noise words. Errors: REFUSED with the
  * key to change. */
 enum status settings_check(const struct settings *settings, struct error *err) MUST_CHECK;
+
+/* Whether the row's number is left to be chosen. */
+bool settings_is_auto(const struct settings *settings, const struct setting *row);
 
 /* Appends the value as settings_set reads it back exactly. */
 void settings_print(const struct settings *settings, const struct setting *row,

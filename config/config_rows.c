@@ -18,25 +18,31 @@
 
 #define AT(name) offsetof(struct settings, name)
 
-#define SETTING_INT(name, def, min, max, scope, meaning)                           \
-    {#name,         meaning,       SETTING_IS_INT, SETTING_OF_##scope, #def, NULL, \
-     (double)(min), (double)(max), AT(name)},
-#define SETTING_REAL(name, def, min, max, scope, meaning)                           \
-    {#name,         meaning,       SETTING_IS_REAL, SETTING_OF_##scope, #def, NULL, \
-     (double)(min), (double)(max), AT(name)},
+#define SETTING_NUMBER(name, def, min, max, scope, meaning, type, may_be_auto) \
+    {#name, meaning, SETTING_IS_##type, SETTING_OF_##scope, may_be_auto,       \
+     #def,  NULL,    (double)(min),     (double)(max),      AT(name)},
+#define SETTING_INT(name, def, min, max, scope, meaning) \
+    SETTING_NUMBER(name, def, min, max, scope, meaning, INT, false)
+#define SETTING_INT_AUTO(name, def, min, max, scope, meaning) \
+    SETTING_NUMBER(name, def, min, max, scope, meaning, INT, true)
+#define SETTING_REAL(name, def, min, max, scope, meaning) \
+    SETTING_NUMBER(name, def, min, max, scope, meaning, REAL, false)
+#define SETTING_REAL_AUTO(name, def, min, max, scope, meaning) \
+    SETTING_NUMBER(name, def, min, max, scope, meaning, REAL, true)
+#define SETTING_BYTES(name, def, min, max, scope, meaning) \
+    SETTING_NUMBER(name, def, min, max, scope, meaning, BYTES, false)
 #define SETTING_FLAG(name, def, scope, meaning) \
-    {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, #def, NULL, 0, 1, AT(name)},
-#define SETTING_CHOICE(name, def, scope, meaning) \
-    {#name, meaning, SETTING_IS_CHOICE, SETTING_OF_##scope, def, choices_##name, 0, 0, AT(name)},
+    {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, false, #def, NULL, 0, 1, AT(name)},
+#define SETTING_CHOICE(name, def, scope, meaning)                                       \
+    {#name, meaning, SETTING_IS_CHOICE, SETTING_OF_##scope, false, def, choices_##name, \
+     0,     0,       AT(name)},
 #define SETTING_TEXT(name, def, size, scope, meaning) \
-    {#name, meaning, SETTING_IS_TEXT, SETTING_OF_##scope, def, NULL, 1, (size)-1, AT(name)},
-#define SETTING_BYTES(name, def, min, max, scope, meaning)                           \
-    {#name,         meaning,       SETTING_IS_BYTES, SETTING_OF_##scope, #def, NULL, \
-     (double)(min), (double)(max), AT(name)},
+    {#name, meaning, SETTING_IS_TEXT, SETTING_OF_##scope, false, def, NULL, 1, (size)-1, AT(name)},
 
 static const struct setting rows[] = {
 #include "config/settings.def"
 };
+#undef SETTING_NUMBER
 
 size_t settings_count(void) {
     return sizeof rows / sizeof *rows;
@@ -79,6 +85,19 @@ const void *setting_value(const struct settings *settings, const struct setting 
     return (const char *)settings + row->offset;
 }
 
+bool settings_is_auto(const struct settings *settings, const struct setting *row) {
+    int64_t whole;
+    double real;
+    if (row->may_be_auto && row->type == SETTING_IS_REAL) {
+        memcpy(&real, setting_value(settings, row), sizeof real);
+        return real == SETTING_AUTO_REAL;
+    }
+    if (!row->may_be_auto)
+        return false;
+    memcpy(&whole, setting_value(settings, row), sizeof whole);
+    return whole == SETTING_AUTO_INT;
+}
+
 #define REAL_TEXT_SIZE 32 /* sign, 17 digits, point and exponent, and to spare */
 
 /* Shortest of 15 to 17 digits that reads back to the same double. */
@@ -100,6 +119,10 @@ void settings_print(const struct settings *settings, const struct setting *row,
     double real;
     bool flag;
     int choice;
+    if (settings_is_auto(settings, row)) {
+        buffer_append_text(text, SETTING_AUTO_NAME);
+        return;
+    }
     switch (row->type) {
     case SETTING_IS_INT:
     case SETTING_IS_BYTES:

@@ -219,6 +219,7 @@ static void describe(const struct setting *row, struct buffer *text) {
         buffer_print(text, "at most %d bytes", (int)row->max);
         break;
     default:
+        buffer_append_text(text, row->may_be_auto ? SETTING_AUTO_NAME ", or " : "");
         setting_print_bounds(row, " to ", text);
     }
     buffer_print(text, "; default %s", row->initial);

@@ -28,7 +28,8 @@ extern const unsigned char openapi_schemas[];
 extern const size_t openapi_schemas_size;
 
 /* Appends a setting's bounds as members of a JSON Schema:
- * "type":"integer","minimum":1,"maximum":4096,"default":100,... */
+ * "type":"integer","minimum":1,"maximum":4096,"default":100,... ; what may be auto is
+ * "type":["number","string"],"pattern":"^auto$",... */
 void setting_append_schema(struct buffer *text, const struct setting *row);
 /* Appends a value in the row's JSON type from its text. */
 void setting_append_value(struct buffer *text, const struct setting *row, const char *value);

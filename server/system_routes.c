@@ -53,7 +53,8 @@ static bool is_number(const struct setting *row) {
 }
 
 void setting_append_value(struct buffer *text, const struct setting *row, const char *value) {
-    if (is_number(row) || row->type == SETTING_IS_FLAG)
+    bool automatic = row->may_be_auto && strcmp(value, SETTING_AUTO_NAME) == 0;
+    if (!automatic && (is_number(row) || row->type == SETTING_IS_FLAG))
         buffer_append_text(text, value);
     else
         json_append_string(text, value, strlen(value));
@@ -96,13 +97,8 @@ static void append_default(struct buffer *text, const struct setting *row) {
     free(initial);
 }
 
-void setting_append_schema(struct buffer *text, const struct setting *row) {
-    static const char *const types[] = {
-        [SETTING_IS_INT] = "integer",  [SETTING_IS_REAL] = "number",
-        [SETTING_IS_FLAG] = "boolean", [SETTING_IS_CHOICE] = "string",
-        [SETTING_IS_TEXT] = "string",  [SETTING_IS_BYTES] = "integer",
-    };
-    buffer_print(text, "\"type\":\"%s\"", types[row->type]);
+/* Everything but the type. */
+static void append_bounds(struct buffer *text, const struct setting *row) {
     append_default(text, row);
     if (is_number(row)) {
         buffer_append_text(text, ",\"minimum\":");
@@ -120,13 +116,33 @@ void setting_append_schema(struct buffer *text, const struct setting *row) {
     json_append_string(text, row->meaning, strlen(row->meaning));
 }
 
+static const char *type_name(const struct setting *row) {
+    static const char *const types[] = {
+        [SETTING_IS_INT] = "integer",  [SETTING_IS_REAL] = "number",
+        [SETTING_IS_FLAG] = "boolean", [SETTING_IS_CHOICE] = "string",
+        [SETTING_IS_TEXT] = "string",  [SETTING_IS_BYTES] = "integer",
+    };
+    return types[row->type];
+}
+
+void setting_append_schema(struct buffer *text, const struct setting *row) {
+    if (row->may_be_auto)
+        buffer_print(text, "\"type\":[\"%s\",\"string\"],\"pattern\":\"^" SETTING_AUTO_NAME "$\"",
+                     type_name(row));
+    else
+        buffer_print(text, "\"type\":\"%s\"", type_name(row));
+    append_bounds(text, row);
+}
+
 static void append_setting(struct buffer *text, const struct server *server,
                            const struct setting *row) {
     bool of_job = (row->scope & SETTING_OF_JOB) != 0;
     buffer_append_text(text, "{\"name\":");
     json_append_string(text, row->name, strlen(row->name));
     buffer_print(text, ",\"scope\":\"%s\",", of_job ? "job" : "server");
-    setting_append_schema(text, row);
+    buffer_print(text, "\"type\":\"%s\"%s", type_name(row),
+                 row->may_be_auto ? ",\"auto\":true" : "");
+    append_bounds(text, row);
     if (!of_job || (row->scope & SETTING_OF_SERVER) != 0) { /* a job's value comes with the job */
         struct buffer value = {0};
         settings_print(&server->settings, row, &value);

@@ -13,6 +13,8 @@ json_t *setting_json(const struct settings *settings, const struct setting *row)
     double real;
     int64_t integer;
     bool flag;
+    if (settings_is_auto(settings, row))
+        return json_string(SETTING_AUTO_NAME);
     switch (row->type) {
     case SETTING_IS_INT:
     case SETTING_IS_BYTES:
@@ -70,6 +72,8 @@ static bool setting_text(const struct setting *row, const json_t *value, char te
     }
     if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
         *set = json_string_value(value);
+        if (row->may_be_auto && strcmp(*set, SETTING_AUTO_NAME) == 0)
+            return true;
         return row->type == SETTING_IS_CHOICE || row->type == SETTING_IS_TEXT ||
                row->type == SETTING_IS_BYTES;
     }
@@ -100,8 +104,8 @@ enum status setting_read_json(struct settings *settings, const char *name, const
     char text[64], pointer[sizeof err->key];
     const char *set = "0";
     if (row && (row->scope & SETTING_OF_JOB) != 0 && !setting_text(row, value, text, &set))
-        error_set(&wrong, STATUS_REFUSED, "%s must be %s, not %s", row->name, type_wanted(row),
-                  field_kind(value));
+        error_set(&wrong, STATUS_REFUSED, "%s must be %s%s, not %s", row->name, type_wanted(row),
+                  row->may_be_auto ? " or \"" SETTING_AUTO_NAME "\"" : "", field_kind(value));
     else
         status_ignore(settings_set(settings, name, set, SETTING_OF_JOB, &wrong));
     if (wrong.status == STATUS_OK)

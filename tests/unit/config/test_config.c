@@ -25,7 +25,7 @@ static void defaults(void **state) {
     struct settings settings = fresh();
     assert_int_equal(settings.dim, 100);
     assert_true(settings.dynamic_window);
-    assert_true(settings.sample == 1e-4);
+    assert_true(settings.sample == SETTING_AUTO_REAL);
     assert_int_equal(settings.sampler, NOISE_LOG_UNIFORM);
     assert_int_equal(settings.objective, OBJECTIVE_NCE);
     assert_int_equal(settings.partition, PARTITION_BY_MOD);

@@ -230,6 +230,13 @@ static void settings_of_a_body_are_typed(void **state) {
     assert_int_equal(settings.init, INIT_TENSORFLOW);
     assert_int_equal(settings_read_json(NULL, &settings, &err), STATUS_OK);
     json_decref(object);
+    object = json_loads("{\"sample\": \"auto\"}", 0, NULL);
+    assert_int_equal(settings_read_json(object, &settings, &err), STATUS_OK);
+    json_t *sample = setting_json(&settings, settings_find("sample"));
+    assert_true(settings.sample == SETTING_AUTO_REAL);
+    assert_string_equal(json_string_value(sample), "auto");
+    json_decref(sample);
+    json_decref(object);
 }
 
 static struct job_log *log_make(size_t max, double heartbeat) {
