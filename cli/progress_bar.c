@@ -90,6 +90,8 @@ static void put_report(struct buffer *text, const struct corpus_report *report) 
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         json_put_count(text, counts[i].name, counts[i].value);
     json_put_number(text, "seconds", report->seconds);
+    json_put_number(text, "sample", report->sample);
+    json_put_number(text, "sample_share", report->sample_share);
     if (!text->failed)
         text->data[start] = ' '; /* the comma before the first member */
     buffer_append_char(text, '}');
@@ -102,6 +104,7 @@ static void put_progress(struct buffer *text, const struct train_progress *progr
     json_put_count(text, "step", progress->step);
     json_put_count(text, "words", progress->words);
     json_put_count(text, "words_total", progress->words_total);
+    json_put_count(text, "examples", progress->examples);
     json_put_number(text, "words_per_second", progress->words_per_second);
     json_put_number(text, "loss", progress->loss);
     json_put_number(text, "learning_rate", progress->learning_rate);
@@ -145,6 +148,15 @@ static void put_share(struct buffer *text, uint64_t part, uint64_t whole) {
     buffer_print(text, " (%.2f%%)", whole > 0 ? 100 * (double)part / (double)whole : 0.0);
 }
 
+/* "subsampling: sample 0.00157 (auto) keeps 40.0% of these words" */
+static void put_sample(struct buffer *text, const struct train_result *result) {
+    const struct corpus_report *corpus = &result->corpus;
+    buffer_print(text, "subsampling: sample %g%s keeps %.1f%% of these words%s\n", corpus->sample,
+                 result->sample_chosen ? " (auto)" : "", 100 * corpus->sample_share,
+                 corpus->sample_share < TRAIN_SHARE_LOW ? ", which is little: see sample = auto"
+                                                        : "");
+}
+
 static void put_summary(struct buffer *text, const struct train_result *result,
                         const char *output) {
     const struct corpus_report *corpus = &result->corpus;
@@ -169,6 +181,7 @@ static void put_summary(struct buffer *text, const struct train_result *result,
         put_grouped(text, corpus->invalid_utf8);
         buffer_append_char(text, '\n');
     }
+    put_sample(text, result);
     buffer_append_text(text, "trained: ");
     put_grouped(text, result->last.words);
     buffer_append_text(text, " words in ");
@@ -178,8 +191,13 @@ static void put_summary(struct buffer *text, const struct train_result *result,
         put_duration(text, result->seconds);
     buffer_append_text(text, ", ");
     put_rate(text, result->last.words_per_second);
-    buffer_print(text, ", loss %.4f\nmodel: %s, %s\n", result->last.loss, output,
-                 result->model_digest);
+    buffer_print(text, ", loss %.4f\n", result->last.loss);
+    if (result->last.examples < corpus->vocabulary) {
+        buffer_append_text(text, "learned from: only ");
+        put_grouped(text, result->last.examples);
+        buffer_append_text(text, " words, fewer than the vocabulary has\n");
+    }
+    buffer_print(text, "model: %s, %s\n", output, result->model_digest);
 }
 
 enum status progress_summary(const struct progress_view *view, const struct train_result *result,

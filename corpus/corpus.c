@@ -218,6 +218,21 @@ static enum status reading_count(struct reading *reading, struct error *err) {
     return STATUS_OK;
 }
 
+#define UNSPACED_BYTES 24 /* of a word, on the average, when it is likely to be a whole line */
+
+static const char *hint_of_rare_words(const struct settings *settings,
+                                      const struct corpus_report *report) {
+    switch (settings->tokenizer) {
+    case TOKENIZER_WHITESPACE:
+        return report->bytes >= UNSPACED_BYTES * report->words
+                   ? "; text without spaces, such as Chinese, needs tokenizer = unicode"
+                   : "";
+    case TOKENIZER_UNICODE:
+        break;
+    }
+    return "";
+}
+
 static enum status reading_rank(struct reading *reading, struct error *err) {
     const struct settings *settings = reading->options->settings;
     struct corpus_report *report = &reading->corpus->report;
@@ -235,9 +250,9 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
     if (ranking->size == 0)
         return error_set_key(
             err, STATUS_REFUSED, "min_count",
-            "no word reaches min_count %lld: the most frequent, '%s', was seen %llu times",
+            "no word reaches min_count %lld: the most frequent, '%s', was seen %llu times%s",
             (long long)settings->min_count, ranking->top.word,
-            (unsigned long long)ranking->top.count);
+            (unsigned long long)ranking->top.count, hint_of_rare_words(settings, report));
     report->vocabulary = ranking->size;
     report->kept_words = ranking->kept_words;
     report->rare_words = report->words - report->pruned_words - ranking->kept_words;

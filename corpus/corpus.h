@@ -68,6 +68,9 @@ struct corpus_report {
     uint64_t invalid_utf8;
     uint64_t longest_line, longest_word; /* bytes */
     double seconds;
+    /* Of subsampling, set by train/: the threshold, and the share of kept_words that it is expected
+     * to keep; 0 while that is not known. */
+    double sample, sample_share;
 };
 
 /* What others may ask of a reading, or a training, under way; from a signal handler too. */

@@ -93,6 +93,7 @@ uint64_t table_bytes(uint32_t rows, uint32_t columns);
 
 /* What training leaves beside the vectors; also for imports. The sizes of the texts are those of
  * the format. */
+#define MODEL_CHOSEN_SIZE 256
 struct model_info {
     char name[128];
     char settings[8192];    /* job settings as `name = value` lines */
@@ -103,6 +104,11 @@ struct model_info {
     double train_seconds, words_per_second, loss;
     uint64_t words_trained, steps, corpus_words, corpus_bytes;
     double default_max_norm; /* lookups clip to it; 0 = off */
+    /* Later members; a file without them leaves NaN, 0 and "". */
+    double sample_share; /* of the corpus words, kept by subsampling; NaN or 0: not known */
+    uint64_t examples;   /* of words_trained: kept, and with a word beside them */
+    /* settings that were `auto`: names with a space between; `settings` has what was chosen */
+    char chosen[MODEL_CHOSEN_SIZE];
 };
 
 struct model {

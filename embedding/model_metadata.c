@@ -37,9 +37,13 @@ static const struct field fields[] = {
     FIELD(COUNT, corpus_words),
     FIELD(COUNT, corpus_bytes),
     FIELD(REAL, default_max_norm),
+    FIELD(REAL, sample_share),
+    FIELD(COUNT, examples),
+    FIELD(TEXT, chosen),
 };
 #undef FIELD
 #define N_FIELDS (sizeof fields / sizeof fields[0])
+#define N_FIRST_FIELDS 13 /* what files of the first programs hold: all up to default_max_norm */
 
 /* A value is one line: line ends and the escape itself are escaped, every other byte stands as it
  * is. */
@@ -149,7 +153,8 @@ enum status metadata_read(struct model_info *info, const char *text, size_t leng
                           struct error *err) {
     const char *end = text + length;
 
-    for (size_t i = 0; i < N_FIELDS; i++) {
+    info->sample_share = NAN, info->examples = 0, info->chosen[0] = '\0';
+    for (size_t i = 0; i < N_FIELDS && (i != N_FIRST_FIELDS || text != end); i++) {
         const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
         size_t name_length = strlen(fields[i].name);
 

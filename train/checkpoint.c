@@ -13,15 +13,16 @@
 #include "train/report.h"
 #include "train/worker.h"
 
-#define CHECKPOINT_MAGIC 0x3154504b434d56ull /* "VMCKPT1" */
+#define CHECKPOINT_MAGIC 0x3254504b434d56ull /* "VMCKPT2" */
 
 struct checkpoint_header {
     uint64_t magic, number;
     uint64_t settings, corpus; /* checksums of what the training must share with it */
     uint32_t threads, rows, carry, draws;
     uint64_t stride, shards;
-    uint64_t segment_size, segments, next_segment, words_done, steps_done, epochs_reported;
-    double rate_scale, seconds;
+    uint64_t segment_size, segments, next_segment, words_done, steps_done, examples_done,
+        epochs_reported;
+    double rate_scale, seconds, loss; /* loss: last one told */
     struct kernel_loss epoch_loss;
 };
 
@@ -76,6 +77,8 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     header.next_segment = trainer->next_segment;
     header.words_done = atomic_load(&trainer->words_done),
     header.steps_done = atomic_load(&trainer->steps_done);
+    header.examples_done = atomic_load(&trainer->examples_done);
+    header.loss = trainer->progress.loss;
     header.epochs_reported = trainer->epochs_reported;
     header.rate_scale = trainer->rate_scale;
     header.seconds = trainer->seconds_before + machine_monotonic_seconds() - trainer->started;
@@ -214,6 +217,8 @@ static enum status restore(struct trainer *trainer, const struct file_map *map, 
     trainer->next_segment = header.next_segment;
     atomic_store(&trainer->words_done, header.words_done);
     atomic_store(&trainer->steps_done, header.steps_done);
+    atomic_store(&trainer->examples_done, header.examples_done);
+    trainer->progress.loss = header.loss;
     trainer->words_at_report = header.words_done;
     trainer->epochs_reported = header.epochs_reported;
     trainer->rate_scale = header.rate_scale;

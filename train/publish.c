@@ -43,6 +43,16 @@ static enum status shape_tables(struct trainer *trainer, struct error *err) {
     return STATUS_OK;
 }
 
+/* Names of what was `auto`, with a space between. */
+static void list_chosen(const struct settings *asked, char chosen[MODEL_CHOSEN_SIZE]) {
+    struct buffer names = {0};
+    for (size_t i = 0; i < settings_count(); i++)
+        if (settings_is_auto(asked, settings_row(i)))
+            buffer_print(&names, "%s%s", names.length > 0 ? " " : "", settings_row(i)->name);
+    snprintf(chosen, MODEL_CHOSEN_SIZE, "%s", names.data && !names.failed ? names.data : "");
+    buffer_clear(&names);
+}
+
 static enum status fill_info(const struct trainer *trainer, struct model_info *info,
                              struct error *err) {
     const struct train_options *options = trainer->options;
@@ -70,6 +80,9 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     info->steps = atomic_load(&trainer->steps_done);
     info->corpus_words = trainer->corpus->report.words;
     info->corpus_bytes = trainer->corpus->report.bytes;
+    info->sample_share = last->corpus.sample_share;
+    info->examples = atomic_load(&trainer->examples_done);
+    list_chosen(options->settings, info->chosen);
     /* With one thread the same seed gives the same file: nothing of the clock goes into it then. */
     bool repeatable = trainer->threads == 1;
     info->created = repeatable ? 0 : machine_wall_seconds();

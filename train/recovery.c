@@ -61,6 +61,7 @@ static enum status start_again(struct trainer *trainer, struct error *err) {
     trainer->next_segment = 0;
     atomic_store(&trainer->words_done, 0);
     atomic_store(&trainer->steps_done, 0);
+    atomic_store(&trainer->examples_done, 0);
     trainer->words_at_report = trainer->epochs_reported = 0;
     trainer->diverged_at = 0;
     trainer->rollbacks = 0;

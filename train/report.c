@@ -2,6 +2,7 @@
 #include "train/report.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "train/schedule.h"
@@ -32,6 +33,7 @@ void trainer_report(struct trainer *trainer, enum train_phase phase, double shar
     progress->phase = (uint32_t)phase;
     progress->words = words, progress->words_total = trainer->words_total;
     progress->step = atomic_load(&trainer->steps_done);
+    progress->examples = atomic_load(&trainer->examples_done);
     progress->epochs = (uint64_t)trainer->settings->epochs;
     progress->seconds = trainer->seconds_before +
                         (trainer->started > 0 ? machine_monotonic_seconds() - trainer->started : 0);
@@ -53,6 +55,16 @@ void trainer_report(struct trainer *trainer, enum train_phase phase, double shar
         trainer->options->on_progress(trainer->options->context, progress);
     progress->epoch_ended = progress->checkpointed = 0;
     progress->note[0] = 0;
+}
+
+void trainer_warn(struct trainer *trainer, const char *format, ...) {
+    char text[sizeof trainer->progress.note];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log_line(trainer->options->logger, LOG_WARNING, "%s", text);
+    trainer_report(trainer, PHASE_TRAINING, 0, text);
 }
 
 static void loss_add(struct kernel_loss *sum, const struct kernel_loss *loss) {

@@ -12,6 +12,9 @@
  * line for the log, or NULL. By the first thread, or when no worker runs. */
 void trainer_report(struct trainer *trainer, enum train_phase phase, double share,
                     const char *note);
+/* Tells a warning to the log, and as the note of a report of the training phase. As trainer_report
+ * otherwise. */
+void trainer_warn(struct trainer *trainer, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Reports when progress_interval has passed or an epoch has ended. By the first thread only,
  * between its chunks. */
 void trainer_report_if_due(struct trainer *trainer);

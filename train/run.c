@@ -7,6 +7,7 @@
 #include "base/machine.h"
 #include "train/checkpoint.h"
 #include "train/initial_rows.h"
+#include "train/pairs.h"
 #include "train/publish.h"
 #include "train/report.h"
 #include "train/schedule.h"
@@ -50,6 +51,28 @@ static void report_reading(void *context, double share, const struct corpus_repo
     reading->options->on_progress(reading->options->context, &progress);
 }
 
+/* What the settings are going to leave out. */
+static void warn_beforehand(struct trainer *trainer) {
+    const struct settings *settings = trainer->settings;
+    const struct corpus_report *report = &trainer->progress.corpus;
+    if (report->sample_share < TRAIN_SHARE_LOW)
+        trainer_warn(trainer,
+                     "subsampling with sample %g keeps only %.3g%% of the words: sample = auto, or "
+                     "a larger one, keeps more",
+                     settings->sample, 100 * report->sample_share);
+    if (schedule_first_rate(settings) <= 0 && settings->min_learning_rate <= 0)
+        trainer_warn(trainer, "the learning rate is 0: nothing is learned");
+    else if (settings->input_rate <= 0)
+        trainer_warn(trainer, "input_rate is 0: the vectors stay as they begin");
+    if (settings->unique && !settings->exact_negatives && !trainer->tables.unique) {
+        char note[160];
+        snprintf(note, sizeof note,
+                 "%u words are few for %u noise words a draw: a word may stand in it twice",
+                 trainer->rows, trainer->step.noise);
+        trainer_report(trainer, PHASE_TRAINING, 0, note);
+    }
+}
+
 static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     bool found = false;
     if (trainer->options->resume) {
@@ -60,14 +83,7 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     if (!found)
         initial_rows_write(trainer);
     trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
-    if (trainer->settings->unique && !trainer->settings->exact_negatives &&
-        !trainer->tables.unique) {
-        char note[160];
-        snprintf(note, sizeof note,
-                 "%u words are few for %u noise words a draw: a word may stand in it twice",
-                 trainer->rows, trainer->step.noise);
-        trainer_report(trainer, PHASE_TRAINING, 0, note);
-    }
+    warn_beforehand(trainer);
     return STATUS_OK;
 }
 
@@ -80,8 +96,11 @@ static enum status train_corpus(const struct train_options *options, struct corp
     if (status == STATUS_OK)
         status = trainer_run(&trainer, err);
     if (status == STATUS_OK)
+        status = pairs_check_trained(&trainer, err);
+    if (status == STATUS_OK)
         status = trainer_publish(&trainer, result, err);
     result->last = trainer.progress;
+    result->corpus = trainer.progress.corpus;
     trainer_clear(&trainer);
     return status;
 }
@@ -108,8 +127,11 @@ enum status train_run(const struct train_options *options, struct train_result *
     status = corpus_create(&corpus, &reading_options, err);
     if (status == STATUS_OK) {
         result->corpus = corpus->report;
-        status = admit(settings, corpus, err);
+        result->sample_chosen = settings->sample == SETTING_AUTO_REAL;
+        status = pairs_check_corpus(settings, corpus, err);
     }
+    if (status == STATUS_OK)
+        status = admit(settings, corpus, err);
     if (status == STATUS_OK)
         status = train_corpus(options, corpus, result, err);
     corpus_free(corpus);

@@ -28,8 +28,10 @@ struct train_progress {
     uint64_t step;          /* steps: blocks of 16 centres updated */
     /* in-vocabulary corpus words passed, subsampled ones included; total over all epochs */
     uint64_t words, words_total;
+    /* of these words, those that were trained: kept by subsampling, with a word beside them */
+    uint64_t examples;
     double words_per_second;
-    double loss; /* mean per positive since the last report */
+    double loss; /* mean per positive since the last report; NaN until one is known */
     double learning_rate, eta_seconds, seconds;
     struct corpus_report corpus; /* filled from the end of the vocabulary phase on */
     uint32_t epoch_ended;        /* 1: this report ends an epoch; loss is then the epoch's mean */
@@ -40,7 +42,7 @@ struct train_progress {
     char key[64];
     char note[512]; /* a line for the log, or empty */
 };
-#define TRAIN_PROGRESS_MAGIC 0x564d5031u
+#define TRAIN_PROGRESS_MAGIC 0x564d5032u
 
 struct train_options {
     const struct settings *settings;
@@ -63,9 +65,11 @@ struct train_result {
     struct train_progress last;
     char model_digest[DIGEST_TEXT_SIZE];
     double seconds;
+    bool sample_chosen; /* by `sample = auto` */
 };
 
-/* The whole path. Errors: REFUSED (empty corpus, all words below min_count: with the figures),
+/* The whole path. Errors: REFUSED (empty corpus, all words below min_count, no pair of words to
+ * train or none trained: with the figures, and the setting to change as key),
  * NO_MEMORY (the tables cannot fit: bytes needed, bytes allowed, largest dim that fits), DIVERGED
  * (table, word, step, learning rate), PAUSED, CANCELLED, ... */
 enum status train_run(const struct train_options *options, struct train_result *result,
@@ -73,6 +77,17 @@ enum status train_run(const struct train_options *options, struct train_result *
 
 /* Training threads: the setting, or one for each CPU that this process may use. */
 int train_threads(const struct settings *settings);
+
+/* The subsampling threshold: the setting, or what `auto` stands for with this vocabulary. That is
+ * the smallest of three digits, at least sample_least, at which train_sample_share is sample_keep
+ * or more, and enough for sample_words of the corpus. Depends on the counts only. Cost: about 13
+ * times O(words). */
+double train_sample(const struct settings *settings, const struct vocabulary *vocabulary);
+/* The share of the words of the vocabulary, as often as they stand in the corpus, that subsampling
+ * is expected to keep: 0..1. O(words). */
+double train_sample_share(double sample, const struct vocabulary *vocabulary);
+/* Training warns when a smaller share is kept. */
+#define TRAIN_SHARE_LOW 0.2
 
 /* The memory rule of a training whose vocabulary has `words` words. */
 struct train_memory {

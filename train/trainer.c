@@ -12,7 +12,10 @@
 #include "train/report.h"
 #include "train/worker.h"
 
-#define MAX_SEGMENT 65536 /* entries of corpus->ids that a worker takes at a time */
+/* Entries of corpus->ids that a worker takes at a time. A sentence is cut where a segment ends, so
+ * that short segments would leave a small corpus without pairs. */
+#define MAX_SEGMENT 65536
+#define MIN_SEGMENT 4096
 
 static enum partition partition_of(const struct settings *settings) {
     switch (settings->partition) {
@@ -27,7 +30,8 @@ static enum partition partition_of(const struct settings *settings) {
 static void set_segments(struct trainer *trainer) {
     uint64_t length = trainer->corpus->length;
     uint64_t size = length / ((uint64_t)trainer->threads * 16) + 1;
-    trainer->segment_size = size < MAX_SEGMENT ? size : MAX_SEGMENT;
+    size = size < MAX_SEGMENT ? size : MAX_SEGMENT;
+    trainer->segment_size = size > MIN_SEGMENT ? size : MIN_SEGMENT;
     trainer->segments = (length + trainer->segment_size - 1) / trainer->segment_size;
 }
 
@@ -55,12 +59,32 @@ static enum status word_tables_create(struct trainer *trainer, struct error *err
     return word_tables_init(&trainer->tables, &from, err);
 }
 
+/* Settings that were `auto`, and what they come down to in figures. */
+static void choose_settings(struct trainer *trainer) {
+    trainer->chosen = *trainer->options->settings;
+    trainer->settings = &trainer->chosen;
+    trainer->chosen.sample = train_sample(trainer->options->settings, trainer->vocabulary);
+    trainer->progress.corpus.sample = trainer->chosen.sample;
+    trainer->progress.corpus.sample_share =
+        train_sample_share(trainer->chosen.sample, trainer->vocabulary);
+}
+
+/* One block in WORKER_LOSS_EVERY, and of a corpus of fewer blocks than that squared more of them: a
+ * short training tells its loss, too. */
+static uint64_t loss_every(const struct trainer *trainer) {
+    double blocks = trainer->tables.words_kept / KERNEL_BLOCK;
+    uint64_t every = 1 + (uint64_t)(blocks / WORKER_LOSS_EVERY);
+    return every < WORKER_LOSS_EVERY ? every : WORKER_LOSS_EVERY;
+}
+
 enum status trainer_init(struct trainer *trainer, const struct train_options *options,
                          struct corpus *corpus, struct error *err) {
     const struct settings *settings = options->settings;
     memset(trainer, 0, sizeof *trainer);
-    trainer->options = options, trainer->settings = settings, trainer->corpus = corpus;
+    trainer->options = options, trainer->corpus = corpus;
     trainer->vocabulary = corpus->vocabulary;
+    trainer->progress.corpus = corpus->report;
+    choose_settings(trainer);
     trainer->rows = vocabulary_size(corpus->vocabulary);
     trainer->threads = settings->deterministic ? 1 : train_threads(settings);
     trainer->private_rows = step_private_rows(settings, trainer->rows, trainer->threads);
@@ -68,7 +92,6 @@ enum status trainer_init(struct trainer *trainer, const struct train_options *op
     trainer->bias = step_bias(settings);
     trainer->rate_scale = 1;
     trainer->progress.loss = NAN;
-    trainer->progress.corpus = corpus->report;
     set_segments(trainer);
     enum status status = trainer_pin(trainer, err);
     if (status == STATUS_OK)
@@ -79,6 +102,7 @@ enum status trainer_init(struct trainer *trainer, const struct train_options *op
         return status;
     trainer->step = step_from_settings(settings, trainer->input);
     status = word_tables_create(trainer, err);
+    trainer->loss_every = loss_every(trainer);
     if (status == STATUS_OK)
         status = workers_create(trainer, trainer->threads, err);
     return status;
@@ -112,14 +136,16 @@ static bool next_segment(struct trainer *trainer, struct worker *worker) {
 
 /* Adds what the worker did in its last chunk to what all have done. */
 static void account(struct trainer *trainer, struct worker *worker) {
+    /* before the words: when these make an epoch whole, all of its loss is there */
+    trainer_add_loss(trainer, &worker->loss);
+    atomic_fetch_add(&trainer->examples_done, worker->examples);
     atomic_fetch_add(&trainer->words_done, worker->words);
     atomic_fetch_add(&trainer->steps_done, worker->steps);
     if (!recovery_worker_is_finite(trainer, worker)) {
         atomic_store(&trainer->nonfinite, true);
         atomic_store(&trainer->halt, true);
     }
-    trainer_add_loss(trainer, &worker->loss);
-    worker->words = worker->steps = 0;
+    worker->words = worker->steps = worker->examples = 0;
     worker->loss = (struct kernel_loss){0};
 }
 

@@ -5,11 +5,12 @@
  *   trainer        creates the shared state, and runs the epochs
  *   recovery       finds values that are not finite, and goes back
  *   checkpoint     everything a training needs to go on after a stop
- *   publish  worker  initial_rows  pin
- *                  the model on disk; what one thread does; start values; threads bound to CPUs
+ *   publish  worker  initial_rows  pin  pairs
+ *                  the model on disk; what one thread does; start values; threads bound to CPUs;
+ *                  was there anything to train?
  *   report         progress, as the caller hears of it
  *   schedule       the learning rate
- *   word_tables  step_settings  memory
+ *   word_tables  subsampling  step_settings  memory
  *                  what settings come down to: for each word, for a step of the kernel, in bytes
  *
  * Private to train/. */
@@ -31,7 +32,9 @@ struct worker;
 struct trainer {
     /* Fixed once trainer_init has returned; any thread reads them. */
     const struct train_options *options;
+    /* The options' settings, but what was `auto` there is what was chosen; points to `chosen`. */
     const struct settings *settings;
+    struct settings chosen;
     struct corpus *corpus;
     const struct vocabulary *vocabulary; /* corpus's, until it is given to the model */
     struct sampler *sampler;
@@ -41,6 +44,7 @@ struct trainer {
     uint32_t rows;                   /* words of the vocabulary: rows of either table */
     uint32_t private_rows;           /* ids below it have a copy in each worker (output rows) */
     uint64_t words_total;            /* over all epochs */
+    uint64_t loss_every;             /* the loss is taken on one block in so many */
     uint64_t segment_size, segments; /* entries of corpus->ids; segments of one epoch */
     struct machine_cpus *cpus;       /* NULL: threads are not bound */
 
@@ -50,7 +54,7 @@ struct trainer {
     struct worker *workers; /* [threads] */
     int threads;
     uint64_t next_segment; /* over all epochs; taken by an atomic capture */
-    _Atomic uint64_t words_done, steps_done;
+    _Atomic uint64_t words_done, steps_done, examples_done;
     atomic_bool halt; /* workers return after their chunk */
     atomic_bool nonfinite;
     /* Loss sums of the present epoch and since the last report; see trainer_add_loss. */

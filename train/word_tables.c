@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "train/subsampling.h"
 #include "train/train.h"
 
 static double count_of(const struct word_tables *tables, uint32_t id) {
@@ -53,11 +54,10 @@ static double expected_tries(const struct word_tables *tables, double wanted) {
     return high;
 }
 
-/* word2vec's rule of subsampling. */
 static double keep_probability(const struct word_tables *tables, uint32_t id) {
-    double sample = tables->from.settings->sample, count = count_of(tables, id);
-    double f = count / (sample * (double)tables->from.corpus_words);
-    return sample > 0 ? fmin((sqrt(f) + 1) / f, 1) : 1;
+    return subsampling_keep(tables->from.settings->sample,
+                            vocabulary_count(tables->from.vocabulary, id),
+                            tables->from.corpus_words);
 }
 
 double word_tables_log_probability(const struct word_tables *tables, uint32_t id) {

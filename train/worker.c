@@ -163,7 +163,6 @@ static void pack_carry(struct worker *worker, uint32_t first, uint32_t n, uint32
     memcpy(worker->carry, worker->ids + n - carried, carried * sizeof *worker->carry);
     worker->state.carried = carried;
     worker->state.carried_context = carried - later;
-    worker->state.in_sentence = 1;
 }
 
 static uint32_t pack_resume(struct worker *worker, uint32_t *n, uint32_t *n_centres) {
@@ -174,7 +173,6 @@ static uint32_t pack_resume(struct worker *worker, uint32_t *n, uint32_t *n_cent
         worker->ids[(*n)++] = worker->carry[i];
     }
     worker->state.carried = worker->state.carried_context = 0;
-    worker->state.in_sentence = 0;
     return first;
 }
 
@@ -213,7 +211,8 @@ bool worker_pack(struct worker *worker, const struct trainer *trainer) {
         return false;
     pack_separators(worker, &n, window);
     uint32_t first = pack_resume(worker, &n, &n_centres), limit = worker->room - 2 * window;
-    uint64_t at = state->at, end = state->end, words = 0;
+    uint64_t at = state->at, end = state->end, words = 0, examples = 0;
+    uint32_t first_centre = 0; /* of the sentence */
     const struct word_entry *table = trainer->tables.words;
     uint32_t *kept_ids = worker->ids, *centres = worker->centres, rows = trainer->rows;
     /* in registers: a state in memory waits for itself, word after word */
@@ -223,8 +222,9 @@ bool worker_pack(struct worker *worker, const struct trainer *trainer) {
         __builtin_prefetch(&table[ahead < rows ? ahead : 0]);
         if (id == WORD_NONE) {
             if (n > first) {
+                examples += n - first > 1 ? n_centres - first_centre : 0;
                 pack_separators(worker, &n, window);
-                first = n;
+                first = n, first_centre = n_centres;
             }
             continue;
         }
@@ -240,6 +240,7 @@ bool worker_pack(struct worker *worker, const struct trainer *trainer) {
     worker->words += words;
     if (n > first && at < end)
         pack_carry(worker, first, n, &n_centres, window);
+    worker->examples += examples + (n > first + 1 ? n_centres - first_centre : 0);
     pack_separators(worker, &n, window);
     pack_rows(worker, trainer, n);
     worker->chunk.n_centres = n_centres;
@@ -328,6 +329,13 @@ static uint32_t draw_window(struct worker *worker, const struct trainer *trainer
                : (uint32_t)window;
 }
 
+/* Where the block's loss goes; NULL: it is not taken. */
+static struct kernel_loss *loss_wanted(struct worker *worker, const struct trainer *trainer) {
+    if (worker->state.blocks++ % trainer->loss_every == 0)
+        worker->state.loss_due = 1;
+    return worker->state.loss_due ? &worker->loss : NULL;
+}
+
 /* A draw of noise words, and a window, serve shared_blocks blocks. The next draw is made while its
  * rows can still be fetched during the last of them. */
 static void train_blocks(struct worker *worker, const struct trainer *trainer,
@@ -346,9 +354,10 @@ static void train_blocks(struct worker *worker, const struct trainer *trainer,
             window = draw_window(worker, trainer);
         if (renew)
             noise_draw(worker, trainer, next, step->noise);
-        bool want_loss = worker->state.blocks++ % WORKER_LOSS_EVERY == 0;
+        uint64_t positives = worker->loss.positives;
         train->block(step, worker->workspace, chunk, first, n, window, &now->view,
-                     renew ? &next->view : NULL, want_loss ? &worker->loss : NULL);
+                     renew ? &next->view : NULL, loss_wanted(worker, trainer));
+        worker->state.loss_due &= worker->loss.positives == positives;
         worker->steps++;
     }
 }
@@ -362,10 +371,11 @@ static void train_pairs(struct worker *worker, const struct trainer *trainer,
             chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
         uint32_t window = draw_window(worker, trainer), pairs = step->cbow ? n : 2 * window * n;
         noise_draw(worker, trainer, &worker->noise[0], pairs * per_pair);
-        bool want_loss = worker->state.blocks++ % WORKER_LOSS_EVERY == 0;
+        uint64_t positives = worker->loss.positives;
         trainer->options->kernel->train->pairs(step, worker->workspace, chunk, first, n, window,
                                                &worker->noise[0].view, per_pair,
-                                               want_loss ? &worker->loss : NULL);
+                                               loss_wanted(worker, trainer));
+        worker->state.loss_due &= worker->loss.positives == positives;
         worker->steps++;
     }
 }

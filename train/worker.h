@@ -8,7 +8,7 @@
 
 #define WORKER_DRAWS 4096       /* noise ids drawn at a time */
 #define WORKER_CHUNK_WORDS 3072 /* kept words packed at a time */
-#define WORKER_LOSS_EVERY 256   /* the loss is taken on one block in so many */
+#define WORKER_LOSS_EVERY 256   /* the loss is taken on one block in so many, or in fewer */
 
 /* What a worker needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it
  * stands, `carry` and `draws` (allocated, lengths by settings) behind it. */
@@ -22,7 +22,7 @@ struct worker_state {
     uint32_t carried;
     uint32_t carried_context; /* how many of them were centres already */
     uint32_t draw;            /* next unused noise id */
-    uint32_t in_sentence;     /* the sentence goes on from the last chunk */
+    uint32_t loss_due;        /* 1: of the next block that has a positive */
 };
 
 /* One draw of noise words. The worker writes the arrays, the kernel reads them through the view. */
@@ -51,7 +51,7 @@ struct worker {
     struct kernel_workspace *workspace;
     /* Since the loop last took account of them. */
     struct kernel_loss loss;
-    uint64_t steps, words;
+    uint64_t steps, words, examples;
 };
 
 /* Makes trainer->workers anew, `count` of them, and sets trainer->threads. Workers that were there

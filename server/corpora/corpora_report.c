@@ -24,6 +24,11 @@ json_t *corpus_report_json(const struct corpus_report *report) {
     REPORT_COUNTS(REPORT_PUT)
 #undef REPORT_PUT
     failed |= json_object_set_new(document, "seconds", json_real(report->seconds)) != 0;
+    bool known = report->sample_share > 0; /* once a training has counted */
+    failed |= json_object_set_new(document, "sample",
+                                  known ? json_real(report->sample) : json_null()) != 0;
+    failed |= json_object_set_new(document, "sample_share",
+                                  known ? json_real(report->sample_share) : json_null()) != 0;
     if (!failed)
         return document;
     json_decref(document);
@@ -37,4 +42,6 @@ void corpus_report_read(const json_t *document, struct corpus_report *report) {
     REPORT_COUNTS(REPORT_GET)
 #undef REPORT_GET
     report->seconds = json_number_value(json_object_get(document, "seconds"));
+    report->sample = json_number_value(json_object_get(document, "sample"));
+    report->sample_share = json_number_value(json_object_get(document, "sample_share"));
 }

@@ -56,12 +56,13 @@ static json_t *progress_json(const struct job *job) {
     const struct train_progress *now = &job->progress;
     bool training = job->phase >= PHASE_TRAINING, running = job->state == JOB_RUNNING;
     uint64_t epochs = now->epochs > 0 ? now->epochs : (uint64_t)job->settings.epochs;
-    return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "phase",
+    return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "phase",
                      text_or_null(phase_name(job->phase)), "progress",
                      isfinite(now->progress) ? now->progress : 0.0, "epoch", (json_int_t)now->epoch,
                      "epochs", (json_int_t)epochs, "step", (json_int_t)now->step, "words",
                      (json_int_t)now->words, "words_total", (json_int_t)now->words_total,
-                     "words_per_second", number_or_null(training, now->words_per_second), "loss",
+                     "examples", (json_int_t)now->examples, "words_per_second",
+                     number_or_null(training, now->words_per_second), "loss",
                      number_or_null(training, now->loss), "learning_rate",
                      number_or_null(training, now->learning_rate), "eta_seconds",
                      number_or_null(running && training, now->eta_seconds));
@@ -113,11 +114,12 @@ json_t *job_record(const struct job *job) {
         "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved,
         RECORD_CONTENT_CHECKSUM, job->checksum, "plan_words", (json_int_t)job->plan_words, "report",
         corpus_report_json(&now->corpus), "progress",
-        json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "progress",
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "progress",
                   number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
                   (json_int_t)now->epochs, "step", (json_int_t)now->step, "words",
-                  (json_int_t)now->words, "words_total", (json_int_t)now->words_total,
-                  "words_per_second", number_or_null(true, now->words_per_second), "loss",
+                  (json_int_t)now->words, "words_total", (json_int_t)now->words_total, "examples",
+                  (json_int_t)now->examples, "words_per_second",
+                  number_or_null(true, now->words_per_second), "loss",
                   number_or_null(true, now->loss), "learning_rate",
                   number_or_null(true, now->learning_rate)));
 }
@@ -138,6 +140,7 @@ static void read_progress(const json_t *record, struct train_progress *now) {
     now->step = (uint64_t)json_integer_value(json_object_get(from, "step"));
     now->words = (uint64_t)json_integer_value(json_object_get(from, "words"));
     now->words_total = (uint64_t)json_integer_value(json_object_get(from, "words_total"));
+    now->examples = (uint64_t)json_integer_value(json_object_get(from, "examples"));
     now->words_per_second = json_number_value(json_object_get(from, "words_per_second"));
     now->loss = json_number_value(json_object_get(from, "loss"));
     now->learning_rate = json_number_value(json_object_get(from, "learning_rate"));

@@ -70,6 +70,17 @@ static json_t *trained_with_json(const struct model *model) {
     return settings_json(&settings);
 }
 
+/* ["sample"]: what was `auto`. */
+static json_t *chosen_json(const struct model *model) {
+    json_t *list = json_array();
+    for (const char *at = model->info.chosen; *at != '\0';) {
+        size_t length = strcspn(at, " ");
+        json_array_append_new(list, json_words(at, length));
+        at += length + strspn(at + length, " ");
+    }
+    return list;
+}
+
 static json_t *files_json(void) {
     const char *const *names;
     size_t n = export_formats(&names);
@@ -99,6 +110,7 @@ static json_t *card_json(const struct call *call) {
     set(card, "max_norm", number_or_null(info->default_max_norm));
     set(card, "output_table", json_boolean(model->output != NULL));
     set(card, "settings", trained_with_json(model));
+    set(card, "chosen", chosen_json(model));
     set(card, "corpus_digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
     set(corpus, "digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
     set(corpus, "words", json_integer((json_int_t)info->corpus_words));
@@ -106,6 +118,10 @@ static json_t *card_json(const struct call *call) {
     set(card, "corpus", corpus);
     set(training, "seconds", number_or_null(info->train_seconds));
     set(training, "words", json_integer((json_int_t)info->words_trained));
+    set(training, "examples",
+        info->examples > 0 ? json_integer((json_int_t)info->examples) : json_null());
+    set(training, "sample_share",
+        info->sample_share > 0 ? number_or_null(info->sample_share) : json_null());
     set(training, "words_per_second", number_or_null(info->words_per_second));
     set(training, "steps", json_integer((json_int_t)info->steps));
     set(training, "loss", number_or_null(info->loss));

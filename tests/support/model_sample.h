@@ -93,6 +93,9 @@ static const struct model_info info_full = {
     .corpus_words = 17005207,
     .corpus_bytes = 0,
     .default_max_norm = 2.5,
+    .sample_share = 0.25,
+    .examples = 12,
+    .chosen = "sample epochs",
 };
 
 static inline struct model *model_make(struct shape shape, const struct model_info *info) {

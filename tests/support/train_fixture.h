@@ -29,6 +29,9 @@ struct work {
     uint64_t reports, stop_at;
     bool few_words;     /* a note said that noise words may repeat */
     bool to_checkpoint; /* a note said that training went back to one */
+    bool resumed;       /* that it went on from one */
+    bool little_kept;   /* that subsampling leaves little */
+    bool few_pairs;     /* that few words had one beside them */
     double loss;        /* of the last epoch that ended */
 };
 
@@ -37,6 +40,9 @@ static inline void work_on_progress(void *context, const struct train_progress *
     work->reports++;
     work->few_words |= strstr(progress->note, "are few for") != NULL;
     work->to_checkpoint |= strstr(progress->note, "went back to the last checkpoint") != NULL;
+    work->resumed |= strstr(progress->note, "resumed from a checkpoint") != NULL;
+    work->little_kept |= strstr(progress->note, "keeps only") != NULL;
+    work->few_pairs |= strstr(progress->note, "most vectors are as they began") != NULL;
     if (progress->epoch_ended)
         work->loss = progress->loss;
     if (work->stop_at && progress->phase == PHASE_TRAINING && progress->words >= work->stop_at)
@@ -125,7 +131,7 @@ static inline char *hostile_text(int kind, uint32_t words, size_t *length) {
     for (uint32_t i = 0; i < words; i++)
         switch (kind) {
         case 0:
-            buffer_append_text(&text, i % 20 == 19 ? "if\n" : "if ");
+            buffer_append_text(&text, i % 20 == 19 ? "if\n" : i > 0 ? "if " : "else ");
             break;
         case 1:
             buffer_append_text(&text, i % 2 ? "a " : "b ");

@@ -170,12 +170,13 @@ static void cancel_leaves_no_model(void **state) {
     free(text);
 }
 
-static void one_word_is_a_model(void **state) {
+static void two_words_are_a_model(void **state) {
     (void)state;
     struct work work;
-    work_init(&work, "word", 4);
+    work_init(&work, "two words", 9);
+    work.settings.sample = 0;
     struct model *model = work_model(&work);
-    assert_int_equal(vocabulary_size(model->vocabulary), 1);
+    assert_int_equal(vocabulary_size(model->vocabulary), 2);
     assert_true(work.few_words);
     model_drop(model);
     work_clear(&work);
@@ -183,7 +184,7 @@ static void one_word_is_a_model(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_word_is_a_model),
+        cmocka_unit_test(two_words_are_a_model),
         cmocka_unit_test(one_thread_repeats_byte_for_byte),
         cmocka_unit_test(deterministic_is_the_same_at_any_thread_count),
         cmocka_unit_test(every_kernel_trains),

@@ -254,10 +254,12 @@ static void count_pairs(const struct kernel_step *step, struct kernel_workspace 
     calls.windows[window]++;
     calls.calls++;
     calls.losses += loss != NULL;
+    if (loss)
+        loss->positives++;
 }
 
 /* Every positive has noise words of its own; windows are drawn evenly; the loss is taken on one
- * block in WORKER_LOSS_EVERY. */
+ * block in loss_every. */
 static void exact_negatives_draw_for_every_pair(void **state) {
     struct fixture *fixture = *state;
     struct trainer_fixture made;
@@ -272,7 +274,9 @@ static void exact_negatives_draw_for_every_pair(void **state) {
     assert_int_equal(calls.wrong, 0);
     assert_int_equal(calls.calls, made.worker->steps);
     assert_true(calls.calls >= made.corpus->words / KERNEL_BLOCK);
-    assert_int_equal(calls.losses, (calls.calls + WORKER_LOSS_EVERY - 1) / WORKER_LOSS_EVERY);
+    uint64_t every = made.trainer.loss_every;
+    assert_true(every >= 1 && every <= WORKER_LOSS_EVERY);
+    assert_int_equal(calls.losses, (calls.calls + every - 1) / every);
     for (uint32_t window = 1; window <= 4; window++)
         assert_true(fabs((double)calls.windows[window] - (double)calls.calls / 4) <
                     6 * sqrt((double)calls.calls * 3 / 16));
