@@ -83,7 +83,7 @@ expect_error 2 "vecmill train: unknown option '-x'; see 'vecmill help train'" tr
 expect_error 2 "vecmill train: option '--dim' needs a value" train c --output m --dim
 expect_error 2 "vecmill train: option '--resume' takes no value" train c --resume=yes
 expect_error 2 "vecmill train: dim must be between 1 and 4096, not 0" train c --output m --dim 0
-expect_error 2 "vecmill train: sample must be a number between 0 and 1, not 'nan'" \
+expect_error 2 "vecmill train: sample must be auto or a number between 0 and 1, not 'nan'" \
     train c --output m --sample nan
 expect_error 2 "vecmill train: listen is a setting of the server, not of a job" \
     train c --output m --listen :1
@@ -152,6 +152,7 @@ run train corpus.txt --output model $small --progress none
 expect_code 0
 expect_out "corpus: 30,004 words in 3,002 sentences, 51 different"
 expect_out "vocabulary: 49 words; left out as too rare: 2 (0.01%) of the text"
+expect_out "subsampling: sample 0.001 keeps 2"
 expect_out "places that are no UTF-8: 1"
 expect_out "model: model, sha256:"
 [ ! -e model/.work ] || fail "the work folder is left behind"
@@ -221,6 +222,28 @@ if [ -c /dev/full ]; then
     [ "$(cat err)" = "vecmill lookup: cannot write standard output" ] ||
         fail "full disk: $(cat err)"
 fi
+
+# ---- what cannot be learned from, and what little is left of it
+printf 'w%d\n' $(seq 50) $(seq 50) >alone.txt
+text="no two words stand in one sentence: there are 100 words in 100 sentences; join the words of \
+a sentence on one line, or set sentence = paragraph"
+expect_error 1 "vecmill train: $text" train alone.txt --output none --progress none --min-count 1
+[ ! -e none/model.vecmill ] || fail "a model that learned nothing is written"
+run train alone.txt --output alone --progress json --min-count 1 --sentence paragraph --threads 1
+expect_code 0
+tail -1 out | grep -q '"examples":[1-9].*"loss":[1-9].*"sample":[0-9.e-]*,"sample_share":1}' ||
+    fail "summary: $(tail -1 out)"
+run train corpus.txt --output auto --progress none --threads 1 --dim 8 --epochs 1
+expect_code 0
+expect_out " (auto) keeps 100.0% of these words"
+run train corpus.txt --output auto --progress none --threads 1 --dim 8 --epochs 1 --sample-words 0
+expect_code 0
+expect_out " (auto) keeps 40."
+expect_out ", loss "
+run train corpus.txt --output little --progress none --threads 1 --dim 8 --epochs 1 --sample 1e-4
+expect_code 0
+expect_out "of these words, which is little: see sample = auto"
+grep -q 'warning: subsampling with sample 0.0001 keeps only ' err || fail "no warning: $(cat err)"
 
 # ---- progress as JSON lines; NDJSON, packed; same seed, same model
 run train corpus.txt --output model2 $small

@@ -14,6 +14,56 @@ QUICK = dict(dim=16, epochs=1, negative=5, min_count=1)
 LONG = dict(dim=64, epochs=100000, negative=16, progress_interval=0.05)  # never ends by itself
 
 
+def nothing_learned_is_a_failure():
+    """A job that trains no pair fails with the cause, and publishes no model."""
+    alone = b"".join(b"w%d\n" % (i % 50) for i in range(1000))
+    cases = [
+        (alone, {}, "sentence", "1000 words in 1000 sentences"),
+        (b"the the the\n" * 100, {}, None, "'the' is the only word"),
+        (b"a b c d\n", dict(min_count=1, sample=1e-7), "sample", "nothing was learned"),
+    ]
+    with Service() as s:
+        for text, settings, key, says in cases:
+            expect(s.put("/v1/corpora/c", text), 201)
+            a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": settings}), 202)
+            job = s.wait(a.json["id"], "failed")
+            check(job["error"]["code"] == "refused", job)
+            check(job["error"]["key"] == key and says in job["error"]["detail"], job["error"])
+            expect(s.get("/v1/models/m"), 404)
+
+
+def auto_is_chosen_and_told():
+    """What `sample = auto` came to: in the job's report, the corpus' and the model's card."""
+    items = zipf_text(400000, seed=3, words=60)
+    with Service() as s:
+        expect(s.put("/v1/corpora/c", items), 201)
+        for sample in ("auto", 1e-4):
+            settings = dict(QUICK, sample=sample, sample_words=0)
+            a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": settings}), 202)
+            events = list(s.events(a.json["id"]))
+            job = s.job(a.json["id"])
+            check(job["state"] == "succeeded" and job["settings"]["sample"] == sample, job)
+            report = job["corpus_report"]
+            check(expect(s.get("/v1/corpora/c"), 200).json["report"] == report, report)
+            check(0 < job["examples"] <= job["words"], job)
+            card = expect(s.get("/v1/models/m"), 200).json
+            check(card["settings"]["sample"] == report["sample"], card["settings"], report)
+            check(card["training"]["sample_share"] == report["sample_share"], card, report)
+            check(card["training"]["examples"] == job["examples"], card, job)
+            low = any("keeps only" in e[2]["line"] for e in events if e[1] == "log")
+            if sample == "auto":
+                check(card["chosen"] == ["sample"] and not low, card)
+                check(0.4 <= report["sample_share"] < 0.41 and report["sample"] > 1e-4, report)
+            else:
+                check(card["chosen"] == [] and low, card, events)
+                check(0 < report["sample_share"] < 0.2 and report["sample"] == 1e-4, report)
+        row = next(r for r in s.get("/v1/settings").json["settings"] if r["name"] == "sample")
+        check(row["type"] == "number" and row["auto"] and row["default"] == "auto", row)
+        wrong = {"corpus": "c", "model": "m", "settings": {"sample": "some"}}
+        a = expect(s.post("/v1/jobs", wrong), 422)
+        check('sample must be a number or "auto"' in a.json["detail"], a.json)
+
+
 def job_from_start_to_end():
     with Service() as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
@@ -504,6 +554,8 @@ if __name__ == "__main__":
         run_tests(
             [
                 job_from_start_to_end,
+                nothing_learned_is_a_failure,
+                auto_is_chosen_and_told,
                 bad_jobs,
                 transitions,
                 running_job_keeps_its_text,
