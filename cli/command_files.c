@@ -1,3 +1,5 @@
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@ const struct option_row export_options_rows[] = {
 const struct option_row import_options[] = {
     {"output", "DIR", "folder to write the model to"},
     {"name", "NAME", "name of the model; default: the file's name"},
+    {"max-rows", "N", "read only the first N rows, whatever stands behind them"},
     {0},
 };
 
@@ -85,26 +88,63 @@ enum status command_export(struct invocation *invocation, struct error *err) {
     return status;
 }
 
+static void put_count(struct buffer *line, uint64_t n, const char *one, const char *many) {
+    if (n > 0)
+        buffer_print(line, ", %" PRIu64 " %s", n, n == 1 ? one : many);
+}
+
+/* What became of the rows: one line. */
+static void put_report(struct buffer *line, const struct model *model) {
+    const struct model_info *info = &model->info;
+    buffer_print(line, "rows: %" PRIu64 " read as %s, %" PRIu32 " kept", info->import_rows,
+                 info->import_format, vocabulary_size(model->vocabulary));
+    if (isnan(info->import_skipped))
+        buffer_append_text(line, ", the rest left out");
+    else
+        put_count(line, (uint64_t)info->import_skipped, "behind them left out",
+                  "behind them left out");
+    if (info->import_duplicates > 0) {
+        put_count(line, info->import_duplicates, "duplicate left out (", "duplicates left out (");
+        for (const char *at = info->import_named; *at != '\0';) {
+            size_t length = strcspn(at, "\t");
+            buffer_print(line, "%s'%.*s'", at == info->import_named ? "" : ", ", (int)length, at);
+            at += length + (at[length] == '\t');
+        }
+        buffer_append_text(line, ")");
+    }
+    put_count(line, info->import_unnamed, "without a word left out", "without a word left out");
+    put_count(line, info->import_spaced, "word with white space", "words with white space");
+    put_count(line, info->import_invalid, "word that is not UTF-8", "words that are not UTF-8");
+    buffer_append_char(line, '\n');
+}
+
 enum status command_import(struct invocation *invocation, struct error *err) {
     const char *output = option_value(invocation, "output"),
                *name = option_value(invocation, "name");
     const char *file = invocation->operands[0];
     const struct kernel *kernel;
     struct model *model;
+    int64_t max_rows;
     char digest[DIGEST_TEXT_SIZE];
     if (!output || !*output)
         return misuse(invocation, err, "--output is needed: the folder to write the model to");
-    enum status status = kernel_of_settings(&invocation->settings, &kernel, err);
+    enum status status = option_number(invocation, "max-rows", 1, WORD_NONE - 1, 0, &max_rows, err);
+    if (status == STATUS_OK)
+        status = kernel_of_settings(&invocation->settings, &kernel, err);
     if (status == STATUS_OK) {
-        status = import_read(&model, file, name ? name : base_name(file),
-                             (uint64_t)invocation->settings.max_import_bytes, kernel, err);
+        struct import_bounds bounds = {.limit = (uint64_t)invocation->settings.max_import_bytes,
+                                       .max_rows = (uint64_t)max_rows};
+        status = import_read(&model, file, name ? name : base_name(file), &bounds, kernel, err);
     }
     if (status != STATUS_OK)
         return status;
     status = model_save(model, output, digest, err);
     if (status == STATUS_OK) {
-        fprintf(stdout, "model: %s, %u words of %u dimensions, %s\n", output,
-                vocabulary_size(model->vocabulary), model->input->columns, digest);
+        struct buffer text = {0};
+        buffer_print(&text, "model: %s, %u words of %u dimensions, %s\n", output,
+                     vocabulary_size(model->vocabulary), model->input->columns, digest);
+        put_report(&text, model);
+        status = output_flush(&text, err);
     }
     model_drop(model);
     return status;

@@ -94,6 +94,8 @@ uint64_t table_bytes(uint32_t rows, uint32_t columns);
 /* What training leaves beside the vectors; also for imports. The sizes of the texts are those of
  * the format. */
 #define MODEL_CHOSEN_SIZE 256
+#define IMPORT_NAMED 5 /* duplicates that are named */
+#define IMPORT_NAMES_SIZE 512
 struct model_info {
     char name[128];
     char settings[8192];    /* job settings as `name = value` lines */
@@ -109,6 +111,16 @@ struct model_info {
     uint64_t examples;   /* of words_trained: kept, and with a word beside them */
     /* settings that were `auto`: names with a space between; `settings` has what was chosen */
     char chosen[MODEL_CHOSEN_SIZE];
+    /* Later members; a file without them leaves 0 and "". */
+    char import_format[32];               /* "text" or "binary"; "": the model was trained here */
+    char import_named[IMPORT_NAMES_SIZE]; /* the first duplicates, with tabs between; no word holds
+                                             one, for control characters are U+FFFD */
+    uint64_t import_rows;                 /* read, also those that were not kept */
+    uint64_t import_duplicates;           /* rows left out: the word stands further up */
+    uint64_t import_unnamed;              /* rows left out: they have no word */
+    uint64_t import_spaced;               /* words kept that hold white space of ASCII */
+    uint64_t import_invalid;              /* words kept that are not UTF-8; they stay as they are */
+    double import_skipped; /* rows behind the first max_rows; NaN: the file was not read so far */
 };
 
 struct model {
@@ -286,11 +298,19 @@ enum status export_write(const struct model *model, const char *format,
                          struct error *err) MUST_CHECK;
 /* What export_write counts as *altered, without writing; 0 for formats without words. */
 uint64_t export_changed_words(const struct model *model, const char *format);
+/* What is read of a vector file. NULL stands for all of it. */
+struct import_bounds {
+    uint64_t limit;    /* decoded bytes, 0 = any number */
+    uint64_t max_rows; /* only the first so many rows, whatever stands behind them; 0 = all */
+};
 /* Reads vectors.txt or vectors.bin (word2vec's formats; text also without header, as GloVe writes
- * it; gzip and zstd are told by their magic) into a model with counts 0. limit: decoded bytes, 0 =
- * none. Errors: MALFORMED and REFUSED name the line or the word; TOO_LARGE over the limit. Owns:
+ * it; gzip and zstd are told by their magic) into a model with counts 0. In text the last dim
+ * fields of a line are the vector and what stands before is the word; in binary a word ends at its
+ * first space. The first of two equal words is kept. info.import_... tells what became of the rows.
+ * Errors: MALFORMED and REFUSED name the line or the word; TOO_LARGE over the limit. Owns:
  * model_drop. */
-enum status import_read(struct model **model, const char *path, const char *name, uint64_t limit,
-                        const struct kernel *kernel, struct error *err) MUST_CHECK;
+enum status import_read(struct model **model, const char *path, const char *name,
+                        const struct import_bounds *bounds, const struct kernel *kernel,
+                        struct error *err) MUST_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,15 +7,15 @@
 #include "base/decode.h"
 #include "base/file.h"
 #include "base/machine.h"
-#include "base/number.h"
 #include "base/utf8.h"
+#include "embedding/import_line.h"
 #include "embedding/import_rows.h"
 #include "embedding/vocabulary.h"
 
 /* Bounds on what a hostile file can make us hold. */
 #define MAX_DIM 65536
-#define LONGEST_WORD 65536
 #define LONGEST_LINE ((size_t)4 << 20)
+#define COLUMN_LOOKED_AT 4096
 #define PART ((size_t)1 << 20) /* bytes decoded at a time */
 /* Binary floats of so few bytes may all look like text by chance. */
 #define FEW_VALUES 4
@@ -27,8 +28,14 @@ struct import {
     bool header;       /* a line "rows dim" came first */
     uint64_t promised; /* rows of the header */
     size_t dim;
+    uint64_t max_rows;   /* the first so many rows are taken, 0 = all */
+    bool enough;         /* they are */
+    bool hasty;          /* nothing more comes to tell what the file is */
+    bool unended;        /* text: the last line has no end */
     uint64_t line;       /* text: number of the line last taken */
     uint64_t empty_line; /* text: number of the first empty line, 0 = none */
+    bool breaks;         /* binary: a line break ends each row */
+    struct model_info *info;
     struct buffer pending;
     size_t scanned; /* bytes of pending known to hold no end of line */
     struct import_rows rows;
@@ -93,30 +100,35 @@ static enum status header_check(const struct import *import, struct error *err) 
     return STATUS_OK;
 }
 
-/* Reads `dim` numbers that fill [at, end); returns how many there are (dim + 1: more), and the
- * first bad field. */
-static size_t values_parse(const char *at, const char *end, float *vector, size_t dim,
-                           const char **bad) {
-    *bad = NULL;
-    for (size_t n = 0;; n++) {
-        size_t length;
-        float ignored;
-        at = next_field(at, end, &length);
-        if (length == 0 || n > dim)
-            return n;
-        const char *stop = number_parse_float(at, at + length, n < dim ? &vector[n] : &ignored);
-        if (stop != at + length) {
-            *bad = at;
-            return n;
-        }
-        at = stop;
-    }
+/* Whether there are as many rows as the header promises. max_rows above that beats the header. */
+static bool is_full(const struct import *import) {
+    return import->header && import->info->import_rows == import->promised &&
+           import->max_rows <= import->promised;
 }
 
-/* Every vector passes here: its values are checked and its word is kept. */
+/* The header's number of words is not that of the rows. place: of the first row too many, or "". */
+static enum status refuse_number(const struct import *import, bool more, const char *place,
+                                 struct error *err) {
+    char way_out[120] = "";
+    uint64_t rows = import->info->import_rows, whole = rows - (rows > 0 && import->unended);
+    if (whole > 0)
+        snprintf(way_out, sizeof way_out, "; %smax_rows %" PRIu64 " takes the first %" PRIu64,
+                 whole < rows ? "the last line has no end, " : "", whole, whole);
+    if (more)
+        return error_set_key(err, STATUS_MALFORMED, "max_rows",
+                             "%sthe header promises %" PRIu64 " words, the file holds more%s",
+                             place, import->promised, way_out);
+    return error_set_key(err, STATUS_MALFORMED, "max_rows",
+                         "the header promises %" PRIu64 " words, the file holds %" PRIu64 "%s",
+                         import->promised, rows, way_out);
+}
+
+/* Every row passes here: its values are checked and its word is kept. `number` is that of its line
+ * or its own. */
 static enum status row_keep(struct import *import, const char *word, size_t length,
                             const float *vector, const char *unit, uint64_t number,
                             struct error *err) {
+    struct model_info *info = import->info;
     size_t bad = import->kernel->first_nonfinite(vector, import->dim);
     if (bad < import->dim) {
         char quoted[WORD_QUOTE_SIZE];
@@ -125,58 +137,39 @@ static enum status row_keep(struct import *import, const char *word, size_t leng
                          "%s %" PRIu64 ": value %zu of word '%s' is not finite", unit, number,
                          bad + 1, quoted);
     }
-    return import_rows_add(&import->rows, word, length, err);
-}
-
-static enum status row_text(struct import *import, const char *line, const char *end,
-                            struct error *err) {
-    size_t length;
-    const char *bad;
-    float *vector;
-    char quoted[WORD_QUOTE_SIZE];
-    const char *word = next_field(line, end, &length);
-    if (word != line)
-        return error_set(err, STATUS_MALFORMED,
-                         "line %" PRIu64 " begins with white space: the word is missing",
-                         import->line);
-    if (length > LONGEST_WORD)
-        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": a word of more than %d bytes",
-                         import->line, LONGEST_WORD);
-    enum status status = import_rows_reserve(&import->rows, &vector, err);
-    if (status != STATUS_OK)
-        return status;
-    size_t n = values_parse(word + length, end, vector, import->dim, &bad);
-    if (bad) {
-        size_t field;
-        bad = next_field(bad, end, &field);
-        word_quote(bad, field, quoted);
-        return error_set(err, STATUS_MALFORMED,
-                         "line %" PRIu64 ": value %zu, '%s', is not a number", import->line, n + 1,
-                         quoted);
+    import->enough = ++info->import_rows == import->max_rows;
+    if (length == 0) {
+        info->import_unnamed++;
+        return STATUS_OK;
     }
-    if (n != import->dim)
-        return error_set(err, STATUS_MALFORMED, "line %" PRIu64 ": %s%zu values, not %zu",
-                         import->line, n > import->dim ? "at least " : "", n, import->dim);
-    return row_keep(import, word, length, vector, "line", import->line, err);
+    return import_rows_add(&import->rows, word, length, err);
 }
 
 /* One line without its end. */
 static enum status line_take(struct import *import, const char *line, size_t length,
                              struct error *err) {
+    const char *word;
+    float *vector;
     import->line++;
-    while (length > 0 && byte_is_blank(line[length - 1]))
-        length--;
+    length = line_trim(line, length);
     if (length == 0) { /* empty lines are fine at the end of the file only */
         import->empty_line = import->empty_line == 0 ? import->line : import->empty_line;
         return STATUS_OK;
     }
     if (import->empty_line != 0)
         return error_set(err, STATUS_MALFORMED, "line %" PRIu64 " is empty", import->empty_line);
-    if (import->header && import->rows.n == import->promised)
-        return error_set(err, STATUS_MALFORMED,
-                         "line %" PRIu64 ": more words than the %" PRIu64 " of the header",
-                         import->line, import->promised);
-    return row_text(import, line, line + length, err);
+    if (is_full(import)) {
+        char place[40];
+        snprintf(place, sizeof place, "line %" PRIu64 ": ", import->line);
+        return refuse_number(import, true, place, err);
+    }
+    enum status status = import_rows_reserve(&import->rows, &vector, err);
+    if (status == STATUS_OK)
+        status =
+            line_parse(line, line + length, import->dim, import->line, vector, &word, &length, err);
+    if (status == STATUS_OK)
+        status = row_keep(import, word, length, vector, "line", import->line, err);
+    return status;
 }
 
 static void pending_drop(struct import *import, size_t taken) {
@@ -189,7 +182,7 @@ static enum status text_advance(struct import *import, bool last, struct error *
     const char *data = import->pending.data;
     size_t at = 0, length = import->pending.length;
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && at < length) {
+    while (status == STATUS_OK && at < length && !import->enough) {
         size_t from = at + import->scanned;
         const char *end = memchr(data + from, '\n', length - from);
         size_t stop = !end ? length : (size_t)(end - data);
@@ -201,6 +194,7 @@ static enum status text_advance(struct import *import, bool last, struct error *
             import->scanned = length - at;
             return STATUS_OK;
         }
+        import->unended = !end;
         status = line_take(import, data + at, stop - at, err);
         import->scanned = 0;
         at = !end ? length : stop + 1;
@@ -210,45 +204,71 @@ static enum status text_advance(struct import *import, bool last, struct error *
     return status;
 }
 
+/* The length of the word at `at`, which ends at a space and may hold any other byte. *whole: the
+ * space was found. */
+static enum status word_scan(const struct import *import, size_t at, size_t *word, bool *whole,
+                             struct error *err) {
+    const char *begin = import->pending.data + at;
+    size_t left = import->pending.length - at;
+    const char *space = memchr(begin, ' ', left <= LONGEST_WORD ? left : LONGEST_WORD + 1);
+    *whole = space != NULL;
+    *word = space ? (size_t)(space - begin) : left;
+    if (*word <= LONGEST_WORD)
+        return STATUS_OK;
+    return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " is longer than %d bytes",
+                     import->info->import_rows + 1, LONGEST_WORD);
+}
+
+/* Where the word of the next row begins. The byte behind the first row tells whether rows end with
+ * a line break, as word2vec.c writes them; any other break belongs to a word. */
+static size_t word_begin(struct import *import, size_t at) {
+    bool is_break = at < import->pending.length && import->pending.data[at] == '\n';
+    if (import->info->import_rows == 1 && is_break)
+        import->breaks = true;
+    return at + (is_break && import->breaks);
+}
+
+/* Behind the last row there may be line breaks, but nothing else. */
+static enum status rest_check(const struct import *import, size_t at, struct error *err) {
+    while (at < import->pending.length && import->pending.data[at] == '\n')
+        at++;
+    return at == import->pending.length ? STATUS_OK : refuse_number(import, true, "", err);
+}
+
 /* A word, a space, raw floats; perhaps a line break before the next word. */
 static enum status binary_advance(struct import *import, bool last, struct error *err) {
     const char *data = import->pending.data;
-    size_t at = 0, length = import->pending.length, row = import->dim * sizeof(float);
+    size_t at = 0, length = import->pending.length, row = import->dim * sizeof(float), word;
     enum status status = STATUS_OK;
-    while (status == STATUS_OK) {
-        uint64_t number = import->rows.n + (uint64_t)1;
-        while (at < length && data[at] == '\n')
-            at++;
-        if (at == length)
+    while (status == STATUS_OK && at < length && !import->enough && !is_full(import)) {
+        size_t begin = word_begin(import, at);
+        bool whole;
+        if (begin == length)
             break;
-        if (number > import->promised)
-            return error_set(err, STATUS_MALFORMED,
-                             "bytes behind the %" PRIu64 " words of the header", import->promised);
-        size_t word = 0;
-        while (at + word < length && word <= LONGEST_WORD && !byte_is_blank(data[at + word]))
-            word++;
-        if (word > LONGEST_WORD)
-            return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " is longer than %d bytes",
-                             number, LONGEST_WORD);
-        if (at + word < length && (data[at + word] != ' ' || word == 0))
-            return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " %s", number,
-                             word == 0 ? "is missing" : "holds white space");
-        if (length - at < word + 1 + row) {
+        status = word_scan(import, begin, &word, &whole, err);
+        if (status != STATUS_OK)
+            return status;
+        if (!whole || length - begin - word < 1 + row) {
             if (!last)
                 break;
-            return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " of %" PRIu64 " is cut short",
-                             number, import->promised);
+            return error_set_key(err, STATUS_MALFORMED, "max_rows",
+                                 "word %" PRIu64 " of %" PRIu64
+                                 " is cut short; max_rows takes the first ones",
+                                 import->info->import_rows + 1, import->promised);
         }
         float *vector;
         status = import_rows_reserve(&import->rows, &vector, err);
         if (status != STATUS_OK)
             return status;
-        memcpy(vector, data + at + word + 1, row);
-        status = row_keep(import, data + at, word, vector, "word", number, err);
-        at += word + 1 + row;
+        memcpy(vector, data + begin + word + 1, row);
+        status = row_keep(import, data + begin, word, vector, "word", import->info->import_rows + 1,
+                          err);
+        at = begin + word + 1 + row;
     }
+    if (status == STATUS_OK && is_full(import))
+        status = rest_check(import, at, err);
     if (status == STATUS_OK && length > 0)
-        pending_drop(import, at);
+        pending_drop(import, is_full(import) ? length : at);
     return status;
 }
 
@@ -274,37 +294,74 @@ static bool row_is_text(size_t dim, const char *data, const char *end, bool *sur
     const char *values = memchr(data, ' ', (size_t)(end - data));
     const char *stop = memchr(data, '\n', (size_t)(end - data));
     size_t row = dim * sizeof(float), n = 0;
-    *sure = true;
-    if (!values || (stop && stop < values)) {
-        /* Text may hold tabs for spaces, and binary has a space behind the first word. */
-        *sure = stop || (size_t)(end - data) > LONGEST_WORD;
-        return true;
+    *sure = stop || (size_t)(end - data) > LONGEST_WORD;
+    if (!values)
+        return true; /* text may hold tabs for spaces, and binary has one behind the first word */
+    if (stop) {
+        size_t numbers = line_values(data, data + line_trim(data, (size_t)(stop - data)));
+        if (numbers >= dim || (stop < values && numbers > 0))
+            return true; /* whatever the word holds */
     }
     values++;
+    stop = memchr(values, '\n', (size_t)(end - values));
     while (values + n < end && n < row && values[n] != '\n') {
         unsigned char byte = (unsigned char)values[n++];
         if (byte >= 0x7f || (byte < ' ' && byte != '\t' && byte != '\r'))
             return false;
     }
-    *sure = n == row || values + n < end;
+    *sure = *sure && (n == row || values + n < end);
     if (n < row && values + n < end) {
         size_t left = (size_t)(end - values) < row ? (size_t)(end - values) : row;
-        *sure = left == row || !bytes_are_text(values + n, values + left);
-        if (!bytes_are_text(values + n, values + left))
+        bool text = bytes_are_text(values + n, values + left);
+        *sure = *sure && (left == row || !text);
+        if (!text)
             return false;
     }
     if (!*sure || dim > FEW_VALUES)
         return true;
-    float vector[FEW_VALUES];
-    const char *bad;
     if (!stop && (size_t)(end - values) < LONGEST_LINE)
         *sure = false;
-    size_t found = values_parse(values, !stop ? end : stop, vector, dim, &bad);
-    return (!bad && found == dim) || n < row || values + n == end || values[n] != '\n';
+    return (!stop && line_values(data, end) == dim) || n < row || values + n == end ||
+           values[n] != '\n';
 }
 
-/* Looks at the first line, and behind a header at the row that follows, until it is clear what the
- * file is. */
+/* Behind a header: what the rows are. False: more bytes are needed to tell. */
+static bool start_rows(struct import *import, const char *rows, const char *end, bool last) {
+    bool sure = true, text = row_is_text(import->dim, rows, end, &sure);
+    if (!sure && !last)
+        return false;
+    import->state = text ? IMPORT_TEXT : IMPORT_BINARY;
+    return true;
+}
+
+/* Without a header the first lines tell how long the vectors are. */
+static enum status start_headless(struct import *import, const char *data, const char *line_end,
+                                  const char *end, struct error *err) {
+    size_t dim = lines_dim(data, end);
+    if (dim == 0 || dim > MAX_DIM)
+        return line_explain(data, line_end, err);
+    import->dim = dim;
+    import->state = IMPORT_TEXT;
+    return STATUS_OK;
+}
+
+/* Whether the rows that are in sight, two or more, are a whole number and one value each: then the
+ * first line, of two whole numbers, is such a row and no header. */
+static bool is_column(const char *rows, const char *end) {
+    size_t n = 0, length;
+    uint64_t ignored;
+    end = end - rows > COLUMN_LOOKED_AT ? rows + COLUMN_LOOKED_AT : end;
+    for (const char *stop; (stop = memchr(rows, '\n', (size_t)(end - rows))); n++) {
+        const char *name = next_field(rows, stop, &length);
+        if (!parse_count(name, length, &ignored) ||
+            line_values(rows, rows + line_trim(rows, (size_t)(stop - rows))) != 1)
+            return false;
+        rows = stop + 1;
+    }
+    return n > 1;
+}
+
+/* Looks at the first line, and at those that follow, until it is clear what the file is. */
 static enum status start_advance(struct import *import, bool last, struct error *err) {
     if (import->pending.length >= 3 && memcmp(import->pending.data, "\xef\xbb\xbf", 3) == 0)
         pending_drop(import, 3); /* a byte order mark */
@@ -315,33 +372,23 @@ static enum status start_advance(struct import *import, bool last, struct error 
     size_t length = !line_end ? import->pending.length : (size_t)(line_end - data);
     if (length > LONGEST_LINE)
         return error_set(err, STATUS_MALFORMED, "line 1 is longer than %zu bytes", LONGEST_LINE);
-    if (!line_end && !last)
+    if (!last && (!line_end || (import->pending.length < PART && !import->hasty)))
         return STATUS_OK;
-    if (header_parse(import, data, length)) {
-        enum status status = header_check(import, err);
-        bool sure = true, text = true;
-        if (status != STATUS_OK)
+    enum status status = STATUS_OK;
+    const char *rows = !line_end ? end : line_end + 1;
+    if (header_parse(import, data, length) &&
+        ((import->dim == 1 && import->promised > 0) || !is_column(rows, end))) {
+        status = header_check(import, err);
+        if (status != STATUS_OK || !start_rows(import, rows, end, last || import->hasty))
             return status;
-        if (line_end)
-            text = row_is_text(import->dim, line_end + 1, end, &sure);
-        if (!sure && !last)
-            return STATUS_OK;
         import->header = true;
         import->line = 1;
-        import->state = text ? IMPORT_TEXT : IMPORT_BINARY;
-        pending_drop(import, !line_end ? length : length + 1);
+        pending_drop(import, (size_t)(rows - data));
     } else {
-        size_t fields = 0, field;
-        for (const char *at = next_field(data, data + length, &field); field > 0; fields++)
-            at = next_field(at + field, data + length, &field);
-        if (fields < 2 || fields - 1 > MAX_DIM)
-            return error_set(err, STATUS_MALFORMED,
-                             "line 1 is neither 'rows dim' nor a word and its values");
-        import->dim = fields - 1;
-        import->state = IMPORT_TEXT;
+        status = start_headless(import, data, data + line_trim(data, length), end, err);
     }
     import->rows.dim = import->dim;
-    return STATUS_OK;
+    return status;
 }
 
 static enum status import_advance(struct import *import, bool last, struct error *err) {
@@ -356,11 +403,51 @@ static enum status import_advance(struct import *import, bool last, struct error
 
 static enum status import_push(void *context, const char *bytes, size_t length, struct error *err) {
     struct import *import = context;
+    if (import->enough) /* ends the decoding */
+        return error_set(err, STATUS_CANCELLED, "the first rows are read");
     buffer_append(&import->pending, bytes, length);
     if (import->pending.failed)
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a line of %zu bytes",
                          import->pending.length);
     return import_advance(import, false, err);
+}
+
+/* What is told of the words that were kept. */
+static enum status words_check(struct import *import, struct error *err) {
+    const struct import_rows *rows = &import->rows;
+    struct model_info *info = import->info;
+    uint32_t reals = 0;
+    if (rows->n == 0)
+        return error_set(err, STATUS_REFUSED, "none of the %" PRIu64 " rows has a word",
+                         info->import_rows);
+    for (uint32_t id = 0; id < rows->n; id++) {
+        const char *word = rows->text.data + rows->offsets[id];
+        size_t length = (size_t)(rows->offsets[id + (size_t)1] - rows->offsets[id]), blank = 0;
+        while (blank < length && !byte_is_blank(word[blank]))
+            blank++;
+        info->import_spaced += blank < length;
+        info->import_invalid += !utf8_valid(word, length);
+        reals += word_is_real(word, length);
+    }
+    if (!import->header && rows->n > 1 && reals == rows->n)
+        return error_set(err, STATUS_MALFORMED,
+                         "every word is a number with a point, as if the words were left out; a "
+                         "first line 'rows dim' makes them words");
+    return STATUS_OK;
+}
+
+/* Whether all rows that were wanted are read. */
+static enum status rows_check(struct import *import, struct error *err) {
+    struct model_info *info = import->info;
+    snprintf(info->import_format, sizeof info->import_format, "%s",
+             import->state == IMPORT_BINARY ? "binary" : "text");
+    if (import->header && !import->enough && info->import_rows != import->promised)
+        return refuse_number(import, false, "", err);
+    if (import->header && import->promised >= info->import_rows)
+        info->import_skipped = (double)(import->promised - info->import_rows);
+    else
+        info->import_skipped = import->enough ? NAN : 0;
+    return STATUS_OK;
 }
 
 static enum status import_stream(struct import *import, const char *path, uint64_t limit,
@@ -372,38 +459,46 @@ static enum status import_stream(struct import *import, const char *path, uint64
         return status;
     status = decoder_create(&decoder, encoding_detect(map.data, map.length), limit, import_push,
                             import, err);
-    for (size_t at = 0; status == STATUS_OK && at < map.length; at += PART)
+    for (size_t at = 0; status == STATUS_OK && at < map.length && !import->enough; at += PART)
         status = decoder_push(decoder, map.data + at,
                               map.length - at < PART ? map.length - at : PART, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !import->enough)
         status = decoder_finish(decoder, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !import->enough)
         status = import_advance(import, true, err);
     decoder_free(decoder);
     file_map_close(&map);
-    if (status == STATUS_OK && import->header && import->rows.n != import->promised)
-        status = error_set(err, STATUS_MALFORMED,
-                           "the header promises %" PRIu64 " words, the file holds %" PRIu32,
-                           import->promised, import->rows.n);
-    return status;
+    if (status != STATUS_OK && import->max_rows > 0) { /* what was decoded may hold them */
+        struct error ignored = {0};
+        import->hasty = true;
+        status_ignore(import_advance(import, false, &ignored));
+    }
+    if (import->enough) { /* what stands behind the first rows may be damaged */
+        error_clear(err);
+        status = STATUS_OK;
+    }
+    return status == STATUS_OK ? rows_check(import, err) : status;
 }
 
-enum status import_read(struct model **model, const char *path, const char *name, uint64_t limit,
-                        const struct kernel *kernel, struct error *err) {
-    struct import import = {.kernel = kernel};
+enum status import_read(struct model **model, const char *path, const char *name,
+                        const struct import_bounds *bounds, const struct kernel *kernel,
+                        struct error *err) {
+    struct import_bounds all = bounds ? *bounds : (struct import_bounds){0};
+    struct import import = {.kernel = kernel, .max_rows = all.max_rows};
     struct vocabulary *vocabulary = NULL;
     struct table *table = NULL;
     struct model_info *info = calloc(1, sizeof *info);
     enum status status = STATUS_OK;
     *model = NULL;
+    import.info = info;
     if (!info)
         status = error_set(err, STATUS_NO_MEMORY, "not enough memory to import '%s'", path);
     if (status == STATUS_OK)
-        status = import_stream(&import, path, limit, err);
-    if (status == STATUS_OK && import.state == IMPORT_BINARY)
-        status = import_rows_check(&import.rows, "word", 1, err);
-    else if (status == STATUS_OK)
-        status = import_rows_check(&import.rows, "line", import.header ? 2 : 1, err);
+        status = import_stream(&import, path, all.limit, err);
+    if (status == STATUS_OK)
+        status = import_rows_drop_duplicates(&import.rows, info, err);
+    if (status == STATUS_OK)
+        status = words_check(&import, err);
     if (status == STATUS_OK)
         status = import_rows_finish(&import.rows, &vocabulary, &table, err);
     buffer_clear(&import.pending);

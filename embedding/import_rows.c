@@ -1,6 +1,7 @@
 #include "embedding/import_rows.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,34 +52,72 @@ enum status import_rows_add(struct import_rows *rows, const char *word, size_t l
     return STATUS_OK;
 }
 
-enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first,
-                              struct error *err) {
+static float *rows_vector(const struct import_rows *rows, uint32_t id) {
+    return rows->blocks[id / rows->block_rows] + id % rows->block_rows * rows->dim;
+}
+
+/* The slot that holds a word among the rows kept, or the empty one where it belongs. */
+static uint32_t *rows_slot(const struct import_rows *rows, uint32_t *slots, size_t size,
+                           const char *word, size_t length) {
+    size_t at = (size_t)checksum(word, length) & (size - 1);
+    for (; slots[at] != 0; at = (at + 1) & (size - 1)) {
+        uint64_t begin = rows->offsets[slots[at] - 1];
+        if (rows->offsets[slots[at]] - begin == length &&
+            memcmp(rows->text.data + begin, word, length) == 0)
+            break;
+    }
+    return &slots[at];
+}
+
+/* Adds a word to a list of different ones with tabs between, which quoted words do not hold. */
+static void name_duplicate(char *list, const char *word, size_t length, unsigned *n) {
+    char quoted[WORD_QUOTE_SIZE];
+    if (*n == IMPORT_NAMED)
+        return;
+    word_quote(word, length, quoted);
+    size_t size = strlen(quoted);
+    for (const char *at = list; *at != '\0'; at += strspn(at, "\t")) {
+        size_t other = strcspn(at, "\t");
+        if (other == size && memcmp(at, quoted, size) == 0)
+            return;
+        at += other;
+    }
+    size_t used = strlen(list);
+    snprintf(list + used, IMPORT_NAMES_SIZE - used, "%s%s", *n > 0 ? "\t" : "", quoted);
+    ++*n;
+}
+
+enum status import_rows_drop_duplicates(struct import_rows *rows, struct model_info *info,
+                                        struct error *err) {
     size_t size = 16;
-    enum status status = STATUS_OK;
+    uint32_t kept = 0;
+    unsigned named = 0;
+    uint64_t begin = 0; /* of the next word, where it was read to */
     while (size < (size_t)rows->n * 2)
         size *= 2;
     uint32_t *slots = calloc(size, sizeof *slots); /* id + 1; 0 is empty */
     if (!slots)
         return rows_no_memory(rows, err);
-    for (uint32_t id = 0; status == STATUS_OK && id < rows->n; id++) {
-        const char *word = rows->text.data + rows->offsets[id];
-        size_t length = (size_t)(rows->offsets[id + 1] - rows->offsets[id]);
-        size_t at = (size_t)checksum(word, length) & (size - 1);
-        for (; slots[at] != 0; at = (at + 1) & (size - 1)) {
-            uint32_t other = slots[at] - 1;
-            char quoted[WORD_QUOTE_SIZE];
-            if (rows->offsets[other + 1] - rows->offsets[other] != length ||
-                memcmp(rows->text.data + rows->offsets[other], word, length) != 0)
-                continue;
-            word_quote(word, length, quoted);
-            status = error_set(err, STATUS_REFUSED, "%s %zu: word '%s' stands already at %s %zu",
-                               unit, first + id, quoted, unit, first + other);
-            break;
+    for (uint32_t id = 0; id < rows->n; id++) {
+        const char *word = rows->text.data + begin;
+        size_t length = (size_t)(rows->offsets[id + (size_t)1] - begin);
+        uint32_t *slot = rows_slot(rows, slots, size, word, length);
+        begin += length;
+        if (*slot != 0) {
+            info->import_duplicates++;
+            name_duplicate(info->import_named, word, length, &named);
+            continue;
         }
-        slots[at] = id + 1;
+        if (kept < id) {
+            memmove(rows->text.data + rows->offsets[kept], word, length);
+            rows->offsets[kept + (size_t)1] = rows->offsets[kept] + length;
+            memcpy(rows_vector(rows, kept), rows_vector(rows, id), rows->dim * sizeof(float));
+        }
+        *slot = ++kept;
     }
     free(slots);
-    return status;
+    rows->n = kept;
+    return STATUS_OK;
 }
 
 enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary,
@@ -90,8 +129,7 @@ enum status import_rows_finish(struct import_rows *rows, struct vocabulary **voc
         status = table_create(table, rows->n, (uint32_t)rows->dim, 1, PARTITION_MOD, err);
     for (uint32_t id = 0; status == STATUS_OK && id < rows->n; id++) {
         size_t block = id / rows->block_rows;
-        memcpy(table_row(*table, id), rows->blocks[block] + id % rows->block_rows * rows->dim,
-               rows->dim * sizeof(float));
+        memcpy(table_row(*table, id), rows_vector(rows, id), rows->dim * sizeof(float));
         if ((id + (size_t)1) % rows->block_rows == 0) {
             free(rows->blocks[block]);
             rows->blocks[block] = NULL;

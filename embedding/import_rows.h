@@ -22,10 +22,10 @@ enum status import_rows_reserve(struct import_rows *rows, float **vector,
                                 struct error *err) MUST_CHECK;
 enum status import_rows_add(struct import_rows *rows, const char *word, size_t length,
                             struct error *err) MUST_CHECK;
-/* Errors: REFUSED when a word stands twice. `unit` and `first` name its places in the message:
- * "line 5", "word 4". */
-enum status import_rows_check(const struct import_rows *rows, const char *unit, size_t first,
-                              struct error *err) MUST_CHECK;
+/* Drops the rows of words that stand further up; ids close ranks. Counts them, and names the first
+ * few, in info. */
+enum status import_rows_drop_duplicates(struct import_rows *rows, struct model_info *info,
+                                        struct error *err) MUST_CHECK;
 /* Moves the rows into a vocabulary and a table. Owns: the caller frees both, also on failure. */
 enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary,
                                struct table **table, struct error *err) MUST_CHECK;

@@ -40,6 +40,14 @@ static const struct field fields[] = {
     FIELD(REAL, sample_share),
     FIELD(COUNT, examples),
     FIELD(TEXT, chosen),
+    FIELD(TEXT, import_format),
+    FIELD(TEXT, import_named),
+    FIELD(COUNT, import_rows),
+    FIELD(COUNT, import_duplicates),
+    FIELD(COUNT, import_unnamed),
+    FIELD(COUNT, import_spaced),
+    FIELD(COUNT, import_invalid),
+    FIELD(REAL, import_skipped),
 };
 #undef FIELD
 #define N_FIELDS (sizeof fields / sizeof fields[0])
@@ -153,7 +161,9 @@ enum status metadata_read(struct model_info *info, const char *text, size_t leng
                           struct error *err) {
     const char *end = text + length;
 
-    info->sample_share = NAN, info->examples = 0, info->chosen[0] = '\0';
+    for (size_t i = N_FIRST_FIELDS; i < N_FIELDS; i++)
+        memset((char *)info + fields[i].offset, 0, fields[i].size);
+    info->sample_share = NAN;
     for (size_t i = 0; i < N_FIELDS && (i != N_FIRST_FIELDS || text != end); i++) {
         const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
         size_t name_length = strlen(fields[i].name);

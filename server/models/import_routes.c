@@ -24,6 +24,7 @@ struct import {
     /* undoes Content-Encoding; the file's own compression is import_read's business */
     struct decoder *decoder;
     uint64_t bytes, checked;
+    int64_t max_rows; /* 0 = all */
 };
 
 static void import_free(void *state) {
@@ -91,7 +92,10 @@ static enum status import_begin(struct server *server, const struct http_request
                                 void **state, struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
     struct models *models = server->models;
+    int64_t max_rows = 0;
     enum status status = check_request(models, request, &encoding, err);
+    if (status == STATUS_OK)
+        status = query_int(request, "max_rows", 1, WORD_NONE - 1, &max_rows, err);
     if (status != STATUS_OK)
         return status;
     int64_t length = request_content_length(request);
@@ -99,6 +103,7 @@ static enum status import_begin(struct server *server, const struct http_request
     if (!import)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     import->models = models;
+    import->max_rows = max_rows;
     snprintf(import->name, sizeof import->name, "%s", request->segments[0]);
     status = models_workplace(models, &import->folder, err);
     if (status == STATUS_OK)
@@ -128,6 +133,8 @@ static enum status import_publish(struct import *import, struct error *err) {
     struct models *models = import->models;
     struct model *model = NULL;
     char token[17], version[MODEL_VERSION_SIZE], digest[sizeof model->digest];
+    struct import_bounds bounds = {.limit = (uint64_t)models->settings->max_import_bytes,
+                                   .max_rows = (uint64_t)import->max_rows};
     char *folder = path_join(import->folder, "model");
     enum status status = decoder_finish(import->decoder, err);
     if (status == STATUS_OK) {
@@ -138,8 +145,7 @@ static enum status import_publish(struct import *import, struct error *err) {
     if (status == STATUS_OK)
         status = random_token(token, 16, err);
     if (status == STATUS_OK)
-        status = import_read(&model, import->path, import->name,
-                             (uint64_t)models->settings->max_import_bytes, models->kernel, err);
+        status = import_read(&model, import->path, import->name, &bounds, models->kernel, err);
     if (status == STATUS_OK && !folder)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     if (status == STATUS_OK)

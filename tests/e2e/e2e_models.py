@@ -70,7 +70,7 @@ def test_import(server):
         ("vectors.txt", "2 2\nking 1\n", 400),
         ("vectors.txt", "", 400),
         ("vectors.bin", binary_file(WORDS, E)[:-5], 400),
-        ("vectors.txt", "2 2\nking 1 2\nking 3 4\n", 422),
+        ("vectors.txt", "2 2\nking 1 2\nqueen 3 inf\n", 422),
         ("vectors.txt", "1 2\nking nan 2\n", None),
     ):
         answer = server.ask("PUT", f"/v1/models/bad/files/{file}", body)

@@ -96,6 +96,14 @@ static const struct model_info info_full = {
     .sample_share = 0.25,
     .examples = 12,
     .chosen = "sample epochs",
+    .import_format = "binary",
+    .import_named = "a b\tc",
+    .import_rows = UINT64_MAX,
+    .import_duplicates = 4,
+    .import_unnamed = 3,
+    .import_spaced = 2,
+    .import_invalid = 1,
+    .import_skipped = 5,
 };
 
 static inline struct model *model_make(struct shape shape, const struct model_info *info) {

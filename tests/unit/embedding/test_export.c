@@ -50,7 +50,7 @@ static void check_imported(void **state, const char *format) {
     char *data = exported(state, model, format, NULL, &length, &altered),
          *path = temporary_path(state, format);
     assert_int_equal(altered, 2);
-    assert_int_equal(import_read(&again, path, "back", 0, model->kernel, &err), STATUS_OK);
+    assert_int_equal(import_read(&again, path, "back", NULL, model->kernel, &err), STATUS_OK);
     assert_string_equal(again->info.name, "back");
     assert_int_equal(vocabulary_size(again->vocabulary), ROWS);
     assert_int_equal(again->input->columns, DIM);
@@ -103,7 +103,7 @@ static void altered_words_stay_apart(void **state) {
         char *path = temporary_path(state, format);
         free(exported(state, model, format, NULL, &length, &altered));
         assert_int_equal(altered, 5 + (1 << SIDES) - 1);
-        assert_int_equal(import_read(&again, path, "back", 0, model->kernel, &err), STATUS_OK);
+        assert_int_equal(import_read(&again, path, "back", NULL, model->kernel, &err), STATUS_OK);
         for (uint32_t id = 0; id < PLAIN; id++)
             assert_int_equal(vocabulary_find(again->vocabulary, right[id], strlen(right[id])), id);
         assert_int_equal(vocabulary_size(again->vocabulary), ALL);

@@ -10,7 +10,8 @@ static enum status import_bytes(void **state, const void *bytes, size_t length, 
     char *path = temporary_path(state, "input");
     struct error written = {0};
     assert_int_equal(file_replace(path, bytes, length, &written), STATUS_OK);
-    enum status status = import_read(model, path, "imported", limit, kernel_choose(NULL), err);
+    struct import_bounds bounds = {.limit = limit};
+    enum status status = import_read(model, path, "imported", &bounds, kernel_choose(NULL), err);
     free(path);
     return status;
 }
@@ -121,12 +122,14 @@ static void compressed_files_are_read(void **state) {
                 free(packed);
                 free(data);
             }
-            assert_int_equal(import_read(&model, path, "x", 0, sample->kernel, &err), STATUS_OK);
+            assert_int_equal(import_read(&model, path, "x", NULL, sample->kernel, &err), STATUS_OK);
             for (uint32_t id = 0; id < ROWS; id++)
                 assert_memory_equal(table_row(model->input, id), numbers + id * DIM,
                                     DIM * sizeof(float));
             model_drop(model);
-            assert_int_equal(import_read(&model, path, "x", 100000, sample->kernel, &err),
+            assert_int_equal(import_read(&model, path, "x",
+                                         &(struct import_bounds){.limit = 100000}, sample->kernel,
+                                         &err),
                              STATUS_TOO_LARGE);
             assert_null(model);
             assert_string_equal(err.text, "decoded data is larger than 100000 bytes");
@@ -135,7 +138,7 @@ static void compressed_files_are_read(void **state) {
             assert_int_equal(file_read(path, 1 << 26, &data, &length, &err), STATUS_OK);
             for (size_t cut = 0; cut < length - length / 10; cut += length / 5) {
                 assert_int_equal(file_replace(path, data, cut, &err), STATUS_OK);
-                assert_int_not_equal(import_read(&model, path, "x", 0, sample->kernel, &err),
+                assert_int_not_equal(import_read(&model, path, "x", NULL, sample->kernel, &err),
                                      STATUS_OK);
                 assert_null(model);
                 assert_true(err.text[0] != '\0');
@@ -148,60 +151,80 @@ static void compressed_files_are_read(void **state) {
     model_drop(sample);
 }
 
+static const struct {
+    const char *text;
+    enum status status;
+    const char *message;
+} hostile_texts[] = {
+    {"", STATUS_MALFORMED, "the file is empty"},
+    {"\xef\xbb\xbf", STATUS_MALFORMED, "the file is empty"},
+    {"\n", STATUS_MALFORMED, "line 1 is neither 'rows dim' nor a word and its values"},
+    {"hello\n", STATUS_MALFORMED, "line 1 is neither 'rows dim' nor a word and its values"},
+    {"0 5\n", STATUS_REFUSED,
+     "line 1: the number of words must be between 1 and 4294967294, not 0"},
+    {"4294967295 5\nx 1 2 3 4 5\n", STATUS_REFUSED,
+     "line 1: the number of words must be between 1 and 4294967294, not 4294967295"},
+    {"5 0\n", STATUS_REFUSED,
+     "line 1: the length of the vectors must be between 1 and 65536, not 0"},
+    {"5 65537\n", STATUS_REFUSED,
+     "line 1: the length of the vectors must be between 1 and 65536, not 65537"},
+    /* no header: a word of digits with one value */
+    {"99999999999999999999 5\n", STATUS_OK, NULL},
+    {"4000000000 65536\n", STATUS_MALFORMED,
+     "the header promises 4000000000 words, the file holds 0"},
+    {"3 2\na 1 2\nb 3 4\n", STATUS_MALFORMED,
+     "the header promises 3 words, the file holds 2; max_rows 2 takes the first 2"},
+    {"1 2\na 1 2\nb 3 4\n", STATUS_MALFORMED,
+     "line 3: the header promises 1 words, the file holds more; max_rows 1 takes the first 1"},
+    {"2 2\na 1 2\nb 3\n", STATUS_MALFORMED, "line 3: 1 values, not 2"},
+    {"2 2\na 1 2\nb 3 4 5\n", STATUS_MALFORMED,
+     "line 3: 3 values, not 2; if 'b 3' is a word, vectors.bin can hold it"},
+    {"2 6\na 1 2 3 4 5 6\n\nb 1 2 3 4 5 6\n", STATUS_MALFORMED, "line 3 is empty"},
+    {"a 1 2\nb 3 x4\n", STATUS_MALFORMED, "line 2: value 2, 'x4', is not a number"},
+    {"a 1 2\nb 3 4,5\n", STATUS_MALFORMED,
+     "line 2: value 2, '4,5', is not a number: decimals have a point, not a comma"},
+    {"a 1,5 2,25\nb 3,0 4,5\n", STATUS_MALFORMED,
+     "line 1: value 2, '2,25', is not a number: decimals have a point, not a comma"},
+    {"a,1.5,2.5\nb,3,4\n", STATUS_MALFORMED,
+     "line 1 is neither 'rows dim' nor a word and its values: spaces or tabs stand between "
+     "these"},
+    {"a 1 2\nb 3 \v4\n", STATUS_MALFORMED,
+     "line 2: value 2, '\xef\xbf\xbd"
+     "4', is not a number"},
+    {"2 2\na 1 0x10\nb 3 4\n", STATUS_MALFORMED, "line 2: value 2, '0x10', is not a number"},
+    {"a 1 2\nb nan 4\n", STATUS_REFUSED, "line 2: value 1 of word 'b' is not finite"},
+    {"a 1 -inf\nb 3 4\n", STATUS_REFUSED, "line 1: value 2 of word 'a' is not finite"},
+    {"1 1\na 1e999\n", STATUS_REFUSED, "line 2: value 1 of word 'a' is not finite"},
+    {"1 3\n 1 2 3\n", STATUS_REFUSED, "none of the 1 rows has a word"},
+    /* a row that is too long, glued to the next, or cut short */
+    {"2 2\na 1.5 2\nb 0.5 3 4\n", STATUS_MALFORMED,
+     "line 3: 3 values, not 2; if 'b 0.5' is a word, vectors.bin can hold it"},
+    {"2 2\na 1.5 2.5b 3.5 4.5\n", STATUS_MALFORMED,
+     "the header promises 2 words, the file holds 1; max_rows 1 takes the first 1"},
+    {"a 1.5 2.5\nb 1.5 2.5 3.5c 1.5 2.5\nd 1.5 2.5\n", STATUS_MALFORMED,
+     "line 2: 5 values, not 2; if 'b 1.5 2.5 3.5c' is a word, vectors.bin can hold it"},
+    {"a 1\nb 1 2\nc 1 2\n", STATUS_MALFORMED, "line 1: 1 values, not 2"},
+    {"3 4\na 1 2 3\nb 1 2 3\nc 1 2 3\n", STATUS_MALFORMED, "line 2: 3 values, not 4"},
+    {"0.5 0.25 1\n1.5 1 2\n", STATUS_MALFORMED,
+     "every word is a number with a point, as if the words were left out; a first line 'rows "
+     "dim' makes them words"},
+};
+
 static void hostile_text_is_named(void **state) {
-    static const struct {
-        const char *text;
-        enum status status;
-        const char *message;
-    } bad[] = {
-        {"", STATUS_MALFORMED, "the file is empty"},
-        {"\xef\xbb\xbf", STATUS_MALFORMED, "the file is empty"},
-        {"\n", STATUS_MALFORMED, "line 1 is neither 'rows dim' nor a word and its values"},
-        {"hello\n", STATUS_MALFORMED, "line 1 is neither 'rows dim' nor a word and its values"},
-        {"0 5\n", STATUS_REFUSED,
-         "line 1: the number of words must be between 1 and 4294967294, not 0"},
-        {"4294967295 5\nx 1 2 3 4 5\n", STATUS_REFUSED,
-         "line 1: the number of words must be between 1 and 4294967294, not 4294967295"},
-        {"5 0\n", STATUS_REFUSED,
-         "line 1: the length of the vectors must be between 1 and 65536, not 0"},
-        {"5 65537\n", STATUS_REFUSED,
-         "line 1: the length of the vectors must be between 1 and 65536, not 65537"},
-        /* no header: a word of digits with one value */
-        {"99999999999999999999 5\n", STATUS_OK, NULL},
-        {"4000000000 65536\n", STATUS_MALFORMED,
-         "the header promises 4000000000 words, the file holds 0"},
-        {"3 2\na 1 2\nb 3 4\n", STATUS_MALFORMED, "the header promises 3 words, the file holds 2"},
-        {"1 2\na 1 2\nb 3 4\n", STATUS_MALFORMED, "line 3: more words than the 1 of the header"},
-        {"2 2\na 1 2\nb 3\n", STATUS_MALFORMED, "line 3: 1 values, not 2"},
-        {"2 2\na 1 2\nb 3 4 5\n", STATUS_MALFORMED, "line 3: at least 3 values, not 2"},
-        {"2 6\na 1 2 3 4 5 6\n\nb 1 2 3 4 5 6\n", STATUS_MALFORMED, "line 3 is empty"},
-        {"2 6\na 1 2 3 4 5 6\n 1 2 3 4 5 6\n", STATUS_MALFORMED,
-         "line 3 begins with white space: the word is missing"},
-        {"2 2\na 1 2\na 3 4\n", STATUS_REFUSED, "line 3: word 'a' stands already at line 2"},
-        {"a 1 2\nb 3 4\na 5 6\n", STATUS_REFUSED, "line 3: word 'a' stands already at line 1"},
-        {"a 1 2\nb 3 x4\n", STATUS_MALFORMED, "line 2: value 2, 'x4', is not a number"},
-        {"a 1 2\nb 3 4,5\n", STATUS_MALFORMED, "line 2: value 2, '4,5', is not a number"},
-        {"2 2\na 1 0x10\nb 3 4\n", STATUS_MALFORMED, "line 2: value 2, '0x10', is not a number"},
-        {"a 1 2\nb nan 4\n", STATUS_REFUSED, "line 2: value 1 of word 'b' is not finite"},
-        {"a 1 -inf\nb 3 4\n", STATUS_REFUSED, "line 1: value 2 of word 'a' is not finite"},
-        {"1 1\na 1e999\n", STATUS_REFUSED, "line 2: value 1 of word 'a' is not finite"},
-        {"new york 1 2\n", STATUS_MALFORMED, "line 1: value 1, 'york', is not a number"},
-        {"a 1 2\nnew york 1 2\n", STATUS_MALFORMED, "line 2: value 1, 'york', is not a number"},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < sizeof hostile_texts / sizeof hostile_texts[0]; i++) {
         struct model *model;
         struct error err = {0};
-        enum status status = import_bytes(state, bad[i].text, strlen(bad[i].text), 0, &model, &err);
-        if (bad[i].message)
-            assert_string_equal(err.text, bad[i].message);
-        assert_int_equal(status, bad[i].status);
+        enum status status = import_bytes(state, hostile_texts[i].text,
+                                          strlen(hostile_texts[i].text), 0, &model, &err);
+        if (hostile_texts[i].message)
+            assert_string_equal(err.text, hostile_texts[i].message);
+        assert_int_equal(status, hostile_texts[i].status);
         model_drop(model);
     }
 }
 
 static void hostile_binary_is_named(void **state) {
-    static const char *const two[] = {"a", "b"}, *const same[] = {"a", "a"},
-                             *const blank[] = {"a", "b\tc"}, *const none[] = {"a", ""};
+    static const char *const two[] = {"a", "b"}, *const none[] = {"", ""};
     static const float numbers[] = {1, 2, 3, 4}, bad[] = {1, 2, 3, INFINITY};
     const struct {
         const char *const *words;
@@ -209,13 +232,14 @@ static void hostile_binary_is_named(void **state) {
         size_t cut;
         const char *promised, *message;
     } cases[] = {
-        {two, numbers, 1, "2", "word 2 of 2 is cut short"},
-        {two, numbers, 10, "2", "the header promises 2 words, the file holds 1"},
-        {two, numbers, 0, "3", "the header promises 3 words, the file holds 2"},
-        {two, numbers, 0, "1", "bytes behind the 1 words of the header"},
-        {same, numbers, 0, "2", "word 2: word 'a' stands already at word 1"},
-        {blank, numbers, 0, "2", "word 2 holds white space"},
-        {none, numbers, 0, "2", "word 2 is missing"},
+        {two, numbers, 1, "2", "word 2 of 2 is cut short; max_rows takes the first ones"},
+        {two, numbers, 10, "2",
+         "the header promises 2 words, the file holds 1; max_rows 1 takes the first 1"},
+        {two, numbers, 0, "3",
+         "the header promises 3 words, the file holds 2; max_rows 2 takes the first 2"},
+        {two, numbers, 0, "1",
+         "the header promises 1 words, the file holds more; max_rows 1 takes the first 1"},
+        {none, numbers, 0, "2", "none of the 2 rows has a word"},
         {two, bad, 0, "2", "word 2: value 2 of word 'b' is not finite"},
     };
     struct model *model;
@@ -289,7 +313,7 @@ static void missing_files_are_not_found(void **state) {
     char *path = temporary_path(state, "absent");
     struct model *model;
     struct error err = {0};
-    assert_int_equal(import_read(&model, path, "x", 0, kernel_choose(NULL), &err),
+    assert_int_equal(import_read(&model, path, "x", NULL, kernel_choose(NULL), &err),
                      STATUS_NOT_FOUND);
     assert_null(model);
     free(path);

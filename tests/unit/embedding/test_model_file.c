@@ -142,6 +142,7 @@ static void metadata_is_strict(void **state) {
     }
     assert_int_equal(metadata_read(&again, text.data, first, &err), STATUS_OK);
     assert_true(isnan(again.sample_share) && again.examples == 0 && again.chosen[0] == '\0');
+    assert_true(again.import_rows == 0 && again.import_format[0] == '\0');
     buffer_append_text(&text, "more = 1\n");
     check_metadata(text.data, "9 bytes stand behind the last line");
     broken = strstr(text.data, "18446744073709551615");
