@@ -40,7 +40,21 @@ static const struct command commands[] = {
      "The format is told by the name of FILE where --format is not given.\n", export_options_rows,
      0, model_settings, 1, 1, command_export},
     {"import", "FILE --output DIR", "read vectors of word2vec or GloVe into a model",
-     "FILE holds vectors as text or word2vec's binary, also compressed by gzip or zstd.\n",
+     "FILE holds vectors as text or word2vec's binary, also compressed by gzip or zstd.\n"
+     "\n"
+     "text    a line for each word: the word, then its numbers with spaces or tabs between\n"
+     "        A first line 'rows dim' is a header (word2vec, fastText's .vec) and may be left out\n"
+     "        (GloVe). The last dim fields are the vector and what stands before is the word, "
+     "which\n"
+     "        may hold spaces. Numbers are such as 0.5, .5, 1. or -2e-05; nan and inf are "
+     "refused.\n"
+     "binary  a line 'rows dim', then for each word its bytes, a space, dim little-endian "
+     "float32,\n"
+     "        and perhaps a line break; a word may hold anything but a space\n"
+     "\n"
+     "Of equal words the first is kept; what was left out is counted in the answer. A header that\n"
+     "promises more or fewer rows than there are is refused; --max-rows N takes the first N, also\n"
+     "of a file that is cut short.\n",
      import_options, 0, import_settings, 1, 1, command_import},
     {"healthcheck", "[--listen HOST:PORT]", "ask the running service whether it is well", NULL,
      NULL, 0, health_settings, 0, 0, command_healthcheck},

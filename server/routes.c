@@ -293,6 +293,7 @@ const struct route server_routes[] = {
      .body = BODY_STREAMED,
      .stream = &model_import,
      .summary = "Import vectors made elsewhere as a served model",
+     .query = "max_rows:integer",
      .request = "application/octet-stream text/plain",
      .status = 201,
      .answer = "Model"},

@@ -100,6 +100,30 @@ static json_t *changed_words_json(const struct model *model) {
     return object;
 }
 
+/* What became of the rows of an import; null of a model that was trained here. */
+static json_t *import_json(const struct model *model) {
+    const struct model_info *info = &model->info;
+    if (info->import_format[0] == '\0')
+        return json_null();
+    json_t *object = json_object(), *named = json_array();
+    for (const char *at = info->import_named; *at != '\0';) {
+        size_t length = strcspn(at, "\t");
+        json_array_append_new(named, json_words(at, length));
+        at += length + (at[length] == '\t');
+    }
+    set(object, "format", json_words(info->import_format, strlen(info->import_format)));
+    set(object, "rows", json_integer((json_int_t)info->import_rows));
+    set(object, "kept", json_integer(vocabulary_size(model->vocabulary)));
+    set(object, "skipped",
+        isnan(info->import_skipped) ? json_null() : json_integer((json_int_t)info->import_skipped));
+    set(object, "duplicates", json_integer((json_int_t)info->import_duplicates));
+    set(object, "duplicate_words", named);
+    set(object, "without_word", json_integer((json_int_t)info->import_unnamed));
+    set(object, "with_white_space", json_integer((json_int_t)info->import_spaced));
+    set(object, "not_utf8", json_integer((json_int_t)info->import_invalid));
+    return object;
+}
+
 static json_t *card_json(const struct call *call) {
     const struct model *model = call->model;
     const struct model_info *info = &model->info;
@@ -128,6 +152,7 @@ static json_t *card_json(const struct call *call) {
     set(training, "kernel", json_words(info->kernel, strlen(info->kernel)));
     set(training, "program", json_words(info->program, strlen(info->program)));
     set(card, "training", training);
+    set(card, "import", import_json(model));
     set(card, "files", files_json());
     set(card, "changed_words", changed_words_json(model));
     return card;

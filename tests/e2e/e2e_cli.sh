@@ -207,6 +207,7 @@ expect_code 0
 run import vectors.txt --output imported
 expect_code 0
 expect_out "model: imported, 49 words of 16 dimensions, sha256:"
+expect_out "rows: 49 read as text, 49 kept"
 run lookup imported t1w1 t2w2
 cmp -s out looked_up || fail "import changed the vectors"
 run import vectors.bin --output imported
