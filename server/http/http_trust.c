@@ -186,8 +186,8 @@ static bool check_page(struct exchange *exchange) {
         return true; /* its page cannot read the answer */
     if (!own)
         return refuse_page(exchange, "Origin", origin);
-    if (sites > 1 ||
-        (sites == 1 && strcasecmp(site, "same-origin") != 0 && strcasecmp(site, "none") != 0))
+    if (site &&
+        (sites > 1 || (strcasecmp(site, "same-origin") != 0 && strcasecmp(site, "none") != 0)))
         return refuse_page(exchange, "Sec-Fetch-Site", site);
     return true;
 }

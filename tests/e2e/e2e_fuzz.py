@@ -111,7 +111,7 @@ class Target:
             "corpus": ["c", "c", "d", "none"],
             "job": [job, job, "none"],
             "version": ["1", "0", "x"],
-            "file": ["vectors.txt", "vectors.bin.gz", "vectors.npy", "model.safetensors", "vocab.tsv"],
+            "file": ["vectors.txt", "vectors.bin.gz", "model.safetensors", "vocab.tsv"],
             "problem": ["refused", "none"],
         }
         self.requests = Requests(document, holes, bodies, names + ["nosuchword"])

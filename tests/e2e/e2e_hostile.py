@@ -236,7 +236,8 @@ def check_end(server, failures):
     code = server.stop()
     if code != 0:
         failures.append("stop: exit status %s" % code)
-    if re.search(r"[\x00-\x09\x0b-\x1f\x7f]", "\n".join(server.lines)):
+    odd = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffd]"
+    if any(re.search(odd, line) for line in server.lines):
         failures.append("a control character reached the log")
 
 

@@ -6,7 +6,7 @@ import json
 import struct
 from urllib.parse import quote
 
-NUMBERS = [0, -1, 1, 2, 3, 1.5, -0.0, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, -(2**63), 2**64, 1e308]
+NUMBERS = [0, -1, -2, 1, 2, 1.5, -0.0, -(2**31), 2**31, 2**32, 2**53, 2**63 - 1, 2**63, -(2**63), 2**64, 1e308]
 TEXTS = ["", "a", "the", " ", "-1", "0", "99999999999999999999", "nan", "inf", "1e999", "\u00e9",
          "\U0001f600", "\u202e", "\u2028", "../..", "%00", "%", "a" * 300, "null", "true", "*",
          "\t"]
@@ -179,10 +179,11 @@ def mutate_document(rng, request):
 
 def mutate_query(rng, request):
     pairs = request.query.split(b"&") if request.query else []
-    choice = rng.randrange(4)
+    choice = rng.choice([0, 0, 0, 1, 2, 3])
     if choice == 0 and pairs:
         name = rng.choice(pairs).split(b"=")[0]
-        pairs.append(name + b"=" + quote(str(rng.choice(NUMBERS + TEXTS))).encode())
+        value = rng.choice(NUMBERS if rng.random() < 0.6 else TEXTS)
+        pairs.append(name + b"=" + quote(str(value)).encode())
         if rng.random() < 0.7:
             pairs = [pairs[-1]] + [p for p in pairs if p.split(b"=")[0] != name]
     elif choice == 1 and pairs:
@@ -192,6 +193,23 @@ def mutate_query(rng, request):
     elif pairs:
         pairs.remove(rng.choice(pairs))
     request.query = b"&".join(pairs)[:7000]
+
+
+def mutate_numbers(rng, request):
+    """Another number wherever the query has one, and in one place of the document."""
+    pairs = [pair.partition(b"=") for pair in request.query.split(b"&")]
+    request.query = b"&".join(
+        name + equals + (str(rng.choice(NUMBERS)).encode() if value.isdigit() else value)
+        for name, equals, value in pairs
+    )
+    found = [
+        (container, key)
+        for container, key in places(request.document, [])
+        if isinstance(container[key], (int, float)) and not isinstance(container[key], bool)
+    ]
+    if found:
+        container, key = rng.choice(found)
+        container[key] = rng.choice(NUMBERS)
 
 
 def mutate_fields(rng, request):
@@ -247,7 +265,15 @@ def mutate_bytes(rng, data):
     return bytes(data)
 
 
-KINDS = [mutate_document, mutate_query, mutate_fields, mutate_line, mutate_encoding]
+KINDS = [
+    mutate_document,
+    mutate_query,
+    mutate_numbers,
+    mutate_numbers,
+    mutate_fields,
+    mutate_line,
+    mutate_encoding,
+]
 
 
 def mutated(rng, requests, index):
