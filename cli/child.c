@@ -17,10 +17,12 @@
 
 #define LINE_BYTES_MAX ((size_t)4096)
 #define CORPUS_FILE "corpus"
+#define ERROR_FILE "error"
 #define VERIFY_BYTES ((size_t)8 << 20) /* of the corpus between two looks at what is asked of us */
 
 struct child {
     const char *folder;
+    bool entered; /* the folder is where we work */
     char *name, *digest, *checksum;
     struct settings settings;
     int progress;
@@ -65,6 +67,7 @@ static enum status child_open(struct child *child, const char *folder, struct er
     child->folder = folder;
     if (chdir(folder) != 0)
         return error_set_errno(err, errno, "cannot go to '%s'", folder);
+    child->entered = true;
     enum status status = line_read("name", &child->name, err);
     if (status != STATUS_OK)
         return status;
@@ -181,6 +184,15 @@ static enum status child_train(struct child *child, struct error *err) {
     return train_run(&options, &result, err);
 }
 
+/* For who runs a job by hand. */
+static void error_leave(const struct error *reason) {
+    struct buffer text = {0};
+    buffer_print(&text, "%s %s\n%s\n", status_name(reason->status), reason->key, reason->text);
+    if (!text.failed) /* the pipe, the exit code and standard error tell as well */
+        status_ignore(file_replace(ERROR_FILE, text.data, text.length, NULL));
+    buffer_clear(&text);
+}
+
 /* Over the pipe, for a disk may be what failed. */
 static void error_tell(struct child *child, const struct error *reason) {
     struct train_progress report = {.magic = TRAIN_PROGRESS_MAGIC,
@@ -205,8 +217,11 @@ enum status job_run(const char *folder, int progress, struct error *err) {
             status = child_train(&child, err);
         watch_stop(&child.watch);
     }
-    if (status != STATUS_OK && status != STATUS_PAUSED && status != STATUS_CANCELLED)
+    if (status != STATUS_OK && status != STATUS_PAUSED && status != STATUS_CANCELLED) {
         error_tell(&child, err);
+        if (child.entered)
+            error_leave(err);
+    }
     child_clear(&child);
     return status;
 }
