@@ -144,7 +144,7 @@ static void log_lines(void **state) {
     log_line(&logger, LOG_WARNING, "two\nlines %d", 2);
     assert_int_equal(seen.lines, 1);
     assert_int_equal(seen.level, LOG_WARNING);
-    assert_string_equal(seen.line, "two lines 2");
+    assert_string_equal(seen.line, "two\\x0alines 2");
     log_line(NULL, LOG_ERROR, "nobody");
     log_line(&(struct logger){0}, LOG_ERROR, "nobody");
 }
