@@ -224,11 +224,10 @@ def transitions():
         )
         expect(s.post("/v1/jobs/%s/pause" % second), 409, "paused")
         before = s.job(first)
-        check(
-            expect(s.post("/v1/jobs/%s/pause" % first), 200).json["state"] == "paused",
-            "running to paused",
-        )
-        paused = s.job(first)
+        answer = expect(s.post("/v1/jobs/%s/pause" % first), 200).json
+        check(answer["state"] == "paused" or answer["pausing"], "running to paused", answer)
+        paused = s.wait(first, "running", "paused", condition=lambda job: not job["pausing"])
+        check(paused["state"] == "paused", "running to paused", paused)
         check(paused["words"] >= before["words"] and paused["eta_seconds"] is None, paused)
         check(os.listdir(os.path.join(s.data, "jobs", first, "work")), "a checkpoint is there")
         expect(s.delete("/v1/corpora/c"), 409)

@@ -23,13 +23,17 @@ for _name in [name for name in os.environ if name.startswith("VECMILL_")]:
 PATIENCE = 60 * float(os.environ.get("TEST_PATIENCE", "5"))
 
 
-def wait_until(condition, what):
-    """Asks for the condition until it is true, and returns that; what() tells what was missing."""
-    end = time.monotonic() + PATIENCE
+def wait_until(condition, what, moved=lambda: None):
+    """Asks for the condition until it is true, and returns that; what() tells what was missing.
+    Patience begins anew whenever moved() gives something else than before."""
+    end, last = time.monotonic() + PATIENCE, None
     while True:
         found = condition()
         if found:
             return found
+        now = moved()
+        if now != last:
+            end, last = time.monotonic() + PATIENCE, now
         if time.monotonic() > end:
             raise AssertionError(what())
         time.sleep(0.02)
@@ -162,16 +166,23 @@ class Service:
 
     def wait(self, id, *states, condition=lambda job: True):
         """Until the job is in one of the states and meets the condition; a job that ended
-        otherwise is a failure at once."""
+        otherwise is a failure at once. A training has little time on a busy machine: only one that
+        does not move tries our patience."""
+        job = None
 
         def reached():
+            nonlocal job
             job = self.job(id)
             if job["state"] in states and condition(job):
                 return job
             check(job["state"] not in ENDED, "job is %s, not %s: %s" % (job["state"], states, job))
             return None
 
-        return wait_until(reached, lambda: "job is not %s: %s" % (states, self.job(id)))
+        return wait_until(
+            reached,
+            lambda: "job is not %s: %s" % (states, job),
+            lambda: (job["state"], job["phase"], job["words"], job["progress"]),
+        )
 
     def wait_training(self, id, condition=lambda job: True):
         """Until a running job has passed words, and meets the condition."""
