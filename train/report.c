@@ -114,8 +114,13 @@ void trainer_report_if_due(struct trainer *trainer) {
     trainer->last_report = now;
     if (loss.positives)
         trainer->progress.loss = mean_loss(&loss);
-    trainer->progress.epoch_ended = ended;
-    if (ended)
-        trainer->epochs_reported = words / per_epoch;
-    trainer_report(trainer, PHASE_TRAINING, 0, NULL);
+    if (!ended)
+        trainer_report(trainer, PHASE_TRAINING, 0, NULL);
+    /* On a busy machine other workers may have passed several epochs since: each gets its report,
+     * with the loss of all of them. */
+    while (ended && trainer->epochs_reported < words / per_epoch) {
+        trainer->epochs_reported++;
+        trainer->progress.epoch_ended = 1;
+        trainer_report(trainer, PHASE_TRAINING, 0, NULL);
+    }
 }
