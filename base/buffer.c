@@ -15,13 +15,24 @@ void buffer_clear(struct buffer *buffer) {
     buffer_init(buffer);
 }
 
+/* Counts the bytes up to `length`, in steps; pages of the capacity behind are not touched. */
+static bool buffer_granted(const struct buffer *buffer, size_t length) {
+    if (!buffer->grant || length <= BUFFER_FREE_BYTES || length <= buffer->grant->bytes)
+        return true;
+    uint64_t bytes = (length + BUFFER_FREE_BYTES - 1) / BUFFER_FREE_BYTES * BUFFER_FREE_BYTES;
+    return grant_resize(buffer->grant, bytes, "", NULL) == STATUS_OK;
+}
+
 void buffer_reserve(struct buffer *buffer, size_t more) {
-    if (buffer->failed || (buffer->data && more < buffer->capacity - buffer->length))
+    if (buffer->failed)
         return;
-    if (more > SIZE_MAX / 2 - buffer->length - 1) {
+    if (more > SIZE_MAX / 2 - buffer->length - 1 ||
+        !buffer_granted(buffer, buffer->length + more)) {
         buffer->failed = true;
         return;
     }
+    if (buffer->data && more < buffer->capacity - buffer->length)
+        return;
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
     while (capacity < buffer->length + more + 1)
         capacity *= 2;
@@ -71,6 +82,12 @@ void buffer_print(struct buffer *buffer, const char *format, ...) {
         }
     }
     va_end(again);
+}
+
+enum status buffer_explain(const struct buffer *buffer, const char *what, struct error *err) {
+    if (buffer->grant && buffer->grant->refused > 0)
+        return grant_explain(buffer->grant, what, err);
+    return error_set(err, STATUS_NO_MEMORY, "out of memory for %s", what);
 }
 
 char *buffer_take(struct buffer *buffer) {
