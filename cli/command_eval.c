@@ -129,7 +129,7 @@ static enum status score_analogies(const struct evaluation *evaluation, const st
     enum status status =
         evaluate_analogies(model, questions, length, (uint32_t)evaluation->among,
                            (enum analogy_method)evaluation->method,
-                           (enum word_case)evaluation->word_case, threads, &report, err);
+                           (enum word_case)evaluation->word_case, threads, NULL, &report, err);
     if (status == STATUS_OK)
         (evaluation->json ? put_analogies_json : put_analogies)(text, &report);
     analogy_report_clear(&report);
@@ -168,7 +168,8 @@ static enum status score_similarity(const struct evaluation *evaluation, const s
                                     struct error *err) {
     struct similarity_report report = {0};
     enum status status = evaluate_similarity(model, pairs, length,
-                                             (enum word_case)evaluation->word_case, &report, err);
+                                             (enum word_case)evaluation->word_case, NULL,
+                                             &report, err);
     if (status == STATUS_OK)
         (evaluation->json ? put_similarity_json : put_similarity)(text, &report);
     return status;

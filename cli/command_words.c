@@ -65,7 +65,7 @@ static enum status nearest_to_word(const struct invocation *invocation, const st
         status = search_neighbors(model, query, 1, &id, starts, (uint32_t)wanted->among, k,
                                   search_threads(model, 1, (uint32_t)wanted->among,
                                                  threads_of_settings(&invocation->settings)),
-                                  neighbors, &found, err);
+                                  NULL, neighbors, &found, err);
     }
     if (status == STATUS_OK)
         put_neighbors(text, model, neighbors, found);
@@ -116,7 +116,7 @@ static enum status analogy_of(struct invocation *invocation, const struct model 
         search_analogy(model, ids + 1, 2, ids, 1, method, (uint32_t)wanted->among, k,
                        search_threads(model, method == ANALOGY_MUL ? 3 : 1, (uint32_t)wanted->among,
                                       threads_of_settings(&invocation->settings)),
-                       neighbors, &found, err);
+                       NULL, neighbors, &found, err);
     if (status == STATUS_OK)
         put_neighbors(text, model, neighbors, found);
     free(neighbors);

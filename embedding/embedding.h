@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/stop.h"
 #include "kernel/kernel.h"
 
 /* ---- vocabulary (vocabulary.c): words by falling count; a word's id is its place ------------- */
@@ -134,7 +136,8 @@ struct model {
     /* Words that a format cannot hold as they are, see export_changed_words: with white space in
      * them; with what ends a field of a line; that and what is no label. */
     uint64_t blank_words, escaped_words, relabelled_words;
-    void *references; /* private to model.c: the count */
+    struct grant memory; /* what it holds of a budget: given back when it is freed */
+    void *references;    /* private to model.c: the count */
 };
 
 /* Takes ownership of vocabulary, input and output, also on failure, and computes the norms. The new
@@ -152,6 +155,9 @@ enum status model_save(const struct model *model, const char *folder, char diges
  * REFUSED what is no regular file. */
 enum status model_load(struct model **model, const char *path, const struct kernel *kernel,
                        struct error *err) MUST_CHECK;
+/* Bytes of memory that the model at `path` takes once it is loaded, and at most while it is: from
+ * its header alone. Errors: as model_load, as far as the header shows. */
+enum status model_measure(const char *path, uint64_t *bytes, struct error *err) MUST_CHECK;
 struct model *model_hold(struct model *model); /* one more reference; returns model */
 void model_drop(struct model *model);          /* frees with the last reference; NULL is fine */
 
@@ -193,12 +199,12 @@ struct neighbor {
  * zero vector is REFUSED). excluded: for query i the ids excluded[excluded_starts[i] ..
  * excluded_starts[i+1]) are left out. k is cut to what is left; found[i] tells how many. out:
  * [queries, k], best first; ties by lower id. Only the `among` most frequent words are candidates
- * (0 = all). threads >= 1. Cost: queries x rows x dim multiply-adds, rows read once for a batch of
- * queries. */
+ * (0 = all). threads >= 1. stop (or NULL) is asked before each block of rows, 96 KiB of them:
+ * CANCELLED. Cost: queries x rows x dim multiply-adds, rows read once for a batch of queries. */
 enum status search_neighbors(const struct model *model, const float *queries, size_t n_queries,
                              const uint32_t *excluded, const size_t *excluded_starts,
-                             uint32_t among, size_t k, int threads, struct neighbor *out,
-                             size_t *found, struct error *err) MUST_CHECK;
+                             uint32_t among, size_t k, int threads, const struct stop *stop,
+                             struct neighbor *out, size_t *found, struct error *err) MUST_CHECK;
 /* How many of `threads` a search with n_vectors query vectors is worth: 1 when it is small (rows x
  * dim x vectors below 20 million multiply-adds), for it is over before a second thread runs. The
  * neighbours do not depend on it. */
@@ -206,11 +212,11 @@ int search_threads(const struct model *model, size_t n_vectors, uint32_t among, 
 /* 3CosAdd; 3CosMul of Levy and Goldberg 2014, eps 0.001 */
 enum analogy_method { ANALOGY_ADD, ANALOGY_MUL };
 /* Best words for sum of unit(positive) minus unit(negative) (weights may be NULL); query words are
- * left out. */
+ * left out. stop: as in search_neighbors. */
 enum status search_analogy(const struct model *model, const uint32_t *positive, size_t n_positive,
                            const uint32_t *negative, size_t n_negative, enum analogy_method method,
-                           uint32_t among, size_t k, int threads, struct neighbor *out,
-                           size_t *found, struct error *err) MUST_CHECK;
+                           uint32_t among, size_t k, int threads, const struct stop *stop,
+                           struct neighbor *out, size_t *found, struct error *err) MUST_CHECK;
 /* cosine; 0 when a row is zero */
 double search_similarity(const struct model *model, uint32_t a, uint32_t b);
 /* The word furthest from the mean of the unit vectors; scores[n] is each word's cosine to that
@@ -247,12 +253,12 @@ struct analogy_report {
 /* text: word2vec's question file (lines ": section", then four words a line); '#' or "//" begins a
  * comment line; a file may have tabs, commas or semicolons between the words, and then columns
  * behind the fourth that are not looked at. among: questions and candidates are only the most
- * frequent words (word2vec's habit: 30000; 0 = all). Lines that are no question are noted. Errors:
- * MALFORMED names the line: a question before the first section, or no line that can be read. Owns:
- * analogy_report_clear. */
+ * frequent words (word2vec's habit: 30000; 0 = all). Lines that are no question are noted. stop: as
+ * in search_neighbors. Errors: MALFORMED names the line: a question before the first section, or no
+ * line that can be read; CANCELLED. Owns: analogy_report_clear. */
 enum status evaluate_analogies(const struct model *model, const char *text, size_t length,
                                uint32_t among, enum analogy_method method, enum word_case word_case,
-                               int threads, struct analogy_report *report,
+                               int threads, const struct stop *stop, struct analogy_report *report,
                                struct error *err) MUST_CHECK;
 void analogy_report_clear(struct analogy_report *report);
 
@@ -269,12 +275,12 @@ struct similarity_report {
  * in CSV or not; '#' begins a comment line. The score is the first column behind the words that
  * holds a number in more than half of the lines behind the first, or the one that the first line
  * calls "SimLex999". The first line is a header when it holds no number there while another line
- * does. Pairs with a
- * missing word are left out and counted: no cosine is made up for them. Lines that are no pair are
- * noted. Errors: MALFORMED names the line when none can be read. */
+ * does. Pairs with a missing word are left out and counted: no cosine is made up for them. Lines
+ * that are no pair are noted. stop: asked every 1024 pairs, or NULL. Errors: MALFORMED names the
+ * line when none can be read; CANCELLED. */
 enum status evaluate_similarity(const struct model *model, const char *text, size_t length,
-                                enum word_case word_case, struct similarity_report *report,
-                                struct error *err) MUST_CHECK;
+                                enum word_case word_case, const struct stop *stop,
+                                struct similarity_report *report, struct error *err) MUST_CHECK;
 
 /* ---- formats (export.c, import.c) ------------------------------------------------------------ */
 
@@ -283,8 +289,9 @@ enum status evaluate_similarity(const struct model *model, const char *text, siz
  * *names to that list and returns its length. */
 size_t export_formats(const char *const **names);
 struct export_options {
-    bool subtract_mean; /* the rows minus their mean vector */
-    bool normalize;     /* unit length */
+    bool subtract_mean;      /* the rows minus their mean vector */
+    bool normalize;          /* unit length */
+    const struct stop *stop; /* asked after each 256 KiB of text, or NULL */
 };
 /* Writes `format` of model to path, whole or not at all. options may be NULL: rows as they are.
  * word2vec's formats have a header "rows dim\n" and rows by falling count; white space inside a
@@ -292,23 +299,25 @@ struct export_options {
  * files keep words as they are, but for tabs, line feeds and carriage returns (escaped) and, in
  * labels, bytes that are no UTF-8 (U+FFFD). docs/model-format.md has the rules. *altered, if not
  * NULL, counts the words that changed. Numbers in text are the shortest that read back. Errors:
- * NOT_FOUND for an unknown format; those of the file writer. */
+ * NOT_FOUND for an unknown format; CANCELLED; those of the file writer. */
 enum status export_write(const struct model *model, const char *format,
                          const struct export_options *options, const char *path, uint64_t *altered,
                          struct error *err) MUST_CHECK;
 /* What export_write counts as *altered, without writing; 0 for formats without words. */
 uint64_t export_changed_words(const struct model *model, const char *format);
-/* What is read of a vector file. NULL stands for all of it. */
+/* What is read of a vector file, and what that may take. NULL stands for all of it, unbounded. */
 struct import_bounds {
-    uint64_t limit;    /* decoded bytes, 0 = any number */
-    uint64_t max_rows; /* only the first so many rows, whatever stands behind them; 0 = all */
+    uint64_t limit;          /* decoded bytes, 0 = any number */
+    uint64_t max_rows;       /* only the first so many, whatever stands behind them; 0 = all */
+    struct budget *budget;   /* the rows and words are counted while they grow; or NULL */
+    const struct stop *stop; /* asked after each MiB of the file; or NULL */
 };
 /* Reads vectors.txt or vectors.bin (word2vec's formats; text also without header, as GloVe writes
- * it; gzip and zstd are told by their magic) into a model with counts 0. In text the last dim
- * fields of a line are the vector and what stands before is the word; in binary a word ends at its
- * first space. The first of two equal words is kept. info.import_... tells what became of the rows.
- * Errors: MALFORMED and REFUSED name the line or the word; TOO_LARGE over the limit. Owns:
- * model_drop. */
+ * it; gzip and zstd are told by their magic) into a model with counts 0, which holds of the budget
+ * what it takes. In text the last dim fields of a line are the vector and what stands before is the
+ * word; in binary a word ends at its first space. The first of two equal words is kept.
+ * info.import_... tells what became of the rows. Errors: MALFORMED and REFUSED name the line or the
+ * word; TOO_LARGE over the limit; the budget's; CANCELLED. Owns: model_drop. */
 enum status import_read(struct model **model, const char *path, const char *name,
                         const struct import_bounds *bounds, const struct kernel *kernel,
                         struct error *err) MUST_CHECK;

@@ -9,6 +9,7 @@
 
 /* Questions searched at a time: many passes' worth, so that starting threads costs nothing. */
 #define BATCH 1024
+#define STOP_LINES 1024 /* read between two looks at whether to stop */
 
 struct question {
     uint32_t words[4]; /* a is to b as c is to the last */
@@ -23,6 +24,7 @@ struct analogies {
     enum analogy_method method;
     enum word_case word_case;
     int threads;
+    const struct stop *stop;
     struct error unread;        /* what was wrong with the first line that is no question */
     uint64_t read;              /* questions, skipped ones included */
     struct question *questions; /* [BATCH] */
@@ -121,7 +123,8 @@ static enum status batch_run(struct analogies *run, struct error *err) {
                         .excluded_starts = run->starts,
                         .among = run->among,
                         .k = 1,
-                        .threads = run->threads};
+                        .threads = run->threads,
+                        .stop = run->stop};
     free(sum);
     enum status status = scan_run(&scan, run->best, run->found, err);
     for (size_t i = 0; status == STATUS_OK && i < n; i++)
@@ -225,18 +228,23 @@ static enum status analogies_init(struct analogies *run, struct error *err) {
 
 enum status evaluate_analogies(const struct model *model, const char *text, size_t length,
                                uint32_t among, enum analogy_method method, enum word_case word_case,
-                               int threads, struct analogy_report *report, struct error *err) {
+                               int threads, const struct stop *stop, struct analogy_report *report,
+                               struct error *err) {
     struct analogies run = {.model = model,
                             .report = report,
                             .among = among,
                             .method = method,
                             .word_case = word_case,
-                            .threads = threads};
+                            .threads = threads,
+                            .stop = stop};
     struct text_part rest = text_begin(text, length), line;
     *report = (struct analogy_report){0};
     enum status status = analogies_init(&run, err);
-    for (size_t number = 1; status == STATUS_OK && text_line(&rest, &line); number++)
+    for (size_t number = 1; status == STATUS_OK && text_line(&rest, &line); number++) {
         status = line_read(&run, line, number, err);
+        if (status == STATUS_OK && number % STOP_LINES == 0)
+            status = stop_check(stop, "the evaluation", err);
+    }
     if (status == STATUS_OK && run.n > 0)
         status = batch_run(&run, err);
     if (status == STATUS_OK && run.read == 0 && report->notes.unread > 0)

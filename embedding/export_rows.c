@@ -131,7 +131,9 @@ enum status export_text_flow(struct export_job *job, bool all, struct error *err
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a row of text");
     if (job->text.length == 0 || (!all && job->text.length < TEXT_ENOUGH))
         return STATUS_OK;
-    enum status status = export_sink_append(job->sink, job->text.data, job->text.length, err);
+    enum status status = stop_check(job->options.stop, "the export", err);
+    if (status == STATUS_OK)
+        status = export_sink_append(job->sink, job->text.data, job->text.length, err);
     job->text.length = 0;
     return status;
 }

@@ -31,7 +31,7 @@ void export_word(struct export_job *job, uint32_t id);
  * are no UTF-8 become U+FFFD. */
 void export_field(struct export_job *job, uint32_t id, bool utf8);
 /* Hands the text to the sink when there is enough of it, or `all`. Errors: NO_MEMORY when the text
- * failed; the sink's. */
+ * failed; CANCELLED; the sink's. */
 enum status export_text_flow(struct export_job *job, bool all, struct error *err) MUST_CHECK;
 
 #endif

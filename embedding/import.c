@@ -31,13 +31,16 @@ struct import {
     uint64_t max_rows;   /* the first so many rows are taken, 0 = all */
     bool enough;         /* they are */
     bool hasty;          /* nothing more comes to tell what the file is */
+    bool over;           /* a row failed, or it is to stop: nothing more is taken */
     bool unended;        /* text: the last line has no end */
     uint64_t line;       /* text: number of the line last taken */
     uint64_t empty_line; /* text: number of the first empty line, 0 = none */
     bool breaks;         /* binary: a line break ends each row */
     struct model_info *info;
     struct buffer pending;
-    size_t scanned; /* bytes of pending known to hold no end of line */
+    size_t scanned;      /* bytes of pending known to hold no end of line */
+    struct grant memory; /* of pending */
+    const struct stop *stop;
     struct import_rows rows;
 };
 
@@ -98,6 +101,17 @@ static enum status header_check(const struct import *import, struct error *err) 
                          "line 1: the length of the vectors must be between 1 and %d, not %zu",
                          MAX_DIM, import->dim);
     return STATUS_OK;
+}
+
+/* A header that promises more than ever fits is refused before a row is read. */
+static enum status promise_check(const struct import *import, struct error *err) {
+    struct grant grant = import->rows.memory;
+    bool fewer = import->max_rows > 0 && import->max_rows < import->promised;
+    uint64_t wanted = fewer ? import->max_rows : import->promised;
+    grant.refused = import_rows_bytes(wanted, import->dim, 0);
+    return grant.refused > budget_bound(grant.budget, grant.kind)
+               ? grant_explain(&grant, "the import", err)
+               : STATUS_OK;
 }
 
 /* Whether there are as many rows as the header promises. max_rows above that beats the header. */
@@ -384,6 +398,10 @@ static enum status start_advance(struct import *import, bool last, struct error 
         import->header = true;
         import->line = 1;
         pending_drop(import, (size_t)(rows - data));
+        import->rows.expected = import->max_rows > 0 ? import->max_rows : import->promised;
+        status = promise_check(import, err);
+        if (status != STATUS_OK)
+            return status;
     } else {
         status = start_headless(import, data, data + line_trim(data, length), end, err);
     }
@@ -395,10 +413,12 @@ static enum status import_advance(struct import *import, bool last, struct error
     enum status status = STATUS_OK;
     if (import->state == IMPORT_START)
         status = start_advance(import, last, err);
-    if (status != STATUS_OK || import->state == IMPORT_START)
-        return status;
-    return import->state == IMPORT_TEXT ? text_advance(import, last, err)
-                                        : binary_advance(import, last, err);
+    if (status == STATUS_OK && import->state == IMPORT_TEXT)
+        status = text_advance(import, last, err);
+    else if (status == STATUS_OK && import->state == IMPORT_BINARY)
+        status = binary_advance(import, last, err);
+    import->over = import->over || status != STATUS_OK;
+    return status;
 }
 
 static enum status import_push(void *context, const char *bytes, size_t length, struct error *err) {
@@ -406,9 +426,10 @@ static enum status import_push(void *context, const char *bytes, size_t length, 
     if (import->enough) /* ends the decoding */
         return error_set(err, STATUS_CANCELLED, "the first rows are read");
     buffer_append(&import->pending, bytes, length);
-    if (import->pending.failed)
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory for a line of %zu bytes",
-                         import->pending.length);
+    if (import->pending.failed) {
+        import->over = true;
+        return buffer_explain(&import->pending, "a line of the import", err);
+    }
     return import_advance(import, false, err);
 }
 
@@ -450,6 +471,20 @@ static enum status rows_check(struct import *import, struct error *err) {
     return STATUS_OK;
 }
 
+/* Part by part, each counted and each a place to stop at. */
+static enum status import_parts(struct import *import, struct decoder *decoder,
+                                const struct file_map *map, struct error *err) {
+    enum status status = STATUS_OK;
+    for (size_t at = 0; status == STATUS_OK && at < map->length && !import->enough; at += PART) {
+        status = stop_check(import->stop, "the import", err);
+        import->over = import->over || status != STATUS_OK;
+        if (status == STATUS_OK)
+            status = decoder_push(decoder, map->data + at,
+                                  map->length - at < PART ? map->length - at : PART, err);
+    }
+    return status;
+}
+
 static enum status import_stream(struct import *import, const char *path, uint64_t limit,
                                  struct error *err) {
     struct file_map map;
@@ -459,16 +494,15 @@ static enum status import_stream(struct import *import, const char *path, uint64
         return status;
     status = decoder_create(&decoder, encoding_detect(map.data, map.length), limit, import_push,
                             import, err);
-    for (size_t at = 0; status == STATUS_OK && at < map.length && !import->enough; at += PART)
-        status = decoder_push(decoder, map.data + at,
-                              map.length - at < PART ? map.length - at : PART, err);
+    if (status == STATUS_OK)
+        status = import_parts(import, decoder, &map, err);
     if (status == STATUS_OK && !import->enough)
         status = decoder_finish(decoder, err);
     if (status == STATUS_OK && !import->enough)
         status = import_advance(import, true, err);
     decoder_free(decoder);
     file_map_close(&map);
-    if (status != STATUS_OK && import->max_rows > 0) { /* what was decoded may hold them */
+    if (status != STATUS_OK && import->max_rows > 0 && !import->over) { /* what was decoded may hold them */
         struct error ignored = {0};
         import->hasty = true;
         status_ignore(import_advance(import, false, &ignored));
@@ -484,13 +518,19 @@ enum status import_read(struct model **model, const char *path, const char *name
                         const struct import_bounds *bounds, const struct kernel *kernel,
                         struct error *err) {
     struct import_bounds all = bounds ? *bounds : (struct import_bounds){0};
-    struct import import = {.kernel = kernel, .max_rows = all.max_rows};
+    struct grant memory = {.budget = all.budget, .kind = BUDGET_IMPORTS};
+    struct import import = {.kernel = kernel,
+                            .max_rows = all.max_rows,
+                            .memory = memory,
+                            .stop = all.stop,
+                            .rows.memory = memory};
     struct vocabulary *vocabulary = NULL;
     struct table *table = NULL;
     struct model_info *info = calloc(1, sizeof *info);
     enum status status = STATUS_OK;
     *model = NULL;
     import.info = info;
+    import.pending.grant = &import.memory;
     if (!info)
         status = error_set(err, STATUS_NO_MEMORY, "not enough memory to import '%s'", path);
     if (status == STATUS_OK)
@@ -502,6 +542,9 @@ enum status import_read(struct model **model, const char *path, const char *name
     if (status == STATUS_OK)
         status = import_rows_finish(&import.rows, &vocabulary, &table, err);
     buffer_clear(&import.pending);
+    grant_clear(&import.memory);
+    memory = import.rows.memory;
+    import.rows.memory = (struct grant){0}; /* the model's from here on */
     import_rows_clear(&import.rows);
     if (status != STATUS_OK)
         goto fail;
@@ -511,8 +554,13 @@ enum status import_read(struct model **model, const char *path, const char *name
     info->created = machine_wall_seconds();
     status = model_create(model, vocabulary, table, NULL, info, kernel, err);
     free(info);
+    if (status == STATUS_OK)
+        (*model)->memory = memory;
+    else
+        grant_clear(&memory);
     return status;
 fail:
+    grant_clear(&memory);
     vocabulary_free(vocabulary);
     table_free(table);
     free(info);

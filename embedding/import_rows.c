@@ -10,22 +10,54 @@
 #include "embedding/vocabulary.h"
 
 #define BLOCK_BYTES ((size_t)4 << 20)
+/* Beside its vector a row takes offsets, counts, places in two hash tables, which are at most a
+ * quarter full, a norm; and its word stands in two texts, of which one has room to grow. */
+#define WORD_BYTES 96
+#define TEXT_COPIES 3
+#define MEMORY_STEP \
+    ((uint64_t)1 << 16) /* bytes by which the grant grows, so that it does so rarely */
 
 static enum status rows_no_memory(const struct import_rows *rows, struct error *err) {
     return error_set(err, STATUS_NO_MEMORY,
                      "not enough memory after %" PRIu32 " words of %zu values", rows->n, rows->dim);
 }
 
+uint64_t import_rows_bytes(uint64_t n, size_t dim, uint64_t text) {
+    uint64_t row = (dim + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD * sizeof(float) + WORD_BYTES;
+    uint64_t bytes;
+    if (__builtin_mul_overflow(n, row, &bytes) ||
+        __builtin_add_overflow(bytes, TEXT_COPIES * text, &bytes))
+        return UINT64_MAX;
+    return bytes;
+}
+
+/* The grant covers the rows there are and those that have a block. */
+static enum status rows_account(struct import_rows *rows, size_t length, struct error *err) {
+    uint64_t blocks = (uint64_t)rows->n_blocks * rows->block_rows,
+             n = blocks > rows->n ? blocks : rows->n,
+             bytes = import_rows_bytes(n, rows->dim, rows->text.length + length);
+    if (bytes <= rows->memory.bytes)
+        return STATUS_OK;
+    return grant_resize(&rows->memory, (bytes / MEMORY_STEP + 1) * MEMORY_STEP, "the import", err);
+}
+
 enum status import_rows_reserve(struct import_rows *rows, float **vector, struct error *err) {
     size_t row_bytes = rows->dim * sizeof(float);
     if (rows->block_rows == 0)
         rows->block_rows = row_bytes >= BLOCK_BYTES ? 1 : BLOCK_BYTES / row_bytes;
+    if (rows->expected > 0 && rows->expected < rows->block_rows)
+        rows->block_rows = (size_t)rows->expected;
     if (rows->n == rows->n_blocks * rows->block_rows) {
         float **blocks =
             array_grow(rows->blocks, &rows->blocks_room, rows->n_blocks + 1, sizeof *blocks);
         if (!blocks)
             return rows_no_memory(rows, err);
         rows->blocks = blocks;
+        rows->n_blocks++;
+        enum status status = rows_account(rows, 0, err);
+        rows->n_blocks--;
+        if (status != STATUS_OK)
+            return status;
         float *block = malloc(rows->block_rows * row_bytes);
         if (!block)
             return rows_no_memory(rows, err);
@@ -44,6 +76,9 @@ enum status import_rows_add(struct import_rows *rows, const char *word, size_t l
     if (!offsets)
         return rows_no_memory(rows, err);
     rows->offsets = offsets;
+    enum status status = rows_account(rows, length, err);
+    if (status != STATUS_OK)
+        return status;
     buffer_append(&rows->text, word, length);
     if (rows->text.failed)
         return rows_no_memory(rows, err);
@@ -144,5 +179,6 @@ void import_rows_clear(struct import_rows *rows) {
     free(rows->blocks);
     free(rows->offsets);
     buffer_clear(&rows->text);
+    grant_clear(&rows->memory);
     *rows = (struct import_rows){0};
 }

@@ -15,8 +15,13 @@ struct import_rows {
     size_t offsets_room;
     float **blocks; /* [n_blocks] of block_rows rows each */
     size_t n_blocks, blocks_room, block_rows;
+    uint64_t expected; /* rows that a header promised, 0 = no header; set before the first row */
+    struct grant
+        memory; /* what the rows take, and the model made of them; the budget is set before */
 };
 
+/* Bytes that n rows of dim values and `text` bytes of words take while they become a model. */
+uint64_t import_rows_bytes(uint64_t n, size_t dim, uint64_t text);
 /* Room for the vector of one more row; the caller fills it and then calls import_rows_add. */
 enum status import_rows_reserve(struct import_rows *rows, float **vector,
                                 struct error *err) MUST_CHECK;

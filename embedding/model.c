@@ -107,12 +107,14 @@ static void words_count(struct model *model) {
 }
 
 static void model_free(struct model *model) {
+    struct grant memory = model->memory;
     vocabulary_free(model->vocabulary);
     table_free(model->input);
     table_free(model->output);
     free(model->norms);
     free(model->references);
     free(model);
+    grant_clear(&memory); /* at last: what is given back is free */
 }
 
 enum status model_create(struct model **model, struct vocabulary *vocabulary, struct table *input,

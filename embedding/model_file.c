@@ -488,23 +488,36 @@ static enum status loader_finish(struct loader *loader, struct model **model,
                      loader->path);
 }
 
-static enum status loader_run(struct loader *loader, struct model **model,
-                              const struct kernel *kernel, struct error *err) {
-    struct stat facts;
-    enum status status;
-
+/* Opens the file, or MODEL_FILE in the folder, whose path is then *inside: the caller frees it. */
+static enum status loader_open(struct loader *loader, char **inside, struct stat *facts,
+                               struct error *err) {
+    if (stat(loader->path, facts) == 0 && S_ISDIR(facts->st_mode)) {
+        *inside = path_join(loader->path, MODEL_FILE);
+        if (!*inside)
+            return error_set(err, STATUS_NO_MEMORY, "cannot get memory for a path in '%s'",
+                             loader->path);
+        loader->path = *inside;
+    }
     /* Not blocking: a pipe of that name must not hang the service. */
     loader->fd = open(loader->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (loader->fd < 0 || fstat(loader->fd, &facts) != 0)
+    if (loader->fd < 0 || fstat(loader->fd, facts) != 0)
         return error_set_errno(err, errno, "cannot open model file '%s'", loader->path);
-    if (!S_ISREG(facts.st_mode))
+    if (!S_ISREG(facts->st_mode))
         return error_set(err, STATUS_REFUSED, "model file '%s' is not a regular file",
                          loader->path);
-    status = digest_create(&loader->digest, err);
-    if (status != STATUS_OK)
-        return status;
-    status = loader_sections(loader, (uint64_t)facts.st_size, kernel, err);
-    return status == STATUS_OK ? loader_finish(loader, model, kernel, err) : status;
+    return digest_create(&loader->digest, err);
+}
+
+static void loader_close(struct loader *loader) {
+    if (loader->fd >= 0)
+        close(loader->fd);
+    digest_free(loader->digest);
+    layout_clear(&loader->layout);
+    free(loader->text);
+    free(loader->offsets);
+    free(loader->counts);
+    table_free(loader->input);
+    table_free(loader->output);
 }
 
 enum status model_file_load(struct model **model, const char *path, const struct kernel *kernel,
@@ -515,22 +528,40 @@ enum status model_file_load(struct model **model, const char *path, const struct
     enum status status;
 
     *model = NULL;
-    if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode)) {
-        inside = path_join(path, MODEL_FILE);
-        if (!inside)
-            return error_set(err, STATUS_NO_MEMORY, "cannot get memory for a path in '%s'", path);
-        loader.path = inside;
-    }
-    status = loader_run(&loader, model, kernel, err);
-    if (loader.fd >= 0)
-        close(loader.fd);
-    digest_free(loader.digest);
-    layout_clear(&loader.layout);
-    free(loader.text);
-    free(loader.offsets);
-    free(loader.counts);
-    table_free(loader.input);
-    table_free(loader.output);
+    status = loader_open(&loader, &inside, &facts, err);
+    if (status == STATUS_OK)
+        status = loader_sections(&loader, (uint64_t)facts.st_size, kernel, err);
+    if (status == STATUS_OK)
+        status = loader_finish(&loader, model, kernel, err);
+    loader_close(&loader);
+    free(inside);
+    return status;
+}
+
+#define INDEX_BYTES 24 /* of a word in the vocabulary's index, at most: 8 in 3 places */
+
+/* What loader_sections and what it leads to allocate, for the whole life of a model. */
+static uint64_t layout_memory(const struct model_layout *layout) {
+    uint64_t rows = layout->rows, bytes = layout->words_length + layout->metadata_length;
+    bytes += table_bytes(layout->rows, layout->input.columns);
+    if (layout->output.shards > 0)
+        bytes += table_bytes(layout->rows, layout->output.columns);
+    bytes += (uint64_t)layout->n_sections * sizeof *layout->sections;
+    /* offsets, counts, norms, the vocabulary's index */
+    bytes += rows * (2 * sizeof(uint64_t) + sizeof(float) + INDEX_BYTES);
+    return bytes + sizeof(struct model);
+}
+
+enum status model_measure(const char *path, uint64_t *bytes, struct error *err) {
+    struct loader loader = {.path = path, .fd = -1, .checks = MODEL_CHECKS_ALL};
+    struct stat facts;
+    char *inside = NULL;
+    enum status status = loader_open(&loader, &inside, &facts, err);
+    if (status == STATUS_OK)
+        status = loader_header(&loader, (uint64_t)facts.st_size, err);
+    if (status == STATUS_OK)
+        *bytes = layout_memory(&loader.layout);
+    loader_close(&loader);
     free(inside);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ struct pass {
     size_t first, groups;
     /* [shards + 1] candidate rows before each shard, whose rows are in the order of their ids */
     size_t *starts;
-    size_t k, block; /* neighbours kept; rows of a block */
+    size_t k, block;      /* neighbours kept; rows of a block */
+    atomic_bool *stopped; /* one thread was told to stop: all do */
 };
 
 /* A thread's part of a pass: the candidate rows [begin, end). */
@@ -200,6 +202,15 @@ static void slice_block(struct slice *slice, uint32_t shard, size_t row, size_t 
     }
 }
 
+/* Is the block to come still wanted? */
+static bool slice_goes_on(const struct pass *pass) {
+    if (!pass->scan->stop)
+        return true;
+    if (!atomic_load(pass->stopped) && stop_asked(pass->scan->stop))
+        atomic_store(pass->stopped, true);
+    return !atomic_load(pass->stopped);
+}
+
 static void *slice_run(void *context) {
     struct slice *slice = context;
     const struct pass *pass = slice->pass;
@@ -209,6 +220,8 @@ static void *slice_run(void *context) {
         size_t shard_end =
             pass->starts[shard + 1] < slice->end ? pass->starts[shard + 1] : slice->end;
         while (at < shard_end) {
+            if (!slice_goes_on(pass))
+                return NULL;
             size_t n = shard_end - at < pass->block ? shard_end - at : pass->block;
             slice_block(slice, shard, at - pass->starts[shard], n);
             at += n;
@@ -304,10 +317,10 @@ static void slice_clear(struct slice *slice) {
 }
 
 /* Candidate rows before each shard, and the rows of a block. */
-static bool pass_measure(struct pass *pass, const struct scan *scan) {
+static bool pass_measure(struct pass *pass, const struct scan *scan, atomic_bool *stopped) {
     const struct table *table = scan->model->input;
     uint32_t among = scan->among == 0 || scan->among > table->rows ? table->rows : scan->among;
-    *pass = (struct pass){.scan = scan};
+    *pass = (struct pass){.scan = scan, .stopped = stopped};
     pass->block = BLOCK_BYTES / (table->stride * sizeof(float));
     pass->block = pass->block < 16 ? 16 : smaller(pass->block, BLOCK_ROWS);
     pass->k = smaller(scan->k, among);
@@ -348,14 +361,16 @@ enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *foun
     struct slice *slices = NULL;
     size_t n_slices = 0;
     struct pass pass;
+    atomic_bool stopped;
     enum status status = STATUS_OK;
+    atomic_init(&stopped, false);
     assert(scan->threads >= 1 && scan->width >= 1 && (scan->multiply || scan->width == 1));
     if (scan->groups == 0)
         return STATUS_OK;
     memset(found, 0, scan->groups * sizeof found[0]);
     if (scan->k == 0 || table->rows == 0)
         return STATUS_OK;
-    if (!pass_measure(&pass, scan))
+    if (!pass_measure(&pass, scan, &stopped))
         return scan_no_memory(scan, err);
     size_t blocks = (pass.starts[table->shards] + pass.block - 1) / pass.block;
     n_slices = smaller(smaller((size_t)scan->threads, MAX_SLICES), blocks);
@@ -366,10 +381,12 @@ enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *foun
         status = scan_no_memory(scan, err);
         goto fail;
     }
-    for (; pass.first < scan->groups; pass.first += pass.groups) {
+    for (; pass.first < scan->groups && !atomic_load(&stopped); pass.first += pass.groups) {
         pass.groups = smaller(groups, scan->groups - pass.first);
         pass_run(&pass, slices, n_slices, out, found);
     }
+    if (atomic_load(&stopped))
+        status = stop_error("the search", err);
 fail:
     for (size_t s = 0; slices && s < n_slices; s++)
         slice_clear(&slices[s]);

@@ -20,11 +20,12 @@ struct scan {
     uint32_t among; /* candidates are the ids below; 0 = all */
     size_t k;
     int threads;
+    const struct stop *stop; /* asked before each block; NULL: never */
 };
 
 /* out: [groups, k], best first, ties by lower id; found: [groups]. The result depends on neither
  * threads nor sharding: a pair's cosine has the same bits wherever it stands, and the order of
- * neighbours is total. Errors: NO_MEMORY. */
+ * neighbours is total. Errors: NO_MEMORY; CANCELLED. */
 enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
                      struct error *err) MUST_CHECK;
 /* Euclidean norm, summed in double (direction.c). */

@@ -13,8 +13,8 @@ int search_threads(const struct model *model, size_t n_vectors, uint32_t among, 
 
 enum status search_neighbors(const struct model *model, const float *queries, size_t n_queries,
                              const uint32_t *excluded, const size_t *excluded_starts,
-                             uint32_t among, size_t k, int threads, struct neighbor *out,
-                             size_t *found, struct error *err) {
+                             uint32_t among, size_t k, int threads, const struct stop *stop,
+                             struct neighbor *out, size_t *found, struct error *err) {
     size_t dim = model->input->columns;
     for (size_t q = 0; q < n_queries; q++) {
         bool zero = true;
@@ -36,7 +36,8 @@ enum status search_neighbors(const struct model *model, const float *queries, si
                         .excluded_starts = excluded_starts,
                         .among = among,
                         .k = k,
-                        .threads = threads};
+                        .threads = threads,
+                        .stop = stop};
     return scan_run(&scan, out, found, err);
 }
 
@@ -75,8 +76,8 @@ static enum status question_add(const struct model *model, const uint32_t *ids, 
 
 enum status search_analogy(const struct model *model, const uint32_t *positive, size_t n_positive,
                            const uint32_t *negative, size_t n_negative, enum analogy_method method,
-                           uint32_t among, size_t k, int threads, struct neighbor *out,
-                           size_t *found, struct error *err) {
+                           uint32_t among, size_t k, int threads, const struct stop *stop,
+                           struct neighbor *out, size_t *found, struct error *err) {
     size_t dim = model->input->columns, n = n_positive + n_negative, starts[2] = {0, n};
     enum status status = STATUS_OK;
     struct scan scan = {.model = model,
@@ -87,7 +88,8 @@ enum status search_analogy(const struct model *model, const uint32_t *positive, 
                         .excluded_starts = starts,
                         .among = among,
                         .k = k,
-                        .threads = threads};
+                        .threads = threads,
+                        .stop = stop};
     uint32_t *ids = calloc(n + 1, sizeof *ids);
     float *vectors = calloc(n + 1, dim * sizeof *vectors);
     if (!ids || !vectors) {

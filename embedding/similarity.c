@@ -10,6 +10,7 @@
 #include "embedding/vocabulary.h"
 
 #define MAX_COLUMNS 16
+#define STOP_LINES 1024 /* read between two looks at whether to stop */
 #define LONGEST_NUMBER 63
 
 /* Scored pairs of a file whose words are in the model. */
@@ -231,18 +232,20 @@ static uint64_t pairs_duplicates(struct pairs *pairs) {
 }
 
 enum status evaluate_similarity(const struct model *model, const char *text, size_t length,
-                                enum word_case word_case, struct similarity_report *report,
-                                struct error *err) {
+                                enum word_case word_case, const struct stop *stop,
+                                struct similarity_report *report, struct error *err) {
     struct text_part rest = text_begin(text, length), fields[MAX_COLUMNS];
     struct pairs pairs = {.column = 2};
     enum status status = STATUS_OK;
-    size_t number = 0, n;
+    size_t number = 0, taken = 0, n;
     bool comma;
     *report = (struct similarity_report){.pearson = NAN, .spearman = NAN};
     columns_find(&pairs, rest);
     while (status == STATUS_OK && (n = next_fields(&rest, &number, fields, &comma)) > 0) {
         double human;
-        if (number == pairs.header)
+        if (++taken % STOP_LINES == 0)
+            status = stop_check(stop, "the evaluation", err);
+        if (status != STATUS_OK || number == pairs.header)
             continue;
         if (pair_is_bad(&pairs, fields, n, number, comma, &human, &pairs.bad))
             text_note_unread(&report->notes, number);

@@ -24,7 +24,8 @@ struct import {
     /* undoes Content-Encoding; the file's own compression is import_read's business */
     struct decoder *decoder;
     uint64_t bytes, checked;
-    int64_t max_rows; /* 0 = all */
+    int64_t max_rows;        /* 0 = all */
+    const struct stop *stop; /* of the request being finished */
 };
 
 static void import_free(void *state) {
@@ -134,7 +135,9 @@ static enum status import_publish(struct import *import, struct error *err) {
     struct model *model = NULL;
     char token[17], version[MODEL_VERSION_SIZE], digest[sizeof model->digest];
     struct import_bounds bounds = {.limit = (uint64_t)models->settings->max_import_bytes,
-                                   .max_rows = (uint64_t)import->max_rows};
+                                   .max_rows = (uint64_t)import->max_rows,
+                                   .budget = models->budget,
+                                   .stop = import->stop};
     char *folder = path_join(import->folder, "model");
     enum status status = decoder_finish(import->decoder, err);
     if (status == STATUS_OK) {
@@ -151,6 +154,8 @@ static enum status import_publish(struct import *import, struct error *err) {
     if (status == STATUS_OK)
         status = model_save(model, folder, digest, err);
     model_drop(model);
+    if (status == STATUS_OK)
+        status = stop_check(import->stop, "the import", err);
     if (status == STATUS_OK) {
         snprintf(version, sizeof version, "import-%s", token);
         status = models_publish(models, import->name, version, folder, err);
@@ -163,9 +168,10 @@ static void import_finish(struct server *server, const struct http_request *requ
                           struct http_response *response) {
     struct import *import = state;
     struct error err = {0};
+    import->stop = request_stop_of_service(request);
     enum status status = import_publish(import, &err);
     if (status != STATUS_OK)
-        response_error(request, response, 0, &err);
+        response_error(request, response, status == STATUS_CANCELLED ? 503 : 0, &err);
     else {
         response_header(response, "Location", "/v1/models/%s", import->name);
         models_get(server, request, response);

@@ -12,6 +12,7 @@
 #include "train/train.h"
 
 #define DEFAULT_AMONG 30000 /* word2vec's habit for analogies */
+#define LINE_MEMORY 96      /* bytes that a line of a question file takes while it is counted */
 #define MAX_TRIES 50000000u /* draws a unique batch may be expected to take */
 
 enum { SET_ANALOGIES, SET_SIMILARITY };
@@ -74,9 +75,10 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
         status = query_choice(inquiry->request, "case", CASE_CHOICES, &word_case, err);
     if (status != STATUS_OK)
         return status;
-    status = evaluate_analogies(
-        inquiry->model, inquiry->request->body, inquiry->request->body_length, (uint32_t)among,
-        (enum analogy_method)method, (enum word_case)word_case, machine_threads(), &report, err);
+    status = evaluate_analogies(inquiry->model, inquiry->request->body,
+                                inquiry->request->body_length, (uint32_t)among,
+                                (enum analogy_method)method, (enum word_case)word_case,
+                                machine_threads(), request_stop(inquiry->request), &report, err);
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);
         buffer_print(answer, ",\"set\":\"analogies\",\"among\":%" PRId64 ",\"method\":\"%s\"",
@@ -99,7 +101,7 @@ static enum status similarity(struct inquiry *inquiry, struct buffer *answer, st
     if (status == STATUS_OK)
         status = evaluate_similarity(inquiry->model, inquiry->request->body,
                                      inquiry->request->body_length, (enum word_case)word_case,
-                                     &report, err);
+                                     request_stop(inquiry->request), &report, err);
     if (status != STATUS_OK)
         return status;
     inquiry_head(inquiry, answer);
@@ -117,6 +119,17 @@ static enum status similarity(struct inquiry *inquiry, struct buffer *answer, st
     return STATUS_OK;
 }
 
+/* A line may be a section with a name, or a pair whose scores are kept and ranked. */
+static uint64_t evaluation_memory(const struct http_request *request) {
+    uint64_t lines = 1;
+    const char *at = request->body, *end = at + request->body_length;
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        lines++;
+        at++;
+    }
+    return lines * LINE_MEMORY + request->body_length;
+}
+
 static enum status evaluate(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     int set = -1;
     enum status status = query_choice(inquiry->request, "set", "analogies|similarity", &set, err);
@@ -126,6 +139,10 @@ static enum status evaluate(struct inquiry *inquiry, struct buffer *answer, stru
         return error_set_key(err, STATUS_REFUSED, "set", "set is missing: analogies or similarity");
     if (!inquiry->request->body || inquiry->request->body_length == 0)
         return error_set(err, STATUS_REFUSED, "the question file is empty: send it as the body");
+    status = request_reserve(inquiry->request, evaluation_memory(inquiry->request),
+                             "the evaluation", err);
+    if (status != STATUS_OK)
+        return status;
     return set == SET_ANALOGIES ? analogies(inquiry, answer, err)
                                 : similarity(inquiry, answer, err);
 }

@@ -10,6 +10,7 @@
 #include "server/query/inquiry.h"
 
 #define DEFAULT_K 10
+#define NEIGHBOR_TEXT 40 /* bytes of {"word":"a","id":0,"count":0,"score":0}, */
 
 /* How a query was put, for its echo: a word or an id; positives, then negatives, both among what is
  * excluded; a vector. */
@@ -42,6 +43,13 @@ static enum status queries_init(struct queries *queries, struct inquiry *inquiry
     *queries = (struct queries){.inquiry = inquiry, .among = (uint32_t)among};
     queries->k = (size_t)k < rows ? (size_t)k : rows;
     queries->room = n + 1;
+    uint64_t found = (uint64_t)n * queries->k;
+    enum status status = inquiry_reserve(inquiry, (uint64_t)n * table->columns, 0, err);
+    if (status == STATUS_OK)
+        status = inquiry_reserve(inquiry, found * (sizeof *queries->found / sizeof(float)),
+                                 NEIGHBOR_TEXT / 2, err);
+    if (status != STATUS_OK)
+        return status;
     queries->vectors = calloc(n * table->columns + 1, sizeof *queries->vectors);
     queries->excluded = calloc(n + 1, sizeof *queries->excluded);
     queries->starts = calloc(n + 1, sizeof *queries->starts);
@@ -240,10 +248,10 @@ static void write_neighbors(const struct inquiry *inquiry, const struct neighbor
 
 static enum status queries_search(struct queries *queries, struct error *err) {
     const struct model *model = queries->inquiry->model;
-    return search_neighbors(model, queries->vectors, queries->n, queries->excluded, queries->starts,
-                            queries->among, queries->k,
-                            search_threads(model, queries->n, queries->among, machine_threads()),
-                            queries->found, queries->counts, err);
+    return search_neighbors(
+        model, queries->vectors, queries->n, queries->excluded, queries->starts, queries->among,
+        queries->k, search_threads(model, queries->n, queries->among, machine_threads()),
+        request_stop(queries->inquiry->request), queries->found, queries->counts, err);
 }
 
 /* Head with k: the most any query got, so that a cut k is seen. */
@@ -428,7 +436,7 @@ static enum status analogy_of_body(struct inquiry *inquiry, struct buffer *answe
                 (uint32_t)among, (size_t)k,
                 search_threads(model, method == ANALOGY_MUL ? n_positive + n_negative : 1,
                                (uint32_t)among, machine_threads()),
-                found, &count, err);
+                request_stop(inquiry->request), found, &count, err);
     }
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);

@@ -22,10 +22,10 @@ static struct analogy_report analogies(const struct model *model, const char *te
     struct analogy_report report, again;
     struct error err = {0};
     assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, WORD_CASE_FOLD, 1,
-                                        &report, &err),
+                                        NULL, &report, &err),
                      STATUS_OK);
     assert_int_equal(evaluate_analogies(model, text, strlen(text), among, method, WORD_CASE_FOLD, 3,
-                                        &again, &err),
+                                        NULL, &again, &err),
                      STATUS_OK);
     assert_int_equal(report.correct, again.correct);
     assert_int_equal(report.answered, again.answered);
@@ -139,7 +139,7 @@ static void batches_match_single_questions(void **state) {
             positive[0] = ids[1];
             positive[1] = ids[2];
             assert_int_equal(search_analogy(model, positive, 2, ids, 1, (enum analogy_method)method,
-                                            among, 1, 1, &best, &found, &err),
+                                            among, 1, 1, NULL, &best, &found, &err),
                              STATUS_OK);
             if (i % 2)
                 ids[3] = best.id;
@@ -174,7 +174,7 @@ static void bad_questions_are_named(void **state) {
         struct analogy_report report;
         struct error err = {0};
         assert_int_equal(evaluate_analogies(model, bad[i].text, strlen(bad[i].text), 0, ANALOGY_ADD,
-                                            WORD_CASE_FOLD, 1, &report, &err),
+                                            WORD_CASE_FOLD, 1, NULL, &report, &err),
                          STATUS_MALFORMED);
         assert_string_equal(err.text, bad[i].message);
         assert_null(report.sections);
@@ -228,19 +228,19 @@ static void case_is_a_switch(void **state) {
     assert_int_equal(report.answered, 1);
     analogy_report_clear(&report);
     assert_int_equal(evaluate_analogies(model, text, strlen(text), 0, ANALOGY_ADD, WORD_CASE_EXACT,
-                                        1, &report, &err),
+                                        1, NULL, &report, &err),
                      STATUS_OK);
     assert_int_equal(report.answered, 0);
     assert_int_equal(report.skipped, 2);
     assert_int_equal(report.notes.folded, 0);
     analogy_report_clear(&report);
     assert_int_equal(
-        evaluate_similarity(model, scored, strlen(scored), WORD_CASE_EXACT, &pairs, &err),
+        evaluate_similarity(model, scored, strlen(scored), WORD_CASE_EXACT, NULL, &pairs, &err),
         STATUS_OK);
     assert_int_equal(pairs.found, 1);
     assert_int_equal(pairs.notes.folded, 0);
     assert_int_equal(
-        evaluate_similarity(model, scored, strlen(scored), WORD_CASE_FOLD, &pairs, &err),
+        evaluate_similarity(model, scored, strlen(scored), WORD_CASE_FOLD, NULL, &pairs, &err),
         STATUS_OK);
     assert_int_equal(pairs.found, 3);
     assert_int_equal(pairs.notes.folded, 3);
@@ -250,8 +250,9 @@ static void case_is_a_switch(void **state) {
 static struct similarity_report similarity(const struct model *model, const char *text) {
     struct similarity_report report;
     struct error err = {0};
-    assert_int_equal(evaluate_similarity(model, text, strlen(text), WORD_CASE_FOLD, &report, &err),
-                     STATUS_OK);
+    assert_int_equal(
+        evaluate_similarity(model, text, strlen(text), WORD_CASE_FOLD, NULL, &report, &err),
+        STATUS_OK);
     return report;
 }
 
@@ -380,7 +381,7 @@ static void bad_pairs_are_named(void **state) {
         struct similarity_report report;
         struct error err = {0};
         assert_int_equal(evaluate_similarity(model, bad[i].text, strlen(bad[i].text),
-                                             WORD_CASE_FOLD, &report, &err),
+                                             WORD_CASE_FOLD, NULL, &report, &err),
                          STATUS_MALFORMED);
         assert_string_equal(err.text, bad[i].message);
     }

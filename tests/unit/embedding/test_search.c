@@ -52,9 +52,9 @@ static void check_case(uint32_t rows, uint32_t dim, uint32_t shards, enum partit
         memset(values + (size_t)9 * dim, 0, dim * sizeof *values);
     struct model *model = sample_model(NULL, values, rows, dim, shards, partition, NULL);
 
-    assert_int_equal(
-        search_neighbors(model, queries, QUERIES, excluded, starts, among, k, 1, out, found, &err),
-        STATUS_OK);
+    assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, among, k, 1, NULL,
+                                      out, found, &err),
+                     STATUS_OK);
     for (size_t q = 0; q < QUERIES; q++) {
         for (uint32_t id = 0; id < rows; id++)
             scores[id] = among != 0 && id >= among
@@ -67,7 +67,7 @@ static void check_case(uint32_t rows, uint32_t dim, uint32_t shards, enum partit
     }
     for (int threads = 2; threads <= 3; threads++) {
         assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, among, k,
-                                          threads, again, found_again, &err),
+                                          threads, NULL, again, found_again, &err),
                          STATUS_OK);
         assert_memory_equal(found, found_again, sizeof found);
         for (size_t q = 0; q < QUERIES; q++)
@@ -116,12 +116,12 @@ static void sharding_and_batching_change_nothing(void **state) {
             continue;
         struct model *model =
             sample_model(NULL, values, ROWS, DIM, 1, PARTITION_MOD, (*kernel)->name);
-        assert_int_equal(
-            search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 1, whole, found, &err),
-            STATUS_OK);
+        assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 1, NULL, whole,
+                                          found, &err),
+                         STATUS_OK);
         for (size_t q = 0; q < QUERIES; q += 7) {
             assert_int_equal(search_neighbors(model, queries + q * DIM, 1, NULL, NULL, 0, K, 1,
-                                              other, found, &err),
+                                              NULL, other, found, &err),
                              STATUS_OK);
             assert_memory_equal(whole + q * K, other, K * sizeof *other);
         }
@@ -129,9 +129,9 @@ static void sharding_and_batching_change_nothing(void **state) {
         for (uint32_t shards = 2; shards < 12; shards += 3) {
             model = sample_model(NULL, values, ROWS, DIM, shards,
                                  shards % 2 ? PARTITION_MOD : PARTITION_DIV, (*kernel)->name);
-            assert_int_equal(
-                search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 2, other, found, &err),
-                STATUS_OK);
+            assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 2, NULL,
+                                              other, found, &err),
+                             STATUS_OK);
             assert_memory_equal(whole, other, QUERIES * K * sizeof *other);
             model_drop(model);
         }
@@ -160,9 +160,9 @@ static void ties_go_to_the_lower_id(void **state) {
     for (uint32_t shards = 1; shards < 5; shards++)
         for (int threads = 1; threads < 4; threads++) {
             struct model *model = sample_model(NULL, values, N, DIM, shards, PARTITION_MOD, NULL);
-            assert_int_equal(
-                search_neighbors(model, query, 1, NULL, NULL, 0, 300, threads, out, &found, &err),
-                STATUS_OK);
+            assert_int_equal(search_neighbors(model, query, 1, NULL, NULL, 0, 300, threads, NULL,
+                                              out, &found, &err),
+                             STATUS_OK);
             assert_int_equal(found, 300);
             for (uint32_t i = 0; i < 234; i++)
                 assert_int_equal(out[i].id, 3 * i);
@@ -183,8 +183,9 @@ static void extreme_rows_are_found(void **state) {
     struct error err = {0};
     struct model *model = sample_model(NULL, values, 7, 2, 1, PARTITION_MOD, NULL);
     (void)state;
-    assert_int_equal(search_neighbors(model, queries, 2, NULL, NULL, 0, 7, 1, out, found, &err),
-                     STATUS_OK);
+    assert_int_equal(
+        search_neighbors(model, queries, 2, NULL, NULL, 0, 7, 1, NULL, out, found, &err),
+        STATUS_OK);
     for (size_t q = 0; q < 2; q++) {
         assert_int_equal(found[q], 6);
         for (size_t i = 0; i < 6; i++) {
@@ -208,20 +209,20 @@ static void bad_queries_are_refused(void **state) {
     struct error err = {0};
     struct model *model = sample_model(NULL, values, 2, 2, 1, PARTITION_MOD, NULL);
     (void)state;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err),
+    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
                      STATUS_REFUSED);
     assert_string_equal(err.text, "query 1 is a zero vector: it has no direction");
     error_clear(&err);
     query[3] = NAN;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err),
+    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
                      STATUS_REFUSED);
     assert_string_equal(err.text, "value 1 of query 1 is not finite");
     error_clear(&err);
     query[3] = -INFINITY;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, out, found, &err),
+    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
                      STATUS_REFUSED);
     error_clear(&err);
-    assert_int_equal(search_neighbors(model, query, 0, NULL, NULL, 0, 2, 1, out, found, &err),
+    assert_int_equal(search_neighbors(model, query, 0, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
                      STATUS_OK);
     model_drop(model);
 }
@@ -271,11 +272,11 @@ static void check_analogy(const struct model *model, const struct analogy *analo
     struct error err = {0};
     assert_int_equal(search_analogy(model, analogy->positive, analogy->n_positive,
                                     analogy->negative, analogy->n_negative, analogy->method, 0, K,
-                                    1, out, &found, &err),
+                                    1, NULL, out, &found, &err),
                      STATUS_OK);
     assert_int_equal(search_analogy(model, analogy->positive, analogy->n_positive,
                                     analogy->negative, analogy->n_negative, analogy->method, 0, K,
-                                    3, again, &found_again, &err),
+                                    3, NULL, again, &found_again, &err),
                      STATUS_OK);
     assert_int_equal(found, found_again);
     assert_memory_equal(out, again, found * sizeof out[0]);
@@ -322,21 +323,23 @@ static void bad_analogies_are_refused(void **state) {
     struct error err = {0};
     struct model *model = sample_model(NULL, values, 4, 2, 1, PARTITION_MOD, NULL);
     (void)state;
-    assert_int_equal(search_analogy(model, ids, 0, ids, 0, ANALOGY_ADD, 0, 2, 1, out, &found, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        search_analogy(model, ids, 0, ids, 0, ANALOGY_ADD, 0, 2, 1, NULL, out, &found, &err),
+        STATUS_REFUSED);
     assert_string_equal(err.text, "the question holds no words");
     error_clear(&err);
-    assert_int_equal(search_analogy(model, ids, 5, ids, 0, ANALOGY_MUL, 0, 2, 1, out, &found, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        search_analogy(model, ids, 5, ids, 0, ANALOGY_MUL, 0, 2, 1, NULL, out, &found, &err),
+        STATUS_REFUSED);
     assert_string_equal(err.text, "id 4 is outside 0..3");
     error_clear(&err);
     assert_int_equal(
-        search_analogy(model, ids, 1, ids + 3, 1, ANALOGY_ADD, 0, 2, 1, out, &found, &err),
+        search_analogy(model, ids, 1, ids + 3, 1, ANALOGY_ADD, 0, 2, 1, NULL, out, &found, &err),
         STATUS_REFUSED);
     assert_string_equal(err.text, "the words of the question cancel out: no direction is left");
     error_clear(&err);
     assert_int_equal(
-        search_analogy(model, ids + 2, 1, ids, 0, ANALOGY_MUL, 0, 2, 1, out, &found, &err),
+        search_analogy(model, ids + 2, 1, ids, 0, ANALOGY_MUL, 0, 2, 1, NULL, out, &found, &err),
         STATUS_REFUSED);
     assert_string_equal(err.text, "every word of the question has a zero vector");
     error_clear(&err);
