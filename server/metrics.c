@@ -34,6 +34,9 @@ static void put_http(struct buffer *text, const struct server *server) {
                          (unsigned long long)counts.by_class[i]);
         }
     }
+    put_value(text, "requests_stopped_total", "counter",
+              "Requests given up: their client was gone, or the service stopped.",
+              (double)counts.stopped);
     put_value(text, "http_connections", "gauge", "Open connections.", (double)counts.connections);
     put_value(text, "http_event_streams", "gauge", "Open streams of events.",
               (double)counts.streams);
@@ -63,6 +66,22 @@ static void put_jobs(struct buffer *text, const struct server *server) {
               (double)counts.words);
     put_value(text, "training_words_per_second", "gauge", "Corpus words trained per second now.",
               counts.words_per_second);
+}
+
+static void put_memory(struct buffer *text, const struct server *server) {
+    const struct budget *budget = server->budget;
+    if (!budget)
+        return;
+    put(text, "memory_bytes", "gauge", "Memory counted by memory_budget, by what it is for.");
+    for (int kind = 0; kind < BUDGET_KINDS; kind++)
+        buffer_print(text, "vecmill_memory_bytes{kind=\"%s\"} %llu\n",
+                     budget_kind_name((enum budget_kind)kind),
+                     (unsigned long long)atomic_load(&budget->by_kind[kind]));
+    put_value(text, "memory_budget_bytes", "gauge", "What memory_budget allows in all.",
+              (double)budget->limit);
+    put_value(text, "memory_refused_total", "counter",
+              "Times that something did not fit into memory_budget.",
+              (double)atomic_load(&budget->refused));
 }
 
 /* Resident set in bytes, 0 where /proc does not tell. */
@@ -109,6 +128,9 @@ void system_metrics(struct server *server, const struct http_request *request,
     put_jobs(&body, server);
     put_value(&body, "models", "gauge", "Models served.",
               server->models ? (double)models_count(server->models) : 0);
+    put_value(&body, "models_unloaded", "gauge", "Of them: not loaded, for want of memory.",
+              server->models ? (double)models_count_unloaded(server->models, NULL) : 0);
+    put_memory(&body, server);
     put_process(&body, server);
     response_bytes(response, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }

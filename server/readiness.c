@@ -13,6 +13,7 @@
 #include "server/http/context.h"
 #include "server/jobs/jobs.h"
 #include "server/json/json.h"
+#include "server/models/models.h"
 #include "server/records/record.h"
 #include "server/system.h"
 
@@ -116,6 +117,8 @@ void system_readyz(struct server *server, const struct http_request *request,
         look_at_disk(server, &readiness);
     look_at_quarantine(server, &readiness);
     look_at_jobs(server, &readiness);
+    if (server->models)
+        (void)models_count_unloaded(server->models, readiness.warnings);
     bool ready = json_array_size(readiness.reasons) == 0;
     buffer_print(&body, "{\"status\":\"%s\",\"reasons\":", ready ? "ready" : "unavailable");
     json_append(&body, readiness.reasons);

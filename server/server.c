@@ -134,10 +134,26 @@ static void server_free(struct server *server) {
     jobs_close(server->jobs);
     corpora_close(server->corpora);
     models_close(server->models);
+    free(server->budget);
     if (server->lock >= 0)
         close(server->lock); /* and with it the lock */
     free(server->program);
     free(server);
+}
+
+/* Of the machine's or container's memory, what is not for stacks, buffers of libraries and the
+ * heap's own gaps. */
+#define BUDGET_SHARE 0.8
+
+static enum status budget_open(struct server *server, struct error *err) {
+    int64_t limit = server->settings.memory_budget;
+    server->budget = malloc(sizeof *server->budget);
+    if (!server->budget)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    budget_init(server->budget, limit > 0
+                                    ? (uint64_t)limit
+                                    : (uint64_t)(BUDGET_SHARE * (double)machine_memory_limit()));
+    return STATUS_OK;
 }
 
 static enum status jobs_start(struct server *server, struct error *err) {
@@ -175,7 +191,10 @@ enum status server_start(struct server **server, const struct server_options *op
     descriptors_raise(made);
     status = data_open(made, err);
     if (status == STATUS_OK)
-        status = models_open(&made->models, &made->settings, &made->logger, made->kernel, err);
+        status = budget_open(made, err);
+    if (status == STATUS_OK)
+        status = models_open(&made->models, &made->settings, &made->logger, made->kernel,
+                             made->budget, err);
     if (status == STATUS_OK)
         status = corpora_open(&made->corpora, &made->settings, &made->logger, err);
     if (status == STATUS_OK)

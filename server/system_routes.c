@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "server/http/context.h"
 #include "server/json/json.h"
+#include "server/models/models.h"
 #include "server/system.h"
 
 static const char home_page[] =

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "base/budget.h"
 #include "base/log.h"
 #include "config/config.h"
 
@@ -18,6 +19,7 @@ struct route;
 struct server {
     struct settings settings;
     struct logger logger;
+    struct budget *budget; /* memory_budget; NULL: none, as in tests */
     const struct kernel *kernel;
     char *program; /* of training processes */
     char *const *environment;

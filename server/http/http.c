@@ -16,6 +16,9 @@
 /* twice what JSON of the deepest max_json_depth takes; pages untouched cost nothing */
 #define CONNECTION_STACK_BYTES (1024 * 1024)
 #define STREAM_BLOCK_BYTES 16384
+/* of the time to stop in: for requests to end by themselves; the rest is for telling those that do
+ * not */
+#define FINISH_SHARE 0.8
 
 static const char out_of_memory_body[] =
     "{\"type\":\"/problems/no_memory\",\"title\":\"Service "
@@ -152,6 +155,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     struct http_response *response = &exchange->response;
     exchange->must_close = exchange->must_close || atomic_load(&http->draining);
     limit_streams(exchange);
+    work_settle(exchange);
     struct MHD_Response *made =
         response->body.failed || response->headers.failed ? NULL : make_response(exchange);
     struct header_adder adder = {made, !made};
@@ -184,7 +188,7 @@ static enum status take_bytes(struct exchange *exchange, const char *bytes, size
         if (fits)
             buffer_append(&exchange->body, bytes, length);
         if (fits && exchange->body.failed)
-            return error_set(err, STATUS_NO_MEMORY, "out of memory for the body");
+            return buffer_explain(&exchange->body, "the body", err);
         break;
     case BODY_NONE: /* read and thrown away */
         break;
@@ -429,13 +433,19 @@ void http_drain(struct http *http) {
     }
 }
 
+static void await_requests(const struct http *http, double seconds) {
+    double until = machine_monotonic_seconds() + seconds;
+    while (atomic_load(&http->in_flight) > 0 && machine_monotonic_seconds() < until)
+        (void)poll(NULL, 0, 10);
+}
+
 void http_stop(struct http *http, double seconds) {
     if (!http)
         return;
     http_drain(http);
-    double until = machine_monotonic_seconds() + seconds;
-    while (atomic_load(&http->in_flight) > 0 && machine_monotonic_seconds() < until)
-        (void)poll(NULL, 0, 10);
+    await_requests(http, seconds * FINISH_SHARE);
+    atomic_store(&http->ending, true); /* what still works gives up, and says so */
+    await_requests(http, seconds * (1 - FINISH_SHARE));
     sweep_stop(http);
     MHD_stop_daemon(http->daemon);
     http->listener = -1; /* closed by the daemon if it had it still */
@@ -445,6 +455,7 @@ void http_stop(struct http *http, double seconds) {
 void http_count(const struct http *http, struct http_counts *counts) {
     struct http *mutable = (struct http *)(uintptr_t)http; /* a mutex has to be taken to read */
     counts->requests = atomic_load(&http->requests);
+    counts->stopped = atomic_load(&http->stopped);
     for (size_t i = 0; i < 6; i++)
         counts->by_class[i] = atomic_load(&http->by_class[i]);
     counts->bytes_in = atomic_load(&http->bytes_in);

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "config/config.h"
 
 struct server; /* server/http/context.h */
@@ -47,6 +48,26 @@ void request_query_visit(const struct http_request *request,
 const char *request_header(const struct http_request *request, const char *name);
 /* Content-Length; 0 when there is no body, -1 when it is chunked. */
 int64_t request_content_length(const struct http_request *request);
+
+/* Counts `bytes` more of memory_budget for what answering takes, until the answer is sent. The
+ * first REQUEST_FREE_BYTES are free. Errors: grant_resize's. */
+enum status request_reserve(const struct http_request *request, uint64_t bytes, const char *what,
+                            struct error *err) MUST_CHECK;
+#define REQUEST_FREE_BYTES ((uint64_t)262144)
+/* Says beforehand that the answer's body will take at least `bytes`, so that one that does not fit
+ * is refused before it is made. Errors: grant_resize's. */
+enum status request_expect_answer(const struct http_request *request, uint64_t bytes,
+                                  struct error *err) MUST_CHECK;
+/* A buffer for the answer's body whose bytes count as they come; what does not fit has failed, see
+ * buffer_explain. There is one for a request. */
+struct buffer request_answer(const struct http_request *request);
+/* Ends questions: true once the client has gone (looked at every few milliseconds, from a tenth of
+ * a second on) or the time to finish requests is over. A client that shuts its writing side counts
+ * as gone. NULL for a request that came from nowhere, as in tests. */
+const struct stop *request_stop(const struct http_request *request);
+/* Ends what others may still want, as a file that is made once for all: true once the time to
+ * finish requests is over. */
+const struct stop *request_stop_of_service(const struct http_request *request);
 
 /* Filled by a handler, sent and cleared by http.c. It starts as {status 200} and an empty body. The
  * functions below set one of three bodies (bytes, a file, a stream); the last one set counts, what
@@ -123,7 +144,9 @@ struct route {
     enum body_kind body;
     const char *limit; /* BODY_BUFFERED: the setting that bounds the body, as "max_json_bytes" */
     bool vital;        /* answered also when all connections are taken: an operator's, and quick */
-    bool polled;       /* called over and over: logged at debug while it answers below 400 */
+    /* asks and changes nothing, though it is no GET: answered also while the service stops */
+    bool asks;
+    bool polled; /* called over and over: logged at debug while it answers below 400 */
     void (*handle)(struct server *server, const struct http_request *request,
                    struct http_response *response); /* NULL for BODY_STREAMED */
     const struct body_stream *stream;               /* for BODY_STREAMED, else NULL */
@@ -159,6 +182,7 @@ void http_stop(struct http *http, double seconds);
 /* Requests answered, by the first digit of their status (0: cut short); connections and event
  * streams now open; bytes of bodies taken in. For /metrics; any thread may ask. */
 struct http_counts {
+    uint64_t stopped; /* of them: ended early, for their client was gone or the service stopped */
     uint64_t requests, by_class[6], connections, streams, bytes_in;
 };
 void http_count(const struct http *http, struct http_counts *counts);

@@ -33,6 +33,7 @@ struct exchange *exchange_create(struct http_link *link, const char *target) {
     exchange->request.path = exchange->path;
     memcpy(exchange->method, "-", 2);
     response_init(&exchange->response);
+    work_begin(exchange);
     atomic_fetch_add(&link->http->in_flight, 1);
     return exchange;
 }
@@ -107,6 +108,7 @@ void exchange_end(struct exchange *exchange, bool whole) {
 void exchange_free(struct exchange *exchange) {
     response_clear(&exchange->response);
     buffer_clear(&exchange->body);
+    work_end(exchange);
     free(exchange->target);
     free(exchange);
 }

@@ -153,6 +153,12 @@ static bool guard_body(struct exchange *exchange) {
         return true; /* what is allowed is for its begin() to say */
     const char *limit = route->body == BODY_BUFFERED ? route->limit : "drain_bytes";
     exchange->limit = setting_bytes(http->settings, limit);
+    uint64_t bound = budget_bound(exchange->body_memory.budget, BUDGET_REQUESTS);
+    if (exchange->content_length > 0 && (uint64_t)exchange->content_length > bound) {
+        exchange->body_memory.refused = (uint64_t)exchange->content_length;
+        status_ignore(grant_explain(&exchange->body_memory, "the body", &err));
+        return refuse(exchange, 0, &err);
+    }
     if (exchange->content_length > 0 && (uint64_t)exchange->content_length > exchange->limit) {
         (void)error_set_key(
             &err, STATUS_TOO_LARGE, "Content-Length", "the body has %lld bytes; %s allows %llu",
@@ -192,8 +198,7 @@ static bool guard_policy(struct exchange *exchange) {
         return refuse(exchange, 417, &err);
     }
     bool changes = strcmp(request->method, "GET") != 0;
-    if (server && atomic_load(&server->draining) && changes &&
-        (route->body == BODY_STREAMED || !path_has_openai_errors(request->path))) {
+    if (server && atomic_load(&server->draining) && changes && !route->asks) {
         (void)error_set(&err, STATUS_BUSY, "the service is shutting down");
         (void)refuse(exchange, 503, &err);
         response_header(&exchange->response, "Retry-After", "5");

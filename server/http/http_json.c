@@ -5,6 +5,13 @@
 
 #include "server/http/context.h"
 
+/* Counts what the body's tree takes. */
+static enum status reserve_tree(const struct http_request *request, const char **text,
+                                struct error *err) {
+    *text = request->body ? request->body : "";
+    return request_reserve(request, json_memory(*text, request->body_length), "the body", err);
+}
+
 /* Takes document: *object, or nothing after a failure. */
 static enum status take_object(json_t *document, const char *const *allowed, json_t **object,
                                struct error *err) {
@@ -34,8 +41,11 @@ static enum status take_object(json_t *document, const char *const *allowed, jso
 enum status json_body(const struct server *server, const struct http_request *request,
                       const char *const *allowed, json_t **object, struct error *err) {
     json_t *document;
-    enum status status = json_parse(request->body ? request->body : "", request->body_length,
-                                    (int)server->settings.max_json_depth, &document, err);
+    const char *text;
+    enum status status = reserve_tree(request, &text, err);
+    if (status == STATUS_OK)
+        status = json_parse(text, request->body_length, (int)server->settings.max_json_depth,
+                            &document, err);
     return status != STATUS_OK ? status : take_object(document, allowed, object, err);
 }
 
@@ -43,9 +53,12 @@ enum status json_body_texts(const struct server *server, const struct http_reque
                             const char *const *allowed, size_t max_values, json_t **object,
                             struct error *err) {
     json_t *document;
-    enum status status =
-        json_parse_texts(request->body ? request->body : "", request->body_length,
-                         (int)server->settings.max_json_depth, max_values, &document, err);
+    const char *text;
+    enum status status = reserve_tree(request, &text, err);
+    if (status == STATUS_OK)
+        status =
+            json_parse_texts(text, request->body_length, (int)server->settings.max_json_depth,
+                             max_values, &document, err);
     return status != STATUS_OK ? status : take_object(document, allowed, object, err);
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/budget.h"
 #include "server/http/framing.h"
 #include "server/http/http.h"
 
@@ -77,6 +78,12 @@ struct exchange {
     int64_t content_length; /* -1: chunked */
     uint64_t received, sent;
     struct buffer body;
+    /* of memory_budget: the body, what answering takes, the answer until it is sent */
+    struct grant body_memory, work_memory, answer_memory;
+    uint64_t work; /* bytes said to request_reserve, the free ones included */
+    struct stop stop, stop_of_service;
+    atomic_int_fast64_t looked; /* milliseconds at which the client was looked after */
+    atomic_bool gone, stopped;
     void *upload; /* state of a streamed body, NULL when none is open */
     double began;
 };
@@ -94,9 +101,9 @@ struct http {
     struct http_link *links;
     size_t n_links;
     pthread_t sweeper;
-    bool sweeping; /* sweeper was started */
-    atomic_bool stopping, draining;
-    atomic_uint_fast64_t requests, by_class[6], bytes_in, in_flight;
+    bool sweeping;                          /* sweeper was started */
+    atomic_bool stopping, draining, ending; /* ending: work under way is to be given up */
+    atomic_uint_fast64_t stopped, requests, by_class[6], bytes_in, in_flight;
 };
 
 /* http_listen.c */
@@ -158,6 +165,13 @@ void crowd_admit(struct http_link *link);
 bool crowd_stream_begin(struct http_link *link, struct error *err);
 void crowd_stream_end(struct http_link *link); /* also where none began */
 size_t crowd_streams(const struct http *http); /* mutex is held */
+
+/* http_work.c */
+void work_begin(struct exchange *exchange); /* sets grants and stops of a fresh exchange */
+void work_end(struct exchange *exchange);   /* gives back what is counted for it, and counts it */
+/* The answer is made: counts it, or replaces it by a refusal, and lets go what was only needed to
+ * make it. */
+void work_settle(struct exchange *exchange);
 
 /* http_response.c */
 void response_init(struct http_response *response);

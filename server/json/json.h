@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -24,6 +25,9 @@ enum status json_parse(const char *text, size_t length, int depth, json_t **docu
  * of small ones takes no memory. */
 enum status json_parse_texts(const char *text, size_t length, int depth, size_t max_values,
                              json_t **document, struct error *err) MUST_CHECK;
+/* Bytes that the tree of a text takes, roughly and rather too many: told from its commas and
+ * brackets, for a small text can be a large tree. */
+uint64_t json_memory(const char *text, size_t length);
 /* Has an allocation for a tree failed on this thread since the last call? Then trees built
  * meanwhile may lack members. */
 bool json_take_failure(void);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/random.h"
@@ -25,14 +26,24 @@ static bool turn_taken(const struct models *models, const char *path) {
     return false;
 }
 
-/* Waits until nobody writes `path`, then claims it. */
-static void turn_take(struct models *models, struct export_turn *turn) {
+/* Waits until nobody writes `path`, then claims it. Errors: CANCELLED, while waiting. */
+static enum status turn_take(struct models *models, struct export_turn *turn,
+                             const struct stop *stop, struct error *err) {
+    enum status status = STATUS_OK;
     pthread_mutex_lock(&models->export_lock);
-    while (turn_taken(models, turn->path))
-        pthread_cond_wait(&models->exported, &models->export_lock);
-    turn->next = models->turns;
-    models->turns = turn;
+    while (status == STATUS_OK && turn_taken(models, turn->path)) {
+        struct timespec look;
+        (void)clock_gettime(CLOCK_REALTIME, &look);
+        look.tv_sec++; /* the longest between two looks at `stop` */
+        (void)pthread_cond_timedwait(&models->exported, &models->export_lock, &look);
+        status = stop_check(stop, "the export", err);
+    }
+    if (status == STATUS_OK) {
+        turn->next = models->turns;
+        models->turns = turn;
+    }
     pthread_mutex_unlock(&models->export_lock);
+    return status;
 }
 
 static void turn_give(struct models *models, struct export_turn *turn) {
@@ -221,9 +232,11 @@ enum status models_export(struct models *models, const char *name, const char *v
         status = folder_add(folder, err);
     if (status == STATUS_OK) {
         struct export_turn turn = {.path = made};
-        turn_take(models, &turn);
-        status = export_ready(models, name, model, file, options, made, err);
-        turn_give(models, &turn);
+        status = turn_take(models, &turn, options->stop, err);
+        if (status == STATUS_OK) {
+            status = export_ready(models, name, model, file, options, made, err);
+            turn_give(models, &turn);
+        }
     }
     free(folder);
     free(entry);

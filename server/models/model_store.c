@@ -74,6 +74,15 @@ void store_date(const char *folder, struct model *model) {
     model->info.created = time_is_known(version.created) ? version.created : machine_wall_seconds();
 }
 
+void store_version(const char *home, const char *name, struct model_version *version) {
+    char *folder = path_join(home, name);
+    *version = (struct model_version){0};
+    snprintf(version->version, sizeof version->version, "%s", name);
+    if (folder)
+        read_description(folder, version);
+    free(folder);
+}
+
 struct version_list {
     const char *home;
     struct model_version *versions;

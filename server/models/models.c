@@ -37,9 +37,9 @@ static enum status entry_reserve(struct models *models, struct error *err) {
     return status;
 }
 
-/* Takes `model` over; room was reserved. */
+/* Takes `model` over, or says by `why` that there is none; room was reserved. */
 static void entry_set(struct models *models, const char *name, const char *version,
-                      struct model *model) {
+                      struct model *model, const char *why) {
     size_t index;
     struct model *old = NULL;
     pthread_mutex_lock(&models->lock);
@@ -55,6 +55,7 @@ static void entry_set(struct models *models, const char *name, const char *versi
     struct served_model *entry = &models->entries[index];
     entry->model = model;
     snprintf(entry->version, sizeof entry->version, "%s", version);
+    snprintf(entry->reason, sizeof entry->reason, "%s", why);
     pthread_mutex_unlock(&models->lock);
     model_drop(old); /* the last reference may free gigabytes: not under the lock */
 }
@@ -81,12 +82,18 @@ static bool is_damage(const struct error *error) {
     return error->status == STATUS_CORRUPT || error->status == STATUS_MALFORMED;
 }
 
+/* Is there only no room for it now, or with these settings? */
+static bool is_want_of_memory(const struct error *error) {
+    return error->status == STATUS_NO_MEMORY ||
+           (error->status == STATUS_TOO_LARGE && strcmp(error->key, "memory_budget") == 0);
+}
+
 /* At the start a file that cannot be read is as good as a damaged one; while models are served it
  * may be trouble that passes. One of another format version stays, and so does one for which there
  * is no memory. */
 static bool is_unreadable(const struct error *error) {
     return is_damage(error) || error->status == STATUS_IO || error->status == STATUS_REFUSED ||
-           error->status == STATUS_TOO_LARGE;
+           (error->status == STATUS_TOO_LARGE && !is_want_of_memory(error));
 }
 
 static void set_version_aside(struct models *models, const char *name, const char *version,
@@ -95,6 +102,25 @@ static void set_version_aside(struct models *models, const char *name, const cha
     snprintf(entry, sizeof entry, "%s-%s", name, version);
     snprintf(what, sizeof what, "model '%s' version '%s'", name, version);
     quarantine_move(models->settings->data, entry, folder, what, models->logger, why);
+}
+
+/* model_load, within the budget. */
+static enum status load_within(struct models *models, const char *name, const char *folder,
+                               struct model **model, struct error *err) {
+    struct grant memory = {.budget = models->budget, .kind = BUDGET_MODELS};
+    char what[NAME_SIZE + 16];
+    uint64_t bytes = 0;
+    snprintf(what, sizeof what, "model '%s'", name);
+    enum status status = model_measure(folder, &bytes, err);
+    if (status == STATUS_OK)
+        status = grant_resize(&memory, bytes, what, err);
+    if (status == STATUS_OK)
+        status = model_load(model, folder, models->kernel, err);
+    if (status == STATUS_OK)
+        (*model)->memory = memory;
+    else
+        grant_clear(&memory);
+    return status;
 }
 
 /* Loads one version; one that is `unusable` by its failure is put into quarantine. */
@@ -106,7 +132,7 @@ static enum status load_unless(struct models *models, const char *name, const ch
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
     enum status status;
     if (store_has_model(folder))
-        status = model_load(model, folder, models->kernel, err);
+        status = load_within(models, name, folder, model, err);
     else
         status = error_set_key(err, STATUS_NOT_FOUND, "version", "model '%s' has no version '%s'",
                                name, version);
@@ -147,7 +173,11 @@ static enum status serve_newest_good(struct models *models, const char *name, co
         if (is_unreadable(&why))
             store_set_current_aside(models->settings->data, home, name, models->logger, &why);
     } else if (load_unless(models, name, home, current, is_unreadable, &model, &why) == STATUS_OK) {
-        entry_set(models, name, current, model);
+        entry_set(models, name, current, model, "");
+        return STATUS_OK;
+    } else if (is_want_of_memory(&why)) {
+        log_line(models->logger, LOG_WARNING, "model '%s' is not loaded: %s", name, why.text);
+        entry_set(models, name, current, NULL, why.text);
         return STATUS_OK;
     }
     log_line(models->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s", name,
@@ -164,7 +194,7 @@ static enum status serve_newest_good(struct models *models, const char *name, co
             STATUS_OK) {
             log_line(models->logger, LOG_WARNING, "model '%s' is served from version '%s'", name,
                      version);
-            entry_set(models, name, version, model);
+            entry_set(models, name, version, model, "");
             if (!keep_current)
                 status = store_write_current(home, version, err);
         } else if (!is_unreadable(&skipped)) {
@@ -212,13 +242,14 @@ static enum status visit_home(void *context, const char *name, struct error *err
 
 enum status models_open(struct models **models, const struct settings *settings,
                         const struct logger *logger, const struct kernel *kernel,
-                        struct error *err) {
+                        struct budget *budget, struct error *err) {
     struct models *made = calloc(1, sizeof *made);
     if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for the registry of models");
     made->settings = settings;
     made->logger = logger;
     made->kernel = kernel;
+    made->budget = budget;
     pthread_mutex_init(&made->lock, NULL);
     pthread_mutex_init(&made->change, NULL);
     pthread_mutex_init(&made->export_lock, NULL);
@@ -255,19 +286,57 @@ void models_close(struct models *models) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-enum status models_hold(struct models *models, const char *name, struct model **model,
-                        char version[MODEL_VERSION_SIZE], struct error *err) {
+static enum status hold_entry(struct models *models, const char *name, struct model **model,
+                              char version[MODEL_VERSION_SIZE], struct error *err) {
     size_t index;
     pthread_mutex_lock(&models->lock);
     bool found = entry_find(models, name, &index);
+    *model = NULL;
     if (found) {
-        *model = model_hold(models->entries[index].model);
-        if (version)
-            memcpy(version, models->entries[index].version, MODEL_VERSION_SIZE);
+        const struct served_model *entry = &models->entries[index];
+        if (entry->model)
+            *model = model_hold(entry->model);
+        memcpy(version, entry->version, MODEL_VERSION_SIZE);
     }
     pthread_mutex_unlock(&models->lock);
     return found ? STATUS_OK
                  : error_set_key(err, STATUS_NOT_FOUND, "model", "no model '%.128s'", name);
+}
+
+/* Another try for a model for which there was no memory; whoever comes meanwhile waits for it. */
+static enum status load_late(struct models *models, const char *name, struct model **model,
+                             char version[MODEL_VERSION_SIZE], struct error *err) {
+    struct model *made = NULL;
+    pthread_mutex_lock(&models->change);
+    enum status status = hold_entry(models, name, model, version, err);
+    if (status == STATUS_OK && !*model) {
+        char *home = path_join(models->folder, name);
+        status = !home ? error_set(err, STATUS_NO_MEMORY, "out of memory while loading '%s'", name)
+                       : load_version(models, name, home, version, &made, err);
+        free(home);
+        if (status == STATUS_OK) {
+            *model = model_hold(made);
+            entry_set(models, name, version, made, "");
+            log_line(models->logger, LOG_INFO, "model '%s' is loaded now", name);
+        } else {
+            entry_set(models, name, version, NULL, err->text);
+        }
+    }
+    pthread_mutex_unlock(&models->change);
+    return status;
+}
+
+enum status models_hold(struct models *models, const char *name, struct model **model,
+                        char version[MODEL_VERSION_SIZE], struct error *err) {
+    char held[MODEL_VERSION_SIZE];
+    enum status status = hold_entry(models, name, model, held, err);
+    if (status == STATUS_OK && !*model)
+        status = load_late(models, name, model, held, err);
+    if (status == STATUS_TOO_LARGE) /* no fault of the one who asks for the model */
+        status = err->status = STATUS_NO_MEMORY;
+    if (status == STATUS_OK && version)
+        memcpy(version, held, sizeof held);
+    return status;
 }
 
 size_t models_count(struct models *models) {
@@ -282,63 +351,6 @@ bool models_has_version(struct models *models, const char *name, const char *ver
     bool there = folder && store_has_model(folder);
     free(folder);
     return there;
-}
-
-enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
-                            struct error *err) {
-    pthread_mutex_lock(&models->lock);
-    struct served_model *copy = malloc((models->n + 1) * sizeof *copy);
-    if (copy)
-        for (size_t i = 0; i < models->n; i++) {
-            copy[i] = models->entries[i];
-            model_hold(copy[i].model);
-        }
-    *n = models->n;
-    pthread_mutex_unlock(&models->lock);
-    if (!copy)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory for the list of models");
-    *list = copy;
-    return STATUS_OK;
-}
-
-void models_snapshot_free(struct served_model *list, size_t n) {
-    if (!list)
-        return;
-    for (size_t i = 0; i < n; i++)
-        model_drop(list[i].model);
-    free(list);
-}
-
-void models_suggest(struct models *models, const char *name, struct buffer *members) {
-    struct served_model *list = NULL;
-    struct error ignored = {0};
-    size_t n = 0;
-    if (models_snapshot(models, &list, &n, &ignored) != STATUS_OK || !list)
-        return;
-    /* Names are words too: the vocabulary knows what is near. */
-    struct vocabulary *names = NULL;
-    struct buffer text = {0};
-    uint64_t *offsets = calloc(n + 1, sizeof *offsets);
-    for (size_t i = 0; offsets && i < n; i++) {
-        buffer_append_text(&text, list[i].name);
-        offsets[i + 1] = text.length;
-    }
-    uint32_t ids[5];
-    size_t found = 0;
-    if (n > 0 && offsets && !text.failed &&
-        vocabulary_create(&names, (uint32_t)n, text.data, offsets, NULL, &ignored) == STATUS_OK)
-        found = vocabulary_suggest(names, name, strlen(name), (uint32_t)n, ids,
-                                   sizeof ids / sizeof ids[0]);
-    for (size_t i = 0; i < found; i++) {
-        buffer_append_text(members, i == 0 ? "\"suggestions\":[" : ",");
-        json_append_string(members, list[ids[i]].name, strlen(list[ids[i]].name));
-    }
-    if (found > 0)
-        buffer_append_char(members, ']');
-    vocabulary_free(names);
-    buffer_clear(&text);
-    free(offsets);
-    models_snapshot_free(list, n);
 }
 
 enum status models_hold_or_suggest(struct models *models, const char *name, struct model **model,
@@ -425,7 +437,7 @@ static enum status move_in(struct models *models, const char *name, const char *
                            struct error *err) {
     enum status status = models_check_new(models, name, err);
     if (status == STATUS_OK)
-        status = model_load(model, folder, models->kernel, err);
+        status = load_within(models, name, folder, model, err);
     if (status == STATUS_OK)
         status = folder_add(home, err);
     if (status == STATUS_OK)
@@ -465,7 +477,7 @@ static enum status publish(struct models *models, const char *name, const char *
         status = store_write_current(home, version, err);
     if (status != STATUS_OK)
         goto fail;
-    entry_set(models, name, version, model);
+    entry_set(models, name, version, model, "");
     model = NULL;
     log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
     prune_versions(models, name, home, version);
@@ -514,7 +526,7 @@ enum status models_switch(struct models *models, const char *name, const char *v
     if (status == STATUS_OK)
         status = store_write_current(home, version, err);
     if (status == STATUS_OK) {
-        entry_set(models, name, version, model);
+        entry_set(models, name, version, model, "");
         model = NULL;
         log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
     }

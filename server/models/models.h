@@ -7,16 +7,18 @@
 #include "embedding/embedding.h"
 #include "server/http/http.h"
 #include "server/http/name.h"
+#include "server/json/json.h"
 #include "server/records/record.h"
 
 #define MODEL_VERSION_SIZE 40 /* the longest name of a version and its NUL */
 
 struct models;
 /* Loads every CURRENT; a damaged version is moved to data/quarantine and the newest good one served
- * instead, with a log line. Keeps pointers to settings, logger and kernel. */
+ * instead, with a log line. One for which there is no memory is listed, not loaded: whoever asks
+ * for it makes the next try. Keeps pointers to settings, logger, kernel and budget (or NULL). */
 enum status models_open(struct models **models, const struct settings *settings,
                         const struct logger *logger, const struct kernel *kernel,
-                        struct error *err) MUST_CHECK;
+                        struct budget *budget, struct error *err) MUST_CHECK;
 void models_close(struct models *models);
 /* Moves folder (with model.vecmill in it, durable already) to <name>/<version> and makes it
  * current. Publishing the same version again is fine (a job that died between rename and record).
@@ -24,7 +26,8 @@ void models_close(struct models *models);
 enum status models_publish(struct models *models, const char *name, const char *version,
                            const char *folder, struct error *err) MUST_CHECK;
 bool models_has_version(struct models *models, const char *name, const char *version);
-/* The served model, held: caller drops. NOT_FOUND "no model 'x'". version may be NULL. */
+/* The served model, held: caller drops. version may be NULL. Loads one that is not loaded yet.
+ * Errors: NOT_FOUND "no model 'x'"; for one that does not fit NO_MEMORY, with the numbers. */
 enum status models_hold(struct models *models, const char *name, struct model **model,
                         char version[MODEL_VERSION_SIZE], struct error *err) MUST_CHECK;
 /* The same, and appends `"suggestions":["name",...]` of names near `name` when there is none;
@@ -39,6 +42,9 @@ enum status models_check_new(struct models *models, const char *name, struct err
 enum status model_settings(const struct model *model, struct settings *settings,
                            struct error *err) MUST_CHECK;
 size_t models_count(struct models *models);
+/* How many of them are not loaded, for want of memory; for each a sentence is added to the list
+ * `why`, which may be NULL. */
+size_t models_count_unloaded(struct models *models, json_t *why);
 
 /* Deleting a model is refused while needed(context, name, job) says so; job: who needs it. The call
  * comes from any thread, while no change of models is under way. */

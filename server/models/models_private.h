@@ -29,6 +29,8 @@ struct model_version {
 };
 /* Whether `folder` holds a model file. */
 bool store_has_model(const char *folder);
+/* What is known of one version without loading it; zeros where nothing is. */
+void store_version(const char *home, const char *name, struct model_version *version);
 /* Versions under data/models/<name>, newest first. Owns: caller frees *versions. */
 enum status store_versions(const char *home, struct model_version **versions, size_t *n,
                            struct error *err) MUST_CHECK;
@@ -54,7 +56,8 @@ enum status store_write_current(const char *home, const char *version,
 /* ---- models.c and model_exports.c: for the routes -------------------------------------------- */
 struct served_model {
     char name[NAME_SIZE], version[MODEL_VERSION_SIZE];
-    struct model *model; /* held */
+    struct model *model; /* held; NULL: not loaded */
+    char reason[256];    /* why it is not loaded */
 };
 struct export_turn;
 /* An export that was checked since the start, as it stood then. A file that is not among these is
@@ -71,7 +74,8 @@ struct models {
     const struct settings *settings;
     const struct logger *logger;
     const struct kernel *kernel;
-    char *folder; /* data/models */
+    struct budget *budget; /* or NULL */
+    char *folder;          /* data/models */
     pthread_mutex_t lock, change;
     struct served_model *entries; /* by name; each holds its model */
     size_t n, capacity;
@@ -87,7 +91,7 @@ struct models {
     uint64_t (*reserved)(void *context);
     void *reserved_context;
 };
-/* All served models by name, each held. Owns: models_snapshot_free. */
+/* All models by name, each held as far as it is loaded. Owns: models_snapshot_free. */
 enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
                             struct error *err) MUST_CHECK;
 void models_snapshot_free(struct served_model *list, size_t n);

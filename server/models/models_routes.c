@@ -11,6 +11,8 @@
 #include "server/json/settings_json.h"
 #include "server/models/models_private.h"
 
+#define EXPORT_MEMORY ((uint64_t)1 << 20) /* bytes that writing a file takes: text, zlib, words */
+
 /* A call about one model, which is held while it is answered. */
 struct call {
     struct models *models;
@@ -32,7 +34,8 @@ static enum status call_begin(struct call *call, struct server *server,
 static void call_refuse(const struct call *call, struct http_response *response,
                         const struct error *err) {
     const char *members = call->members.failed ? NULL : call->members.data;
-    response_error_with(call->request, response, 0, err, members);
+    response_error_with(call->request, response, err->status == STATUS_CANCELLED ? 503 : 0, err,
+                        members);
 }
 
 static void call_end(struct call *call) {
@@ -59,6 +62,28 @@ static json_t *entry_json(const char *name, const char *version, const struct mo
     set(object, "dim", json_integer(model->input->columns));
     set(object, "words", json_integer(vocabulary_size(model->vocabulary)));
     set(object, "digest", json_string(model->digest));
+    set(object, "loaded", json_true());
+    return object;
+}
+
+/* The same of a model that is not loaded, as far as its version is described on disk. */
+static json_t *unloaded_json(const struct models *models, const struct served_model *entry) {
+    struct model_version about = {0};
+    char *home = models_home(models, entry->name);
+    if (home)
+        store_version(home, entry->version, &about);
+    free(home);
+    json_t *object = json_object();
+    set(object, "id", json_string(entry->name));
+    set(object, "object", json_string("model"));
+    set(object, "created", json_integer((json_int_t)about.created));
+    set(object, "owned_by", json_string("vecmill"));
+    set(object, "version", json_string(entry->version));
+    set(object, "dim", json_integer(about.dim));
+    set(object, "words", json_integer(about.words));
+    set(object, "digest", json_string(about.digest));
+    set(object, "loaded", json_false());
+    set(object, "reason", json_string(entry->reason));
     return object;
 }
 
@@ -172,7 +197,9 @@ void models_list(struct server *server, const struct http_request *request,
     }
     json_t *data = json_array(), *document = json_object();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(data, entry_json(list[i].name, list[i].version, list[i].model));
+        json_array_append_new(data, list[i].model
+                                        ? entry_json(list[i].name, list[i].version, list[i].model)
+                                        : unloaded_json(server->models, &list[i]));
     set(document, "object", json_string("list"));
     set(document, "data", data);
     models_snapshot_free(list, n);
@@ -345,7 +372,7 @@ void models_file(struct server *server, const struct http_request *request,
                  struct http_response *response) {
     const char *file = request->segments[1];
     struct call call;
-    struct export_options options = {0};
+    struct export_options options = {.stop = request_stop_of_service(request)};
     struct error err = {0};
     char *path = NULL;
     enum status status = call_begin(&call, server, request, &err);
@@ -357,6 +384,8 @@ void models_file(struct server *server, const struct http_request *request,
         status = query_flag(request, "subtract_mean", &options.subtract_mean, &err);
     if (status == STATUS_OK)
         status = query_flag(request, "normalize", &options.normalize, &err);
+    if (status == STATUS_OK)
+        status = request_reserve(request, EXPORT_MEMORY, "the export", &err);
     if (status == STATUS_OK)
         status = models_export(call.models, call.name, call.version, call.model, file, &options,
                                &path, &err);

@@ -14,19 +14,33 @@ enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error
                                   &inquiry->members, err);
 }
 
+enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t text,
+                            struct error *err) {
+    uint64_t bytes, answer;
+    if (__builtin_mul_overflow(numbers, sizeof(float), &bytes) ||
+        __builtin_mul_overflow(numbers, text, &answer))
+        bytes = answer = UINT64_MAX;
+    enum status status = request_expect_answer(inquiry->request, answer, err);
+    if (status == STATUS_OK)
+        status = request_reserve(inquiry->request, bytes, "the answer", err);
+    return status;
+}
+
 void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,
                  const struct error *err) {
     struct error full = {0};
     if (status == STATUS_OK && answer->failed) {
-        status = error_set(&full, STATUS_NO_MEMORY, "out of memory for the answer");
+        status = buffer_explain(answer, "the answer", &full);
         err = &full;
     }
     if (status == STATUS_OK) {
         response_bytes(inquiry->response, 200, inquiry->content_type, answer);
     } else {
         const char *members = inquiry->members.failed ? NULL : inquiry->members.data;
-        response_error_with(inquiry->request, inquiry->response,
-                            status == STATUS_REFUSED ? inquiry->refusal : 0, err, members);
+        int code = status == STATUS_REFUSED     ? inquiry->refusal
+                   : status == STATUS_CANCELLED ? 503 /* whoever still listens may ask again */
+                                                : 0;
+        response_error_with(inquiry->request, inquiry->response, code, err, members);
     }
     buffer_clear(answer);
     buffer_clear(&inquiry->members);
@@ -39,7 +53,7 @@ void inquiry_run(struct server *server, const struct http_request *request,
                  struct http_response *response, const struct inquiry_route *route) {
     struct inquiry inquiry = {
         .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
-    struct buffer answer = {0};
+    struct buffer answer = request_answer(request);
     struct error err = {0};
     enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
     if (status == STATUS_OK)

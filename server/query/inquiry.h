@@ -47,6 +47,10 @@ void inquiry_run(struct server *server, const struct http_request *request,
 /* Holds the current version of `name` (borrowed) until inquiry_end. NOT_FOUND: names like it become
  * a member of the answer. */
 enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) MUST_CHECK;
+/* The memory that an answer of `numbers` float32 numbers takes: they are counted, and the text made
+ * of them is expected, with `text` bytes for each at the least. Errors: grant_resize's. */
+enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t text,
+                            struct error *err) MUST_CHECK;
 /* Ends an inquiry begun by hand: answers 200 with `answer` (taken) when status is OK, else err;
  * drops the model, the body and members. */
 void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,

@@ -256,6 +256,8 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
         status = field_text(inquiry->body, "user", &user, &length, err);
     if (status == STATUS_OK)
         status = read_inputs(&texts, field_find(inquiry->body, "input"), err);
+    if (status == STATUS_OK)
+        status = inquiry_reserve(inquiry, (uint64_t)texts.n * table->columns, 4, err);
     if (status == STATUS_OK) {
         rows = calloc(texts.n * table->columns, sizeof *rows);
         if (!rows)
@@ -305,7 +307,7 @@ void vectors_openai(struct server *server, const struct http_request *request,
                               .response = response,
                               .content_type = INQUIRY_JSON,
                               .refusal = 400}; /* OpenAI knows no 422 */
-    struct buffer answer = {0};
+    struct buffer answer = request_answer(request);
     struct error err = {0};
     const char *name = NULL;
     enum status status = read_body(&inquiry, &err);

@@ -78,6 +78,17 @@ static enum status gather(struct lookup *lookup, struct error *err) {
     struct selection *selection = &lookup->selection;
     const struct table *table = lookup->inquiry->model->input;
     size_t max = lookup->combiner == NO_COMBINER ? selection->n : selection->lists;
+    bool zeros = lookup->combiner != NO_COMBINER && lookup->missing == MISSING_ZERO;
+    uint64_t numbers = (uint64_t)max * table->columns;
+    enum status status = STATUS_OK;
+    if (zeros && selection->missing > 0) /* see combine_with_zeros */
+        status =
+            request_reserve(lookup->inquiry->request,
+                            table_bytes((uint32_t)selection->n, table->columns), "the answer", err);
+    if (status == STATUS_OK)
+        status = inquiry_reserve(lookup->inquiry, numbers, lookup->as == AS_JSON ? 2 : 4, err);
+    if (status != STATUS_OK)
+        return status;
     lookup->rows = calloc(max * table->columns + 1, sizeof *lookup->rows);
     if (!lookup->rows)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %zu rows", max);
@@ -323,6 +334,12 @@ void vectors_post(struct server *server, const struct http_request *request,
     inquiry_run(server, request, response, &route);
 }
 
+static bool word_begins(const struct vocabulary *vocabulary, uint32_t id, const char *prefix) {
+    size_t length, n = !prefix ? 0 : strlen(prefix);
+    const char *word = vocabulary_word(vocabulary, id, &length);
+    return n == 0 || (length >= n && memcmp(word, prefix, n) == 0);
+}
+
 static enum status words_of_query(struct inquiry *inquiry, struct buffer *answer,
                                   struct error *err) {
     const struct vocabulary *vocabulary = inquiry->model->vocabulary;
@@ -334,32 +351,22 @@ static enum status words_of_query(struct inquiry *inquiry, struct buffer *answer
                            &limit, err);
     if (status != STATUS_OK)
         return status;
-    size_t prefix_length = !prefix ? 0 : strlen(prefix);
-    struct buffer data = {0};
     int64_t total = 0;
-    for (uint32_t id = 0; id < vocabulary_size(vocabulary); id++) {
-        size_t length;
-        const char *word = vocabulary_word(vocabulary, id, &length);
-        if (length < prefix_length ||
-            (prefix_length > 0 && memcmp(word, prefix, prefix_length) != 0))
-            continue;
-        if (total >= offset && total - offset < limit) {
-            buffer_append_text(&data, total == offset ? "{" : ",{");
-            inquiry_append_word(inquiry, &data, id);
-            buffer_print(&data, ",\"count\":%" PRIu64 "}", vocabulary_count(vocabulary, id));
-        }
-        total++;
-    }
+    for (uint32_t id = 0; id < vocabulary_size(vocabulary); id++)
+        total += word_begins(vocabulary, id, prefix);
     inquiry_head(inquiry, answer);
     buffer_print(answer,
                  ",\"total\":%" PRId64 ",\"offset\":%" PRId64 ",\"limit\":%" PRId64 ",\"data\":[",
                  total, offset, limit);
-    if (data.failed)
-        answer->failed = true;
-    else if (data.length > 0)
-        buffer_append(answer, data.data, data.length);
+    int64_t end = offset + limit < total ? offset + limit : total, at = 0;
+    for (uint32_t id = 0; at < end; id++) {
+        if (!word_begins(vocabulary, id, prefix) || at++ < offset)
+            continue;
+        buffer_append_text(answer, at - 1 == offset ? "{" : ",{");
+        inquiry_append_word(inquiry, answer, id);
+        buffer_print(answer, ",\"count\":%" PRIu64 "}", vocabulary_count(vocabulary, id));
+    }
     buffer_append_text(answer, "]}");
-    buffer_clear(&data);
     return STATUS_OK;
 }
 

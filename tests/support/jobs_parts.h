@@ -19,8 +19,8 @@ static inline void jobs_parts_open(struct parts *parts, int slots, char *program
     server->settings.max_jobs_running = slots;
     server->kernel = kernel_choose("portable");
     server->program = program;
-    enum status status =
-        models_open(&server->models, &server->settings, &server->logger, server->kernel, &err);
+    enum status status = models_open(&server->models, &server->settings, &server->logger,
+                                     server->kernel, NULL, &err);
     if (status == STATUS_OK)
         status = corpora_open(&server->corpora, &server->settings, &server->logger, &err);
     struct jobs_options options = {

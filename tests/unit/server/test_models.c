@@ -27,7 +27,7 @@ static void fixture_open(struct fixture *fixture, const char *folder) {
     fixture->settings.reserve_disk = 0;
     fixture->logger = (struct logger){keep_line, fixture, LOG_DEBUG};
     assert_int_equal(models_open(&fixture->models, &fixture->settings, &fixture->logger,
-                                 kernel_choose(NULL), &err),
+                                 kernel_choose(NULL), NULL, &err),
                      STATUS_OK);
 }
 

@@ -1,0 +1,82 @@
+/* All models at once: for lists, for names near another, for what is not loaded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/models/models_private.h"
+
+size_t models_count_unloaded(struct models *models, json_t *why) {
+    size_t n = 0;
+    pthread_mutex_lock(&models->lock);
+    for (size_t i = 0; i < models->n; i++) {
+        const struct served_model *entry = &models->entries[i];
+        if (entry->model)
+            continue;
+        if (why) {
+            struct buffer text = {0};
+            buffer_print(&text, "model '%s' is not loaded: %s", entry->name, entry->reason);
+            json_array_append_new(why, json_words(text.data ? text.data : "", text.length));
+            buffer_clear(&text);
+        }
+        n++;
+    }
+    pthread_mutex_unlock(&models->lock);
+    return n;
+}
+
+enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
+                            struct error *err) {
+    pthread_mutex_lock(&models->lock);
+    struct served_model *copy = malloc((models->n + 1) * sizeof *copy);
+    if (copy)
+        for (size_t i = 0; i < models->n; i++) {
+            copy[i] = models->entries[i];
+            if (copy[i].model)
+                model_hold(copy[i].model);
+        }
+    *n = models->n;
+    pthread_mutex_unlock(&models->lock);
+    if (!copy)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for the list of models");
+    *list = copy;
+    return STATUS_OK;
+}
+
+void models_snapshot_free(struct served_model *list, size_t n) {
+    if (!list)
+        return;
+    for (size_t i = 0; i < n; i++)
+        model_drop(list[i].model);
+    free(list);
+}
+
+void models_suggest(struct models *models, const char *name, struct buffer *members) {
+    struct served_model *list = NULL;
+    struct error ignored = {0};
+    size_t n = 0;
+    if (models_snapshot(models, &list, &n, &ignored) != STATUS_OK || !list)
+        return;
+    /* Names are words too: the vocabulary knows what is near. */
+    struct vocabulary *names = NULL;
+    struct buffer text = {0};
+    uint64_t *offsets = calloc(n + 1, sizeof *offsets);
+    for (size_t i = 0; offsets && i < n; i++) {
+        buffer_append_text(&text, list[i].name);
+        offsets[i + 1] = text.length;
+    }
+    uint32_t ids[5];
+    size_t found = 0;
+    if (n > 0 && offsets && !text.failed &&
+        vocabulary_create(&names, (uint32_t)n, text.data, offsets, NULL, &ignored) == STATUS_OK)
+        found = vocabulary_suggest(names, name, strlen(name), (uint32_t)n, ids,
+                                   sizeof ids / sizeof ids[0]);
+    for (size_t i = 0; i < found; i++) {
+        buffer_append_text(members, i == 0 ? "\"suggestions\":[" : ",");
+        json_append_string(members, list[ids[i]].name, strlen(list[ids[i]].name));
+    }
+    if (found > 0)
+        buffer_append_char(members, ']');
+    vocabulary_free(names);
+    buffer_clear(&text);
+    free(offsets);
+    models_snapshot_free(list, n);
+}
