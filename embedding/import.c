@@ -108,7 +108,7 @@ static enum status promise_check(const struct import *import, struct error *err)
     struct grant grant = import->rows.memory;
     bool fewer = import->max_rows > 0 && import->max_rows < import->promised;
     uint64_t wanted = fewer ? import->max_rows : import->promised;
-    grant.refused = import_rows_bytes(wanted, import->dim, 0);
+    grant.refused = import_rows_bytes(wanted, 0, wanted, import->dim);
     return grant.refused > budget_bound(grant.budget, grant.kind)
                ? grant_explain(&grant, "the import", err)
                : STATUS_OK;

@@ -22,20 +22,20 @@ static enum status rows_no_memory(const struct import_rows *rows, struct error *
                      "not enough memory after %" PRIu32 " words of %zu values", rows->n, rows->dim);
 }
 
-uint64_t import_rows_bytes(uint64_t n, size_t dim, uint64_t text) {
-    uint64_t row = (dim + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD * sizeof(float) + WORD_BYTES;
+uint64_t import_rows_bytes(uint64_t n, uint64_t text, uint64_t rows, size_t dim) {
+    uint64_t row = (dim + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD * sizeof(float);
     uint64_t bytes;
-    if (__builtin_mul_overflow(n, row, &bytes) ||
-        __builtin_add_overflow(bytes, TEXT_COPIES * text, &bytes))
+    if (__builtin_mul_overflow(rows, row, &bytes) ||
+        __builtin_add_overflow(bytes, n * WORD_BYTES + text * TEXT_COPIES, &bytes))
         return UINT64_MAX;
     return bytes;
 }
 
-/* The grant covers the rows there are and those that have a block. */
+/* The grant covers the words there are, one more of `length` bytes, and the rows that have a
+ * block. */
 static enum status rows_account(struct import_rows *rows, size_t length, struct error *err) {
-    uint64_t blocks = (uint64_t)rows->n_blocks * rows->block_rows,
-             n = blocks > rows->n ? blocks : rows->n,
-             bytes = import_rows_bytes(n, rows->dim, rows->text.length + length);
+    uint64_t bytes = import_rows_bytes(rows->n + (uint64_t)1, rows->text.length + length,
+                                       (uint64_t)rows->n_blocks * rows->block_rows, rows->dim);
     if (bytes <= rows->memory.bytes)
         return STATUS_OK;
     return grant_resize(&rows->memory, (bytes / MEMORY_STEP + 1) * MEMORY_STEP, "the import", err);

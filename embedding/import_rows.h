@@ -20,8 +20,9 @@ struct import_rows {
         memory; /* what the rows take, and the model made of them; the budget is set before */
 };
 
-/* Bytes that n rows of dim values and `text` bytes of words take while they become a model. */
-uint64_t import_rows_bytes(uint64_t n, size_t dim, uint64_t text);
+/* Bytes that n words of `text` bytes in all, and room for `rows` of dim values, take while they
+ * become a model. */
+uint64_t import_rows_bytes(uint64_t n, uint64_t text, uint64_t rows, size_t dim);
 /* Room for the vector of one more row; the caller fills it and then calls import_rows_add. */
 enum status import_rows_reserve(struct import_rows *rows, float **vector,
                                 struct error *err) MUST_CHECK;

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "tests/support/stop_after.h"
+
 /* Countries and capitals on a grid: b - a + c lands on the answer; "decoy" is in the way of one
  * question. */
 static const char *const words[] = {"athens", "greece",      "oslo",   "norway",
@@ -414,6 +416,46 @@ static void unread_pairs_are_noted(void **state) {
     model_drop(model);
 }
 
+/* Question files of many lines, in which nothing is found: only the lines take time. */
+static void evaluations_stop_when_told(void **state) {
+    struct model *model = grid_model();
+    struct buffer questions = {0}, pairs = {0};
+    struct analogy_report analogy;
+    struct similarity_report similarity;
+    struct stop_after after;
+    struct stop stop = stop_after(&after, 2);
+    struct error err = {0};
+    (void)state;
+    buffer_append_text(&questions, ": section\n");
+    for (int i = 0; i < 5000; i++) {
+        buffer_append_text(&questions, "none of these here\n");
+        buffer_append_text(&pairs, "none here 1\n");
+    }
+    assert_int_equal(evaluate_analogies(model, questions.data, questions.length, 0, ANALOGY_ADD,
+                                        WORD_CASE_FOLD, 1, &stop, &analogy, &err),
+                     STATUS_CANCELLED);
+    assert_string_equal(err.text,
+                        "the evaluation was stopped: its client is gone, or the service stops");
+    assert_int_equal(atomic_load(&after.calls), 2); /* after the first no it stopped asking */
+    error_clear(&err);
+    stop = stop_after(&after, 2);
+    assert_int_equal(evaluate_similarity(model, pairs.data, pairs.length, WORD_CASE_FOLD, &stop, &similarity, &err),
+                     STATUS_CANCELLED);
+    assert_int_equal(atomic_load(&after.calls), 2);
+    /* and in the search that a full batch is */
+    questions.length = 0;
+    buffer_append_text(&questions, ": section\nathens greece oslo norway\n");
+    error_clear(&err);
+    stop = stop_after(&after, 1);
+    assert_int_equal(evaluate_analogies(model, questions.data, questions.length, 0, ANALOGY_ADD,
+                                        WORD_CASE_FOLD, 1, &stop, &analogy, &err),
+                     STATUS_CANCELLED);
+    assert_int_equal(analogy.n_sections, 0); /* nothing is left to free */
+    buffer_clear(&questions);
+    buffer_clear(&pairs);
+    model_drop(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sections_are_counted),
@@ -429,6 +471,7 @@ int main(void) {
         cmocka_unit_test(pairs_files_of_every_make),
         cmocka_unit_test(quotes_and_phrases),
         cmocka_unit_test(unread_pairs_are_noted),
+        cmocka_unit_test(evaluations_stop_when_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <zlib.h>
 
+#include "tests/support/stop_after.h"
+
 #define ROWS 9
 #define DIM 5
 
@@ -344,6 +346,24 @@ static void failures_leave_nothing(void **state) {
     model_drop(model);
 }
 
+static void exports_stop_when_told(void **state) {
+    struct model *model = awkward_model(true, 1);
+    struct stop_after after;
+    struct stop stop = stop_after(&after, 1);
+    struct export_options options = {.stop = &stop};
+    const char *const *names;
+    size_t n = export_formats(&names);
+    for (size_t i = 0; i < n; i++) {
+        char *path = temporary_path(state, names[i]);
+        struct error err = {0};
+        assert_int_equal(export_write(model, names[i], &options, path, NULL, &err),
+                         STATUS_CANCELLED);
+        assert_false(file_exists(path));
+        free(path);
+    }
+    model_drop(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
@@ -352,6 +372,7 @@ int main(void) {
         TEST(projector_files_line_up),      TEST(gzip_is_deterministic),
         TEST(options_change_the_rows),      TEST(failures_leave_nothing),
         TEST(altered_words_stay_apart),     TEST(tab_separated_words_are_kept),
+        TEST(exports_stop_when_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

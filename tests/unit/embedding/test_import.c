@@ -4,6 +4,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "tests/support/stop_after.h"
+
 /* Writes bytes to a file and imports it. */
 static enum status import_bytes(void **state, const void *bytes, size_t length, uint64_t limit,
                                 struct model **model, struct error *err) {
@@ -319,6 +321,95 @@ static void missing_files_are_not_found(void **state) {
     free(path);
 }
 
+/* A text of n words of 16 values; headed: with a header that promises `promised` words. */
+static void put_rows(struct buffer *text, uint32_t n, uint64_t promised) {
+    text->length = 0;
+    if (promised > 0)
+        buffer_print(text, "%llu 16\n", (unsigned long long)promised);
+    for (uint32_t i = 0; i < n; i++)
+        buffer_print(text, "w%u 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n", i);
+}
+
+static enum status import_within(void **state, const struct buffer *text, struct budget *budget,
+                                 const struct stop *stop, struct model **model, struct error *err) {
+    char *path = temporary_path(state, "input");
+    struct error written = {0};
+    struct import_bounds bounds = {.budget = budget, .stop = stop};
+    assert_int_equal(file_replace(path, text->data, text->length, &written), STATUS_OK);
+    error_clear(err);
+    enum status status = import_read(model, path, "x", &bounds, kernel_choose(NULL), err);
+    free(path);
+    return status;
+}
+
+static void imports_are_counted_while_they_grow(void **state) {
+    enum { ROWS = 20000, BYTES = ROWS * 64 };
+    struct budget budget;
+    struct buffer text = {0};
+    struct model *model = NULL, *other = NULL;
+    struct error err = {0};
+    /* without a header a block of 4 MiB comes at a time */
+    budget_init(&budget, 16 << 20);
+    put_rows(&text, ROWS, 0);
+    assert_int_equal(import_within(state, &text, &budget, NULL, &model, &err), STATUS_OK);
+    assert_true(model->memory.bytes >= BYTES);
+    assert_int_equal(atomic_load(&budget.used), model->memory.bytes);
+    assert_int_equal(atomic_load(&budget.by_kind[BUDGET_IMPORTS]), model->memory.bytes);
+    model_drop(model);
+    assert_int_equal(atomic_load(&budget.used), 0);
+    /* with one, what it promises */
+    budget_init(&budget, 10 << 20);
+    put_rows(&text, ROWS, ROWS);
+    assert_int_equal(import_within(state, &text, &budget, NULL, &model, &err), STATUS_OK);
+    assert_true(model->memory.bytes >= BYTES);
+    assert_true(model->memory.bytes < 5 * BYTES);
+    /* another one does not fit beside it, and leaves nothing counted */
+    uint64_t held = model->memory.bytes;
+    put_rows(&text, 2 * ROWS, 2 * ROWS);
+    assert_int_equal(import_within(state, &text, &budget, NULL, &other, &err), STATUS_NO_MEMORY);
+    assert_string_equal(err.key, "memory_budget");
+    assert_non_null(strstr(err.text, "the import needs "));
+    assert_null(other);
+    assert_int_equal(atomic_load(&budget.used), held);
+    model_drop(model);
+    assert_int_equal(import_within(state, &text, &budget, NULL, &model, &err), STATUS_OK);
+    model_drop(model);
+    /* a header that promises too much is refused before any row is read */
+    put_rows(&text, 1, 1000000);
+    assert_int_equal(import_within(state, &text, &budget, NULL, &model, &err), STATUS_TOO_LARGE);
+    assert_string_equal(err.key, "memory_budget");
+    assert_non_null(strstr(err.text, "160000000 bytes"));
+    /* words count, too: long ones with hardly a value */
+    text.length = 0;
+    for (int i = 0; i < 200; i++) {
+        for (int j = 0; j < 60000; j++)
+            buffer_append_char(&text, (char)('a' + i % 26));
+        buffer_print(&text, "%d 1\n", i);
+    }
+    assert_int_equal(import_within(state, &text, &budget, NULL, &model, &err), STATUS_TOO_LARGE);
+    assert_int_equal(atomic_load(&budget.used), 0);
+    buffer_clear(&text);
+}
+
+static void imports_stop_when_told(void **state) {
+    struct budget budget;
+    struct buffer text = {0};
+    struct model *model = NULL;
+    struct stop_after after;
+    struct stop stop = stop_after(&after, 2);
+    struct error err = {0};
+    budget_init(&budget, 64 << 20);
+    put_rows(&text, 100000, 100000); /* several MiB: a part at a time */
+    assert_true(text.length > (size_t)2 << 20);
+    assert_int_equal(import_within(state, &text, &budget, &stop, &model, &err), STATUS_CANCELLED);
+    assert_string_equal(err.text,
+                        "the import was stopped: its client is gone, or the service stops");
+    assert_int_equal(atomic_load(&after.calls), 2);
+    assert_null(model);
+    assert_int_equal(atomic_load(&budget.used), 0);
+    buffer_clear(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_setup, temporary_teardown)
@@ -330,6 +421,8 @@ int main(void) {
         TEST(endless_lines_are_refused),
         TEST(damage_is_survived),
         TEST(missing_files_are_not_found),
+        TEST(imports_are_counted_while_they_grow),
+        TEST(imports_stop_when_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #include "tests/support/vectors_sample.h"
 
+#include "tests/support/stop_after.h"
+
 #include <math.h>
 
 #define ROWS 1500
@@ -373,6 +375,58 @@ static void odd_one_is_found(void **state) {
     model_drop(model);
 }
 
+/* Blocks that a kernel scored, over all threads. */
+static atomic_int blocks_scored;
+static const struct kernel *counted;
+
+static void count_scores(const float *queries, size_t n_queries, const float *rows, size_t n_rows,
+                         size_t stride, float *scores) {
+    atomic_fetch_add(&blocks_scored, 1);
+    counted->scores(queries, n_queries, rows, n_rows, stride, scores);
+}
+
+static int search_until(const struct model *model, int stop_at, int threads, enum status wanted) {
+    enum { QUERIES = 70 }; /* two passes */
+    struct neighbor out[QUERIES * 2];
+    size_t found[QUERIES];
+    struct stop_after after;
+    struct stop stop = stop_after(&after, stop_at);
+    struct error err = {0};
+    float *queries = sample_values(QUERIES * model->input->columns, 5);
+    atomic_store(&blocks_scored, 0);
+    assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, 2, threads, &stop,
+                                      out, found, &err),
+                     wanted);
+    if (wanted == STATUS_CANCELLED)
+        assert_string_equal(err.text,
+                            "the search was stopped: its client is gone, or the service stops");
+    free(queries);
+    return atomic_load(&blocks_scored);
+}
+
+static void searches_stop_when_told(void **state) {
+    enum { THREADS = 4 };
+    float *values = sample_values((size_t)ROWS * 16, 3);
+    struct model *model = sample_model(NULL, values, ROWS, 16, 3, PARTITION_DIV, NULL);
+    struct kernel counting = *model->kernel;
+    (void)state;
+    counted = model->kernel;
+    counting.scores = count_scores;
+    model->kernel = &counting;
+    int all = search_until(model, 1000000, 1, STATUS_OK);
+    assert_true(all >= 2 * (ROWS / 256));
+    /* asked before each block: the third no lets two through, the first none */
+    assert_int_equal(search_until(model, 3, 1, STATUS_CANCELLED), 2);
+    assert_int_equal(search_until(model, 1, 1, STATUS_CANCELLED), 0);
+    assert_int_equal(search_until(model, all, 1, STATUS_CANCELLED), all - 1);
+    assert_int_equal(search_until(model, all + 1, 1, STATUS_OK), all);
+    /* several threads: each may be in a block when one is told */
+    assert_true(search_until(model, 3, THREADS, STATUS_CANCELLED) <= 2 + THREADS);
+    model->kernel = counted;
+    model_drop(model);
+    free(values);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbors_match_the_simple_version),
@@ -383,6 +437,7 @@ int main(void) {
         cmocka_unit_test(analogies_match_the_simple_version),
         cmocka_unit_test(bad_analogies_are_refused),
         cmocka_unit_test(odd_one_is_found),
+        cmocka_unit_test(searches_stop_when_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

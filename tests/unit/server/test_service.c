@@ -367,11 +367,68 @@ static void test_metrics(void **state) {
         "vecmill_build_info{version=\"",       "vecmill_ready 1\n",
         "vecmill_jobs{state=\"running\"} 0\n", "vecmill_models 0\n",
         "process_resident_memory_bytes ",      "vecmill_http_requests_total{class=\"2xx\"} 0\n",
-        "vecmill_training_words_total 0\n"};
+        "vecmill_training_words_total 0\n",    "vecmill_memory_bytes{kind=\"models\"} 0\n",
+        "vecmill_memory_budget_bytes ",        "vecmill_models_unloaded 0\n",
+        "vecmill_requests_stopped_total 0\n"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!strstr(response.body.data, names[i]))
             fail_msg("no '%s' in %s", names[i], response.body.data);
     response_clear(&response);
+    server_stop(server);
+}
+
+/* A path that fits the pattern: holes become "x". */
+static void path_of(const char *pattern, char *path) {
+    for (bool inside = false; *pattern != '\0'; pattern++) {
+        if (*pattern == '{')
+            *path++ = 'x';
+        inside = *pattern == '{' || (inside && *pattern != '}');
+        if (!inside && *pattern != '}')
+            *path++ = *pattern;
+    }
+    *path = '\0';
+}
+
+static void add_field(struct exchange *exchange, const char *name, const char *value) {
+    exchange->headers[exchange->n_headers++] = (struct header){name, value};
+}
+
+/* Whatever changes anything is refused while the service stops; whatever asks is answered. */
+static void test_stopping_refuses_every_change(void **state) {
+    struct server *server = NULL;
+    struct error err = {0};
+    size_t changes = 0, questions = 0;
+    assert_int_equal(start(state, &server, &err), STATUS_OK);
+    atomic_store(&server->draining, true);
+    struct http http = {
+        .server = server, .routes = server_routes, .settings = &server->settings, .listener = -1};
+    for (const struct route *route = server_routes; route->method; route++) {
+        struct http_link link = {.http = &http, .fd = -1};
+        struct exchange exchange = {.http = &http, .link = &link, .target = calloc(6, 512)};
+        assert_non_null(exchange.target);
+        path_of(route->pattern, exchange.target);
+        exchange.path = exchange.query = exchange.query_end = exchange.target + 512;
+        exchange.request =
+            (struct http_request){.method = "GET", .path = exchange.path, .connection = &exchange};
+        response_init(&exchange.response);
+        add_field(&exchange, "Host", "127.0.0.1");
+        bool admitted = guard_admit(&exchange, route->method, "HTTP/1.1");
+        bool asks = strcmp(route->method, "GET") == 0 || route->asks;
+        assert_true(!route->asks || route->body == BODY_BUFFERED);
+        if (asks && !admitted)
+            fail_msg("%s %s is refused", route->method, route->pattern);
+        if (!asks && (admitted || exchange.response.status != 503 ||
+                      !strstr(exchange.response.body.data, "the service is shutting down")))
+            fail_msg("%s %s: %d", route->method, route->pattern, exchange.response.status);
+        changes += !asks;
+        questions += asks;
+        if (exchange.upload)
+            route->stream->abort(exchange.upload);
+        response_clear(&exchange.response);
+        free(exchange.target);
+    }
+    assert_true(changes >= 11);
+    assert_true(questions >= 20);
     server_stop(server);
 }
 
@@ -389,6 +446,7 @@ int main(void) {
         cmocka_unit_test(test_schemas_are_used),
         WITH_FOLDER(test_health_and_problems),
         WITH_FOLDER(test_metrics),
+        WITH_FOLDER(test_stopping_refuses_every_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
