@@ -1,9 +1,15 @@
 #include "cli/watch.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/machine.h"
+#include "cli/cli.h"
 #include "train/train.h"
+
+#define LONG_WAIT 3600.0 /* seconds until a wait without a limit begins anew */
 
 void watch_block(sigset_t *signals) {
     sigemptyset(signals);
@@ -15,10 +21,17 @@ void watch_block(sigset_t *signals) {
 static void *watch_run(void *argument) {
     struct watch *watch = argument;
     sigset_t signals;
-    int number;
+    double end = machine_monotonic_seconds() + watch->limit;
     watch_block(&signals);
     for (;;) {
-        if (sigwait(&signals, &number) != 0)
+        double left = watch->limit > 0 ? end - machine_monotonic_seconds() : LONG_WAIT;
+        if (left <= 0) {
+            log_line(watch->logger, LOG_WARNING,
+                     "shutdown_timeout is over: ending with work unfinished");
+            _exit(EXIT_DONE);
+        }
+        struct timespec wait = {.tv_sec = (time_t)left, .tv_nsec = (long)(fmod(left, 1) * 1e9)};
+        if (sigtimedwait(&signals, NULL, &wait) < 0)
             continue;
         if (atomic_exchange(&watch->request, REQUEST_STOP) == REQUEST_STOP && !watch->patient)
             _exit(watch->code);

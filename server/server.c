@@ -217,10 +217,13 @@ uint16_t server_port(const struct server *server) {
     return http_port(server->http);
 }
 
+/* of shutdown_timeout: for jobs and requests; the rest is for freeing */
+#define STOP_SHARE 0.95
+
 void server_stop(struct server *server) {
     if (!server)
         return;
-    double until = machine_monotonic_seconds() + server->settings.shutdown_timeout;
+    double until = machine_monotonic_seconds() + STOP_SHARE * server->settings.shutdown_timeout;
     atomic_store(&server->draining, true);
     jobs_stop(server->jobs); /* lookups are answered on while jobs write their checkpoints */
     http_drain(server->http);
