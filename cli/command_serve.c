@@ -20,9 +20,8 @@ static enum status serve(struct invocation *invocation, const struct logger *log
                          struct error *err) {
     const struct kernel *kernel;
     struct server *server;
-    struct watch watch = {.code = EXIT_FAILED,
-                          .limit = invocation->settings.shutdown_timeout,
-                          .logger = logger};
+    struct watch watch = {
+        .code = EXIT_FAILED, .limit = invocation->settings.shutdown_timeout, .logger = logger};
     sigset_t signals;
     int number;
     enum status status = kernel_of_settings(&invocation->settings, &kernel, err);

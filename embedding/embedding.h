@@ -209,6 +209,10 @@ enum status search_neighbors(const struct model *model, const float *queries, si
  * dim x vectors below 20 million multiply-adds), for it is over before a second thread runs. The
  * neighbours do not depend on it. */
 int search_threads(const struct model *model, size_t n_vectors, uint32_t among, int threads);
+/* Bytes that a search of n_vectors vectors for k neighbours takes at most while it runs; together:
+ * how many of the vectors are one question, as in 3CosMul. */
+uint64_t search_memory(const struct model *model, size_t n_vectors, size_t together, size_t k,
+                       int threads);
 /* 3CosAdd; 3CosMul of Levy and Goldberg 2014, eps 0.001 */
 enum analogy_method { ANALOGY_ADD, ANALOGY_MUL };
 /* Best words for sum of unit(positive) minus unit(negative) (weights may be NULL); query words are

@@ -105,12 +105,12 @@ static enum status header_check(const struct import *import, struct error *err) 
 
 /* A header that promises more than ever fits is refused before a row is read. */
 static enum status promise_check(const struct import *import, struct error *err) {
-    struct grant grant = import->rows.memory;
+    struct grant probe = {.budget = import->memory.budget, .kind = import->memory.kind};
     bool fewer = import->max_rows > 0 && import->max_rows < import->promised;
-    uint64_t wanted = fewer ? import->max_rows : import->promised;
-    grant.refused = import_rows_bytes(wanted, 0, wanted, import->dim);
-    return grant.refused > budget_bound(grant.budget, grant.kind)
-               ? grant_explain(&grant, "the import", err)
+    uint64_t rows = fewer ? import->max_rows : import->promised;
+    uint64_t bytes = import_rows_bytes(rows, 0, rows, import->dim);
+    return bytes > budget_bound(probe.budget, probe.kind)
+               ? grant_resize(&probe, bytes, "the import", err)
                : STATUS_OK;
 }
 

@@ -355,6 +355,17 @@ static bool pass_allocate(struct pass *pass, size_t groups, struct slice *slices
     return good;
 }
 
+uint64_t search_memory(const struct model *model, size_t n_vectors, size_t together, size_t k,
+                       int threads) {
+    uint64_t vectors = smaller(n_vectors, together < PASS_VECTORS ? PASS_VECTORS : together),
+             slices = smaller((size_t)threads, MAX_SLICES), rows = model->input->rows,
+             kept = smaller(k, rows), heaps;
+    if (__builtin_mul_overflow(vectors * slices, kept, &heaps) || heaps > PASS_NEIGHBORS)
+        heaps = PASS_NEIGHBORS > kept * slices ? PASS_NEIGHBORS : kept * slices;
+    return vectors * (model->input->stride + slices * BLOCK_ROWS) * sizeof(float) +
+           heaps * sizeof(struct neighbor);
+}
+
 enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
                      struct error *err) {
     const struct table *table = scan->model->input;

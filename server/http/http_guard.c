@@ -153,12 +153,11 @@ static bool guard_body(struct exchange *exchange) {
         return true; /* what is allowed is for its begin() to say */
     const char *limit = route->body == BODY_BUFFERED ? route->limit : "drain_bytes";
     exchange->limit = setting_bytes(http->settings, limit);
-    uint64_t bound = budget_bound(exchange->body_memory.budget, BUDGET_REQUESTS);
-    if (exchange->content_length > 0 && (uint64_t)exchange->content_length > bound) {
-        exchange->body_memory.refused = (uint64_t)exchange->content_length;
-        status_ignore(grant_explain(&exchange->body_memory, "the body", &err));
+    uint64_t bound = budget_bound(exchange->body_memory.budget, BUDGET_REQUESTS),
+             length = exchange->content_length > 0 ? (uint64_t)exchange->content_length : 0;
+    if (route->body == BODY_BUFFERED && length > bound &&
+        grant_resize(&exchange->body_memory, length, "the body", &err) != STATUS_OK)
         return refuse(exchange, 0, &err);
-    }
     if (exchange->content_length > 0 && (uint64_t)exchange->content_length > exchange->limit) {
         (void)error_set_key(
             &err, STATUS_TOO_LARGE, "Content-Length", "the body has %lld bytes; %s allows %llu",

@@ -11,8 +11,13 @@
 #include "server/query/inquiry.h"
 #include "train/train.h"
 
-#define DEFAULT_AMONG 30000 /* word2vec's habit for analogies */
-#define LINE_MEMORY 96      /* bytes that a line of a question file takes while it is counted */
+#define DEFAULT_AMONG 30000     /* word2vec's habit for analogies */
+#define EVALUATION_VECTORS 3072 /* of the questions that are searched together, at most */
+#define LINE_MEMORY 96          /* bytes that a line of a question file takes while it is counted */
+/* Bytes while a sampler is made, for each word: weights, cells, probability, two lists of the alias
+ * method; and for each id that is drawn: itself, its place in a set. */
+#define SAMPLER_WORD_MEMORY 48
+#define DRAW_MEMORY 24
 #define MAX_TRIES 50000000u /* draws a unique batch may be expected to take */
 
 enum { SET_ANALOGIES, SET_SIMILARITY };
@@ -141,6 +146,8 @@ static enum status evaluate(struct inquiry *inquiry, struct buffer *answer, stru
         return error_set(err, STATUS_REFUSED, "the question file is empty: send it as the body");
     status = request_reserve(inquiry->request, evaluation_memory(inquiry->request),
                              "the evaluation", err);
+    if (status == STATUS_OK && set == SET_ANALOGIES)
+        status = inquiry_reserve_search(inquiry, EVALUATION_VECTORS, 3, 1, err);
     if (status != STATUS_OK)
         return status;
     return set == SET_ANALOGIES ? analogies(inquiry, answer, err)
@@ -249,6 +256,12 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     if (status == STATUS_OK)
         status =
             inquiry_items(inquiry, inquiry->body, "", "true", 0, &draw.truth, &draw.n_truth, err);
+    if (status == STATUS_OK)
+        status = request_reserve(inquiry->request,
+                                 (uint64_t)vocabulary_size(inquiry->model->vocabulary) *
+                                         SAMPLER_WORD_MEMORY +
+                                     (uint64_t)draw.n * DRAW_MEMORY,
+                                 "the draw", err);
     if (status == STATUS_OK)
         status = train_sampler_create(&settings, inquiry->model->vocabulary, &draw.sampler, err);
     if (status == STATUS_OK && draw.unique && draw.n <= sampler_support(draw.sampler))

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/machine.h"
+
 #define SUGGESTIONS 5
 #define SUGGEST_AMONG 100000 /* words compared: bounds the cost of an unknown word */
 
@@ -24,6 +26,14 @@ enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t te
     if (status == STATUS_OK)
         status = request_reserve(inquiry->request, bytes, "the answer", err);
     return status;
+}
+
+enum status inquiry_reserve_search(struct inquiry *inquiry, size_t n_vectors, size_t together,
+                                   size_t k, struct error *err) {
+    const struct model *model = inquiry->model;
+    uint64_t bytes = search_memory(model, n_vectors, together, k, machine_threads()) +
+                     (uint64_t)n_vectors * model->input->columns * sizeof(float);
+    return request_reserve(inquiry->request, bytes, "the search", err);
 }
 
 void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,

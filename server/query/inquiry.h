@@ -51,6 +51,10 @@ enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error
  * of them is expected, with `text` bytes for each at the least. Errors: grant_resize's. */
 enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t text,
                             struct error *err) MUST_CHECK;
+/* The memory of a search: see search_memory; the vectors that are searched for are counted, too.
+ * Errors: grant_resize's. */
+enum status inquiry_reserve_search(struct inquiry *inquiry, size_t n_vectors, size_t together,
+                                   size_t k, struct error *err) MUST_CHECK;
 /* Ends an inquiry begun by hand: answers 200 with `answer` (taken) when status is OK, else err;
  * drops the model, the body and members. */
 void inquiry_end(struct inquiry *inquiry, enum status status, struct buffer *answer,

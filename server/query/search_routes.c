@@ -248,6 +248,9 @@ static void write_neighbors(const struct inquiry *inquiry, const struct neighbor
 
 static enum status queries_search(struct queries *queries, struct error *err) {
     const struct model *model = queries->inquiry->model;
+    enum status status = inquiry_reserve_search(queries->inquiry, queries->n, 1, queries->k, err);
+    if (status != STATUS_OK)
+        return status;
     return search_neighbors(
         model, queries->vectors, queries->n, queries->excluded, queries->starts, queries->among,
         queries->k, search_threads(model, queries->n, queries->among, machine_threads()),
@@ -421,11 +424,15 @@ static enum status analogy_of_body(struct inquiry *inquiry, struct buffer *answe
     if (status == STATUS_OK)
         status =
             inquiry_items(inquiry, inquiry->body, "", "negative", 0, &negative, &n_negative, err);
+    if (k > model->input->rows)
+        k = model->input->rows;
+    if (status == STATUS_OK) {
+        size_t together = method == ANALOGY_MUL ? n_positive + n_negative : 1;
+        status = inquiry_reserve_search(inquiry, together, together, (size_t)k, err);
+    }
     if (status == STATUS_OK) {
         n_positive = drop_unknown(positive, n_positive);
         n_negative = drop_unknown(negative, n_negative);
-        if (k > model->input->rows)
-            k = model->input->rows;
         found = calloc((size_t)k, sizeof *found);
         if (!found)
             status =

@@ -427,6 +427,23 @@ static void searches_stop_when_told(void **state) {
     free(values);
 }
 
+/* What grows with the question is told; what is bounded by passes stays bounded. */
+static void memory_of_a_search_is_told(void **state) {
+    float *values = sample_values((size_t)ROWS * 16, 3);
+    struct model *model = sample_model(NULL, values, ROWS, 16, 1, PARTITION_MOD, NULL);
+    (void)state;
+    uint64_t one = search_memory(model, 1, 1, 10, 1), many = search_memory(model, 100000, 1, 10, 1);
+    assert_true(one >= (16 + 256) * sizeof(float) + 10 * sizeof(struct neighbor));
+    assert_true(many < 1 << 20); /* a pass at a time */
+    assert_true(search_memory(model, 64, 1, 10, 8) > 7 * search_memory(model, 64, 1, 10, 1));
+    /* one question of many vectors is no more than one pass, but that is large */
+    assert_true(search_memory(model, 10000, 10000, 10, 2) >= 10000u * 2 * 256 * sizeof(float));
+    /* k counts up to the rows there are */
+    assert_int_equal(search_memory(model, 1, 1, 10000000, 1), search_memory(model, 1, 1, ROWS, 1));
+    model_drop(model);
+    free(values);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbors_match_the_simple_version),
@@ -438,6 +455,7 @@ int main(void) {
         cmocka_unit_test(bad_analogies_are_refused),
         cmocka_unit_test(odd_one_is_found),
         cmocka_unit_test(searches_stop_when_told),
+        cmocka_unit_test(memory_of_a_search_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
