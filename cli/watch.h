@@ -15,8 +15,8 @@ struct watch {
     atomic_int request; /* enum train_request: becomes REQUEST_STOP with the first signal */
     bool patient;       /* a second signal does not end the process */
     int code;           /* otherwise it exits at once with this code */
-    /* > 0: the process ends with EXIT_DONE, whatever it still does, when so many seconds have passed
-     * since watch_start; that is logged */
+    /* > 0: so many seconds after watch_start the process ends with EXIT_DONE, whatever it still
+     * does; that is logged */
     double limit;
     const struct logger *logger;
     pthread_t thread;
