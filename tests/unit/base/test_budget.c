@@ -7,7 +7,7 @@
 #include "base/stop.h"
 
 #define THREADS 8
-#define ROUNDS 20000
+#define ROUNDS 200000
 
 static void test_numbers_and_bounds(void **state) {
     (void)state;
@@ -59,6 +59,7 @@ static void test_no_budget_is_no_bound(void **state) {
 
 struct racer {
     struct budget *budget;
+    pthread_barrier_t *start;   /* all begin at once */
     atomic_uint_fast64_t *held; /* by all; counted before giving back and after getting */
     unsigned seed;
     bool exceeded;
@@ -69,6 +70,7 @@ static void *race(void *context) {
     struct racer *racer = context;
     struct grant grant = {.budget = racer->budget,
                           .kind = (enum budget_kind)(racer->seed % BUDGET_KINDS)};
+    (void)pthread_barrier_wait(racer->start);
     for (int i = 0; i < ROUNDS; i++) {
         racer->seed = racer->seed * 1664525u + 1013904223u;
         uint64_t before = grant.bytes, bytes = racer->seed >> 20;
@@ -96,8 +98,10 @@ static void test_threads_never_exceed_it(void **state) {
     uint64_t granted = 0, refused = 0;
     budget_init(&budget, 3000); /* less than the largest piece: some are refused in any case */
     atomic_init(&held, 0);
+    pthread_barrier_t start;
+    assert_int_equal(pthread_barrier_init(&start, NULL, THREADS), 0);
     for (unsigned i = 0; i < THREADS; i++) {
-        racers[i] = (struct racer){.budget = &budget, .held = &held, .seed = i};
+        racers[i] = (struct racer){.budget = &budget, .start = &start, .held = &held, .seed = i};
         assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++) {
@@ -106,6 +110,7 @@ static void test_threads_never_exceed_it(void **state) {
         granted += racers[i].granted;
         refused += racers[i].refused;
     }
+    pthread_barrier_destroy(&start);
     assert_true(granted > 0);
     assert_true(refused > 0);
     assert_int_equal(atomic_load(&budget.used), 0);
