@@ -77,6 +77,8 @@ static void put_memory(struct buffer *text, const struct server *server) {
         buffer_print(text, "vecmill_memory_bytes{kind=\"%s\"} %llu\n",
                      budget_kind_name((enum budget_kind)kind),
                      (unsigned long long)atomic_load(&budget->by_kind[kind]));
+    put_value(text, "memory_used_bytes", "gauge", "All of it; never more than memory_budget.",
+              (double)atomic_load(&budget->used));
     put_value(text, "memory_budget_bytes", "gauge", "What memory_budget allows in all.",
               (double)budget->limit);
     put_value(text, "memory_refused_total", "counter",
