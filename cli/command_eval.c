@@ -167,9 +167,8 @@ static enum status score_similarity(const struct evaluation *evaluation, const s
                                     const char *pairs, size_t length, struct buffer *text,
                                     struct error *err) {
     struct similarity_report report = {0};
-    enum status status = evaluate_similarity(model, pairs, length,
-                                             (enum word_case)evaluation->word_case, NULL,
-                                             &report, err);
+    enum status status = evaluate_similarity(
+        model, pairs, length, (enum word_case)evaluation->word_case, NULL, &report, err);
     if (status == STATUS_OK)
         (evaluation->json ? put_similarity_json : put_similarity)(text, &report);
     return status;

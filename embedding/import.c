@@ -502,7 +502,8 @@ static enum status import_stream(struct import *import, const char *path, uint64
         status = import_advance(import, true, err);
     decoder_free(decoder);
     file_map_close(&map);
-    if (status != STATUS_OK && import->max_rows > 0 && !import->over) { /* what was decoded may hold them */
+    if (status != STATUS_OK && import->max_rows > 0 &&
+        !import->over) { /* what was decoded may hold them */
         struct error ignored = {0};
         import->hasty = true;
         status_ignore(import_advance(import, false, &ignored));

@@ -538,16 +538,18 @@ enum status model_file_load(struct model **model, const char *path, const struct
     return status;
 }
 
-#define INDEX_BYTES 24 /* of a word in the vocabulary's index, at most: 8 in 3 places */
+/* Of a word, at most: in the vocabulary's index 8 in 3 places, in that of folded words 4 in 3. */
+#define INDEX_BYTES 36
 
-/* What loader_sections and what it leads to allocate, for the whole life of a model. */
+/* What loader_sections and what it leads to allocate, for the whole life of a model; the index of
+ * folded words, which is made when first needed, is counted from the start. */
 static uint64_t layout_memory(const struct model_layout *layout) {
     uint64_t rows = layout->rows, bytes = layout->words_length + layout->metadata_length;
     bytes += table_bytes(layout->rows, layout->input.columns);
     if (layout->output.shards > 0)
         bytes += table_bytes(layout->rows, layout->output.columns);
     bytes += (uint64_t)layout->n_sections * sizeof *layout->sections;
-    /* offsets, counts, norms, the vocabulary's index */
+    /* offsets, counts, norms, the vocabulary's indexes */
     bytes += rows * (2 * sizeof(uint64_t) + sizeof(float) + INDEX_BYTES);
     return bytes + sizeof(struct model);
 }

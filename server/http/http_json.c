@@ -56,9 +56,8 @@ enum status json_body_texts(const struct server *server, const struct http_reque
     const char *text;
     enum status status = reserve_tree(request, &text, err);
     if (status == STATUS_OK)
-        status =
-            json_parse_texts(text, request->body_length, (int)server->settings.max_json_depth,
-                             max_values, &document, err);
+        status = json_parse_texts(text, request->body_length, (int)server->settings.max_json_depth,
+                                  max_values, &document, err);
     return status != STATUS_OK ? status : take_object(document, allowed, object, err);
 }
 

@@ -80,10 +80,10 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
         status = query_choice(inquiry->request, "case", CASE_CHOICES, &word_case, err);
     if (status != STATUS_OK)
         return status;
-    status = evaluate_analogies(inquiry->model, inquiry->request->body,
-                                inquiry->request->body_length, (uint32_t)among,
-                                (enum analogy_method)method, (enum word_case)word_case,
-                                machine_threads(), request_stop(inquiry->request), &report, err);
+    status =
+        evaluate_analogies(inquiry->model, inquiry->request->body, inquiry->request->body_length,
+                           (uint32_t)among, (enum analogy_method)method, (enum word_case)word_case,
+                           machine_threads(), request_stop(inquiry->request), &report, err);
     if (status == STATUS_OK) {
         inquiry_head(inquiry, answer);
         buffer_print(answer, ",\"set\":\"analogies\",\"among\":%" PRId64 ",\"method\":\"%s\"",

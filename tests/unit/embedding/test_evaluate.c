@@ -439,7 +439,8 @@ static void evaluations_stop_when_told(void **state) {
     assert_int_equal(atomic_load(&after.calls), 2); /* after the first no it stopped asking */
     error_clear(&err);
     stop = stop_after(&after, 2);
-    assert_int_equal(evaluate_similarity(model, pairs.data, pairs.length, WORD_CASE_FOLD, &stop, &similarity, &err),
+    assert_int_equal(evaluate_similarity(model, pairs.data, pairs.length, WORD_CASE_FOLD, &stop,
+                                         &similarity, &err),
                      STATUS_CANCELLED);
     assert_int_equal(atomic_load(&after.calls), 2);
     /* and in the search that a full batch is */

@@ -526,7 +526,7 @@ static void assert_unloaded(struct fixture *fixture, const char *name, const cha
 
 static void test_a_model_that_does_not_fit_is_named(void **state) {
     struct fixture fixture;
-    struct buffer why = {0};
+    json_t *why = json_array();
     uint64_t bytes = model_bytes(state);
     fixture_open(&fixture, *state);
     publish(&fixture, "a", "v1", 1);
@@ -536,7 +536,7 @@ static void test_a_model_that_does_not_fit_is_named(void **state) {
     struct budget budget = room_for(bytes);
     fixture_open_within(&fixture, *state, &budget);
     assert_int_equal(models_count(fixture.models), 2);
-    assert_int_equal(models_count_unloaded(fixture.models, &why), 1);
+    assert_int_equal(models_count_unloaded(fixture.models, why), 1);
     assert_int_equal(atomic_load(&budget.by_kind[BUDGET_MODELS]), bytes);
     /* which one comes first is for the file system to say */
     struct model *held = NULL;
@@ -547,8 +547,9 @@ static void test_a_model_that_does_not_fit_is_named(void **state) {
     char text[64];
     snprintf(text, sizeof text, "model '%s' is not loaded: model '%s' needs %u bytes", out, out,
              (unsigned)bytes);
-    if (!strstr(why.data, text))
-        fail_msg("%s", why.data);
+    const char *sentence = json_string_value(json_array_get(why, 0));
+    if (!sentence || !strstr(sentence, text))
+        fail_msg("%s", sentence ? sentence : "nothing");
     assert_unloaded(&fixture, out, "are in use");
     /* it is served from CURRENT, never from an older version that would fit */
     struct served_model *list = NULL;
@@ -565,7 +566,7 @@ static void test_a_model_that_does_not_fit_is_named(void **state) {
     assert_int_equal(models_remove(fixture.models, out, &err), STATUS_OK);
     assert_int_equal(atomic_load(&budget.used), 0);
     fixture_close(&fixture);
-    buffer_clear(&why);
+    json_decref(why);
 }
 
 static void test_a_model_that_never_fits(void **state) {

@@ -53,7 +53,7 @@ static int setup(void **state) {
     fixture->logger = (struct logger){no_line, NULL, LOG_DEBUG};
     *state = fixture;
     return models_open(&fixture->server.models, &fixture->server.settings, &fixture->logger,
-                       kernel_choose(NULL), &err) == STATUS_OK
+                       kernel_choose(NULL), NULL, &err) == STATUS_OK
                ? 0
                : -1;
 }
