@@ -485,6 +485,21 @@ static enum status import_parts(struct import *import, struct decoder *decoder,
     return status;
 }
 
+static uint64_t grant_wanted(const struct grant *grant) {
+    return grant->refused > grant->bytes ? grant->refused : grant->bytes;
+}
+
+/* An import that is refused for what it holds itself will never fit: no use to try again. */
+static enum status refuse_for_good(const struct import *import, enum status status,
+                                   struct error *err) {
+    struct grant all = import->rows.memory;
+    if (status != STATUS_NO_MEMORY || strcmp(err->key, "memory_budget") != 0)
+        return status;
+    all.refused = grant_wanted(&import->rows.memory) + grant_wanted(&import->memory);
+    error_clear(err);
+    return grant_explain(&all, "the import", err);
+}
+
 static enum status import_stream(struct import *import, const char *path, uint64_t limit,
                                  struct error *err) {
     struct file_map map;
@@ -502,8 +517,8 @@ static enum status import_stream(struct import *import, const char *path, uint64
         status = import_advance(import, true, err);
     decoder_free(decoder);
     file_map_close(&map);
-    if (status != STATUS_OK && import->max_rows > 0 &&
-        !import->over) { /* what was decoded may hold them */
+    if (status != STATUS_OK && import->max_rows > 0 && !import->over) {
+        /* what was decoded may hold them */
         struct error ignored = {0};
         import->hasty = true;
         status_ignore(import_advance(import, false, &ignored));
@@ -512,7 +527,7 @@ static enum status import_stream(struct import *import, const char *path, uint64
         error_clear(err);
         status = STATUS_OK;
     }
-    return status == STATUS_OK ? rows_check(import, err) : status;
+    return status == STATUS_OK ? rows_check(import, err) : refuse_for_good(import, status, err);
 }
 
 enum status import_read(struct model **model, const char *path, const char *name,

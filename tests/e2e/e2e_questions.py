@@ -316,17 +316,17 @@ def test_length(server):
         ("POST", TABLE + "/candidates"),
         ("POST", "/v1/embeddings"),
     ):
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
         line, answer = raw(server, head + "\r\n")
         equal(line, "HTTP/1.1 411 Length Required", f"{method} {path} without a length")
         check(b"Content-Length" in answer, "the way out is named")
         line, _ = raw(server, head + "Content-Length: 0\r\n\r\n")
         check(line.split()[1] in ("400", "422"), f"{method} {path} of nothing: {line}")
-    line, _ = raw(server, "POST /v1/jobs/none/cancel HTTP/1.1\r\nHost: x\r\n\r\n")
+    line, _ = raw(server, "POST /v1/jobs/none/cancel HTTP/1.1\r\nHost: localhost\r\n\r\n")
     equal(line.split()[1], "404", "a call that takes no body needs no length")
     line, _ = raw(
         server,
-        "PUT /v1/corpora/c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "PUT /v1/corpora/c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         "5\r\na b\n\n\r\n0\r\n\r\n",
     )
     equal(line.split()[1], "201", "chunks are a length")

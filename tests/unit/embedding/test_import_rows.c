@@ -5,6 +5,8 @@
 #include <math.h>
 #include <zlib.h>
 
+#include "tests/support/stop_after.h"
+
 static enum status import_some(void **state, const void *bytes, size_t length, uint64_t max_rows,
                                struct model **model, struct error *err) {
     char *path = temporary_path(state, "input");
@@ -384,6 +386,77 @@ static void binary_round_trips(void **state) {
     model_drop(sample);
 }
 
+/* A row that is refused ends the import: the rows before it are not taken once more in search of
+ * max_rows. */
+static void refused_rows_are_final(void **state) {
+    static const char text[] = "a 1 2\nb 2 3\nc 3 x\n", cut[] = "3 1\na 1234b 1234c 12";
+    static const uint64_t bounds[] = {3, 4, 5, 9};
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        struct model *model;
+        struct error err = {0};
+        assert_int_equal(import_some(state, text, strlen(text), bounds[i], &model, &err),
+                         STATUS_MALFORMED);
+        assert_null(model);
+        error_clear(&err);
+        assert_int_equal(import_some(state, cut, strlen(cut), bounds[i], &model, &err),
+                         STATUS_MALFORMED);
+        assert_null(model);
+    }
+}
+
+/* max_rows does not hide that the import was stopped, nor what a budget leaves to it; and a header
+ * is taken at its word only as far as rows are wanted. */
+static void max_rows_keeps_bounds(void **state) {
+    static const char text[] = "1000000 2\na 1 2\nb 2 3\nc 3 4\n";
+    char *path = temporary_path(state, "input");
+    struct stop_after after;
+    struct stop stop = stop_after(&after, 1);
+    struct budget budget;
+    struct import_bounds bounds = {.max_rows = 2, .stop = &stop};
+    struct model *model;
+    struct error err = {0};
+    budget_init(&budget, 4 << 20);
+    assert_int_equal(file_replace(path, text, strlen(text), &err), STATUS_OK);
+    assert_int_equal(import_read(&model, path, "x", &bounds, kernel_choose(NULL), &err),
+                     STATUS_CANCELLED);
+    error_clear(&err);
+    bounds = (struct import_bounds){.budget = &budget};
+    assert_int_equal(import_read(&model, path, "x", &bounds, kernel_choose(NULL), &err),
+                     STATUS_TOO_LARGE);
+    error_clear(&err);
+    bounds.max_rows = 2;
+    assert_int_equal(import_read(&model, path, "x", &bounds, kernel_choose(NULL), &err), STATUS_OK);
+    assert_int_equal(vocabulary_size(model->vocabulary), 2);
+    assert_true(atomic_load(&budget.used) > 0);
+    model_drop(model);
+    assert_int_equal(atomic_load(&budget.used), 0);
+    free(path);
+}
+
+/* Two grants, of rows and of text that waits, are one import: what fills the budget alone is told
+ * that it never fits, even where either would. */
+static void an_import_is_not_in_its_own_way(void **state) {
+    char *path = temporary_path(state, "input");
+    struct buffer text = {0};
+    struct error err = {0};
+    for (int i = 0; i < 60000; i++)
+        buffer_print(&text, "w%d 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9\n", i);
+    assert_int_equal(file_replace(path, text.data, text.length, &err), STATUS_OK);
+    for (uint64_t limit = (uint64_t)9 << 20; limit < (uint64_t)13 << 20; limit += 1 << 19) {
+        struct model *model;
+        struct budget budget;
+        struct import_bounds bounds = {.budget = &budget};
+        budget_init(&budget, limit);
+        error_clear(&err);
+        assert_int_equal(import_read(&model, path, "x", &bounds, kernel_choose(NULL), &err),
+                         STATUS_TOO_LARGE);
+        assert_int_equal(err.status, STATUS_TOO_LARGE);
+        assert_int_equal(atomic_load(&budget.used), 0);
+    }
+    buffer_clear(&text);
+    free(path);
+}
+
 /* What is told of an import is kept in the model file. */
 static void report_is_saved(void **state) {
     struct model *model = imported(state, "9 1\na b 1\n\xff 2\na b 7\n 8\nz 3\n", 4), *again;
@@ -417,6 +490,9 @@ int main(void) {
         TEST(long_words_have_a_bound),
         TEST(binary_round_trips),
         TEST(report_is_saved),
+        TEST(refused_rows_are_final),
+        TEST(max_rows_keeps_bounds),
+        TEST(an_import_is_not_in_its_own_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
