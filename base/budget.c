@@ -17,7 +17,7 @@ const char *budget_kind_name(enum budget_kind kind) {
 #define BUDGET_NAME(name, text) [BUDGET_##name] = text,
     static const char *const names[] = {BUDGET_ROWS(BUDGET_NAME)};
 #undef BUDGET_NAME
-    return names[kind];
+    return kind < BUDGET_KINDS ? names[kind] : "nothing";
 }
 
 uint64_t budget_bound(const struct budget *budget, enum budget_kind kind) {
