@@ -75,6 +75,25 @@ size_t utf8_count_invalid(const char *text, size_t length) {
     return count;
 }
 
+bool utf8_is_space(uint32_t code_point) {
+    return (code_point >= 0x9 && code_point <= 0xd) || code_point == 0x20 || code_point == 0x85 ||
+           code_point == 0xa0 || code_point == 0x1680 ||
+           (code_point >= 0x2000 && code_point <= 0x200a) || code_point == 0x2028 ||
+           code_point == 0x2029 || code_point == 0x202f || code_point == 0x205f ||
+           code_point == 0x3000;
+}
+
+size_t utf8_separator(const char *text, const char *end) {
+    unsigned char first = (unsigned char)*text;
+    if (first < 0x80)
+        return utf8_is_space(first);
+    if (!utf8_may_separate(first))
+        return 0;
+    uint32_t code_point;
+    size_t skip, length = utf8_decode(text, end, &code_point, &skip);
+    return length > 0 && (utf8_is_space(code_point) || code_point == 0xfeff) ? length : 0;
+}
+
 size_t utf8_encode(uint32_t code_point, char bytes[4]) {
     if (code_point < 0x80) {
         bytes[0] = (char)code_point;

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "corpus/token_bytes.h"
+#include "base/utf8.h"
 
 #define BLOCK_SPACED 4096 /* bytes of one step where the fast path may be able to go on behind it */
 #define LARGE 4194304     /* bytes of a range worth huge pages */
@@ -41,17 +41,22 @@ const char *corpus_range_cut(const char *text, const char *end, const char *at, 
     if (at <= text || at >= end)
         return at <= text ? text : end;
     bool list = lists && corpus_line_is_list(text, at);
-    while (at < end && (list ? *at != CORPUS_LIST && *at != '\n' : !byte_is_space(*at)))
-        at++;
-    return at == end ? end : at + 1;
+    size_t n = 0;
+    for (; at < end; at++) {
+        n = list ? *at == CORPUS_LIST || *at == '\n' : utf8_separator(at, end);
+        if (n > 0)
+            break;
+    }
+    return at == end ? end : at + n;
 }
 
 static enum status scan_text(struct corpus_counter *counter, const char **at, const char *stop,
                              struct error *err) {
     const char *p = *at;
     while (!counter->line_full && p < stop) {
-        counter->line_full = !byte_is_space(*p);
-        p += !counter->line_full;
+        size_t n = utf8_separator(p, counter->text_end);
+        counter->line_full = n == 0;
+        p += n;
     }
     *at = p;
     return tokenizer_scan(&counter->tokenizer, at, stop, counter->text_end, corpus_counter_visit,
@@ -95,8 +100,12 @@ static enum status range_begin(struct corpus_counter *counter, struct error *err
         return corpus_line_begin(counter, begin, err);
     counter->line = begin;
     counter->line_list = counter->layout.lists && corpus_line_is_list(text, begin);
-    for (const char *p = begin; p > text && p[-1] != '\n' && !counter->line_full; p--)
-        counter->line_full = counter->line_list ? p[-1] != CORPUS_LIST : !byte_is_space(p[-1]);
+    const char *newline = memrchr(text, '\n', (size_t)(begin - text));
+    for (const char *p = newline ? newline + 1 : text; p < begin && !counter->line_full;) {
+        size_t n = counter->line_list ? *p == CORPUS_LIST : utf8_separator(p, begin);
+        counter->line_full = n == 0;
+        p += n;
+    }
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* The fast path over text whose words stand between white space: separators of 64 bytes at a time
- * as bits, words found among the hot ones at once, and the others, one of eight, in a queue
- * whose slots and records are fetched ahead. Compiled once per instruction set (corpus_scan.h). */
+ * as bits, those that are not ASCII only where bytes above 127 stand, words found among the hot
+ * ones at once, and the others, one of eight, in a queue whose slots and records are fetched ahead.
+ * Compiled once per instruction set (corpus_scan.h). */
 #ifndef VECMILL_CORPUS_SCAN_BODY_H
 #define VECMILL_CORPUS_SCAN_BODY_H
 
@@ -9,6 +10,7 @@
 #include <immintrin.h>
 #endif
 
+#include "base/utf8.h"
 #include "corpus/corpus_counter.h"
 #include "corpus/corpus_scan.h"
 #include "corpus/token_bytes.h"
@@ -51,23 +53,32 @@ struct scan {
     const char *ends[BATCH_MAX + ENDS]; /* separators behind `begin` */
     int breaks[BATCH_MAX];              /* how many of them stand in the lines up to this one */
     bool stop;                          /* the next line is a list, or there is none */
+    uint64_t carry; /* bytes of the next chunk that end a separator of the last one */
     /* Tokens that are no hot words, in the order of the text, which new words are numbered by: the
      * records of the first `records` are fetched, the slots of the first `slots`. */
     int records, slots;
     struct missing queue[QUEUE];
 };
 
-/* Bit i of *spaces: text[i] is ASCII white space; of *breaks: it is a line break. */
+/* The lowest bits of eight bytes, which the product gathers in its top byte. */
+static inline uint64_t low_bits(uint64_t bytes) {
+    return (bytes & BYTES_ALL(1)) * 0x0102040810204080u >> 56;
+}
+
+/* Bit i of *spaces: text[i] is ASCII white space; of *breaks: it is a line break. Returns whether
+ * there are bytes that are not ASCII. */
 #if defined(__AVX512VBMI2__)
-static inline void chunk_separators(const char *text, uint64_t *spaces, uint64_t *breaks) {
+static inline bool chunk_separators(const char *text, uint64_t *spaces, uint64_t *breaks) {
     __m512i bytes = _mm512_loadu_si512(text),
             from_tab = _mm512_sub_epi8(bytes, _mm512_set1_epi8('\t'));
     *breaks = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\n'));
     *spaces = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(' ')) |
               _mm512_cmplt_epu8_mask(from_tab, _mm512_set1_epi8('\r' - '\t' + 1));
+    return _mm512_movepi8_mask(bytes) != 0;
 }
 #elif defined(__SSE2__)
-static inline void chunk_separators(const char *text, uint64_t *spaces, uint64_t *breaks) {
+static inline bool chunk_separators(const char *text, uint64_t *spaces, uint64_t *breaks) {
+    __m128i any = _mm_setzero_si128();
     *spaces = *breaks = 0;
     for (int i = 0; i < CHUNK; i += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
@@ -76,29 +87,71 @@ static inline void chunk_separators(const char *text, uint64_t *spaces, uint64_t
         __m128i space = _mm_or_si128(
             _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')),
             _mm_cmpgt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(114)), _mm_set1_epi8(122)));
+        any = _mm_or_si128(any, bytes);
         *spaces |= (uint64_t)(unsigned)_mm_movemask_epi8(space) << i;
         *breaks |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')))
                    << i;
     }
+    return _mm_movemask_epi8(any) != 0;
 }
 #else
-static inline void chunk_separators(const char *text, uint64_t *spaces, uint64_t *breaks) {
-    unsigned char kinds[CHUNK], any = 0;
+static inline bool chunk_separators(const char *text, uint64_t *spaces, uint64_t *breaks) {
+    unsigned char kinds[CHUNK], any = 0, high = 0;
     for (size_t i = 0; i < CHUNK; i++) { /* compilers make vectors of this */
         kinds[i] = (unsigned char)((text[i] == ' ') | ((unsigned char)(text[i] - '\t') < 5) |
                                    (text[i] == '\n') << 1);
         any |= kinds[i];
+        high |= (unsigned char)text[i];
     }
     *spaces = *breaks = 0;
-    /* the product gathers the low bits of eight bytes in its top byte */
     for (size_t i = 0; i < CHUNK; i += 8) {
         uint64_t kind = word_load((const char *)kinds + i);
-        *spaces |= ((kind & BYTES_ALL(1)) * 0x0102040810204080u >> 56) << i;
+        *spaces |= low_bits(kind) << i;
         if ((any & 2) != 0)
-            *breaks |= ((kind >> 1 & BYTES_ALL(1)) * 0x0102040810204080u >> 56) << i;
+            *breaks |= low_bits(kind >> 1) << i;
     }
+    return (high & 0x80) != 0;
 }
 #endif
+
+/* The places in the chunk where a separator that is not ASCII may begin: two of its bytes say so.
+ * Alphabets of two bytes a letter are done with after the first loop. */
+static inline uint64_t chunk_wide(const char *text) {
+    const unsigned char *bytes = (const unsigned char *)text;
+    unsigned char kinds[CHUNK], any = 0;
+    for (size_t i = 0; i < CHUNK; i++) /* compilers make vectors of this, and of the next */
+        any |= (unsigned char)((bytes[i] == 0xc2) | (bytes[i] >= 0xe1));
+    if (any == 0)
+        return 0;
+    any = 0;
+    for (size_t i = 0; i < CHUNK; i++) {
+        unsigned char a = bytes[i], b = bytes[i + 1];
+        kinds[i] = (unsigned char)(((a == 0xc2) & ((b == 0x85) | (b == 0xa0))) |
+                                   ((a == 0xe1) & (b == 0x9a)) | ((a == 0xe2) & (b <= 0x81)) |
+                                   ((a == 0xe3) & (b == 0x80)) | ((a == 0xef) & (b == 0xbb)));
+        any |= kinds[i];
+    }
+    uint64_t wide = 0;
+    for (size_t i = 0; i < CHUNK && any != 0; i += 8)
+        wide |= low_bits(word_load((const char *)kinds + i)) << i;
+    return wide;
+}
+
+/* Bytes of separators that are not ASCII: every byte of one is a separator, since none stands
+ * between two bytes of them. One that begins in the chunk may end in the next. */
+static inline uint64_t scan_wide(struct scan *scan, const char *text_end) {
+    uint64_t spaces = scan->carry;
+    scan->carry = 0;
+    for (uint64_t wide = chunk_wide(scan->chunk); wide != 0; wide &= wide - 1) {
+        unsigned at = (unsigned)__builtin_ctzll(wide);
+        size_t n = utf8_separator(scan->chunk + at, text_end);
+        uint64_t bits = ((uint64_t)1 << n) - 1;
+        spaces |= bits << at;
+        if (at + n > CHUNK)
+            scan->carry = bits >> (CHUNK - at);
+    }
+    return spaces;
+}
 
 static inline int bits_count(uint64_t bits) {
 #ifdef __POPCNT__
@@ -410,7 +463,8 @@ static inline enum status scan_chunk(struct corpus_counter *counter, struct scan
     const char *chunk = scan->chunk;
     enum status status = STATUS_OK;
     uint64_t spaces, breaks;
-    chunk_separators(chunk, &spaces, &breaks);
+    if (chunk_separators(chunk, &spaces, &breaks))
+        spaces |= scan_wide(scan, counter->text_end);
     if (counter->end - chunk < CHUNK) {
         uint64_t inside = ((uint64_t)1 << (counter->end - chunk)) - 1;
         spaces &= inside;
@@ -462,16 +516,27 @@ static inline enum status scan_range(struct corpus_counter *counter, struct scan
     return status;
 }
 
+/* The scan ended behind a byte of a separator, perhaps not its last. */
+static const char *separator_end(const char *at, const struct corpus_counter *counter) {
+    for (int back = 1; back <= 2 && at - counter->begin >= back; back++) {
+        size_t n = utf8_separator(at - back, counter->text_end);
+        if (n > (size_t)back)
+            return at - back + n;
+    }
+    return at;
+}
+
 static enum status scan_text(struct corpus_counter *counter, const char **at, struct error *err) {
     struct scan scan;
     scan.chunk = scan.open = scan.begin = *at;
     scan.emitted = tokens_emitted(counter);
+    scan.carry = 0;
     scan.records = scan.slots = scan.n_ends = scan.n_breaks = 0;
     scan.stop = false;
     enum status status = counter->tokenizer.lowercase ? scan_range(counter, &scan, true, err)
                                                       : scan_range(counter, &scan, false, err);
     counter->line_full |= tokens_emitted(counter) > scan.emitted;
-    *at = scan.begin;
+    *at = separator_end(scan.begin, counter);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "corpus/token_bytes.h"
 #include "corpus/token_unicode.h"
 
@@ -24,19 +25,25 @@ void tokenizer_clear(struct tokenizer *tokenizer) {
     *tokenizer = (struct tokenizer){0};
 }
 
-/* First byte from text on that is ASCII white space, or end; *high: a byte before it is above
- * 127. */
+/* First byte from text on that separates words, or end; *high: a byte before it is above 127. */
 static const char *run_end(const char *text, const char *end, bool *high) {
-    uint64_t any = 0, bytes;
-    for (; end - text >= (ptrdiff_t)sizeof bytes; text += sizeof bytes) {
-        memcpy(&bytes, text, sizeof bytes);
-        if (bytes_space(bytes) != 0)
-            break;
-        any |= bytes;
+    uint64_t bytes;
+    *high = false;
+    while (text < end) {
+        if (end - text >= (ptrdiff_t)sizeof bytes) {
+            memcpy(&bytes, text, sizeof bytes);
+            if ((bytes_space(bytes) | (bytes & BYTES_HIGH)) == 0) {
+                text += sizeof bytes;
+                continue;
+            }
+        }
+        const char *stop = end - text < (ptrdiff_t)sizeof bytes ? end : text + sizeof bytes;
+        for (; text < stop; text++) {
+            if (utf8_separator(text, end) > 0)
+                return text;
+            *high |= (*text & 0x80) != 0;
+        }
     }
-    for (; text < end && !byte_is_space(*text); text++)
-        any |= (unsigned char)*text;
-    *high = (any & BYTES_HIGH) != 0;
     return text;
 }
 
@@ -54,8 +61,8 @@ enum status tokenizer_scan(struct tokenizer *tokenizer, const char **at, const c
     const char *p = *at;
     enum status status = STATUS_OK;
     while (status == STATUS_OK) {
-        while (p < stop && byte_is_space(*p))
-            p++;
+        for (size_t n; p < stop && (n = utf8_separator(p, end)) > 0;)
+            p += n;
         if (p >= stop)
             break;
         bool high;

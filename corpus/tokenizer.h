@@ -1,6 +1,6 @@
 /* Where words begin and end: the rules of the settings `tokenizer` and `lowercase`.
  *
- *     tokenizer.c      the walk over runs, which are text without ASCII white space
+ *     tokenizer.c      the walk over runs, which are text without white space
  *     token_unicode.c  the words of one run by the Unicode rules
  *     token_case.c     lower case, and memory for tokens that are no piece of the text
  *     token_bytes.h    ASCII, eight bytes at a time
@@ -37,9 +37,10 @@ typedef enum status (*token_visit)(void *context, const char *at, const char *to
 
 void tokenizer_init(struct tokenizer *tokenizer, const struct settings *settings);
 void tokenizer_clear(struct tokenizer *tokenizer);
-/* Visits the tokens of every run (text without ASCII white space) that begins in [*at, stop); a run
- * may go on behind stop, up to end. *at becomes the first byte that was not read. White space
- * always separates, whatever stands around it: so a text may be cut behind any white space byte
+/* Visits the tokens of every run (text without white space, which is Unicode's White_Space and a
+ * byte order mark) that begins in [*at, stop); a run may go on behind stop, up to end, and so may
+ * white space. *at becomes the first byte that was not read. White space
+ * always separates, whatever stands around it: so a text may be cut behind any white space
  * without a change to its tokens. Errors: NO_MEMORY, and those of visit. */
 enum status tokenizer_scan(struct tokenizer *tokenizer, const char **at, const char *stop,
                            const char *end, token_visit visit, void *context,

@@ -2,10 +2,17 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define LONGEST_QUOTED 1024 /* bytes of a word with doubled quotes; no dictionary has longer ones */
 
-static bool byte_is_blank(char c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+/* Bytes of the white space that part ends with; 0: none. */
+static size_t separator_before(struct text_part part) {
+    const char *end = part.text + part.length;
+    for (size_t n = 1; n <= 3 && n <= part.length; n++)
+        if (utf8_separator(end - n, end) == n)
+            return n;
+    return 0;
 }
 
 struct text_part text_begin(const char *text, size_t length) {
@@ -15,11 +22,12 @@ struct text_part text_begin(const char *text, size_t length) {
 }
 
 struct text_part text_trim(struct text_part part) {
-    while (part.length > 0 && byte_is_blank(part.text[part.length - 1]))
-        part.length--;
-    while (part.length > 0 && byte_is_blank(part.text[0])) {
-        part.text++;
-        part.length--;
+    for (size_t n; (n = separator_before(part)) > 0;)
+        part.length -= n;
+    for (size_t n;
+         part.length > 0 && (n = utf8_separator(part.text, part.text + part.length)) > 0;) {
+        part.text += n;
+        part.length -= n;
     }
     return part;
 }
@@ -36,6 +44,24 @@ bool text_line(struct text_part *rest, struct text_part *line) {
     return true;
 }
 
+/* Bytes of what ends a field at `at`, whose end the line's end is, too; 0: nothing does. */
+static size_t separator_at(struct text_part line, size_t at, char separator) {
+    if (at == line.length)
+        return 1;
+    if (separator == TEXT_BLANKS)
+        return utf8_separator(line.text + at, line.text + line.length);
+    return line.text[at] == separator;
+}
+
+/* Behind the white space at `at` that is no separator. */
+static size_t blanks_pass(struct text_part line, size_t at, char separator) {
+    size_t width;
+    while (at < line.length && line.text[at] != separator &&
+           (width = utf8_separator(line.text + at, line.text + line.length)) > 0)
+        at += width;
+    return at;
+}
+
 /* Bytes of the quoted field that begins at `begin`, both quotes included; 0 when it is none. */
 static size_t quoted_length(struct text_part line, size_t begin, char separator) {
     size_t i = begin + 1;
@@ -50,33 +76,25 @@ static size_t quoted_length(struct text_part line, size_t begin, char separator)
             break;
         i++;
     }
-    size_t end = i + 1, after = end;
-    if (separator != TEXT_BLANKS)
-        while (after < line.length && line.text[after] != separator &&
-               byte_is_blank(line.text[after]))
-            after++;
-    bool ends = after == line.length || line.text[after] == separator ||
-                (separator == TEXT_BLANKS && byte_is_blank(line.text[after]));
-    return ends && end - begin > 2 ? end - begin : 0;
+    size_t end = i + 1, after = separator == TEXT_BLANKS ? end : blanks_pass(line, end, separator);
+    return separator_at(line, after, separator) > 0 && end - begin > 2 ? end - begin : 0;
 }
 
 size_t text_split(struct text_part line, char separator, struct text_part *fields, size_t room) {
     size_t n = 0, begin = 0;
     while (begin <= line.length && n < room) {
+        size_t quoted, i, width;
         if (separator != TEXT_BLANKS)
-            while (begin < line.length && line.text[begin] != separator &&
-                   byte_is_blank(line.text[begin]))
-                begin++;
-        size_t quoted = begin < line.length ? quoted_length(line, begin, separator) : 0,
-               i = begin + quoted;
-        while (i < line.length && line.text[i] != separator &&
-               (separator != TEXT_BLANKS || !byte_is_blank(line.text[i])))
+            begin = blanks_pass(line, begin, separator);
+        quoted = begin < line.length ? quoted_length(line, begin, separator) : 0;
+        i = begin + quoted;
+        while ((width = separator_at(line, i, separator)) == 0)
             i++;
         if (quoted > 0)
             fields[n++] = (struct text_part){line.text + begin + 1, quoted - 2};
         else if (separator != TEXT_BLANKS || i > begin)
             fields[n++] = text_trim((struct text_part){line.text + begin, i - begin});
-        begin = i + 1;
+        begin = i + width;
     }
     return n;
 }

@@ -69,17 +69,32 @@ static void word_add_raw(struct reader *reader, const char *word, size_t length)
     free(copy);
 }
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\v' || c == '\f' || c == '\r';
+/* Bytes of the separator that a text begins with, 0 for none: all of them, spelled out. */
+static size_t separator(const char *text, size_t length) {
+    static const char *const all[] = {
+        "\t",           "\n",           "\v",
+        "\f",           "\r",           " ",
+        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80",
+        "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82",
+        "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85",
+        "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
+        "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
+        "\xe3\x80\x80", "\xef\xbb\xbf"}; /* the last: no White_Space */
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (length >= strlen(all[i]) && memcmp(text, all[i], strlen(all[i])) == 0)
+            return strlen(all[i]);
+    return 0;
 }
 
 static void split(struct reader *reader, const char *line, size_t length, bool list) {
-    for (size_t at = 0, begin = 0; at <= length; at++) {
-        if (at < length && (list ? line[at] != '\x1f' : !is_space(line[at])))
-            continue;
-        if (at > begin)
+    size_t begin = 0, at = 0;
+    while (at <= length) {
+        size_t n = at == length ? 1 : list ? line[at] == '\x1f' : separator(line + at, length - at);
+        if (n > 0 && at > begin)
             word_add_raw(reader, line + begin, at - begin);
-        begin = at + 1;
+        at += n > 0 ? n : 1;
+        begin = n > 0 ? at : begin;
     }
 }
 
@@ -92,8 +107,10 @@ static void read_line(struct reader *reader, const char *line, size_t length) {
     if (length > report->longest_line)
         report->longest_line = length;
     bool list = settings->format == FORMAT_TOKENS && length > 0 && line[0] == '\x1f', empty = true;
-    for (size_t i = 0; i < length; i++)
-        empty = empty && (list ? line[i] == '\x1f' : is_space(line[i]));
+    for (size_t i = 0, n; i < length && empty; i += n) {
+        n = list ? line[i] == '\x1f' : separator(line + i, length - i);
+        empty = n > 0;
+    }
     report->empty_lines += empty;
     if (list)
         sentence_end(reader);
@@ -101,7 +118,6 @@ static void read_line(struct reader *reader, const char *line, size_t length) {
         split(reader, line, length, list);
     } else {
         report->invalid_utf8 += utf8_count_invalid(line, length);
-        /* line by line: a leading byte order mark of a later line must not vanish */
         struct error err = {0};
         char *spaced = malloc(length + 1);
         spaced[0] = ' ';

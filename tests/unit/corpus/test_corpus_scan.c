@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/utf8.h"
 #include "corpus/corpus_range.h"
 #include "tests/oracle/oracle_corpus.h"
 #include "tests/support/corpus_fixture.h"
@@ -76,13 +77,21 @@ static size_t random_word(struct random *random, char *word, bool high) {
 
 static size_t random_text(struct random *random, char *text, size_t room) {
     static const char separators[] = "        \t\v\f\r\n\n";
+    /* of all lengths, and some that are cut or only near: parts of words */
+    static const char *const wide[] = {
+        "\xe3\x80\x80", "\xc2\xa0",     "\xc2\x85", "\xe2\x80\x89", "\xe2\x80\xa8", "\xe2\x81\x9f",
+        "\xe1\x9a\x80", "\xef\xbb\xbf", "\xe3\x80", "\xe2\x80\x8b", "\xe2\x80\xaf", "\xe3\x80\x82"};
     bool high = random_below(random, 2), lines = random_below(random, 4) > 0;
     size_t length = 0;
-    while (room - length > 200) {
+    while (room - length > 260) {
         length += random_word(random, text + length, high);
         do {
+            const char *gap = wide[random_below(random, sizeof wide / sizeof *wide)];
             char separator = separators[random_below(random, sizeof separators - 1)];
-            text[length++] = (char)(separator == '\n' && !lines ? ' ' : separator);
+            if (high && random_below(random, 3) == 0)
+                length += (size_t)sprintf(text + length, "%s", gap);
+            else
+                text[length++] = (char)(separator == '\n' && !lines ? ' ' : separator);
         } while (random_below(random, 6) == 0);
         if (random_below(random, 400) == 0) {
             memset(text + length, random_below(random, 2) ? ' ' : '\n', 80);
@@ -105,6 +114,28 @@ static void test_alignments(void **state) {
         settings->sentence = round / 4 % 2 ? SENTENCE_PARAGRAPH : SENTENCE_LINE;
         settings->min_count = round % 2 ? 1 : 1 + round / 2 % 4;
         check(fixture, text, random_text(&random, text, round % 2 ? 2000 : room));
+    }
+    free(text);
+}
+
+/* Every separator of Unicode at every place of a chunk, at its ends, and where ranges are cut. */
+static void test_wide_separators(void **state) {
+    struct fixture *fixture = *state;
+    char *text = malloc(1 << 20);
+    for (int alone = 0; alone < 2; alone++) {
+        size_t length = 0;
+        for (uint32_t c = 0x80; c < 0x10000; c++) {
+            if (!utf8_is_space(c) && c != 0xfeff)
+                continue;
+            for (int word = 1; word < 140; word += word < 70 ? 1 : 13) {
+                memset(text + length, 'a' + word % 3, (size_t)word);
+                length += (size_t)word;
+                length += utf8_encode(c, text + length);
+                if (!alone && word % 5 == 0)
+                    text[length++] = word % 2 ? '\n' : ' ';
+            }
+        }
+        check(fixture, text, length);
     }
     free(text);
 }
@@ -376,6 +407,7 @@ static void test_pruning(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_wide_separators, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_separators, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_alignments, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_lengths, fixture_setup, fixture_teardown),

@@ -17,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "corpus/corpus.h"
 
 /* Tokens, each followed by '|'. */
@@ -62,14 +63,52 @@ static void test_whitespace(void **state) {
     CHECK(&settings,
           "\xef\xbb\xbf"
           "The don't, \xff\xfe \xe3\x80\x80x",
-          "The|don't,|\xff\xfe|\xe3\x80\x80x|");
-    /* only ASCII white space separates */
-    CHECK(&settings, "\xc2\x85 \x1f \x1c", "\xc2\x85|\x1f|\x1c|");
+          "The|don't,|\xff\xfe|x|");
+    CHECK(&settings, "\xc2\x85 \x1f \x1c", "\x1f|\x1c|");
+    /* neither a zero width space nor what only looks like white space separates */
+    CHECK(&settings,
+          "a\xe2\x80\x8b"
+          "b\xe1\xa0\x8e"
+          "c\xc2\x84"
+          "d\xe2\x80\x99"
+          "e",
+          "a\xe2\x80\x8b"
+          "b\xe1\xa0\x8e"
+          "c\xc2\x84"
+          "d\xe2\x80\x99"
+          "e|");
+    CHECK(&settings,
+          "joined\xef\xbb\xbf"
+          "file \xef\xbb\xbfmark\xef\xbb\xbf",
+          "joined|file|mark|");
     struct buffer tokens = {0};
     tokenize(&settings, "a\0b \0", 5, &tokens);
     assert_int_equal(tokens.length, 6);
     assert_memory_equal(tokens.data, "a\0b|\0|", 6);
     buffer_clear(&tokens);
+}
+
+/* Each code point there is between two words: 25 of them are white space. */
+static void test_white_space_of_unicode(void **state) {
+    struct settings whitespace = settings_make(TOKENIZER_WHITESPACE, false),
+                    unicode = settings_make(TOKENIZER_UNICODE, false);
+    int separate = 0;
+    (void)state;
+    for (uint32_t c = 1; c < 0x110000; c++) {
+        char text[8] = {'a'};
+        size_t length = 1 + utf8_encode(c, text + 1);
+        text[length++] = 'b';
+        bool space = uc_is_property_white_space(c), separates = space || c == 0xfeff;
+        separate += space;
+        if (utf8_is_space(c) != space ||
+            utf8_separator(text + 1, text + length) != (separates ? length - 2 : 0))
+            fail_msg("U+%04X", (unsigned)c);
+        if (separates)
+            check(&unicode, text, length, "a|b|");
+        if (separates)
+            check(&whitespace, text, length, "a|b|");
+    }
+    assert_int_equal(separate, 25);
 }
 
 static void test_lowercase(void **state) {
@@ -254,10 +293,10 @@ static void test_visit_ends(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whitespace),   cmocka_unit_test(test_lowercase),
-        cmocka_unit_test(test_unicode),      cmocka_unit_test(test_unicode_invalid),
-        cmocka_unit_test(test_ascii_agrees), cmocka_unit_test(test_windows_agree),
-        cmocka_unit_test(test_visit_ends),
+        cmocka_unit_test(test_whitespace),      cmocka_unit_test(test_white_space_of_unicode),
+        cmocka_unit_test(test_lowercase),       cmocka_unit_test(test_unicode),
+        cmocka_unit_test(test_unicode_invalid), cmocka_unit_test(test_ascii_agrees),
+        cmocka_unit_test(test_windows_agree),   cmocka_unit_test(test_visit_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
