@@ -7,8 +7,8 @@ ARG DEBIAN=bookworm-slim
 FROM debian:${DEBIAN} AS build
 RUN apt-get update && \
     apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build pkg-config \
-        libmicrohttpd-dev libjansson-dev libgnutls28-dev zlib1g-dev libzstd-dev libxxhash-dev \
-        libunistring-dev && \
+        libmicrohttpd-dev libjansson-dev libgnutls28-dev zlib1g-dev libzstd-dev libbz2-dev \
+        liblzma-dev libxxhash-dev libunistring-dev && \
     rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
@@ -28,7 +28,7 @@ RUN cmake --preset release -DVECMILL_TESTS=OFF && cmake --build --preset release
 FROM debian:${DEBIAN}
 RUN apt-get update && \
     apt-get install -y --no-install-recommends libmicrohttpd12 libjansson4 libgnutls30 zlib1g \
-        libzstd1 libxxhash0 libunistring2 libgomp1 && \
+        libzstd1 libbz2-1.0 liblzma5 libxxhash0 libunistring2 libgomp1 && \
     find / -xdev -perm /6000 -type f -exec chmod a-s {} + && \
     rm -rf /var/lib/apt/lists/* /var/log/* \
         /var/cache/ldconfig /var/cache/apt /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/*-

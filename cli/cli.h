@@ -16,13 +16,13 @@
 #include "kernel/kernel.h"
 
 /* One row per exit code: enumerator, number, meaning. */
-#define EXIT_ROWS(ROW)                                                           \
-    ROW(DONE, 0, "success")                                                      \
-    ROW(FAILED, 1, "failure; the reason is on standard error")                   \
-    ROW(USAGE, 2, "a wrong command line, setting or settings file")              \
-    ROW(CANCELLED, 3, "training was cancelled")                                  \
-    ROW(PAUSED, 4, "training stopped at a checkpoint; --resume goes on from it") \
-    ROW(DIVERGED, 5, "training met a NaN or Inf")                                \
+#define EXIT_ROWS(ROW)                                                                           \
+    ROW(DONE, 0, "success")                                                                      \
+    ROW(FAILED, 1, "failure; the reason is on standard error")                                   \
+    ROW(USAGE, 2, "a wrong command line, setting or settings file, or a file of the wrong kind") \
+    ROW(CANCELLED, 3, "training was cancelled")                                                  \
+    ROW(PAUSED, 4, "training stopped at a checkpoint; --resume goes on from it")                 \
+    ROW(DIVERGED, 5, "training met a NaN or Inf")                                                \
     ROW(MEMORY, 6, "not enough memory")
 
 #define EXIT_ENUM(name, code, meaning) EXIT_##name = code,

@@ -132,8 +132,10 @@ enum status command_import(struct invocation *invocation, struct error *err) {
     if (status == STATUS_OK)
         status = kernel_of_settings(&invocation->settings, &kernel, err);
     if (status == STATUS_OK) {
-        struct import_bounds bounds = {.limit = (uint64_t)invocation->settings.max_import_bytes,
-                                       .max_rows = (uint64_t)max_rows};
+        const struct import_bounds bounds = {
+            .decode = {.bytes = (uint64_t)invocation->settings.max_import_bytes,
+                       .window = (uint64_t)invocation->settings.max_window_bytes},
+            .max_rows = (uint64_t)max_rows};
         status = import_read(&model, file, name ? name : base_name(file), &bounds, kernel, err);
     }
     if (status != STATUS_OK)

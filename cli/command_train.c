@@ -88,16 +88,23 @@ static enum status training_prepare(struct training *training, struct error *err
         training->settings.format = corpus_format_of(training->corpus);
     if (training->settings.format != FORMAT_NDJSON)
         return STATUS_OK;
-    uint64_t altered = 0;
+    struct corpus_losses losses = {0};
     enum status status = folder_create(training->work, err);
     if (status == STATUS_OK) {
-        status = corpus_convert(training->corpus, training->converted, &training->watch.request,
-                                &altered, err);
+        status = corpus_convert(training->corpus, training->converted, &training->settings,
+                                &training->watch.request, &losses, err);
     }
-    if (altered > 0) {
+    if (losses.altered > 0) {
+        log_line(
+            &training->logger, LOG_WARNING,
+            "%llu tokens or texts held a line break, NUL or U+001F, which became a space, or a "
+            "byte order mark, which was taken away",
+            (unsigned long long)losses.altered);
+    }
+    if (losses.skipped > 0) {
         log_line(&training->logger, LOG_WARNING,
-                 "%llu tokens held a line break or U+001F, which became a space",
-                 (unsigned long long)altered);
+                 "%llu lines or tokens were null, or had not the field that is read: skipped",
+                 (unsigned long long)losses.skipped);
     }
     training->corpus = training->converted;
     training->settings.format = FORMAT_TOKENS;

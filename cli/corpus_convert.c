@@ -4,8 +4,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/decode.h"
 #include "base/file.h"
+#include "base/intake.h"
 #include "config/config.h"
 #include "server/json/ndjson.h"
 #include "train/train.h"
@@ -19,13 +19,15 @@ static bool ends_in(const char *name, size_t length, const char *end) {
 
 enum setting_format corpus_format_of(const char *path) {
     size_t length = strlen(path);
-    if (ends_in(path, length, ".gz"))
-        length -= 3;
-    else if (ends_in(path, length, ".zst"))
-        length -= 4;
+    static const char *const packed[] = {".gz", ".zst", ".bz2", ".xz", ".zip"};
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++)
+        if (ends_in(path, length, packed[i])) {
+            length -= strlen(packed[i]);
+            break;
+        }
     if (ends_in(path, length, ".ndjson") || ends_in(path, length, ".jsonl"))
         return FORMAT_NDJSON;
-    return ends_in(path, length, ".tokens") ? FORMAT_TOKENS : FORMAT_TEXT;
+    return ends_in(path, length, ".tokens") ? FORMAT_TOKENS : FORMAT_AUTO;
 }
 
 /* Converted bytes are gathered into writes of PIECE. */
@@ -58,28 +60,32 @@ static enum status ndjson_take(void *context, const char *bytes, size_t length, 
 }
 
 static enum status convert_map(const struct file_map *map, struct ndjson *ndjson,
-                               atomic_int *request, struct error *err) {
-    struct decoder *decoder;
-    enum status status = decoder_create(&decoder, encoding_detect(map->data, map->length), 0,
-                                        ndjson_take, ndjson, err);
+                               const struct settings *settings, atomic_int *request,
+                               struct error *err) {
+    struct intake *intake;
+    const struct intake_options options = {.subject = "corpus",
+                                           .use = FILE_AS_NDJSON,
+                                           .max_invalid = settings->max_invalid_share,
+                                           .limits.window = (uint64_t)settings->max_window_bytes};
+    enum status status = intake_create(&intake, &options, ndjson_take, ndjson, err);
     if (status != STATUS_OK)
         return status;
     for (size_t at = 0; at < map->length && status == STATUS_OK; at += PIECE) {
-        status = decoder_push(decoder, map->data + at,
-                              map->length - at < PIECE ? map->length - at : PIECE, err);
+        status = intake_push(intake, map->data + at,
+                             map->length - at < PIECE ? map->length - at : PIECE, err);
         if (status == STATUS_OK && atomic_load(request) != REQUEST_NONE)
             status = error_set(err, STATUS_PAUSED, "stopped while converting the corpus");
     }
     if (status == STATUS_OK)
-        status = decoder_finish(decoder, err);
+        status = intake_finish(intake, err);
     if (status == STATUS_OK)
         status = ndjson_finish(ndjson, err);
-    decoder_free(decoder);
+    intake_free(intake);
     return status;
 }
 
-enum status corpus_convert(const char *from, const char *to, atomic_int *request, uint64_t *altered,
-                           struct error *err) {
+enum status corpus_convert(const char *from, const char *to, const struct settings *settings,
+                           atomic_int *request, struct corpus_losses *losses, struct error *err) {
     struct file_map map = {0};
     struct scratch scratch = {.fd = -1};
     struct ndjson *ndjson = NULL;
@@ -88,12 +94,12 @@ enum status corpus_convert(const char *from, const char *to, atomic_int *request
         return status;
     status = file_scratch_open(to, &scratch.fd, err);
     if (status == STATUS_OK)
-        status = ndjson_create(&ndjson, scratch_take, &scratch, err);
+        status = ndjson_create(&ndjson, settings->text_field, scratch_take, &scratch, err);
     if (status == STATUS_OK)
-        status = convert_map(&map, ndjson, request, err);
+        status = convert_map(&map, ndjson, settings, request, err);
     if (status == STATUS_OK) {
         status = scratch_flush(&scratch, err);
-        *altered = ndjson_altered(ndjson);
+        *losses = (struct corpus_losses){ndjson_altered(ndjson), ndjson_skipped(ndjson)};
     }
     ndjson_free(ndjson);
     buffer_clear(&scratch.held);

@@ -9,13 +9,19 @@
 #include "config/config.h"
 
 /* What the name says of a corpus: FORMAT_NDJSON for .ndjson and .jsonl, FORMAT_TOKENS for .tokens,
- * also with .gz or .zst behind; else FORMAT_TEXT. */
+ * also with .gz, .zst, .bz2, .xz or .zip behind; else FORMAT_AUTO: text, if it looks like it. */
 enum setting_format corpus_format_of(const char *path);
 
-/* Decodes (gzip and zstd are told by their magic) and converts `from` into the scratch file `to`,
- * which the caller removes. *altered: tokens in which a separator became a space. Errors: PAUSED
+/* What a conversion could not keep as it was; see ndjson_altered and ndjson_skipped. */
+struct corpus_losses {
+    uint64_t altered, skipped;
+};
+
+/* Decodes (compression is told by its magic) and converts `from` into the scratch file `to`, which
+ * the caller removes. Settings: text_field, max_window_bytes, max_invalid_share. Errors: PAUSED
  * when *request is set on the way. */
-enum status corpus_convert(const char *from, const char *to, atomic_int *request, uint64_t *altered,
+enum status corpus_convert(const char *from, const char *to, const struct settings *settings,
+                           atomic_int *request, struct corpus_losses *losses,
                            struct error *err) MUST_CHECK;
 
 #endif

@@ -11,7 +11,8 @@
 #include "cli/cli.h"
 
 static const char *const model_settings[] = {"kernel", "threads", NULL};
-static const char *const import_settings[] = {"kernel", "max_import_bytes", NULL};
+static const char *const import_settings[] = {"kernel", "max_import_bytes", "max_window_bytes",
+                                              NULL};
 static const char *const health_settings[] = {"listen", NULL};
 
 static const struct command commands[] = {
@@ -22,8 +23,8 @@ static const struct command commands[] = {
      serve_options, SETTING_OF_ALL, NULL, 0, 0, command_serve},
     {"train", "CORPUS --output DIR [OPTION]... [--SETTING VALUE]...",
      "train a model from a corpus file",
-     "CORPUS is text, one sentence a line, or NDJSON (.ndjson, .jsonl), also compressed by gzip or "
-     "zstd.\n"
+     "CORPUS is text, one sentence a line, or NDJSON (.ndjson, .jsonl), also compressed by gzip, "
+     "zstd, bzip2 or xz, or alone in a zip.\n"
      "SIGINT or SIGTERM stops at a checkpoint; a second one stops at once.\n",
      train_options_rows, SETTING_OF_JOB, NULL, 0, 1, command_train},
     {"nearest", "MODEL WORD...", "print the words nearest to each word, by cosine", NULL,
@@ -40,7 +41,8 @@ static const struct command commands[] = {
      "The format is told by the name of FILE where --format is not given.\n", export_options_rows,
      0, model_settings, 1, 1, command_export},
     {"import", "FILE --output DIR", "read vectors of word2vec or GloVe into a model",
-     "FILE holds vectors as text or word2vec's binary, also compressed by gzip or zstd.\n"
+     "FILE holds vectors as text or word2vec's binary, also compressed by gzip, zstd, bzip2 or "
+     "xz, or alone in a zip.\n"
      "\n"
      "text    a line for each word: the word, then its numbers with spaces or tabs between\n"
      "        A first line 'rows dim' is a header (word2vec, fastText's .vec) and may be left out\n"
@@ -105,12 +107,13 @@ static int exit_code_of(const struct invocation *invocation, enum status outcome
         return EXIT_DIVERGED;
     case STATUS_NO_MEMORY:
         return EXIT_MEMORY;
+    case STATUS_UNSUPPORTED: /* the wrong file was given */
+        return EXIT_USAGE;
     case STATUS_MALFORMED:
     case STATUS_REFUSED:
     case STATUS_NOT_FOUND:
     case STATUS_CONFLICT:
     case STATUS_TOO_LARGE:
-    case STATUS_UNSUPPORTED:
     case STATUS_DISK_FULL:
     case STATUS_IO:
     case STATUS_CORRUPT:

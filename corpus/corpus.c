@@ -23,6 +23,7 @@
 #define BUDGET_MIN 524288u
 #define NUMBERS_PART \
     16 /* of the memory holds numbers; more of them are cheap to write and to read again */
+#define INVALID_MIN 16 /* invalid parts that are more than damage of a small text */
 #define SEED_DIGITS 16 /* of the hash's seed, hexadecimal */
 
 /* A corpus and what it stands on. */
@@ -84,7 +85,8 @@ static void reading_tick(void *context) {
 static enum status text_work(void *context, int index, struct error *err) {
     struct reading *reading = context;
     (void)index;
-    return corpus_text_open(&reading->opening, reading->options->path, reading->options->work,
+    const struct corpus_options *options = reading->options;
+    return corpus_text_open(&reading->opening, options->settings, options->path, options->work,
                             &reading->pool, err);
 }
 
@@ -193,6 +195,20 @@ static void report_collect(struct reading *reading) {
     report->sentences += open;
 }
 
+/* Where a text is in another encoding behind its first pages, or all over in small doses. */
+static enum status invalid_check(const struct reading *reading, struct error *err) {
+    const struct corpus_report *report = &reading->corpus->report;
+    double max = reading->options->settings->max_invalid_share;
+    if (report->invalid_utf8 < INVALID_MIN || max >= 1 ||
+        (double)report->invalid_utf8 <= max * (double)report->words)
+        return STATUS_OK;
+    return error_set_key(err, STATUS_UNSUPPORTED, "max_invalid_share",
+                         "corpus is not in UTF-8: %llu parts of its %llu words are invalid, "
+                         "max_invalid_share is %g; recode it: iconv -f LATIN1 -t UTF-8",
+                         (unsigned long long)report->invalid_utf8,
+                         (unsigned long long)report->words, max);
+}
+
 static enum status reading_count(struct reading *reading, struct error *err) {
     int threads = reading->pool.threads;
     char token[SEED_DIGITS + 1];
@@ -215,7 +231,7 @@ static enum status reading_count(struct reading *reading, struct error *err) {
     if (reading->corpus->report.words == 0)
         return error_set(err, STATUS_REFUSED, "corpus is empty: %llu bytes hold no word",
                          (unsigned long long)reading->corpus->report.bytes);
-    return STATUS_OK;
+    return invalid_check(reading, err);
 }
 
 #define UNSPACED_BYTES 24 /* of a word, on the average, when it is likely to be a whole line */

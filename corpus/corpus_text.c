@@ -5,79 +5,65 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/decode.h"
+#include "base/intake.h"
 
 #define INPUT_PIECE 262144u
 #define OUTPUT_ROOM 1048576u
 
-/* What a kind of file is read with: the file, and where its text goes. */
-struct stream {
-    const struct file_map *file;
-    const struct corpus_pool *pool;
-    atomic_ullong *input;
-    corpus_text_sink sink;
-    void *context;
-};
+static enum file_use use_of(const struct settings *settings) {
+    switch (settings->format) {
+    case FORMAT_AUTO:
+        return FILE_AS_TEXT;
+    case FORMAT_TEXT:
+    case FORMAT_TOKENS:
+    case FORMAT_NDJSON: /* was turned into tokens */
+        break;
+    }
+    return FILE_AS_STATED;
+}
 
-/* Kinds of file. */
-
-static bool is_compressed(const struct file_map *file) {
+static bool is_packed(const struct file_map *file) {
     return encoding_detect(file->data, file->length) != ENCODING_IDENTITY;
 }
 
-/* Text as it stands is decoded, too: each piece of the file is one of the text. */
-static enum status stream_decode(const struct stream *stream, struct error *err) {
-    const struct file_map *file = stream->file;
-    struct decoder *decoder;
-    enum status status = decoder_create(&decoder, encoding_detect(file->data, file->length), 0,
-                                        stream->sink, stream->context, err);
+/* Text as it stands passes through: each piece of the file is one of the text, but for the first
+ * ones, which are looked at together. */
+enum status corpus_text_stream(const struct file_map *file, const struct settings *settings,
+                               const struct corpus_pool *pool, atomic_ullong *input,
+                               corpus_text_sink sink, void *context, struct error *err) {
+    struct intake *intake;
+    const struct intake_options options = {.subject = "corpus",
+                                           .use = use_of(settings),
+                                           .max_invalid = settings->max_invalid_share,
+                                           .limits.window = (uint64_t)settings->max_window_bytes};
+    enum status status = intake_create(&intake, &options, sink, context, err);
     if (status != STATUS_OK)
         return status;
     for (size_t at = 0; at < file->length && status == STATUS_OK; at += INPUT_PIECE) {
         size_t left = file->length - at, piece = left < INPUT_PIECE ? left : INPUT_PIECE;
-        status = corpus_pool_poll(stream->pool, err);
+        status = corpus_pool_poll(pool, err);
         if (status == STATUS_OK)
-            status = decoder_push(decoder, file->data + at, piece, err);
-        if (stream->input)
-            atomic_store_explicit(stream->input, at, memory_order_relaxed);
+            status = intake_push(intake, file->data + at, piece, err);
+        if (input)
+            atomic_store_explicit(input, at, memory_order_relaxed);
     }
     if (status == STATUS_OK)
-        status = decoder_finish(decoder, err);
-    decoder_free(decoder);
+        status = intake_finish(intake, err);
+    intake_free(intake);
     return status;
 }
 
-static bool is_file(const struct file_map *file) {
-    (void)file;
-    return true;
-}
-
-/* One row a kind, told by what the file begins with; the first row that fits is taken. */
-static const struct kind {
-    bool (*fits)(const struct file_map *file);
-    enum status (*stream)(const struct stream *stream, struct error *err);
-    bool mapped; /* the file is its text, and can be mapped as it stands */
-} kinds[] = {
-    {is_compressed, stream_decode, false}, /* gzip, zstd */
-    {is_file, stream_decode, true},        /* text: everything else */
-};
-
-static const struct kind *kind_of(const struct file_map *file) {
-    const struct kind *kind = kinds;
-    while (!kind->fits(file))
-        kind++;
-    return kind;
-}
-
-enum status corpus_text_stream(const struct file_map *file, const struct corpus_pool *pool,
-                               atomic_ullong *input, corpus_text_sink sink, void *context,
-                               struct error *err) {
-    const struct stream stream = {file, pool, input, sink, context};
-    return kind_of(file)->stream(&stream, err);
+/* What is mapped as it stands does not pass through an intake, but is looked at as well. */
+static enum status text_check(const struct corpus_text *text, const struct settings *settings,
+                              struct error *err) {
+    bool whole = text->map.length <= FILE_HEAD;
+    const struct file_head head = {text->map.data, whole ? text->map.length : FILE_HEAD, whole};
+    return file_kind_check(&head, use_of(settings), settings->max_invalid_share, "corpus", err);
 }
 
 /* The text of a file that is not mapped as it stands, on its way into a scratch file. */
 struct scratch {
+    const struct settings *settings;
     const struct corpus_pool *pool;
     int file;
     uint64_t written;
@@ -117,7 +103,8 @@ static enum status scratch_map(struct scratch *scratch, const struct corpus_text
     enum status status = file_scratch_open(path, &scratch->file, err);
     if (status != STATUS_OK)
         return status;
-    status = corpus_text_stream(&text->map, scratch->pool, text->input, scratch_sink, scratch, err);
+    status = corpus_text_stream(&text->map, scratch->settings, scratch->pool, text->input,
+                                scratch_sink, scratch, err);
     if (status == STATUS_OK)
         status = scratch_flush(scratch, err);
     if (status == STATUS_OK)
@@ -130,16 +117,18 @@ static enum status scratch_map(struct scratch *scratch, const struct corpus_text
 }
 
 /* Replaces the mapping of the file by one of its text. */
-static enum status text_replace(struct corpus_text *text, const char *work,
-                                const struct corpus_pool *pool, struct error *err) {
-    struct scratch scratch = {.pool = pool, .room = malloc(OUTPUT_ROOM)};
+static enum status text_replace(struct corpus_text *text, const struct settings *settings,
+                                const char *work, const struct corpus_pool *pool,
+                                struct error *err) {
+    struct scratch scratch = {.settings = settings, .pool = pool, .room = malloc(OUTPUT_ROOM)};
     char *path = path_join(work, "corpus-text");
     struct file_map map = {0};
-    enum status status = STATUS_OK;
-    if (!scratch.room || !path)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory for decoding the corpus");
-    if (status == STATUS_OK)
-        status = scratch_map(&scratch, text, path, &map, err);
+    if (!scratch.room || !path) {
+        free(path);
+        free(scratch.room);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for decoding the corpus");
+    }
+    enum status status = scratch_map(&scratch, text, path, &map, err);
     free(path);
     free(scratch.room);
     if (status != STATUS_OK) {
@@ -156,13 +145,14 @@ size_t corpus_text_mark(const char *data, uint64_t length) {
     return length >= sizeof mark && memcmp(data, mark, sizeof mark) == 0 ? sizeof mark : 0;
 }
 
-enum status corpus_text_open(struct corpus_text *text, const char *path, const char *work,
-                             const struct corpus_pool *pool, struct error *err) {
+enum status corpus_text_open(struct corpus_text *text, const struct settings *settings,
+                             const char *path, const char *work, const struct corpus_pool *pool,
+                             struct error *err) {
     enum status status = file_map_open(&text->map, path, err);
     if (status != STATUS_OK)
         return status;
-    if (!kind_of(&text->map)->mapped)
-        status = text_replace(text, work, pool, err);
+    status = is_packed(&text->map) ? text_replace(text, settings, work, pool, err)
+                                   : text_check(text, settings, err);
     if (status != STATUS_OK) {
         corpus_text_close(text);
         return status;

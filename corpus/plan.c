@@ -1,10 +1,10 @@
 /* What a job would need, told from the beginning of its corpus. */
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "corpus/corpus.h"
 #include "corpus/corpus_range.h"
 #include "corpus/corpus_text.h"
-#include "corpus/token_bytes.h"
 
 struct sample {
     struct buffer text;
@@ -24,24 +24,26 @@ static enum status sample_sink(void *context, const char *bytes, size_t length, 
 }
 
 static enum status sample_read(struct sample *sample, const struct file_map *map,
-                               struct error *err) {
+                               const struct settings *settings, struct error *err) {
     const struct corpus_pool pool = {.threads = 1};
     if (sample->max == 0)
         return STATUS_OK;
-    enum status status = corpus_text_stream(map, &pool, NULL, sample_sink, sample, err);
+    enum status status = corpus_text_stream(map, settings, &pool, NULL, sample_sink, sample, err);
     return status == STATUS_CANCELLED && sample->full ? STATUS_OK : status;
 }
 
 /* A word cut off by the end of the sample might be none: the text ends behind the last
  * separator. */
 static uint64_t sample_end(const struct sample *sample, bool lists) {
-    const char *text = sample->text.data;
-    uint64_t length = sample->text.length;
-    bool list = lists && corpus_line_is_list(text, text + length);
-    while (length > 0 &&
-           (list ? text[length - 1] != CORPUS_LIST : !byte_is_space(text[length - 1])))
-        length--;
-    return length;
+    const char *text = sample->text.data, *end = text + sample->text.length, *at = end;
+    bool list = lists && corpus_line_is_list(text, at);
+    while (at > text) {
+        at--;
+        size_t n = list ? *at == CORPUS_LIST : utf8_separator(at, end);
+        if (n > 0)
+            return (uint64_t)(at - text) + n;
+    }
+    return 0;
 }
 
 static enum status sample_count(const struct settings *settings, const struct corpus_layout *layout,
@@ -76,7 +78,7 @@ enum status corpus_plan(const struct settings *settings, const char *corpus, uin
         status = file_map_open(&map, corpus, err);
     if (status != STATUS_OK)
         return status;
-    status = sample_read(&begin, &map, err);
+    status = sample_read(&begin, &map, settings, err);
     if (status == STATUS_OK && begin.text.length > 0)
         status = sample_count(settings, &layout, &begin, min_vocabulary, err);
     buffer_clear(&begin.text);

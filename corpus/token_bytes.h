@@ -2,19 +2,14 @@
 #ifndef VECMILL_CORPUS_TOKEN_BYTES_H
 #define VECMILL_CORPUS_TOKEN_BYTES_H
 
-#include <stdbool.h>
 #include <stdint.h>
-
-/* Space, and '\t' '\n' '\v' '\f' '\r', which stand one behind the other. */
-static inline bool byte_is_space(char c) {
-    return c == ' ' || (unsigned char)(c - '\t') <= '\r' - '\t';
-}
 
 /* The byte eight times. */
 #define BYTES_ALL(byte) (0x0101010101010101u * (uint64_t)(byte))
 #define BYTES_HIGH BYTES_ALL(0x80) /* set where a byte is not ASCII */
 
-/* Bit 7 of each of the eight bytes that is ASCII white space; no carry crosses bytes, so every bit
+/* Bit 7 of each of the eight bytes that is ASCII white space: space, and '\t' to '\r', which
+ * stand one behind the other. No carry crosses bytes, so every bit
  * is exact. */
 static inline uint64_t bytes_space(uint64_t bytes) {
     uint64_t low = bytes & BYTES_ALL(0x7f);

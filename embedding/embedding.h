@@ -13,6 +13,7 @@
 
 #include "base/budget.h"
 #include "base/buffer.h"
+#include "base/decode.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/stop.h"
@@ -311,17 +312,18 @@ enum status export_write(const struct model *model, const char *format,
 uint64_t export_changed_words(const struct model *model, const char *format);
 /* What is read of a vector file, and what that may take. NULL stands for all of it, unbounded. */
 struct import_bounds {
-    uint64_t limit;          /* decoded bytes, 0 = any number */
-    uint64_t max_rows;       /* only the first so many, whatever stands behind them; 0 = all */
-    struct budget *budget;   /* the rows and words are counted while they grow; or NULL */
-    const struct stop *stop; /* asked after each MiB of the file; or NULL */
+    struct decode_limits decode; /* of the file's compression */
+    uint64_t max_rows;           /* only the first so many, whatever stands behind them; 0 = all */
+    struct budget *budget;       /* the rows and words are counted while they grow; or NULL */
+    const struct stop *stop;     /* asked after each MiB of the file; or NULL */
 };
 /* Reads vectors.txt or vectors.bin (word2vec's formats; text also without header, as GloVe writes
- * it; gzip and zstd are told by their magic) into a model with counts 0, which holds of the budget
- * what it takes. In text the last dim fields of a line are the vector and what stands before is the
+ * it; compression is told by its magic) into a model with counts 0, which holds of the budget what
+ * it takes. In text the last dim fields of a line are the vector and what stands before is the
  * word; in binary a word ends at its first space. The first of two equal words is kept.
  * info.import_... tells what became of the rows. Errors: MALFORMED and REFUSED name the line or the
- * word; TOO_LARGE over the limit; the budget's; CANCELLED. Owns: model_drop. */
+ * word; UNSUPPORTED says what the file is instead; TOO_LARGE over the limit; the budget's;
+ * CANCELLED. Owns: model_drop. */
 enum status import_read(struct model **model, const char *path, const char *name,
                         const struct import_bounds *bounds, const struct kernel *kernel,
                         struct error *err) MUST_CHECK;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/decode.h"
 #include "base/file.h"
+#include "base/intake.h"
 #include "base/machine.h"
 #include "base/utf8.h"
 #include "embedding/import_line.h"
@@ -472,15 +472,15 @@ static enum status rows_check(struct import *import, struct error *err) {
 }
 
 /* Part by part, each counted and each a place to stop at. */
-static enum status import_parts(struct import *import, struct decoder *decoder,
+static enum status import_parts(struct import *import, struct intake *intake,
                                 const struct file_map *map, struct error *err) {
     enum status status = STATUS_OK;
     for (size_t at = 0; status == STATUS_OK && at < map->length && !import->enough; at += PART) {
         status = stop_check(import->stop, "the import", err);
         import->over = import->over || status != STATUS_OK;
         if (status == STATUS_OK)
-            status = decoder_push(decoder, map->data + at,
-                                  map->length - at < PART ? map->length - at : PART, err);
+            status = intake_push(intake, map->data + at,
+                                 map->length - at < PART ? map->length - at : PART, err);
     }
     return status;
 }
@@ -500,29 +500,33 @@ static enum status refuse_for_good(const struct import *import, enum status stat
     return grant_explain(&all, "the import", err);
 }
 
-static enum status import_stream(struct import *import, const char *path, uint64_t limit,
-                                 struct error *err) {
+static enum status import_stream(struct import *import, const char *path,
+                                 const struct decode_limits *limits, struct error *err) {
     struct file_map map;
-    struct decoder *decoder = NULL;
+    struct intake *intake = NULL;
+    const struct intake_options options = {.subject = "vector file",
+                                           .use = FILE_AS_VECTORS,
+                                           .max_invalid = FILE_INVALID_SHARE,
+                                           .limits = *limits};
     enum status status = file_map_open(&map, path, err);
     if (status != STATUS_OK)
         return status;
-    status = decoder_create(&decoder, encoding_detect(map.data, map.length), limit, import_push,
-                            import, err);
+    status = intake_create(&intake, &options, import_push, import, err);
     if (status == STATUS_OK)
-        status = import_parts(import, decoder, &map, err);
+        status = import_parts(import, intake, &map, err);
     if (status == STATUS_OK && !import->enough)
-        status = decoder_finish(decoder, err);
+        status = intake_finish(intake, err);
     if (status == STATUS_OK && !import->enough)
         status = import_advance(import, true, err);
-    decoder_free(decoder);
-    file_map_close(&map);
     if (status != STATUS_OK && import->max_rows > 0 && !import->over) {
         /* what was decoded may hold them */
         struct error ignored = {0};
         import->hasty = true;
-        status_ignore(import_advance(import, false, &ignored));
+        if (intake_release(intake, &ignored) == STATUS_OK)
+            status_ignore(import_advance(import, false, &ignored));
     }
+    intake_free(intake);
+    file_map_close(&map);
     if (import->enough) { /* what stands behind the first rows may be damaged */
         error_clear(err);
         status = STATUS_OK;
@@ -543,14 +547,12 @@ enum status import_read(struct model **model, const char *path, const char *name
     struct vocabulary *vocabulary = NULL;
     struct table *table = NULL;
     struct model_info *info = calloc(1, sizeof *info);
-    enum status status = STATUS_OK;
     *model = NULL;
     import.info = info;
     import.pending.grant = &import.memory;
     if (!info)
-        status = error_set(err, STATUS_NO_MEMORY, "not enough memory to import '%s'", path);
-    if (status == STATUS_OK)
-        status = import_stream(&import, path, all.limit, err);
+        return error_set(err, STATUS_NO_MEMORY, "not enough memory to import '%s'", path);
+    enum status status = import_stream(&import, path, &all.decode, err);
     if (status == STATUS_OK)
         status = import_rows_drop_duplicates(&import.rows, info, err);
     if (status == STATUS_OK)

@@ -9,6 +9,7 @@
 
 #define JSON "max_json_bytes"
 #define CORPUS_TYPES "text/plain application/x-ndjson"
+#define CORPUS_QUERY "format:string text_field:string"
 #define VECTOR_TYPES \
     "application/json=Rows application/x-npy application/octet-stream application/vnd.safetensors"
 
@@ -79,7 +80,8 @@ const struct route server_routes[] = {
      .pattern = "/v1/corpora/{corpus}",
      .body = BODY_STREAMED,
      .stream = &corpus_upload,
-     .summary = "Store a corpus: plain text or NDJSON, as it is or compressed by gzip or zstd",
+     .summary = "Store a corpus: plain text or NDJSON, as it is or compressed",
+     .query = CORPUS_QUERY,
      .request = CORPUS_TYPES,
      .status = 201,
      .answer = "Corpus"},
@@ -88,6 +90,7 @@ const struct route server_routes[] = {
      .body = BODY_STREAMED,
      .stream = &corpus_upload,
      .summary = "The same as PUT",
+     .query = CORPUS_QUERY,
      .request = CORPUS_TYPES,
      .status = 201,
      .answer = "Corpus"},

@@ -18,6 +18,7 @@ struct corpus_info {
     char checksum[CHECKSUM_TEXT_SIZE]; /* of the decoded bytes; empty: of an earlier version */
     uint64_t bytes;                    /* decoded */
     uint64_t altered;                  /* see ndjson_altered */
+    uint64_t skipped;                  /* see ndjson_skipped */
     double created;
     bool scanned;
     struct corpus_report report; /* of the last scan by a job */

@@ -41,16 +41,17 @@ json_t *corpus_document(const struct corpus_info *info) {
     char created[32];
     machine_format_time(info->created, created);
     json_t *report = info->scanned ? corpus_report_json(&info->report) : json_null();
-    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:o}", "name", info->name, "bytes",
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:o}", "name", info->name, "bytes",
                      (json_int_t)info->bytes, "digest", info->digest, "created", created, "format",
-                     info->format, "altered", (json_int_t)info->altered, "report", report);
+                     info->format, "altered", (json_int_t)info->altered, "skipped",
+                     (json_int_t)info->skipped, "report", report);
 }
 
 static json_t *info_record(const struct corpus_info *info) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:f}", "id", info->id, "digest", info->digest,
-                     RECORD_CONTENT_CHECKSUM, info->checksum, "format", info->format, "bytes",
-                     (json_int_t)info->bytes, "altered", (json_int_t)info->altered, "created",
-                     info->created);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f}", "id", info->id, "digest",
+                     info->digest, RECORD_CONTENT_CHECKSUM, info->checksum, "format", info->format,
+                     "bytes", (json_int_t)info->bytes, "altered", (json_int_t)info->altered,
+                     "skipped", (json_int_t)info->skipped, "created", info->created);
 }
 
 json_t *corpus_record(const struct corpus_entry *entry) {
@@ -86,10 +87,13 @@ static bool info_read(const json_t *record, struct corpus_info *info) {
         info->checksum[0] = '\0';
     json_int_t bytes = json_integer_value(json_object_get(record, "bytes"));
     json_int_t altered = json_integer_value(json_object_get(record, "altered"));
-    if (bytes <= 0 || altered < 0)
+    /* absent before lines could be skipped */
+    json_int_t skipped = json_integer_value(json_object_get(record, "skipped"));
+    if (bytes <= 0 || altered < 0 || skipped < 0)
         return false;
     info->bytes = (uint64_t)bytes;
     info->altered = (uint64_t)altered;
+    info->skipped = (uint64_t)skipped;
     info->created = json_number_value(json_object_get(record, "created"));
     const json_t *report = json_object_get(record, "report");
     info->scanned = json_is_object(report);

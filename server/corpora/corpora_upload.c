@@ -1,23 +1,26 @@
-/* Bodies on their way in: bytes -> decoder (gzip, zstd) -> NDJSON to tokens -> digest and file
- * aside -> switch. */
+/* Bodies on their way in: bytes -> intake (what it is, and decoded) -> NDJSON to tokens -> digest
+ * and file aside -> switch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/decode.h"
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/file.h"
+#include "base/intake.h"
 #include "base/machine.h"
 #include "server/corpora/corpora_private.h"
 #include "server/corpora/corpora_upload.h"
 #include "server/http/context.h"
 #include "server/http/http_json.h"
+#include "server/http/parameters.h"
 #include "server/json/ndjson.h"
 
-#define MAGIC_BYTES 4                        /* what encoding_detect needs */
 #define DISK_CHECK_BYTES ((uint64_t)8 << 20) /* stored between two looks at the free space */
+#define TEXT_FIELD_SIZE 256                  /* of the setting */
+#define FORM_TYPE "application/x-www-form-urlencoded"
+#define FORM_HINT "curl -d takes line breaks out: send it by curl -T FILE or --data-binary @FILE"
 
 struct upload {
     struct corpora *corpora;
@@ -27,13 +30,15 @@ struct upload {
     struct file_writer *writer;
     struct digest *digest;
     struct checksum *checksum;
-    struct decoder *decoder; /* NULL while `head` is too short to tell */
-    struct ndjson *ndjson;   /* NULL for text */
-    /* first bytes of the body, when no Content-Encoding says what they are */
-    char head[MAGIC_BYTES];
-    size_t n_head;
-    char stored_head[MAGIC_BYTES]; /* first bytes stored */
-    uint64_t checked;              /* stored bytes at the last look at the free space */
+    struct intake *intake;
+    struct ndjson *ndjson; /* NULL for text */
+    struct {               /* of the query; the server's settings where it says nothing */
+        enum setting_format format;
+        char text_field[TEXT_FIELD_SIZE];
+    } asked;
+    bool form;        /* sent as curl -d sends it, which takes the line breaks out */
+    bool line_break;  /* there was one */
+    uint64_t checked; /* stored bytes at the last look at the free space */
 };
 
 void upload_free(void *state) {
@@ -44,7 +49,7 @@ void upload_free(void *state) {
     file_writer_abort(upload->writer);
     if (upload->staged && path_remove(upload->staged, &err) != STATUS_OK)
         log_line(upload->corpora->logger, LOG_WARNING, "%s", err.text);
-    decoder_free(upload->decoder);
+    intake_free(upload->intake);
     ndjson_free(upload->ndjson);
     digest_free(upload->digest);
     checksum_free(upload->checksum);
@@ -61,36 +66,74 @@ static bool media_is(const char *value, const char *type) {
     return length == strlen(type) && strncasecmp(value, type, length) == 0;
 }
 
-/* "text" or "tokens" by Content-Type. curl's --data-binary says x-www-form-urlencoded of
- * anything. */
-static enum status format_find(const struct http_request *request, char format[16],
+static enum status charset_check(const char *type, struct error *err) {
+    const char *charset = strcasestr(type, "charset=");
+    if (!charset)
+        return STATUS_OK;
+    charset += strlen("charset=");
+    charset += *charset == '"';
+    if (strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "us-ascii", 8) != 0)
+        return error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
+                             "a corpus must be UTF-8, not '%.40s'", charset);
+    return STATUS_OK;
+}
+
+/* "text" or "tokens" by the query, or by Content-Type. curl's --data-binary says
+ * x-www-form-urlencoded of anything. */
+static enum status format_find(const char *type, enum setting_format asked, const char **format,
                                struct error *err) {
-    static const char *const texts[] = {"", "text/plain", "application/octet-stream",
-                                        "application/x-www-form-urlencoded"};
+    static const char *const texts[] = {"", "text/plain", "application/octet-stream", FORM_TYPE};
     static const char *const tokens[] = {"application/x-ndjson", "application/ndjson",
                                          "application/jsonl", "application/x-jsonlines",
                                          "application/json-lines"};
-    const char *value = request_header(request, "Content-Type");
-    const char *charset = !value ? NULL : strcasestr(value, "charset=");
-    if (charset) {
-        charset += strlen("charset=");
-        charset += *charset == '"';
-        if (strncasecmp(charset, "utf-8", 5) != 0 && strncasecmp(charset, "us-ascii", 8) != 0)
-            return error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
-                                 "a corpus must be UTF-8, not '%.40s'", charset);
+    switch (asked) {
+    case FORMAT_AUTO:
+        break;
+    case FORMAT_TEXT:
+    case FORMAT_TOKENS: /* lists as they will be read: they are stored as they come */
+        *format = "text";
+        return STATUS_OK;
+    case FORMAT_NDJSON:
+        *format = "tokens";
+        return STATUS_OK;
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (!value || media_is(value, texts[i])) {
-            snprintf(format, 16, "text");
+        if (media_is(type, texts[i])) {
+            *format = "text";
             return STATUS_OK;
         }
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
-        if (media_is(value, tokens[i])) {
-            snprintf(format, 16, "tokens");
+        if (media_is(type, tokens[i])) {
+            *format = "tokens";
             return STATUS_OK;
         }
     return error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
-                         "a corpus is text/plain or application/x-ndjson, not '%.80s'", value);
+                         "a corpus is text/plain or application/x-ndjson, not '%.80s'", type);
+}
+
+/* What query and Content-Type say of the body. */
+static enum status body_describe(struct upload *upload, const struct http_request *request,
+                                 struct error *err) {
+    const struct settings *settings = upload->corpora->settings;
+    const char *header = request_header(request, "Content-Type"), *type = !header ? "" : header;
+    const char *field = request_query(request, "text_field", 0), *format = "";
+    int asked = (int)settings->format;
+    if (!field)
+        field = settings->text_field;
+    if (strlen(field) >= sizeof upload->asked.text_field)
+        return error_set_key(err, STATUS_REFUSED, "text_field",
+                             "text_field must have at most %zu bytes",
+                             sizeof upload->asked.text_field - 1);
+    snprintf(upload->asked.text_field, sizeof upload->asked.text_field, "%s", field);
+    enum status status = query_choice(request, "format", "auto|text|ndjson|tokens", &asked, err);
+    upload->asked.format = (enum setting_format)asked;
+    upload->form = media_is(type, FORM_TYPE);
+    if (status == STATUS_OK)
+        status = charset_check(type, err);
+    if (status == STATUS_OK)
+        status = format_find(type, upload->asked.format, &format, err);
+    snprintf(upload->info.format, sizeof upload->info.format, "%s", format);
+    return status;
 }
 
 static enum status disk_check(const struct upload *upload, uint64_t more, struct error *err) {
@@ -111,9 +154,6 @@ static enum status disk_check(const struct upload *upload, uint64_t more, struct
 /* The last station: digest and file. */
 static enum status store_bytes(void *context, const char *bytes, size_t length, struct error *err) {
     struct upload *upload = context;
-    uint64_t stored = upload->info.bytes;
-    for (size_t i = 0; i < length && stored + i < MAGIC_BYTES; i++)
-        upload->stored_head[stored + i] = bytes[i];
     digest_add(upload->digest, bytes, length);
     checksum_add(upload->checksum, bytes, length);
     enum status status = file_writer_append(upload->writer, bytes, length, err);
@@ -129,50 +169,41 @@ static enum status store_bytes(void *context, const char *bytes, size_t length, 
 static enum status decoded_bytes(void *context, const char *bytes, size_t length,
                                  struct error *err) {
     struct upload *upload = context;
+    upload->line_break = upload->line_break || memchr(bytes, '\n', length);
     if (upload->ndjson)
         return ndjson_push(upload->ndjson, bytes, length, err);
     return store_bytes(upload, bytes, length, err);
 }
 
-static enum status decode_start(struct upload *upload, enum encoding encoding, struct error *err) {
-    return decoder_create(&upload->decoder, encoding,
-                          (uint64_t)upload->corpora->settings->max_corpus_bytes, decoded_bytes,
-                          upload, err);
+static enum status intake_start(struct upload *upload, enum encoding encoding, struct error *err) {
+    const struct settings *settings = upload->corpora->settings;
+    const bool stated = upload->asked.format != FORMAT_AUTO;
+    const struct intake_options options = {
+        .subject = "corpus",
+        .use = upload->ndjson ? FILE_AS_NDJSON
+               : stated       ? FILE_AS_STATED
+                              : FILE_AS_TEXT,
+        .max_invalid = settings->max_invalid_share,
+        .encoding = encoding,
+        .limits = {.bytes = (uint64_t)settings->max_corpus_bytes,
+                   .window = (uint64_t)settings->max_window_bytes}};
+    return intake_create(&upload->intake, &options, decoded_bytes, upload, err);
 }
 
-/* What a handler of decoded bytes said, with the setting at fault named. */
-static enum status blame_limit(enum status status, struct error *err) {
+/* What a handler of the body said, with what is at fault named. */
+static enum status blame(const struct upload *upload, enum status status, struct error *err) {
     if (status == STATUS_TOO_LARGE && err->key[0] == '\0')
         snprintf(err->key, sizeof err->key, "max_corpus_bytes");
+    if (status == STATUS_MALFORMED && upload->form && !upload->line_break) {
+        size_t length = strlen(err->text);
+        snprintf(err->text + length, sizeof err->text - length, "; %s", FORM_HINT);
+    }
     return status;
-}
-
-/* The compressed bytes of a file sent without Content-Encoding are known by their magic: training
- * would decode them too, but without max_corpus_bytes. */
-static enum status head_decide(struct upload *upload, struct error *err) {
-    enum status status = decode_start(upload, encoding_detect(upload->head, upload->n_head), err);
-    if (status != STATUS_OK || upload->n_head == 0)
-        return status;
-    return decoder_push(upload->decoder, upload->head, upload->n_head, err);
 }
 
 enum status upload_push(void *state, const char *bytes, size_t length, struct error *err) {
     struct upload *upload = state;
-    enum status status = STATUS_OK;
-    if (!upload->decoder) {
-        size_t taken =
-            MAGIC_BYTES - upload->n_head < length ? MAGIC_BYTES - upload->n_head : length;
-        memcpy(upload->head + upload->n_head, bytes, taken);
-        upload->n_head += taken;
-        bytes += taken;
-        length -= taken;
-        if (upload->n_head < MAGIC_BYTES)
-            return STATUS_OK;
-        status = head_decide(upload, err);
-    }
-    if (status == STATUS_OK && length > 0)
-        status = decoder_push(upload->decoder, bytes, length, err);
-    return blame_limit(status, err);
+    return blame(upload, intake_push(upload->intake, bytes, length, err), err);
 }
 
 /* Refusals that need no byte of the body. */
@@ -185,7 +216,7 @@ static enum status upload_admit(struct upload *upload, const struct http_request
     if (status == STATUS_OK)
         status = encoding_parse(!text ? "" : text, encoding, err);
     if (status == STATUS_OK)
-        status = format_find(request, upload->info.format, err);
+        status = body_describe(upload, request, err);
     if (status == STATUS_OK)
         status = idempotency_key(request, upload->key, err);
     if (status != STATUS_OK)
@@ -210,7 +241,7 @@ static enum status upload_open(struct upload *upload, struct error *err) {
     status = upload->checksum ? digest_create(&upload->digest, err)
                               : error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
     if (status == STATUS_OK && strcmp(upload->info.format, "tokens") == 0)
-        status = ndjson_create(&upload->ndjson, store_bytes, upload, err);
+        status = ndjson_create(&upload->ndjson, upload->asked.text_field, store_bytes, upload, err);
     if (status == STATUS_OK)
         status = file_writer_create(&upload->writer, upload->staged, err);
     return status;
@@ -230,8 +261,8 @@ enum status upload_begin(struct corpora *corpora, const struct http_request *req
     }
     if (status == STATUS_OK)
         status = upload_open(upload, err);
-    if (status == STATUS_OK && encoding != ENCODING_IDENTITY)
-        status = decode_start(upload, encoding, err);
+    if (status == STATUS_OK)
+        status = intake_start(upload, encoding, err);
     if (status == STATUS_OK)
         *begun = upload;
     else
@@ -245,15 +276,14 @@ const char *upload_key(const struct upload *upload) {
 
 /* Nothing follows any more: what the decoders still hold comes out. */
 static enum status body_finish(struct upload *upload, struct error *err) {
-    enum status status = STATUS_OK;
-    if (!upload->decoder)
-        status = head_decide(upload, err);
-    if (status == STATUS_OK)
-        status = decoder_finish(upload->decoder, err);
-    status = blame_limit(status, err);
+    enum status status = blame(upload, intake_finish(upload->intake, err), err);
+    if (status == STATUS_OK && upload->form && !upload->line_break && upload->info.bytes > 0)
+        status = error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
+                               "the body came as a form and has no line break: %s", FORM_HINT);
     if (status == STATUS_OK && upload->ndjson) {
         status = ndjson_finish(upload->ndjson, err);
         upload->info.altered = ndjson_altered(upload->ndjson);
+        upload->info.skipped = ndjson_skipped(upload->ndjson);
     }
     return status;
 }
@@ -261,10 +291,6 @@ static enum status body_finish(struct upload *upload, struct error *err) {
 static enum status content_check(const struct upload *upload, struct error *err) {
     if (upload->info.bytes == 0)
         return error_set(err, STATUS_REFUSED, "corpus is empty");
-    size_t n = upload->info.bytes < MAGIC_BYTES ? (size_t)upload->info.bytes : MAGIC_BYTES;
-    if (encoding_detect(upload->stored_head, n) != ENCODING_IDENTITY)
-        return error_set_key(err, STATUS_UNSUPPORTED, "Content-Encoding",
-                             "corpus is compressed twice");
     return disk_check(upload, 0, err);
 }
 
@@ -293,7 +319,9 @@ enum status upload_complete(struct upload *upload, struct corpus_info *answer, b
 static enum status corpus_begin(struct server *server, const struct http_request *request,
                                 void **state, struct error *err) {
     struct upload *upload = NULL;
-    enum status status = upload_begin(server->corpora, request, request->segments[0], &upload, err);
+    enum status status = query_check(request, err);
+    if (status == STATUS_OK)
+        status = upload_begin(server->corpora, request, request->segments[0], &upload, err);
     *state = upload;
     return status;
 }

@@ -9,18 +9,24 @@
 
 /* Turns NDJSON (a line is a string, an array of tokens, or an object with "text" or "tokens") into
  * the `tokens` format of train/: text of a string stands as it is; an array becomes one line that
- * begins with U+001F and has U+001F after each token. Streaming: push any pieces, then finish.
- * MALFORMED names the line. */
+ * begins with U+001F and has U+001F after each token. A token is a string or a whole number. Lines
+ * and values that are null are skipped and counted. Streaming: push any pieces, then finish.
+ * MALFORMED names the line.
+ * text_field: the member of an object that is read instead, a string or an array; "auto" for none.
+ * Lines without it are skipped and counted, unless all are. It lives as long as the ndjson. */
 struct ndjson;
-enum status ndjson_create(struct ndjson **ndjson,
+enum status ndjson_create(struct ndjson **ndjson, const char *text_field,
                           enum status (*sink)(void *context, const char *bytes, size_t length,
                                               struct error *err),
                           void *context, struct error *err) MUST_CHECK;
 enum status ndjson_push(struct ndjson *ndjson, const char *bytes, size_t length,
                         struct error *err) MUST_CHECK;
 enum status ndjson_finish(struct ndjson *ndjson, struct error *err) MUST_CHECK;
-/* tokens in which a U+001F or line break became a space */
+/* tokens and texts in which a NUL, U+001F or line break became a space, or whose byte order mark
+ * was taken away */
 uint64_t ndjson_altered(const struct ndjson *ndjson);
+/* lines and tokens that were null, and lines without the field that is read */
+uint64_t ndjson_skipped(const struct ndjson *ndjson);
 void ndjson_free(struct ndjson *ndjson);
 
 #endif

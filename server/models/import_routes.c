@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/decode.h"
 #include "base/file.h"
@@ -12,6 +13,7 @@
 #include "server/http/parameters.h"
 #include "server/models/models_private.h"
 
+#define FORM_TYPE "application/x-www-form-urlencoded"
 #define DISK_CHECK_BYTES ((uint64_t)16 << 20) /* stored between two looks at the free space */
 
 struct import {
@@ -23,9 +25,10 @@ struct import {
     struct file_writer *writer;
     /* undoes Content-Encoding; the file's own compression is import_read's business */
     struct decoder *decoder;
+    struct import_bounds bounds;
     uint64_t bytes, checked;
-    int64_t max_rows;        /* 0 = all */
-    const struct stop *stop; /* of the request being finished */
+    bool form;       /* sent as curl -d sends it, which takes the line breaks out */
+    bool line_break; /* there was one */
 };
 
 static void import_free(void *state) {
@@ -50,6 +53,7 @@ static enum status check_disk(const struct import *import, uint64_t more, struct
 static enum status store(void *context, const char *bytes, size_t length, struct error *err) {
     struct import *import = context;
     import->bytes += length;
+    import->line_break = import->line_break || memchr(bytes, '\n', length);
     if (import->bytes - import->checked >= DISK_CHECK_BYTES) {
         import->checked = import->bytes;
         enum status status = check_disk(import, DISK_CHECK_BYTES, err);
@@ -59,19 +63,28 @@ static enum status store(void *context, const char *bytes, size_t length, struct
     return file_writer_append(import->writer, bytes, length, err);
 }
 
+/* What the file holds is told by its bytes; but a name should be one of vectors. */
+static bool name_is_known(const char *file) {
+    static const char *const names[] = {"vectors.txt", "vectors.bin", "vectors"},
+                             *const ends[] = {"", ".gz", ".zst", ".bz2", ".xz", ".zip"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i]);
+        for (size_t k = 0; k < sizeof ends / sizeof *ends && strncmp(file, names[i], length) == 0;
+             k++)
+            if (strcmp(file + length, ends[k]) == 0 && (ends[k][0] != '\0' || i < 2))
+                return true;
+    }
+    return false;
+}
+
 static enum status check_request(struct models *models, const struct http_request *request,
                                  enum encoding *encoding, struct error *err) {
-    static const char *const files[] = {"vectors.txt", "vectors.bin", "vectors.txt.gz",
-                                        "vectors.bin.gz"};
     const char *header = request_header(request, "Content-Encoding");
     int64_t length = request_content_length(request), max = models->settings->max_import_bytes;
-    bool known = false;
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-        known = known || strcmp(files[i], request->segments[1]) == 0;
-    if (!known)
+    if (!name_is_known(request->segments[1]))
         return error_set_key(err, STATUS_REFUSED, "file",
-                             "cannot import '%.80s': vectors.txt, vectors.bin, vectors.txt.gz or "
-                             "vectors.bin.gz can be",
+                             "cannot import '%.80s': vectors.txt or vectors.bin can be, with .gz, "
+                             ".zst, .bz2, .xz or .zip behind",
                              request->segments[1]);
     enum status status = query_check(request, err);
     if (status == STATUS_OK && request_header(request, "Idempotency-Key"))
@@ -104,7 +117,13 @@ static enum status import_begin(struct server *server, const struct http_request
     if (!import)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     import->models = models;
-    import->max_rows = max_rows;
+    import->bounds =
+        (struct import_bounds){.decode = {.bytes = (uint64_t)models->settings->max_import_bytes,
+                                          .window = (uint64_t)models->settings->max_window_bytes},
+                               .max_rows = (uint64_t)max_rows,
+                               .budget = models->budget};
+    const char *type = request_header(request, "Content-Type");
+    import->form = type && strncasecmp(type, FORM_TYPE, sizeof FORM_TYPE - 1) == 0;
     snprintf(import->name, sizeof import->name, "%s", request->segments[0]);
     status = models_workplace(models, &import->folder, err);
     if (status == STATUS_OK)
@@ -115,8 +134,8 @@ static enum status import_begin(struct server *server, const struct http_request
                                : file_writer_create(&import->writer, import->path, err);
     }
     if (status == STATUS_OK)
-        status = decoder_create(&import->decoder, encoding,
-                                (uint64_t)models->settings->max_import_bytes, store, import, err);
+        status =
+            decoder_create(&import->decoder, encoding, &import->bounds.decode, store, import, err);
     if (status != STATUS_OK)
         import_free(import);
     else
@@ -134,12 +153,12 @@ static enum status import_publish(struct import *import, struct error *err) {
     struct models *models = import->models;
     struct model *model = NULL;
     char token[17], version[MODEL_VERSION_SIZE], digest[sizeof model->digest];
-    struct import_bounds bounds = {.limit = (uint64_t)models->settings->max_import_bytes,
-                                   .max_rows = (uint64_t)import->max_rows,
-                                   .budget = models->budget,
-                                   .stop = import->stop};
     char *folder = path_join(import->folder, "model");
     enum status status = decoder_finish(import->decoder, err);
+    if (status == STATUS_OK && import->form && !import->line_break && import->bytes > 0)
+        status = error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
+                               "the body came as a form and has no line break: curl -d takes them "
+                               "out: send it by curl -T FILE or --data-binary @FILE");
     if (status == STATUS_OK) {
         struct file_writer *writer = import->writer;
         import->writer = NULL; /* commit frees it in any case */
@@ -148,14 +167,15 @@ static enum status import_publish(struct import *import, struct error *err) {
     if (status == STATUS_OK)
         status = random_token(token, 16, err);
     if (status == STATUS_OK)
-        status = import_read(&model, import->path, import->name, &bounds, models->kernel, err);
+        status =
+            import_read(&model, import->path, import->name, &import->bounds, models->kernel, err);
     if (status == STATUS_OK && !folder)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     if (status == STATUS_OK)
         status = model_save(model, folder, digest, err);
     model_drop(model);
     if (status == STATUS_OK)
-        status = stop_check(import->stop, "the import", err);
+        status = stop_check(import->bounds.stop, "the import", err);
     if (status == STATUS_OK) {
         snprintf(version, sizeof version, "import-%s", token);
         status = models_publish(models, import->name, version, folder, err);
@@ -168,7 +188,7 @@ static void import_finish(struct server *server, const struct http_request *requ
                           struct http_response *response) {
     struct import *import = state;
     struct error err = {0};
-    import->stop = request_stop_of_service(request);
+    import->bounds.stop = request_stop_of_service(request);
     enum status status = import_publish(import, &err);
     if (status != STATUS_OK)
         response_error(request, response, status == STATUS_CANCELLED ? 503 : 0, &err);

@@ -154,7 +154,7 @@ def bad_uploads():
             s.put("/v1/corpora/e", "x", {"Content-Type": "multipart/form-data; boundary=x"}), 415
         )
         expect(s.put("/v1/corpora/e", "x", {"Content-Type": "text/plain; charset=iso-8859-1"}), 415)
-        for line in ('{"text": 5}', "[1]", "nonsense", '{"text": "x"', "3", '"a"\n{"other": 1}'):
+        for line in ('{"text": 5}', "[1.5]", "nonsense", '{"text": "x"', "3", '"a"\n{"other": 1}'):
             expect(
                 s.put("/v1/corpora/e", line + "\n", {"Content-Type": "application/x-ndjson"}),
                 400,
@@ -269,7 +269,7 @@ def one_call_training():
 
 
 def corpora_that_cannot_be_trained():
-    junk = os.urandom(100000)
+    junk = b"junk" + os.urandom(100000)
     for name, text, settings in (
         ("one", "word\n", {}),
         ("blank", " \n\n\t\n", {"min_count": 1}),
@@ -280,7 +280,7 @@ def corpora_that_cannot_be_trained():
         ("nul", b"\0" * 5000, {"min_count": 1}),
         ("long", b"x" * 500000, {"min_count": 1}),
     ):
-        with Service() as s:
+        with Service("--max-invalid-share", "1") as s:
             expect(s.put("/v1/corpora/" + name, text), 201)
             a = s.post(
                 "/v1/jobs",

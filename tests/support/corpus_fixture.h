@@ -34,6 +34,7 @@ static inline int fixture_setup(void **state) {
     assert_int_equal(folder_create(fixture->work, &err), STATUS_OK);
     settings_init(&fixture->settings);
     fixture->settings.min_count = 1;
+    fixture->settings.max_invalid_share = 1; /* tests of what is no text set it */
     *state = fixture;
     return 0;
 }

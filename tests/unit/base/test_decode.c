@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bzlib.h>
 #include <cmocka.h>
+#include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -52,11 +54,34 @@ static void pack_zstd(struct buffer *to, const char *text, size_t length) {
     to->length += n;
 }
 
+static void pack_bzip2(struct buffer *to, const char *text, size_t length) {
+    unsigned room = (unsigned)length + (unsigned)length / 50 + 1000;
+    char *copy = malloc(length + 1);
+    memcpy(copy, text, length);
+    buffer_reserve(to, room);
+    assert_int_equal(
+        BZ2_bzBuffToBuffCompress(to->data + to->length, &room, copy, (unsigned)length, 1, 0, 0),
+        BZ_OK);
+    to->length += room;
+    free(copy);
+}
+
+static void pack_xz(struct buffer *to, const char *text, size_t length) {
+    size_t bound = lzma_stream_buffer_bound(length), n = 0;
+    buffer_reserve(to, bound);
+    assert_int_equal(lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, NULL, (const uint8_t *)text,
+                                             length, (uint8_t *)to->data + to->length, &n, bound),
+                     LZMA_OK);
+    to->length += n;
+}
+
 /* Decodes in pieces of `piece` bytes. */
 static enum status decode(enum encoding encoding, uint64_t limit, const char *bytes, size_t length,
                           size_t piece, struct buffer *to, struct error *err) {
     struct decoder *decoder;
-    assert_int_equal(decoder_create(&decoder, encoding, limit, collect, to, err), STATUS_OK);
+    assert_int_equal(decoder_create(&decoder, encoding, &(struct decode_limits){.bytes = limit},
+                                    collect, to, err),
+                     STATUS_OK);
     enum status status = STATUS_OK;
     for (size_t at = 0; at < length && status == STATUS_OK; at += piece)
         status = decoder_push(decoder, bytes + at, piece < length - at ? piece : length - at, err);
@@ -81,13 +106,16 @@ static char *sample_text(size_t length) {
 }
 
 typedef void pack(struct buffer *to, const char *text, size_t length);
-static pack *const packers[] = {[ENCODING_GZIP] = pack_gzip, [ENCODING_ZSTD] = pack_zstd};
+static pack *const packers[] = {[ENCODING_GZIP] = pack_gzip,
+                                [ENCODING_ZSTD] = pack_zstd,
+                                [ENCODING_BZIP2] = pack_bzip2,
+                                [ENCODING_XZ] = pack_xz};
 
 static void several_members_in_any_pieces(void **state) {
     (void)state;
     const size_t size = 400000;
     char *text = sample_text(size);
-    for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_ZSTD; encoding++) {
+    for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_XZ; encoding++) {
         struct buffer packed = {0};
         packers[encoding](&packed, text, 300000);
         packers[encoding](&packed, text, 0);
@@ -118,7 +146,7 @@ static void several_members_in_any_pieces(void **state) {
 static void cut_anywhere_is_noticed(void **state) {
     (void)state;
     char *text = sample_text(500);
-    for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_ZSTD; encoding++) {
+    for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_XZ; encoding++) {
         struct buffer packed = {0};
         packers[encoding](&packed, text, 500);
         for (size_t cut = 0; cut < packed.length; cut++) {
@@ -126,7 +154,7 @@ static void cut_anywhere_is_noticed(void **state) {
             struct error err = {0};
             char expected[80];
             snprintf(expected, sizeof expected, "%s stream is cut short after %zu bytes",
-                     encoding == ENCODING_GZIP ? "gzip" : "zstd", cut);
+                     encoding_name(encoding), cut);
             assert_int_equal(decode(encoding, 0, packed.data, cut, 100, &got, &err),
                              STATUS_MALFORMED);
             assert_string_equal(err.text, expected);
@@ -176,7 +204,7 @@ static void bombs_stop_at_the_limit(void **state) {
     (void)state;
     const size_t size = 64 << 20;
     char *zeros = calloc(1, size);
-    for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_ZSTD; encoding++) {
+    for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_XZ; encoding++) {
         struct buffer packed = {0}, got = {0};
         packers[encoding](&packed, zeros, size);
         assert_int_equal(decode(encoding, 1000000, packed.data, packed.length, 1 << 20, &got, NULL),
@@ -197,8 +225,99 @@ static void wide_windows_are_refused(void **state) {
     struct error err = {0};
     assert_int_equal(decode(ENCODING_ZSTD, 0, frame, sizeof frame - 1, 100, &got, &err),
                      STATUS_REFUSED);
-    assert_string_equal(err.text, "zstd window is over 128 MiB");
+    assert_string_equal(err.text, "zstd stream needs a window of 268435456 bytes, "
+                                  "max_window_bytes allows 134217728");
+    assert_string_equal(err.key, "max_window_bytes");
     buffer_clear(&got);
+}
+
+/* The limit is a setting: what it allows is read. */
+static void wide_windows_can_be_allowed(void **state) {
+    (void)state;
+    char *text = sample_text(3 << 20);
+    struct buffer packed = {0}, got = {0};
+    struct error err = {0};
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 21);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
+    buffer_reserve(&packed, ZSTD_compressBound(3 << 20));
+    ZSTD_inBuffer in = {text, 3 << 20, 0};
+    ZSTD_outBuffer out = {packed.data, packed.capacity, 0};
+    assert_int_equal(ZSTD_compressStream2(context, &out, &in, ZSTD_e_end), 0);
+    ZSTD_freeCCtx(context);
+    for (uint64_t window = 1 << 20; window <= 1 << 21; window *= 2) {
+        struct decoder *decoder;
+        const struct decode_limits limits = {.window = window};
+        assert_int_equal(decoder_create(&decoder, ENCODING_ZSTD, &limits, collect, &got, &err),
+                         STATUS_OK);
+        enum status status = STATUS_OK;
+        for (size_t at = 0; at < out.pos && status == STATUS_OK; at += at < 8 ? 1 : 1000)
+            status = decoder_push(decoder, packed.data + at,
+                                  at < 8                ? 1
+                                  : at + 1000 < out.pos ? 1000
+                                                        : out.pos - at,
+                                  &err);
+        assert_int_equal(status, window < 1 << 21 ? STATUS_REFUSED : STATUS_OK);
+        if (status != STATUS_OK)
+            assert_string_equal(err.text, "zstd stream needs a window of 2097152 bytes, "
+                                          "max_window_bytes allows 1048576");
+        error_clear(&err);
+        decoder_free(decoder);
+    }
+    assert_int_equal(got.length, 3 << 20);
+    buffer_clear(&got);
+    buffer_clear(&packed);
+    pack_xz(&packed, text, 1000); /* level 0 wants 256 KiB, and a MiB is given beside the window */
+    lzma_options_lzma options;
+    lzma_lzma_preset(&options, 0);
+    options.dict_size = 8 << 20;
+    lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
+    packed.length = 0;
+    buffer_reserve(&packed, lzma_stream_buffer_bound(1000));
+    assert_int_equal(lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, NULL, (uint8_t *)text,
+                                               1000, (uint8_t *)packed.data, &packed.length,
+                                               packed.capacity),
+                     LZMA_OK);
+    struct decoder *decoder;
+    const struct decode_limits limits = {.window = 4 << 20};
+    assert_int_equal(decoder_create(&decoder, ENCODING_XZ, &limits, collect, &got, &err),
+                     STATUS_OK);
+    assert_int_equal(decoder_push(decoder, packed.data, packed.length, &err), STATUS_REFUSED);
+    assert_non_null(strstr(err.text, "max_window_bytes allows 4194304"));
+    decoder_free(decoder);
+    buffer_clear(&packed);
+    free(text);
+}
+
+/* Zeros of any length end gzip, zstd and bzip2; what follows them, or other bytes, does not. */
+static void zeros_behind_are_padding(void **state) {
+    (void)state;
+    for (enum encoding encoding = ENCODING_GZIP; encoding <= ENCODING_BZIP2; encoding++)
+        for (size_t zeros = 0; zeros < 3000; zeros += zeros < 10 ? 1 : 997)
+            for (int rest = 0; rest < 3; rest++) {
+                struct buffer packed = {0}, got = {0};
+                struct error err = {0};
+                packers[encoding](&packed, "some text", 9);
+                packers[encoding](&packed, " and more", 9);
+                for (size_t i = 0; i < zeros; i++)
+                    buffer_append_char(&packed, '\0');
+                if (rest == 1)
+                    buffer_append_text(&packed, "garbage");
+                if (rest == 2)
+                    packers[encoding](&packed, "x", 1);
+                bool good = rest == 0 || (rest == 2 && zeros == 0);
+                for (size_t piece = 1; piece < 8000; piece *= 80) {
+                    error_clear(&err);
+                    got.length = 0;
+                    assert_int_equal(
+                        decode(encoding, 0, packed.data, packed.length, piece, &got, &err),
+                        good ? STATUS_OK : STATUS_MALFORMED);
+                    assert_true(got.length >= 18 &&
+                                memcmp(got.data, "some text and more", 18) == 0);
+                }
+                buffer_clear(&packed);
+                buffer_clear(&got);
+            }
 }
 
 static void skippable_frames(void **state) {
@@ -227,7 +346,9 @@ static void identity_and_sinks(void **state) {
     buffer_clear(&got);
     struct decoder *decoder;
     error_clear(&err);
-    assert_int_equal(decoder_create(&decoder, ENCODING_IDENTITY, 0, refuse, NULL, &err), STATUS_OK);
+    assert_int_equal(
+        decoder_create(&decoder, ENCODING_IDENTITY, &(struct decode_limits){0}, refuse, NULL, &err),
+        STATUS_OK);
     assert_int_equal(decoder_push(decoder, "x", 1, &err), STATUS_DISK_FULL);
     assert_string_equal(err.text, "sink is full");
     decoder_free(decoder);
@@ -247,7 +368,8 @@ static void names_and_magic(void **state) {
     assert_int_equal(encoding_parse("", &encoding, &err), STATUS_OK);
     assert_int_equal(encoding, ENCODING_IDENTITY);
     assert_int_equal(encoding_parse("br", &encoding, &err), STATUS_UNSUPPORTED);
-    assert_string_equal(err.text, "content encoding 'br' is not known: use gzip, zstd or identity");
+    assert_string_equal(
+        err.text, "content encoding 'br' is not known: use gzip, zstd, bzip2, xz or identity");
     assert_int_equal(encoding_detect("\x1f", 1), ENCODING_IDENTITY);
     assert_int_equal(encoding_detect("\x28\xb5\x2f", 3), ENCODING_IDENTITY);
     assert_int_equal(encoding_detect("plain", 5), ENCODING_IDENTITY);
@@ -262,6 +384,8 @@ int main(void) {
         cmocka_unit_test(bombs_stop_at_the_limit),
         cmocka_unit_test(wide_windows_are_refused),
         cmocka_unit_test(skippable_frames),
+        cmocka_unit_test(wide_windows_can_be_allowed),
+        cmocka_unit_test(zeros_behind_are_padding),
         cmocka_unit_test(identity_and_sinks),
         cmocka_unit_test(names_and_magic),
     };

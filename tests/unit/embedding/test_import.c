@@ -12,7 +12,7 @@ static enum status import_bytes(void **state, const void *bytes, size_t length, 
     char *path = temporary_path(state, "input");
     struct error written = {0};
     assert_int_equal(file_replace(path, bytes, length, &written), STATUS_OK);
-    struct import_bounds bounds = {.limit = limit};
+    struct import_bounds bounds = {.decode.bytes = limit};
     enum status status = import_read(model, path, "imported", &bounds, kernel_choose(NULL), err);
     free(path);
     return status;
@@ -130,8 +130,8 @@ static void compressed_files_are_read(void **state) {
                                     DIM * sizeof(float));
             model_drop(model);
             assert_int_equal(import_read(&model, path, "x",
-                                         &(struct import_bounds){.limit = 100000}, sample->kernel,
-                                         &err),
+                                         &(struct import_bounds){.decode.bytes = 100000},
+                                         sample->kernel, &err),
                              STATUS_TOO_LARGE);
             assert_null(model);
             assert_string_equal(err.text, "decoded data is larger than 100000 bytes");

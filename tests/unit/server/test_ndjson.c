@@ -16,17 +16,43 @@ static enum status sink(void *context, const char *bytes, size_t length, struct 
     return out->failed ? error_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
 }
 
-static enum status convert(const char *text, size_t length, size_t piece, struct buffer *out,
-                           uint64_t *altered, struct error *err) {
+struct counts {
+    uint64_t altered, skipped;
+};
+
+static enum status convert_field(const char *field, const char *text, size_t length, size_t piece,
+                                 struct buffer *out, struct counts *counts, struct error *err) {
     struct ndjson *ndjson;
-    enum status status = ndjson_create(&ndjson, sink, out, err);
+    enum status status = ndjson_create(&ndjson, field, sink, out, err);
     for (size_t at = 0; status == STATUS_OK && at < length; at += piece)
         status = ndjson_push(ndjson, text + at, length - at < piece ? length - at : piece, err);
     if (status == STATUS_OK)
         status = ndjson_finish(ndjson, err);
-    *altered = ndjson_altered(ndjson);
+    *counts = (struct counts){ndjson_altered(ndjson), ndjson_skipped(ndjson)};
     ndjson_free(ndjson);
     return status;
+}
+
+static enum status convert(const char *text, size_t length, size_t piece, struct buffer *out,
+                           uint64_t *altered, struct error *err) {
+    struct counts counts;
+    enum status status = convert_field("auto", text, length, piece, out, &counts, err);
+    *altered = counts.altered;
+    return status;
+}
+
+static void assert_skips(const char *field, const char *text, const char *expected,
+                         uint64_t expected_skipped) {
+    for (size_t piece = 1; piece <= strlen(text) + 1; piece++) {
+        struct buffer out = {0};
+        struct error err = {0};
+        struct counts counts;
+        assert_int_equal(convert_field(field, text, strlen(text), piece, &out, &counts, &err),
+                         STATUS_OK);
+        assert_string_equal(out.data ? out.data : "", expected);
+        assert_int_equal(counts.skipped, expected_skipped);
+        buffer_clear(&out);
+    }
 }
 
 static void assert_converts(const char *text, const char *expected, uint64_t expected_altered) {
@@ -74,6 +100,17 @@ static void test_altered(void **state) {
                     "f\x1f\n",
                     2);
     assert_converts("\"\\u001fa\"\n", " a\n", 1);
+    assert_converts("[\"n\\u0000ul\",\"b\"]\n\"x\\u0000y\"\n",
+                    "\x1fn ul\x1f"
+                    "b\x1f\nx y\n",
+                    2);
+    /* a backslash before u0000 */
+    assert_converts("[\"\\\\u0000\"]\n", "\x1f\\u0000\x1f\n", 0);
+    assert_converts("[\"\xef\xbb\xbf"
+                    "a\xef\xbb\xbf\",\"\xef\xbb\xbf\"]\n",
+                    "\x1f"
+                    "a\x1f\n",
+                    2);
     assert_converts("\"two\\nlines\"\n", "two\nlines\n", 0);
 }
 
@@ -86,18 +123,66 @@ static void assert_refused(const char *text, enum status expected, const char *m
     buffer_clear(&out);
 }
 
+static void test_numbers_and_nulls(void **state) {
+    (void)state;
+    assert_skips("auto", "[1,-2,15339,\"New York\"]\n",
+                 "\x1f"
+                 "1\x1f-2\x1f"
+                 "15339\x1fNew York\x1f\n",
+                 0);
+    assert_skips("auto", "null\n\"a\"\n{\"text\":null}\n{\"tokens\":null}\n[\"b\",null]\n",
+                 "a\n\x1f"
+                 "b\x1f\n",
+                 4);
+    assert_skips("auto", "{\"text\":\"a\",\"tokens\":null}\n", "a\n", 0);
+    /* of joined files */
+    assert_skips("auto", "\"a\"\n\xef\xbb\xbf\"b\"\n", "a\nb\n", 0);
+}
+
+static void test_fields(void **state) {
+    (void)state;
+    assert_skips("body",
+                 "{\"id\":1}\n{\"body\":\"a b\",\"text\":\"no\"}\n{\"body\":[\"c\",3]}\n"
+                 "{\"body\":null}\n\"d\"\n",
+                 "a b\n\x1f"
+                 "c\x1f"
+                 "3\x1f\nd\n",
+                 2);
+    struct buffer out = {0};
+    struct error err = {0};
+    struct counts counts;
+    static const char other[] = "{\"id\":1,\"content\":\"a\"}\n{}\n";
+    assert_int_equal(convert_field("body", other, strlen(other), 5, &out, &counts, &err),
+                     STATUS_REFUSED);
+    assert_string_equal(
+        err.text, "no line has the field 'body'; the fields of the first are 'id', 'content'");
+    assert_string_equal(err.key, "text_field");
+    buffer_clear(&out);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     assert_refused("\"a\"\n\n{\"a\n", STATUS_MALFORMED, "line 3: ");
     assert_refused("7\n", STATUS_MALFORMED, "line 1: expected a string, an array of tokens");
-    assert_refused("null", STATUS_MALFORMED, "line 1: expected");
-    assert_refused("{\"words\":[]}\n", STATUS_MALFORMED, "line 1: expected");
+    assert_refused("{\"words\":[],\"id\":1}\n", STATUS_MALFORMED,
+                   "line 1: expected an object with 'text', a string, or 'tokens', an array; its "
+                   "fields are 'words', 'id': name another one by text_field");
     assert_refused("{\"tokens\":\"a\"}\n", STATUS_MALFORMED, "line 1: expected");
     assert_refused("{\"text\":[\"a\"]}\n", STATUS_MALFORMED, "line 1: expected");
-    assert_refused("\"ok\"\n[\"a\",1]\n", STATUS_MALFORMED, "line 2: token 2 is not a string");
+    assert_refused("{\"text\":5}\n", STATUS_MALFORMED, "line 1: expected");
+    assert_refused("\"ok\"\n[\"a\",1.5]\n", STATUS_MALFORMED,
+                   "line 2: token 2 is neither a string nor a whole number");
+    assert_refused("[true]\n", STATUS_MALFORMED, "line 1: token 1 is neither");
     assert_refused("\"a\" \"b\"\n", STATUS_MALFORMED, "line 1: text behind the end");
     assert_refused("\"\xff\"\n", STATUS_MALFORMED, "line 1: the JSON text is not valid UTF-8");
-    assert_refused("[[\"a\"]]\n", STATUS_MALFORMED, "line 1: token 1 is not a string");
+    assert_refused("[[\"a\"]]\n", STATUS_MALFORMED,
+                   "line 1: token 1 is an array: one JSON value a line, not one array of all (jq");
+    assert_refused("[{\"text\":\"a\"}]\n", STATUS_MALFORMED, "line 1: token 1 is an object: one");
+    assert_refused("[\n {\n", STATUS_MALFORMED,
+                   "line 1 holds the begin of a JSON value only: one JSON value a line");
+    assert_refused("{\n \"text\": \"a\"\n}\n", STATUS_MALFORMED, "one JSON value a line");
+    assert_refused("[{\"text\":\"a\"},\n{\"text\":\"b\"}]\n", STATUS_MALFORMED,
+                   "one JSON value a line");
 }
 
 static void test_stays_failed(void **state) {
@@ -105,7 +190,7 @@ static void test_stays_failed(void **state) {
     struct ndjson *ndjson;
     struct buffer out = {0};
     struct error err = {0};
-    assert_int_equal(ndjson_create(&ndjson, sink, &out, &err), STATUS_OK);
+    assert_int_equal(ndjson_create(&ndjson, "auto", sink, &out, &err), STATUS_OK);
     assert_int_equal(ndjson_push(ndjson, "x\n", 2, &err), STATUS_MALFORMED);
     error_clear(&err);
     assert_int_equal(ndjson_push(ndjson, "\"a\"\n", 4, &err), STATUS_MALFORMED);
@@ -132,7 +217,7 @@ static void test_long_lines(void **state) {
     assert_int_equal(out.length, length - 2);
     buffer_clear(&out);
     struct ndjson *ndjson;
-    enum status status = ndjson_create(&ndjson, sink, &out, &err);
+    enum status status = ndjson_create(&ndjson, "auto", sink, &out, &err);
     line[length - 2] = line[length - 1] = 'a';
     for (int i = 0; status == STATUS_OK && i < 20; i++)
         status = ndjson_push(ndjson, line, length, &err);
@@ -146,7 +231,8 @@ static void test_long_lines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),     cmocka_unit_test(test_altered),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_stays_failed),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_numbers_and_nulls),
+        cmocka_unit_test(test_fields),     cmocka_unit_test(test_stays_failed),
         cmocka_unit_test(test_long_lines),
     };
     json_setup();

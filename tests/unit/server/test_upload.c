@@ -165,7 +165,7 @@ static void ndjson_becomes_tokens(void **state) {
                    "a b\n\x1fnew york\x1f"
                    "c\x1f\nd\n");
     assert_int_equal(info.altered, 0);
-    assert_int_equal(upload(corpora, &call, "news", "[1]\n", 4, 4, &info, &replayed, &err),
+    assert_int_equal(upload(corpora, &call, "news", "[{}]\n", 5, 5, &info, &replayed, &err),
                      STATUS_MALFORMED);
     corpora_close(corpora);
     parts_clear(&parts);
