@@ -452,6 +452,19 @@ static enum status move_in(struct models *models, const char *name, const char *
     return status;
 }
 
+/* After a failure: the folder lies where it lay, and what was refused is not served at the next
+ * start. */
+static void move_out(const char *home, const char *place, const char *folder) {
+    struct model_version *versions = NULL;
+    struct error ignored = {0}; /* then it is published at the next start, which is no harm */
+    size_t n = 0;
+    if (store_has_model(place) && !file_exists(folder))
+        status_ignore(path_rename(place, folder, false, &ignored));
+    if (store_versions(home, &versions, &n, &ignored) == STATUS_OK && n == 0)
+        status_ignore(path_remove(home, &ignored));
+    free(versions);
+}
+
 static enum status publish(struct models *models, const char *name, const char *version,
                            const char *folder, struct error *err) {
     struct model *model = NULL;
@@ -475,8 +488,10 @@ static enum status publish(struct models *models, const char *name, const char *
         status = path_remove(folder, err);
     if (status == STATUS_OK)
         status = store_write_current(home, version, err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        move_out(home, place, folder);
         goto fail;
+    }
     entry_set(models, name, version, model, "");
     model = NULL;
     log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);

@@ -22,6 +22,7 @@ enum status models_open(struct models **models, const struct settings *settings,
 void models_close(struct models *models);
 /* Moves folder (with model.vecmill in it, durable already) to <name>/<version> and makes it
  * current. Publishing the same version again is fine (a job that died between rename and record).
+ * After a failure the folder lies where it lay.
  * Old versions beyond max_versions are removed. */
 enum status models_publish(struct models *models, const char *name, const char *version,
                            const char *folder, struct error *err) MUST_CHECK;

@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from service import ENDED, PATIENCE, Service, check, wait_until, zipf_text
 
 TEXT = zipf_text(60000, words=300)
+VECTORS = "".join("w%d 1.5 2.5 3.5\n" % i for i in range(9000))
 POINTS = ("corpus.staged", "job.before_record", "job.before_publish", "job.published")
 CALLS = ("file.fsync", "file.rename", "file.write")
 ACTIONS = ("kill", "eio", "enospc")
@@ -25,11 +26,12 @@ PLANTED = "file.rename:skip@2"  # of an upload: the first is the content, the se
 
 
 def provoke(s):
-    """Upload, job, wait: until the failure. Returns what was acknowledged: the upload's status and
-    the job's id."""
-    upload = job = None
+    """Upload, import, job, wait: until the failure. Returns what was acknowledged: the statuses of
+    upload and import and the job's id."""
+    upload = imported = job = None
     try:
         upload = s.put("/v1/corpora/d", TEXT).status
+        imported = s.put("/v1/models/v/files/vectors.txt", VECTORS).status
         answer = s.post(
             "/v1/jobs",
             {"corpus": "c", "model": "m", "settings": dict(dim=8, epochs=2, min_count=1)},
@@ -44,7 +46,7 @@ def provoke(s):
             )
     except (OSError, http.client.HTTPException):
         pass  # killed
-    return upload, job
+    return upload, imported, job
 
 
 def scenario(spec):
@@ -52,10 +54,10 @@ def scenario(spec):
         s.start()
         check(s.put("/v1/corpora/c", TEXT).status == 201, "corpus")
         s.stop()
-        upload = job = None
+        upload = imported = job = None
         try:
             s.start(VECMILL_FAILPOINTS=spec)
-            upload, job = provoke(s)
+            upload, imported, job = provoke(s)
         except AssertionError as error:
             check("does not start" in str(error), error)
         # Without a port it ended, or does so now.
@@ -69,6 +71,15 @@ def scenario(spec):
         check(upload in (None, 201, 503, 507), "upload is answered", upload)
         check(
             upload != 201 or s.get("/v1/corpora/d").status == 200, "an acknowledged corpus is lost"
+        )
+        check(imported in (None, 201, 503, 507), "import is answered", imported)
+        check(
+            imported in (None, 201) or s.get("/v1/models/v").status == 404,
+            "half an import is served",
+        )
+        check(
+            imported != 201 or s.get("/v1/models/v").status == 200,
+            "an acknowledged import is lost",
         )
         if job is not None:
             s.wait(job, "succeeded")
