@@ -180,27 +180,6 @@ def test_failures_leave_nothing():
         untouched(s)
 
 
-def test_full_disks_leave_nothing():
-    """Needs a build with failure points: the n-th write, fsync or rename fails."""
-    if os.environ.get("TEST_FAILPOINTS") != "1":
-        print("SKIPPED: no build with failure points")
-        return
-    for point in ("file.write", "file.fsync", "file.rename"):
-        for n in range(1, 9):
-            with Service(start=False) as s:
-                s.start()
-                s.stop()
-                try:
-                    s.start(VECMILL_FAILPOINTS="%s:enospc@%d" % (point, n))
-                except AssertionError:
-                    continue  # it hit the start
-                answer = s.put(FILES + "vectors.txt", MANY)
-                check(answer.status in (201, 507), point, n, answer)
-                if answer.status == 507:
-                    untouched(s)
-                check(s.stop() == 0, "ends")
-
-
 def cli(*arguments, code=0):
     done = subprocess.run([VECMILL, *arguments], capture_output=True, check=False)
     check(done.returncode == code, arguments, done.returncode, done.stderr)
@@ -304,7 +283,6 @@ if __name__ == "__main__":
                 test_binary,
                 test_max_rows,
                 test_failures_leave_nothing,
-                test_full_disks_leave_nothing,
                 test_command_line,
                 test_gensim_files,
             ]

@@ -90,6 +90,7 @@ static const struct odd_rows odd[] = {
      0},
     {"to infinity 1 2\ntea nan 2 3\n", 2, 2, {"to infinity", "tea nan"}, 2, 0},
     /* only space and tab end a word */
+    {"2 2\nx\f 1 2\nNew York  2 3\n", 2, 2, {"x\f", "New York"}, 2, 0},
     {"5 2\n\fChapter 1 2\n\v 2 3\nx\fy 3 4\n\xe3\x80\x80 4 5\n\xc2\xa0 5 6\n",
      5,
      2,
@@ -363,6 +364,45 @@ static void long_words_have_a_bound(void **state) {
         }
 }
 
+/* Files made of pieces by chance: a model in which every row is accounted for, or an error with a
+ * text; never a crash. */
+static void any_rows_are_accounted_for(void **state) {
+    static const char *const pieces[] = {
+        "a",    "b",   " ",   " ",  "\t", "\n", "\n", "\r\n", "1",    "2",        "0.5",   "-3",
+        "1e-5", "nan", "1,5", "\f", "\v", ".",  "+.", "e",    "\xff", "\xc2\xa0", "2 2\n", "3 1\n"};
+    enum { ROUNDS = 3000, PIECES = sizeof pieces / sizeof pieces[0] };
+    struct random random;
+    unsigned models = 0;
+    random_init(&random, 11, 3);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct buffer bytes = {0};
+        struct model *model;
+        struct error err = {0};
+        bool headed = random_below(&random, 2);
+        buffer_append_text(&bytes, headed ? "3 2\n" : "");
+        for (uint64_t n = random_below(&random, 6) + 1; n > 0; n--) {
+            for (uint64_t i = random_below(&random, 4); i > 0; i--)
+                buffer_append_text(&bytes, pieces[random_below(&random, PIECES)]);
+            buffer_append_text(&bytes, random_below(&random, 4) ? "w 1 0.5\n" : " 0.5 2\n");
+        }
+        uint64_t max_rows = random_below(&random, 4);
+        enum status status = import_some(state, bytes.data, bytes.length, max_rows, &model, &err);
+        assert_true((status == STATUS_OK) == (model != NULL));
+        assert_true((status == STATUS_OK) == (err.text[0] == '\0'));
+        if (model) {
+            const struct model_info *info = &model->info;
+            assert_int_equal(info->import_rows, vocabulary_size(model->vocabulary) +
+                                                    info->import_duplicates + info->import_unnamed);
+            assert_true(max_rows == 0 || info->import_rows <= max_rows);
+            assert_true((info->import_duplicates == 0) == (info->import_named[0] == '\0'));
+            models++;
+        }
+        model_drop(model);
+        buffer_clear(&bytes);
+    }
+    assert_true(models > ROUNDS / 20 && models < ROUNDS);
+}
+
 /* What binary holds comes back: words of any bytes but spaces. */
 static void binary_round_trips(void **state) {
     static const char *const words[] = {"plain", "12", "0.5", "\xe3\x80\x80", "\xc2\xa0", "\xff"};
@@ -488,6 +528,7 @@ int main(void) {
         TEST(cut_files_give_their_first_rows),
         TEST(bytes_that_are_no_text_are_counted),
         TEST(long_words_have_a_bound),
+        TEST(any_rows_are_accounted_for),
         TEST(binary_round_trips),
         TEST(report_is_saved),
         TEST(refused_rows_are_final),
