@@ -359,10 +359,12 @@ static void quotes_and_phrases(void **state) {
     struct similarity_report report = similarity(
         model,
         "a,b;x;4,5\nNew York,x,1\n\"New York\" x 2\nNew York\tx\t3\n\"a,b\",x,4\n\"a,b\";x;5\n"
-        "\"say \"\"hi\"\"\",x,6\nx,\"\"\"\",7\n\"\tx\t8\nsay \"hi\",x,9\n");
+        "\"say \"\"hi\"\"\",x,6\nx,\"\"\"\",7\n\"\tx\t8\nsay \"hi\",x,9\n"
+        /* white space of Unicode around quotes */
+        "\xc2\xa0\"a,b\"\xe3\x80\x80,x,10\n\"New York\"\xe2\x80\x89x 11\n");
     (void)state;
-    assert_int_equal(report.pairs, 10);
-    assert_int_equal(report.found, 10);
+    assert_int_equal(report.pairs, 12);
+    assert_int_equal(report.found, 12);
     assert_int_equal(report.notes.unread, 0);
     model_drop(model);
 }
