@@ -7,7 +7,10 @@
 
 /* With update clipping off, or any of its three bounds far too wide, 4,000 words blow up in as many
  * cases as 12,000 do. */
-enum { WORDS = 4000, MAX_NORM = 60 };
+/* With two threads a worker that loses its processor writes steps from rows that are old by a whole
+ * time slice: rows grow further before clipping catches up, as a busy machine shows now and then.
+ * What diverges passes MAX_NORM_SHARED within a few blocks, too. */
+enum { WORDS = 4000, MAX_NORM = 60, MAX_NORM_SHARED = 1000 };
 
 struct variant {
     int kind; /* of the text */
@@ -56,8 +59,9 @@ static void train_variant(struct fixture *fixture, struct corpus *corpus,
     }
     if (status != STATUS_OK)
         fail_msg("%s: %s", text, err.text);
+    double bound = variant->threads > 1 ? MAX_NORM_SHARED : MAX_NORM;
     for (uint32_t id = 0; id < trainer.rows; id++)
-        if (!(row_norm(trainer.input, id) < MAX_NORM))
+        if (!(row_norm(trainer.input, id) < bound))
             fail_msg("%s: norm %g", text, row_norm(trainer.input, id));
     trainer_clear(&trainer);
 }
@@ -111,8 +115,9 @@ static void hostile_corpora_become_models(void **state) {
             work.settings.sample = 0, work.settings.objective = objective;
             work.settings.threads = 1 + kind % 2, work.settings.architecture = kind / 2 % 2;
             struct model *model = work_model(&work);
+            double bound = work.settings.threads > 1 ? MAX_NORM_SHARED : MAX_NORM;
             for (uint32_t id = 0; id < model->input->rows; id++)
-                if (!(model->norms[id] < MAX_NORM))
+                if (!(model->norms[id] < bound))
                     fail_msg("kind %d objective %d: norm %g", kind, objective,
                              (double)model->norms[id]);
             model_drop(model);
