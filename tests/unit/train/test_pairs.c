@@ -97,7 +97,7 @@ static const struct nothing hopeless[] = {
      "alpha,beta,gamma,delta,alpha,beta,gamma,delta,alpha,beta,gamma,delta,alpha,beta,gamma\n"
      "alpha,beta,gamma,delta,alpha,beta,gamma,delta,alpha,beta,gamma,delta,alpha,beta,alpha\n",
      10,
-     "",
+     "format = text\n", /* else it is taken for a table */
      "tokenizer",
      {"20 words in 20 sentences", "tokenizer = unicode"}},
     {"one word", "the the the\n", 100, "", "", {"'the' is the only word", "300 times"}},
