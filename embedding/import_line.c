@@ -197,7 +197,7 @@ static enum status line_parse_slowly(const char *line, const char *end, size_t d
         at = next_field(at + field, end, &field);
     size_t n = values_parse(at, end, vector, dim, &bad);
     if (n < dim) {
-        bad = next_field(bad, end, &field);
+        bad = next_field(bad ? bad : end, end, &field);
         return refuse_value(bad, field, number, n + 1, err);
     }
     const char *stop = at - 1, *inner = stop;

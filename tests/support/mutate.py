@@ -55,10 +55,11 @@ def value_of(rng, schema, schemas, words, depth=0):
     if kind == "array":
         items = schema.get("items") or {"type": rng.choice(["string", "integer"])}
         return [value_of(rng, items, schemas, words, depth + 1) for _ in range(rng.randint(1, 4))]
+    low = schema.get("minimum", 0)
     if kind == "integer":
-        return rng.randint(schema.get("minimum", 0), min(schema.get("maximum", 9), 9))
+        return rng.randint(low, max(low, min(schema.get("maximum", 9), 9)))
     if kind == "number":
-        return round(rng.uniform(schema.get("minimum", 0), min(schema.get("maximum", 2), 2)), 3)
+        return round(rng.uniform(low, max(low, min(schema.get("maximum", 2), 2))), 3)
     return {"boolean": rng.random() < 0.5, "null": None}.get(kind, rng.choice(words))
 
 
