@@ -365,8 +365,7 @@ static void words_in_any_case(void **state) {
                                         "oslo",
                                         "\xce\x9b\xce\x9f\xce\x93\xce\x9f\xce\xa3", /* LOGOS */
                                         "\xce\x86",
-                                        "a\xff"
-                                        "B",
+                                        "a\xff\x42",
                                         "KING"};
     static const struct {
         const char *word;
