@@ -12,6 +12,12 @@ static size_t min_of(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+bool names_equal(const char *a, const char *b) {
+    while (*a != '\0' && same(*a, *b))
+        a++, b++;
+    return *a == '\0' && *b == '\0';
+}
+
 size_t edit_distance(const char *a, const char *b) {
     size_t n = strlen(a), m = strlen(b);
     if (n > NAME_BYTES_MAX || m > NAME_BYTES_MAX)

@@ -37,7 +37,7 @@ static bool takes_setting(const struct command *command, const char *name) {
 static size_t option_index(const struct command *command, const char *name) {
     size_t index = 0;
     while (command->options && command->options[index].name &&
-           edit_distance(command->options[index].name, name) != 0)
+           !names_equal(command->options[index].name, name))
         index++;
     return index;
 }

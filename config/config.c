@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/distance.h"
 #include "base/number.h"
 #include "config/config_rows.h"
 
@@ -116,7 +117,7 @@ static enum status parse_choice(void *place, const struct setting *row, const ch
                                 struct error *err) {
     int count = 0;
     for (; row->choices[count]; count++)
-        if (setting_names_equal(text, row->choices[count])) {
+        if (names_equal(text, row->choices[count])) {
             memcpy(place, &count, sizeof count);
             return STATUS_OK;
         }

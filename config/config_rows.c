@@ -53,13 +53,9 @@ const struct setting *settings_row(size_t index) {
     return &rows[index];
 }
 
-bool setting_names_equal(const char *a, const char *b) {
-    return strlen(a) == strlen(b) && edit_distance(a, b) == 0;
-}
-
 const struct setting *settings_find(const char *name) {
     for (size_t i = 0; i < settings_count(); i++)
-        if (setting_names_equal(name, rows[i].name))
+        if (names_equal(name, rows[i].name))
             return &rows[i];
     return NULL;
 }

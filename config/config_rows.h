@@ -4,8 +4,6 @@
 
 #include "config/config.h"
 
-/* Whether two names are the same when '-' and '_' are. */
-bool setting_names_equal(const char *a, const char *b);
 /* The name most like `name`; NULL when none is near. */
 const char *setting_nearest(const char *name);
 

@@ -107,6 +107,9 @@ static void buffer_fails_once_and_for_all(void **state) {
 
 static void distances(void **state) {
     (void)state;
+    assert_true(names_equal("min-count", "min_count") && names_equal("", ""));
+    assert_false(names_equal("dim", "dims") || names_equal("dims", "dim"));
+    assert_false(names_equal("dim", "dam") || names_equal("", "x"));
     assert_int_equal(edit_distance("", ""), 0);
     assert_int_equal(edit_distance("dim", "dim"), 0);
     assert_int_equal(edit_distance("dmi", "dim"), 1);
