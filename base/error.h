@@ -12,8 +12,10 @@
     ROW(MALFORMED, "malformed") /* bytes that are not what they claim to be */  \
     ROW(REFUSED, "refused")     /* well-formed, but out of bounds or unknown */ \
     ROW(NOT_FOUND, "not_found")                                                 \
-    ROW(CONFLICT, "conflict")   /* exists already, or is in use */              \
-    ROW(TOO_LARGE, "too_large") /* over a limit that is a setting */            \
+    ROW(UNAUTHORIZED, "unauthorized") /* a key is needed, or it is not one */   \
+    ROW(FORBIDDEN, "forbidden")       /* the key does not allow it */           \
+    ROW(CONFLICT, "conflict")         /* exists already, or is in use */        \
+    ROW(TOO_LARGE, "too_large")       /* over a limit that is a setting */      \
     ROW(UNSUPPORTED, "unsupported")                                             \
     ROW(NO_MEMORY, "no_memory")                                                 \
     ROW(DISK_FULL, "disk_full")                                                 \

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -114,6 +115,10 @@ static double clock_seconds(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void machine_forbid_dumps(void) {
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 double machine_monotonic_seconds(void) {

@@ -21,6 +21,9 @@ uint64_t machine_raise_descriptors(void);
 /* Processes that the kernel killed on this machine since it came up because memory ran out; 0 where
  * it does not tell. */
 uint64_t machine_memory_kills(void);
+/* From now on the kernel writes no core file of this process, and nobody but root may look into its
+ * memory. */
+void machine_forbid_dumps(void);
 double machine_monotonic_seconds(void); /* CLOCK_MONOTONIC */
 double machine_wall_seconds(void);      /* CLOCK_REALTIME, for display only */
 /* RFC 3339, UTC, with milliseconds. */

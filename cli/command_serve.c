@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/credentials.h"
 #include "cli/watch.h"
 #include "server/server.h"
 #include "train/train.h"
@@ -16,6 +17,28 @@ const struct option_row serve_options[] = {
  * language. */
 #define THIS_PROGRAM "/proc/self/exe"
 
+/* The first key goes to standard output, which is not the log. */
+static bool tell_key(void *context, const char *key, const char *row) {
+    (void)context;
+    printf("There were no keys, so one was made. It is shown this once, and may do everything:\n"
+           "\n    %s\n\nSend it as Authorization: Bearer KEY. What is kept is its row:\n%s",
+           key, row);
+    return fflush(stdout) == 0;
+}
+
+/* Until a signal to stop. SIGHUP reads keys and certificates again; but when the terminal that the
+ * service was started from is gone, it means what it always did. */
+static int serve_until_stopped(struct server *server, const sigset_t *signals, bool terminal) {
+    int number;
+    for (;;) {
+        if (sigwait(signals, &number) != 0)
+            continue;
+        if (number != SIGHUP || (terminal && !output_is_terminal(STDERR_FILENO)))
+            return number;
+        server_reload(server);
+    }
+}
+
 static enum status serve(struct invocation *invocation, const struct logger *logger,
                          struct error *err) {
     const struct kernel *kernel;
@@ -23,22 +46,24 @@ static enum status serve(struct invocation *invocation, const struct logger *log
     struct watch watch = {
         .code = EXIT_FAILED, .limit = invocation->settings.shutdown_timeout, .logger = logger};
     sigset_t signals;
-    int number;
+    bool terminal = output_is_terminal(STDERR_FILENO);
     enum status status = kernel_of_settings(&invocation->settings, &kernel, err);
     if (status != STATUS_OK)
         return status;
     log_line(logger, LOG_INFO, "vecmill " VECMILL_VERSION ", kernel %s", kernel->name);
     watch_block(&signals);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     struct server_options options = {.settings = &invocation->settings,
                                      .logger = logger,
                                      .kernel = kernel,
                                      .program = THIS_PROGRAM,
-                                     .environment = invocation->environment};
+                                     .environment = invocation->environment,
+                                     .tell_key = tell_key};
     status = server_start(&server, &options, err);
     if (status != STATUS_OK)
         return status;
-    while (sigwait(&signals, &number) != 0) {
-    }
+    int number = serve_until_stopped(server, &signals, terminal);
     log_line(logger, LOG_INFO, "signal %d: stopping", number);
     /* From here on one more signal ends the process at once; without a watcher the stop is bounded
      * all the same. */
@@ -66,6 +91,9 @@ static enum log_level level_of(enum setting_log_level level) {
 
 enum status command_serve(struct invocation *invocation, struct error *err) {
     const struct settings *settings = &invocation->settings;
+    enum status status = credentials_apply(&invocation->settings, invocation->environment, err);
+    if (status != STATUS_OK)
+        return status;
     if (option_value(invocation, "print-config")) {
         struct buffer text = {0};
         settings_write_text(settings, SETTING_OF_ALL, false, &text);
@@ -75,7 +103,7 @@ enum status command_serve(struct invocation *invocation, struct error *err) {
         .json = settings->log_format == LOG_FORMAT_JSON ||
                 (settings->log_format == LOG_FORMAT_AUTO && !output_is_terminal(STDERR_FILENO))};
     struct logger logger = output_logger(&output, level_of(settings->log_level));
-    enum status status = serve(invocation, &logger, err);
+    status = serve(invocation, &logger, err);
     if (status != STATUS_OK && output.json)
         log_line(&logger, LOG_ERROR, "cannot serve: %s", err->text);
     return status;

@@ -13,7 +13,7 @@
 static const char *const model_settings[] = {"kernel", "threads", NULL};
 static const char *const import_settings[] = {"kernel", "max_import_bytes", "max_window_bytes",
                                               NULL};
-static const char *const health_settings[] = {"listen", NULL};
+static const char *const health_settings[] = {"listen", "tls_cert", NULL};
 
 static const struct command commands[] = {
     {"serve", "[--SETTING VALUE]...", "run the HTTP service",
@@ -58,6 +58,12 @@ static const struct command commands[] = {
      "promises more or fewer rows than there are is refused; --max-rows N takes the first N, also\n"
      "of a file that is cut short.\n",
      import_options, 0, import_settings, 1, 1, command_import},
+    {"key", "create [OPTION]... | list FILE | check FILE", "make a key that may call the service",
+     "create prints the key, which is shown this once, and its row for the keys file "
+     "(api_keys_file).\n"
+     "list shows the rows of FILE; check reads a key from standard input and tells which row is "
+     "its.\n",
+     key_options, 0, NULL, 1, 2, command_key},
     {"healthcheck", "[--listen HOST:PORT]", "ask the running service whether it is well", NULL,
      NULL, 0, health_settings, 0, 0, command_healthcheck},
     {"version", "", "print the version", NULL, NULL, 0, NULL, 0, 0, command_version},
@@ -112,6 +118,8 @@ static int exit_code_of(const struct invocation *invocation, enum status outcome
     case STATUS_MALFORMED:
     case STATUS_REFUSED:
     case STATUS_NOT_FOUND:
+    case STATUS_UNAUTHORIZED:
+    case STATUS_FORBIDDEN:
     case STATUS_CONFLICT:
     case STATUS_TOO_LARGE:
     case STATUS_DISK_FULL:
