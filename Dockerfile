@@ -39,7 +39,8 @@ RUN groupadd -g 10001 vecmill && \
     chown 10001:10001 /data && chmod 0700 /data && rm -f /etc/*- /var/log/*
 USER 10001:10001
 VOLUME /data
-ENV VECMILL_LISTEN=0.0.0.0:8080 VECMILL_DATA=/data
+# Where no keys are given, the first start makes one: it is printed once, its hash stays in /data.
+ENV VECMILL_LISTEN=0.0.0.0:8080 VECMILL_DATA=/data VECMILL_FIRST_KEY=true
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

@@ -2,6 +2,7 @@
  * of a job, and openapi_schemas.json, embedded at build time, gives the shapes of bodies. */
 #include <string.h>
 
+#include "server/access/access.h"
 #include "server/http/context.h"
 #include "server/json/json.h"
 #include "server/system.h"
@@ -93,7 +94,16 @@ static void put_operation_id(struct buffer *text, const struct route *route) {
     buffer_append_text(text, "\",");
 }
 
-static void put_operation(struct buffer *text, const struct route *route) {
+/* What a key must allow; where the service has no keys, none is needed. */
+static void put_security(struct buffer *text, const struct route *route, bool required) {
+    if (route->scope == SCOPE_OPEN)
+        buffer_append_text(text, "\"security\":[],");
+    else
+        buffer_print(text, "\"security\":[%s{\"key\":[\"%s\"]}],", required ? "" : "{},",
+                     scope_name(route->scope));
+}
+
+static void put_operation(struct buffer *text, const struct route *route, bool required) {
     buffer_append_char(text, '"');
     for (const char *c = route->method; *c != '\0'; c++)
         buffer_append_char(text, (char)(*c | 0x20));
@@ -102,6 +112,7 @@ static void put_operation(struct buffer *text, const struct route *route) {
     buffer_append_text(text, "\"summary\":");
     json_append_string(text, route->summary, strlen(route->summary));
     buffer_append_char(text, ',');
+    put_security(text, route, required);
     put_parameters(text, route);
     if (route->request) {
         buffer_append_text(text, "\"requestBody\":{\"required\":true,");
@@ -119,7 +130,7 @@ static void put_operation(struct buffer *text, const struct route *route) {
     buffer_append_text(text, "}}}");
 }
 
-static void put_paths(struct buffer *text, const struct route *routes) {
+static void put_paths(struct buffer *text, const struct route *routes, bool required) {
     for (const struct route *route = routes; route->method != NULL; route++) {
         bool first = true;
         for (const struct route *before = routes; before < route; before++)
@@ -131,7 +142,7 @@ static void put_paths(struct buffer *text, const struct route *routes) {
         for (const struct route *same = route; same->method != NULL; same++) {
             if (strcmp(same->pattern, route->pattern) == 0) {
                 buffer_append_text(text, separator);
-                put_operation(text, same);
+                put_operation(text, same, required);
                 separator = ",";
             }
         }
@@ -176,8 +187,11 @@ void system_openapi(struct server *server, const struct http_request *request,
         "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"vecmill\",\"version\":\"" VECMILL_VERSION
         "\",\"description\":\"Turns a corpus into word vectors and serves them.\",\"license\":{"
         "\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"paths\":{");
-    put_paths(&text, server->routes);
-    buffer_append_text(&text, "},\"components\":{\"schemas\":{");
+    put_paths(&text, server->routes, access_required(server->access));
+    buffer_append_text(
+        &text, "},\"components\":{\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":"
+               "\"bearer\",\"description\":\"A key of vecmill key create. Its scope is read, train "
+               "or admin, and each holds the one before it.\"}},\"schemas\":{");
     put_job_settings(&text);
     buffer_append_char(&text, ',');
     put_schemas(&text);

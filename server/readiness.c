@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "server/access/access.h"
 #include "server/http/context.h"
 #include "server/jobs/jobs.h"
 #include "server/json/json.h"
@@ -100,9 +101,17 @@ static void look_at_jobs(const struct server *server, struct readiness *readines
         say(readiness->warnings, "jobs without progress: %llu", (unsigned long long)counts.stalled);
 }
 
+/* Probes come without a key, and names of models and folders are nobody else's business. */
+static void withhold(struct readiness *readiness) {
+    bool ready = json_array_size(readiness->reasons) == 0;
+    json_array_clear(readiness->reasons);
+    json_array_clear(readiness->warnings);
+    if (!ready)
+        say(readiness->reasons, "ask with a key that reaches everything, and the reasons are told");
+}
+
 void system_readyz(struct server *server, const struct http_request *request,
                    struct http_response *response) {
-    (void)request;
     struct readiness readiness = {json_array(), json_array()};
     struct buffer body = {0};
     bool draining = atomic_load(&server->draining), started = atomic_load(&server->ready);
@@ -120,6 +129,8 @@ void system_readyz(struct server *server, const struct http_request *request,
     if (server->models)
         (void)models_count_unloaded(server->models, readiness.warnings);
     bool ready = json_array_size(readiness.reasons) == 0;
+    if (access_required(server->access) && !(request->key && key_reaches_all(request->key)))
+        withhold(&readiness);
     buffer_print(&body, "{\"status\":\"%s\",\"reasons\":", ready ? "ready" : "unavailable");
     json_append(&body, readiness.reasons);
     buffer_append_text(&body, ",\"warnings\":");

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/machine.h"
+#include "server/access/access.h"
 #include "server/corpora/corpora.h"
 #include "server/http/context.h"
 #include "server/http/http.h"
@@ -134,6 +135,7 @@ static void server_free(struct server *server) {
     jobs_close(server->jobs);
     corpora_close(server->corpora);
     models_close(server->models);
+    access_close(server->access);
     free(server->budget);
     if (server->lock >= 0)
         close(server->lock); /* and with it the lock */
@@ -154,6 +156,40 @@ static enum status budget_open(struct server *server, struct error *err) {
                                     ? (uint64_t)limit
                                     : (uint64_t)(BUDGET_SHARE * (double)machine_memory_limit()));
     return STATUS_OK;
+}
+
+static enum status keys_open(struct server *server, const struct server_options *options,
+                             struct error *err) {
+    struct access_options access = {.settings = &server->settings,
+                                    .logger = &server->logger,
+                                    .tell = options->tell_key,
+                                    .context = options->context};
+    enum status status = http_listens_beyond(server->settings.listen, &access.beyond, err);
+    if (status == STATUS_OK)
+        status = access_open(&server->access, &access, err);
+    if (status != STATUS_OK)
+        return status;
+    bool keys = access_required(server->access), tls = http_speaks_tls(&server->settings);
+    if (keys || tls) /* neither the private key nor a header of a request goes into a core file */
+        machine_forbid_dumps();
+    if (keys)
+        log_line(&server->logger, LOG_INFO, "keys: %zu", access_count(server->access));
+    if (access.beyond && !keys)
+        log_line(&server->logger, LOG_WARNING,
+                 "insecure: whoever reaches %s may do everything, for there are no keys",
+                 server->settings.listen);
+    if (access.beyond && keys && !tls)
+        log_line(&server->logger, LOG_WARNING,
+                 "keys and answers travel unencrypted: set tls_cert and tls_key, or let a proxy "
+                 "speak TLS");
+    return STATUS_OK;
+}
+
+/* What a key owns: see access_set_owned. */
+static uint64_t owned_bytes(void *context, const char *id, const char *but) {
+    struct server *server = context;
+    size_t n;
+    return corpora_owned(server->corpora, id, but) + models_owned(server->models, id, &n);
 }
 
 static enum status jobs_start(struct server *server, struct error *err) {
@@ -191,6 +227,8 @@ enum status server_start(struct server **server, const struct server_options *op
     descriptors_raise(made);
     status = data_open(made, err);
     if (status == STATUS_OK)
+        status = keys_open(made, options, err);
+    if (status == STATUS_OK)
         status = budget_open(made, err);
     if (status == STATUS_OK)
         status = models_open(&made->models, &made->settings, &made->logger, made->kernel,
@@ -198,13 +236,16 @@ enum status server_start(struct server **server, const struct server_options *op
     if (status == STATUS_OK)
         status = corpora_open(&made->corpora, &made->settings, &made->logger, err);
     if (status == STATUS_OK)
+        access_set_owned(made->access, owned_bytes, made);
+    if (status == STATUS_OK)
         status = jobs_start(made, err);
     if (status == STATUS_OK)
         status = http_start(&made->http, made, made->routes, &made->settings, &made->logger, err);
     if (status != STATUS_OK)
         goto fail;
     atomic_store(&made->ready, true);
-    log_line(&made->logger, LOG_INFO, "listening on http://%s", http_address(made->http));
+    log_line(&made->logger, LOG_INFO, "listening on %s://%s",
+             http_speaks_tls(&made->settings) ? "https" : "http", http_address(made->http));
     *server = made;
     return STATUS_OK;
 fail:
@@ -215,6 +256,21 @@ fail:
 
 uint16_t server_port(const struct server *server) {
     return http_port(server->http);
+}
+
+void server_reload(struct server *server) {
+    const struct logger *logger = &server->logger;
+    struct error keys = {0}, tls = {0};
+    if (access_required(server->access))
+        machine_forbid_dumps();
+    if (access_reload(server->access, &keys) != STATUS_OK)
+        log_line(logger, LOG_ERROR, "the keys stay as they were: %s", keys.text);
+    else
+        log_line(logger, LOG_INFO, "keys: %zu, read again", access_count(server->access));
+    if (http_reload(server->http, &tls) != STATUS_OK)
+        log_line(logger, LOG_ERROR, "the certificate stays as it was: %s", tls.text);
+    else if (http_speaks_tls(&server->settings))
+        log_line(logger, LOG_INFO, "the certificate was read again");
 }
 
 /* of shutdown_timeout: for jobs and requests; the rest is for freeing */

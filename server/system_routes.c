@@ -147,8 +147,12 @@ static void append_setting(struct buffer *text, const struct server *server,
     if (!of_job || (row->scope & SETTING_OF_SERVER) != 0) { /* a job's value comes with the job */
         struct buffer value = {0};
         settings_print(&server->settings, row, &value);
+        bool secret = strcmp(row->name, "api_keys") == 0;
+        const char *shown = !value.data                                 ? ""
+                            : secret && strcmp(value.data, "none") != 0 ? "set"
+                                                                        : value.data;
         buffer_append_text(text, ",\"value\":");
-        setting_append_value(text, row, value.data ? value.data : "");
+        setting_append_value(text, row, shown);
         text->failed = text->failed || value.failed;
         buffer_clear(&value);
     }
@@ -179,6 +183,8 @@ static const char *const meanings[STATUS_COUNT] = {
     [STATUS_MALFORMED] = "The request is not what it claims to be.",
     [STATUS_REFUSED] = "The request is well formed, but a value is unknown or out of its bounds.",
     [STATUS_NOT_FOUND] = "What the request names is not here.",
+    [STATUS_UNAUTHORIZED] = "A key is needed, or the one that came is none of this service.",
+    [STATUS_FORBIDDEN] = "The key does not allow this, or does not reach what it names.",
     [STATUS_CONFLICT] = "What the request names exists already, or is in use.",
     [STATUS_TOO_LARGE] = "The request is over a limit, which is a setting of the service.",
     [STATUS_UNSUPPORTED] = "The service does not know this method, media type or encoding.",

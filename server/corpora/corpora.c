@@ -400,12 +400,27 @@ enum status corpora_remove(struct corpora *corpora, const char *name, struct err
     return status;
 }
 
-json_t *corpora_documents(struct corpora *corpora) {
+uint64_t corpora_owned(struct corpora *corpora, const char *owner, const char *but) {
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&corpora->mutex);
+    for (size_t i = 0; i < corpora->n; i++) {
+        const struct corpus_info *info = &corpora->entries[i]->info;
+        if (strcmp(info->owner, owner) == 0 && !(but && strcmp(info->name, but) == 0))
+            bytes += info->bytes;
+    }
+    pthread_mutex_unlock(&corpora->mutex);
+    return bytes;
+}
+
+json_t *corpora_documents(struct corpora *corpora, const struct access_key *key) {
     json_t *data = json_array();
     int failed = !data;
     pthread_mutex_lock(&corpora->mutex);
-    for (size_t i = 0; i < corpora->n && !failed; i++)
-        failed |= json_array_append_new(data, corpus_document(&corpora->entries[i]->info)) != 0;
+    for (size_t i = 0; i < corpora->n && !failed; i++) {
+        const struct corpus_info *info = &corpora->entries[i]->info;
+        if (key_reaches(key, REACH_CORPUS, info->name))
+            failed |= json_array_append_new(data, corpus_document(info)) != 0;
+    }
     pthread_mutex_unlock(&corpora->mutex);
     if (!failed)
         return data;

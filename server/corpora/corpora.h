@@ -19,6 +19,7 @@ struct corpus_info {
     uint64_t bytes;                    /* decoded */
     uint64_t altered;                  /* see ndjson_altered */
     uint64_t skipped;                  /* see ndjson_skipped */
+    char owner[KEY_ID_SIZE]; /* id of the key that uploaded it; empty: there were no keys */
     double created;
     bool scanned;
     struct corpus_report report; /* of the last scan by a job */
@@ -37,6 +38,10 @@ enum status corpora_link(struct corpora *corpora, const char *name, const char *
 /* Remembers the report of a scan, if the content is still the one with this digest. */
 void corpora_note_report(struct corpora *corpora, const char *name, const char *digest,
                          const struct corpus_report *report);
+
+/* Bytes of the corpora that the key with this id uploaded, but for the one named `but` (or
+ * NULL). */
+uint64_t corpora_owned(struct corpora *corpora, const char *owner, const char *but);
 
 /* Deleting a corpus is refused while needed(context, name) says so. The call comes from any thread,
  * without a lock of the catalogue held. */

@@ -64,7 +64,7 @@ enum status corpora_switch(struct corpora *corpora, const struct corpus_info *in
 uint64_t corpora_reserved(struct corpora *corpora);
 /* CONFLICT while it is needed, see corpora_set_needed. */
 enum status corpora_remove(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
-/* All corpora, by name, as clients see them; NULL when out of memory. */
-json_t *corpora_documents(struct corpora *corpora);
+/* All corpora that the key reaches, by name, as clients see them; NULL when out of memory. */
+json_t *corpora_documents(struct corpora *corpora, const struct access_key *key);
 
 #endif

@@ -48,10 +48,11 @@ json_t *corpus_document(const struct corpus_info *info) {
 }
 
 static json_t *info_record(const struct corpus_info *info) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f}", "id", info->id, "digest",
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:s}", "id", info->id, "digest",
                      info->digest, RECORD_CONTENT_CHECKSUM, info->checksum, "format", info->format,
                      "bytes", (json_int_t)info->bytes, "altered", (json_int_t)info->altered,
-                     "skipped", (json_int_t)info->skipped, "created", info->created);
+                     "skipped", (json_int_t)info->skipped, "created", info->created, "owner",
+                     info->owner);
 }
 
 json_t *corpus_record(const struct corpus_entry *entry) {
@@ -85,6 +86,8 @@ static bool info_read(const json_t *record, struct corpus_info *info) {
         return false;
     if (!record_string(record, RECORD_CONTENT_CHECKSUM, info->checksum, sizeof info->checksum))
         info->checksum[0] = '\0';
+    if (!record_string(record, "owner", info->owner, sizeof info->owner))
+        info->owner[0] = '\0'; /* absent before there were keys */
     json_int_t bytes = json_integer_value(json_object_get(record, "bytes"));
     json_int_t altered = json_integer_value(json_object_get(record, "altered"));
     /* absent before lines could be skipped */

@@ -6,7 +6,7 @@
 void corpora_list(struct server *server, const struct http_request *request,
                   struct http_response *response) {
     struct error err = {0};
-    json_t *data = corpora_documents(server->corpora);
+    json_t *data = corpora_documents(server->corpora, request->key);
     json_t *document = !data ? NULL : json_pack("{s:s, s:O}", "object", "list", "data", data);
     json_decref(data);
     if (document) {
@@ -35,8 +35,11 @@ void corpora_get(struct server *server, const struct http_request *request,
 void corpora_delete(struct server *server, const struct http_request *request,
                     struct http_response *response) {
     struct error err = {0};
-    if (corpora_remove(server->corpora, request->segments[0], &err) == STATUS_OK)
+    if (corpora_remove(server->corpora, request->segments[0], &err) == STATUS_OK) {
+        audit(&server->logger, "corpus_deleted", key_owner(request->key), request->id, "corpus=%s",
+              request->segments[0]);
         response->status = 204;
-    else
+    } else {
         response_error(request, response, 0, &err);
+    }
 }

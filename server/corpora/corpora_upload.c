@@ -39,6 +39,8 @@ struct upload {
     bool form;        /* sent as curl -d sends it, which takes the line breaks out */
     bool line_break;  /* there was one */
     uint64_t checked; /* stored bytes at the last look at the free space */
+    struct byte_quota quota;
+    bool kept; /* it is in the catalogue */
 };
 
 void upload_free(void *state) {
@@ -46,6 +48,7 @@ void upload_free(void *state) {
     struct error err = {0};
     if (!upload)
         return;
+    quota_end(&upload->quota, upload->kept);
     file_writer_abort(upload->writer);
     if (upload->staged && path_remove(upload->staged, &err) != STATUS_OK)
         log_line(upload->corpora->logger, LOG_WARNING, "%s", err.text);
@@ -154,9 +157,12 @@ static enum status disk_check(const struct upload *upload, uint64_t more, struct
 /* The last station: digest and file. */
 static enum status store_bytes(void *context, const char *bytes, size_t length, struct error *err) {
     struct upload *upload = context;
+    enum status status = quota_take(&upload->quota, length, err);
+    if (status != STATUS_OK)
+        return status;
     digest_add(upload->digest, bytes, length);
     checksum_add(upload->checksum, bytes, length);
-    enum status status = file_writer_append(upload->writer, bytes, length, err);
+    status = file_writer_append(upload->writer, bytes, length, err);
     if (status != STATUS_OK)
         return status;
     upload->info.bytes += length;
@@ -225,6 +231,12 @@ static enum status upload_admit(struct upload *upload, const struct http_request
         return error_set_key(err, STATUS_TOO_LARGE, "max_corpus_bytes",
                              "corpus of %lld bytes is larger than max_corpus_bytes, %lld",
                              (long long)length, (long long)max);
+    snprintf(upload->info.owner, sizeof upload->info.owner, "%s", key_owner(request->key));
+    quota_begin(&upload->quota, request->access, request->key, upload->info.name);
+    status = quota_check(&upload->quota,
+                         *encoding == ENCODING_IDENTITY && length > 0 ? (uint64_t)length : 1, err);
+    if (status != STATUS_OK)
+        return status;
     return disk_check(upload, length > 0 ? (uint64_t)length : 0, err);
 }
 
@@ -313,6 +325,7 @@ enum status upload_complete(struct upload *upload, struct corpus_info *answer, b
         status = corpora_switch(upload->corpora, &upload->info,
                                 upload->key[0] != '\0' ? upload->key : NULL, upload->staged, answer,
                                 replayed, err);
+    upload->kept = status == STATUS_OK && !*replayed;
     return status;
 }
 
@@ -345,6 +358,9 @@ static void corpus_finish(struct server *server, const struct http_request *requ
             response_header(response, "Idempotent-Replayed", "true");
         log_line(&server->logger, LOG_INFO, "corpus '%s': %llu bytes, %s", answer.name,
                  (unsigned long long)answer.bytes, answer.digest);
+        audit(&server->logger, "corpus_stored", key_owner(request->key), request->id,
+              "corpus=%s bytes=%llu digest=%s", answer.name, (unsigned long long)answer.bytes,
+              answer.digest);
     }
     upload_free(upload);
 }

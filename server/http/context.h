@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 
+struct access;
 struct corpora;
 struct http;
 struct jobs;
@@ -24,6 +25,7 @@ struct server {
     char *program; /* of training processes */
     char *const *environment;
     const struct route *routes;
+    struct access *access; /* keys; NULL: none, as in tests */
     struct corpora *corpora;
     struct models *models;
     struct jobs *jobs;

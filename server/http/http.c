@@ -1,6 +1,7 @@
 /* The one file that knows libmicrohttpd: what it calls, and how an answer is handed to it. Its
  * time-outs, limits, decoding and form parser are not used; see http_guard.c, http_sweep.c and
  * http_target.c for ours. */
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>
@@ -305,6 +306,11 @@ static struct http_link *connection_begin(struct http *http, struct MHD_Connecti
     struct http_link *link = info ? link_create(http, info->connect_fd) : NULL;
     if (!link)
         return NULL;
+    if (http->tls) {
+        const union MHD_ConnectionInfo *session =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        tls_begin(link, session->tls_session);
+    }
     if (filter_attach(link, &err) != STATUS_OK) {
         log_line(http->logger, LOG_ERROR, "cannot take a connection: %s", err.text);
         link_free(link);
@@ -339,6 +345,7 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *argument, const c
 
 static void http_free(struct http *http) {
     sweep_stop(http);
+    tls_drop(http->tls);
     if (http->out_of_memory)
         MHD_destroy_response(http->out_of_memory);
     if (http->listener >= 0)
@@ -362,10 +369,28 @@ static struct MHD_Response *make_out_of_memory(void) {
     return made;
 }
 
+/* What libmicrohttpd's own credentials answer a handshake with: tls_begin puts ours in their
+ * place. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int n,
+                          const gnutls_pk_algorithm_t *algorithms, int n_algorithms,
+                          gnutls_pcert_st **chain, unsigned *length, gnutls_privkey_t *key) {
+    (void)session;
+    (void)authorities;
+    (void)n;
+    (void)algorithms;
+    (void)n_algorithms;
+    (void)chain;
+    (void)length;
+    (void)key;
+    return -1;
+}
+
 static struct MHD_Daemon *start_daemon(struct http *http) {
+    char priorities[sizeof http->settings->tls_priorities + 64];
+    tls_priorities(http->settings, priorities, sizeof priorities);
     /* Time-out 0 and generous limits: the sweeper and the guard hold the real ones. */
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-                     MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+                     MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG | (http->tls ? MHD_USE_TLS : 0);
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
         MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_CONNECTION_LIMIT,
@@ -373,7 +398,9 @@ static struct MHD_Daemon *start_daemon(struct http *http) {
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_POOL_BYTES,
         MHD_OPTION_THREAD_STACK_SIZE, (size_t)CONNECTION_STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
         on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+        http->tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, priorities,
+        MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate, MHD_OPTION_END);
 }
 
 enum status http_start(struct http **http, struct server *server, const struct route *routes,
@@ -390,6 +417,9 @@ enum status http_start(struct http **http, struct server *server, const struct r
     made->listener = -1;
     enum status status = listen_open(settings->listen, &made->listener, made->address,
                                      sizeof made->address, &made->port, err);
+    if (status != STATUS_OK)
+        goto fail;
+    status = tls_load(settings, &made->tls, err);
     if (status != STATUS_OK)
         goto fail;
     made->out_of_memory = make_out_of_memory();

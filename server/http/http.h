@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/stop.h"
 #include "config/config.h"
+#include "server/access/access.h"
 
 struct server; /* server/http/context.h */
 
@@ -34,7 +35,11 @@ struct http_request {
     const char *body; /* BODY_BUFFERED: the whole body, NUL behind; else NULL */
     size_t body_length;
     const struct route *route; /* NULL while none is found */
-    void *connection;          /* private to the http*.c files */
+    /* The key that came with it and was granted; NULL where there are no keys, and for the probes.
+     * key_owner gives its id or "". */
+    const struct access_key *key;
+    struct access *access; /* the keys in force; NULL for a request that came from nowhere */
+    void *connection;      /* private to the http*.c files */
 };
 /* The index-th value (from 0) of a query key, decoded, owned by the request; NULL when there are
  * fewer. "" for a key without a value. */
@@ -75,6 +80,7 @@ const struct stop *request_stop_of_service(const struct http_request *request);
  * sent. */
 struct http_response {
     int status;
+    int retry_after;       /* seconds, for an error that gets the field; 0: some that fit */
     struct buffer headers; /* private: "Name: value\n" lines */
     struct buffer body;
     char content_type[128];
@@ -141,12 +147,17 @@ struct body_stream {
 struct route {
     const char *method;  /* "GET" */
     const char *pattern; /* "/v1/jobs/{job}/events" */
+    /* What a key must allow, where there are keys. The names in {corpus} and {model} must be within
+     * its reach, too; see http_access.c. */
+    enum scope scope;
     enum body_kind body;
     const char *limit; /* BODY_BUFFERED: the setting that bounds the body, as "max_json_bytes" */
     bool vital;        /* answered also when all connections are taken: an operator's, and quick */
     /* asks and changes nothing, though it is no GET: answered also while the service stops */
     bool asks;
-    bool polled; /* called over and over: logged at debug while it answers below 400 */
+    bool of_all;           /* speaks of all names: a key that reaches only some gets 403 */
+    const char *opened_by; /* a flag setting that lets everybody in, as "open_metrics"; or NULL */
+    bool polled;           /* called over and over: logged at debug while it answers below 400 */
     void (*handle)(struct server *server, const struct http_request *request,
                    struct http_response *response); /* NULL for BODY_STREAMED */
     const struct body_stream *stream;               /* for BODY_STREAMED, else NULL */
@@ -163,6 +174,10 @@ struct route {
  * /v1/embeddings. */
 bool path_has_openai_errors(const char *path);
 
+/* May `listen` ("HOST:PORT") be reached from other machines: is any address of it not loopback?
+ * Errors: REFUSED with key "listen". */
+enum status http_listens_beyond(const char *listen, bool *beyond, struct error *err) MUST_CHECK;
+
 /* The listening service. */
 struct http;
 /* Listens on settings->listen and answers until http_stop. Keeps pointers to settings, logger and
@@ -172,6 +187,11 @@ struct http;
 enum status http_start(struct http **http, struct server *server, const struct route *routes,
                        const struct settings *settings, const struct logger *logger,
                        struct error *err) MUST_CHECK;
+/* Do the settings name a certificate, so that the service speaks TLS? */
+bool http_speaks_tls(const struct settings *settings);
+/* Reads certificate, key and authorities again, for connections that begin from now on. After a
+ * failure they are those of before. Nothing to do without TLS. */
+enum status http_reload(struct http *http, struct error *err) MUST_CHECK;
 uint16_t http_port(const struct http *http);       /* what was bound */
 const char *http_address(const struct http *http); /* "127.0.0.1:8080", "[::]:8080" */
 /* Stops accepting; streams must have been told to end. May be called again. */

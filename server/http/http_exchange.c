@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/machine.h"
 #include "server/http/http_private.h"
@@ -53,8 +52,7 @@ void exchange_answer_by_hand(struct exchange *exchange) {
     response_serialize(exchange, &text);
     link_enter(exchange->link, LINK_SEND);
     for (size_t at = 0; !text.failed && at < text.length;) {
-        ssize_t n =
-            send(exchange->link->fd, text.data + at, text.length - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = link_send(exchange->link, text.data + at, text.length - at);
         if (n > 0) {
             at += (size_t)n;
             continue;
@@ -96,6 +94,7 @@ void exchange_end(struct exchange *exchange, bool whole) {
         atomic_fetch_add(&http->requests, 1);
         atomic_fetch_add(&http->by_class[answered ? exchange->response.status / 100 % 6 : 0], 1);
         log_request(exchange, answered && (whole || exchange->linger));
+        access_note(exchange);
     }
     if (exchange->linger)
         link_linger(exchange->link);

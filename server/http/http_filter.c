@@ -1,11 +1,14 @@
 /* Between the sockets and libmicrohttpd: every byte of a request passes framing.h first. The
  * library has no door for that, but calls recv(2) through the dynamic linker, and a function of
  * that name in the program goes before the C library's. So recv() is defined here: descriptors of
- * our connections are filtered, all others pass straight through.
+ * our connections are filtered, all others pass straight through. With TLS the library reads by
+ * gnutls_record_recv(), which is defined here in the same way; GnuTLS itself then reads ciphertext
+ * by recv().
  *
  * guard_admit refuses a request whose bytes did not come through here, so that a build in which
  * the linker decides otherwise answers nothing instead of being open. */
 #undef _FORTIFY_SOURCE /* its inline recv() would be a second definition */
+#include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +20,7 @@
  * needed, and stay. */
 #define PAGE_LINKS 1024
 #define PAGES 1024
+#define HANDSHAKE_BYTE 22 /* with which TLS begins */
 
 struct page {
     _Atomic(struct http_link *) links[PAGE_LINKS];
@@ -86,30 +90,64 @@ static void answer_refusal(struct http_link *link) {
         exchange_end(made, true);
 }
 
-ssize_t filter_read(struct http_link *link, filter_source *source, void *context, char *buffer,
+/* Bytes that found no room the last time. */
+static size_t take_spare(struct http_link *link, char *buffer, size_t size) {
+    size_t n = link->n_spare < size ? link->n_spare : size;
+    memcpy(buffer, link->spare, n);
+    link->n_spare -= n;
+    memmove(link->spare, link->spare + n, link->n_spare);
+    return n;
+}
+
+/* One read; *seen: bytes that passed, which stand in the buffer. The white space that framing.h
+ * holds back may come out with the next byte, so where the room is smaller than that one byte is
+ * read beside the buffer, and what does not fit is kept: it is never the end of a message. */
+static ssize_t read_some(struct http_link *link, const struct filter_source *source, char *buffer,
+                         size_t room, size_t *seen) {
+    struct framing *framing = &link->framing;
+    char beside[FRAMING_MAX_SPACE + 2];
+    bool tight = room <= framing->space;
+    char *to = tight ? beside : buffer;
+    size_t space = framing->space;
+    ssize_t n = source->read(source->context, to + space, tight ? 1 : room - space);
+    if (n <= 0)
+        return n;
+    *seen = framing_read(framing, to, space, (size_t)n);
+    if (tight) {
+        size_t fits = *seen < room ? *seen : room;
+        memcpy(buffer, beside, fits);
+        link->n_spare = *seen - fits;
+        memcpy(link->spare, beside + fits, link->n_spare);
+        *seen = fits;
+    }
+    return n;
+}
+
+ssize_t filter_read(struct http_link *link, const struct filter_source *source, char *buffer,
                     size_t size) {
     struct framing *framing = &link->framing;
+    size_t total = take_spare(link, buffer, size);
     link->filtered = true;
-    for (;;) {
-        size_t space = framing->space;
-        if (size <= space && framing->status == 0)
-            framing_refuse(framing, 431, "the header fields are too large");
+    while (total < size) {
+        size_t seen = 0;
         if (framing->status != 0) {
             answer_refusal(link);
             return 0;
         }
-        ssize_t n = source(context, buffer + space, size - space);
+        if (total > 0 && (!source->pending || !source->pending(source->context)))
+            break;
+        ssize_t n = read_some(link, source, buffer + total, size - total, &seen);
         if (n <= 0)
-            return n;
-        size_t seen = framing_read(framing, buffer, space, (size_t)n);
-        if (seen == 0)
-            continue;
+            return total > 0 ? (ssize_t)total : n;
+        total += seen;
         /* Good requests stand before the bad one and are answered first. The library must come
          * back then, though no byte may follow. */
-        if (framing->status != 0)
+        if (framing->status != 0 && total > 0) {
             (void)shutdown(link->fd, SHUT_RD);
-        return (ssize_t)seen;
+            break;
+        }
     }
+    return (ssize_t)total;
 }
 
 struct plain {
@@ -121,12 +159,65 @@ static ssize_t plain_read(void *context, char *bytes, size_t size) {
     return recvfrom(plain->fd, bytes, size, plain->flags | MSG_DONTWAIT, NULL, NULL);
 }
 
+static struct http_link *link_of(int fd) {
+    struct page *page = page_of(fd);
+    return page ? atomic_load(&page->links[fd % PAGE_LINKS]) : NULL;
+}
+
+static ssize_t session_read(void *context, char *bytes, size_t size) {
+    unsigned char sequence[8];
+    return gnutls_record_recv_seq(context, bytes, size, sequence);
+}
+
+static bool session_pending(void *context) {
+    return gnutls_record_check_pending(context) > 0;
+}
+
+static ssize_t session_filter(struct http_link *link, gnutls_session_t session, void *buffer,
+                              size_t size) {
+    const struct filter_source source = {session_read, session_pending, session};
+    return filter_read(link, &source, buffer, size);
+}
+
+/* Somebody speaks HTTP where TLS is spoken: says so, in HTTP. */
+static void answer_plain(const struct http_link *link) {
+    static const char text[] =
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 39\r\n\r\nthis port speaks TLS: ask by https://\r\n";
+    char rest[4096];
+    status_ignore(send(link->fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL));
+    (void)shutdown(link->fd, SHUT_WR);
+    status_ignore(recvfrom(link->fd, rest, sizeof rest, MSG_DONTWAIT, NULL, NULL));
+}
+
+static ssize_t ciphertext_read(struct http_link *link, void *buffer, size_t size, int flags) {
+    ssize_t n = recvfrom(link->fd, buffer, size, flags | MSG_DONTWAIT, NULL, NULL);
+    if (n <= 0 || link->greeted)
+        return n;
+    link->greeted = true;
+    if (*(const unsigned char *)buffer == HANDSHAKE_BYTE)
+        return n;
+    answer_plain(link);
+    return 0;
+}
+
 /* In place of the C library's. */
 ssize_t recv(int fd, void *buffer, size_t size, int flags) {
-    struct page *page = page_of(fd);
-    struct http_link *link = page ? atomic_load(&page->links[fd % PAGE_LINKS]) : NULL;
+    struct http_link *link = link_of(fd);
     if (!link)
         return recvfrom(fd, buffer, size, flags, NULL, NULL);
+    if (link->session)
+        return ciphertext_read(link, buffer, size, flags);
     struct plain plain = {fd, flags};
-    return filter_read(link, plain_read, &plain, buffer, size);
+    const struct filter_source source = {.read = plain_read, .context = &plain};
+    return filter_read(link, &source, buffer, size);
+}
+
+/* In place of GnuTLS's: where libmicrohttpd reads a connection with TLS. */
+ssize_t gnutls_record_recv(gnutls_session_t session, void *buffer, size_t size) {
+    unsigned char sequence[8];
+    struct http_link *link = link_of(gnutls_transport_get_int(session));
+    if (!link || link->session != session)
+        return gnutls_record_recv_seq(session, buffer, size, sequence);
+    return session_filter(link, session, buffer, size);
 }

@@ -243,11 +243,12 @@ static bool guard_crowd(struct exchange *exchange) {
 
 bool guard_admit(struct exchange *exchange, const char *method) {
     snprintf(exchange->method, sizeof exchange->method, "%s", method);
+    access_take(exchange);
     guard_identify(exchange);
     exchange->must_close = exchange->link->refusal != 0;
     if (!guard_framing(exchange) || !guard_method(exchange, method) || !trust_admit(exchange) ||
-        !guard_route(exchange) || !guard_crowd(exchange) || !guard_policy(exchange) ||
-        !guard_length(exchange) || !guard_body(exchange))
+        !guard_route(exchange) || !access_guard(exchange) || !guard_crowd(exchange) ||
+        !guard_policy(exchange) || !guard_length(exchange) || !guard_body(exchange))
         return false;
     const struct route *route = exchange->request.route;
     struct error err = {0};

@@ -66,6 +66,7 @@ void link_free(struct http_link *link) {
         link->next->previous = link->previous;
     http->n_links--;
     pthread_mutex_unlock(&http->mutex);
+    tls_drop(link->tls);
     free(link);
 }
 
@@ -115,9 +116,9 @@ void link_moved(struct http_link *link, uint64_t bytes) {
 void link_shut(struct http_link *link) {
     static const char late[] =
         "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    if (link->state == LINK_HEADER || link->state == LINK_BODY) {
+    if (!link->session && (link->state == LINK_HEADER || link->state == LINK_BODY)) {
         /* Nothing of an answer has been sent in these states, so the line stands alone; it may be
-         * lost, and that is fine. */
+         * lost, and that is fine. A session belongs to the connection's own thread. */
         status_ignore(send(link->fd, late, sizeof late - 1, MSG_DONTWAIT | MSG_NOSIGNAL));
     }
     (void)shutdown(link->fd, SHUT_RDWR);
@@ -129,7 +130,7 @@ void link_linger(struct http_link *link) {
     char bytes[16384];
     double until = machine_monotonic_seconds() + LINGER_SECONDS;
     int64_t left = http->settings->drain_bytes;
-    (void)shutdown(link->fd, SHUT_WR);
+    link_close_writing(link);
     while (left > 0 && !atomic_load(&http->draining) && machine_monotonic_seconds() < until) {
         struct pollfd wait = {.fd = link->fd, .events = POLLIN};
         if (poll(&wait, 1, LINGER_SILENCE_MS) <= 0)

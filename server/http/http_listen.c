@@ -18,6 +18,18 @@ static enum status listen_refuse(const char *text, struct error *err) {
         "listen must be HOST:PORT, [IPV6]:PORT or :PORT with a port of 0 to 65535, not '%s'", text);
 }
 
+/* Is the address of this machine alone? */
+static bool is_loopback(const struct sockaddr *address) {
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+    }
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    return address->sa_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127));
+}
+
 /* host may end up empty: all addresses. */
 static enum status listen_parse(const char *text, char *host, size_t host_size, const char **port,
                                 struct error *err) {
@@ -73,6 +85,27 @@ static enum status listen_describe(int fd, char *address, size_t address_size, u
     *port = (uint16_t)number;
     snprintf(address, address_size, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
              service);
+    return STATUS_OK;
+}
+
+enum status http_listens_beyond(const char *listen, bool *beyond, struct error *err) {
+    char host[256];
+    const char *service = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                    *found = NULL;
+    enum status status = listen_parse(listen, host, sizeof host, &service, err);
+    if (status != STATUS_OK)
+        return status;
+    *beyond = host[0] == '\0';
+    if (*beyond)
+        return STATUS_OK;
+    int failed = getaddrinfo(host, service, &hints, &found);
+    if (failed != 0)
+        return error_set_key(err, STATUS_REFUSED, "listen", "cannot listen on '%s': %s", listen,
+                             gai_strerror(failed));
+    for (const struct addrinfo *at = found; at; at = at->ai_next)
+        *beyond = *beyond || !is_loopback(at->ai_addr);
+    freeaddrinfo(found);
     return STATUS_OK;
 }
 

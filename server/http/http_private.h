@@ -52,7 +52,13 @@ struct http_link {
     bool shut, streams; /* streams: events are sent on it */
     /* of the connection's own thread */
     struct framing framing;
-    bool filtered;             /* its bytes came through filter_read */
+    bool filtered;   /* its bytes came through filter_read */
+    struct tls *tls; /* held: its certificate; NULL: plain */
+    void *session;   /* gnutls_session_t, libmicrohttpd's; NULL: plain */
+    bool greeted;    /* TLS: a first byte came */
+    /* bytes that passed the filter and found no room */
+    unsigned char spare[FRAMING_MAX_SPACE + 2];
+    size_t n_spare;
     struct exchange *exchange; /* the request under way, NULL: none that libmicrohttpd has begun */
 };
 
@@ -86,6 +92,9 @@ struct exchange {
     atomic_bool gone, stopped;
     void *upload; /* state of a streamed body, NULL when none is open */
     double began;
+    bool token_given;                         /* a key came with it */
+    unsigned char token_hash[KEY_HASH_BYTES]; /* its SHA-256; the key itself is overwritten */
+    struct access_key key;                    /* whose it is; see request.key */
 };
 
 struct http {
@@ -95,6 +104,7 @@ struct http {
     const struct logger *logger;
     void *daemon, *out_of_memory; /* struct MHD_Daemon, struct MHD_Response */
     int listener;                 /* -1 once closed */
+    struct tls *tls;              /* of connections to come, guarded by mutex; NULL: plain */
     uint16_t port;
     char address[300];
     pthread_mutex_t mutex; /* guards links */
@@ -135,6 +145,15 @@ bool guard_may_discard(const struct exchange *exchange);
  * page of ours? False: the response is the refusal, or the answer of a preflight. */
 bool trust_admit(struct exchange *exchange);
 
+/* http_access.c */
+/* Takes the key out of the header fields: its hash is kept, its bytes are overwritten. */
+void access_take(struct exchange *exchange);
+/* May the key do what the route needs, and does it reach the names in the path? Sets request.key.
+ * False: the response is the refusal, 401, 403 or 429. */
+bool access_guard(struct exchange *exchange);
+/* The answer is sent: an audit line when a key was refused. */
+void access_note(const struct exchange *exchange);
+
 /* http_exchange.c: only the connection's thread calls these */
 struct exchange *exchange_create(struct http_link *link, const char *target); /* NULL: no memory */
 /* Counts, logs, lingers where that is due, frees. whole: the answer reached the kernel. */
@@ -149,13 +168,38 @@ void exchange_answer_by_hand(struct exchange *exchange);
 /* From now on libmicrohttpd sees of the link's descriptor what framing.h lets through. */
 enum status filter_attach(struct http_link *link, struct error *err) MUST_CHECK;
 void filter_detach(const struct http_link *link); /* before the descriptor is closed */
-/* Reads as recv(2) does, never waiting. */
-typedef ssize_t filter_source(void *context, char *bytes, size_t size);
+/* Where bytes come from. */
+struct filter_source {
+    /* As recv(2) does, never waiting. */
+    ssize_t (*read)(void *context, char *bytes, size_t size);
+    /* Has the source bytes that no poll(2) of the descriptor tells of? NULL: never. */
+    bool (*pending)(void *context);
+    void *context;
+};
 /* What recv(2) is to answer for this connection: bytes that passed, 0 at its end or after a
- * refusal, which has been told to the client then. The source is all that knows where the bytes
- * come from. */
-ssize_t filter_read(struct http_link *link, filter_source *source, void *context, char *buffer,
+ * refusal, which has been told to the client then. While the source has bytes pending, the buffer
+ * is filled to the last byte: that is how libmicrohttpd knows that there are more. */
+ssize_t filter_read(struct http_link *link, const struct filter_source *source, char *buffer,
                     size_t size);
+
+/* http_tls.c: certificates and sessions, which http_filter.c reads from */
+struct tls;
+/* Reads what the settings name. *tls is NULL where they name nothing. REFUSED with the setting as
+ * key. Owns: tls_drop. */
+enum status tls_load(const struct settings *settings, struct tls **tls,
+                     struct error *err) MUST_CHECK;
+void tls_drop(struct tls *tls); /* NULL is fine */
+/* The priority string for the settings. */
+void tls_priorities(const struct settings *settings, char *text, size_t size);
+/* Gives a session that begins the certificate of this moment. */
+void tls_begin(struct http_link *link, void *session);
+/* Has the client no certificate, though the service asks for one? One that is not good has ended
+ * the handshake. */
+bool tls_lacks_client(const struct http_link *link);
+/* As send(2) without waiting, plain or through the session. */
+ssize_t link_send(struct http_link *link, const char *bytes, size_t length);
+/* Tells the client that nothing follows. */
+void link_close_writing(struct http_link *link);
 
 /* http_crowd.c */
 int64_t crowd_address_bound(const struct settings *settings); /* connections of one address */

@@ -69,9 +69,11 @@ void response_clear(struct http_response *response) {
 /* Forgets the body, so that another can take its place. */
 static void response_reset_body(struct http_response *response) {
     struct buffer headers = response->headers;
+    int retry_after = response->retry_after;
     response->headers = (struct buffer){0};
     response_clear(response);
     response->headers = headers;
+    response->retry_after = retry_after;
 }
 
 void response_header(struct http_response *response, const char *name, const char *format, ...) {

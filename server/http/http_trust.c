@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/number.h"
+#include "server/http/context.h"
 #include "server/http/http_private.h"
 
 /* What scripts of an allowed page may read beside the body. */
@@ -89,8 +90,11 @@ static bool host_is_ours(const struct settings *settings, const char *host) {
 }
 
 static bool check_host(struct exchange *exchange) {
+    const struct server *server = exchange->http->server;
     struct error err = {0};
     if (exchange->host[0] == '\0') /* HTTP/1.0 */
+        return true;
+    if (server && access_required(server->access)) /* a page that got here by its name has no key */
         return true;
     if (host_is_ours(exchange->http->settings, exchange->host))
         return true;
@@ -103,17 +107,20 @@ static bool check_host(struct exchange *exchange) {
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
-/* Is the origin the page's that this service itself would serve? Port 80 may be left out. */
+/* Is the origin the page's that this service itself would serve? Ports 80 and 443 may be left
+ * out. */
 static bool origin_is_own(const struct exchange *exchange, const char *origin) {
     const char *ends[2] = {origin, exchange->host};
-    size_t lengths[2];
-    if (strncasecmp(origin, "http://", 7) != 0 || exchange->host[0] == '\0')
+    bool tls = http_speaks_tls(exchange->http->settings);
+    const char *scheme = tls ? "https://" : "http://", *port = tls ? ":443" : ":80";
+    size_t lengths[2], left_out = strlen(port);
+    if (strncasecmp(origin, scheme, strlen(scheme)) != 0 || exchange->host[0] == '\0')
         return false;
-    ends[0] += 7;
+    ends[0] += strlen(scheme);
     for (size_t i = 0; i < 2; i++) {
         lengths[i] = strlen(ends[i]);
-        if (lengths[i] > 3 && strcmp(ends[i] + lengths[i] - 3, ":80") == 0)
-            lengths[i] -= 3;
+        if (lengths[i] > left_out && strcmp(ends[i] + lengths[i] - left_out, port) == 0)
+            lengths[i] -= left_out;
     }
     return lengths[0] == lengths[1] && strncasecmp(ends[0], ends[1], lengths[0]) == 0;
 }

@@ -8,6 +8,10 @@ int status_to_http(enum status status) {
     switch (status) {
     case STATUS_MALFORMED:
         return 400;
+    case STATUS_UNAUTHORIZED:
+        return 401;
+    case STATUS_FORBIDDEN:
+        return 403;
     case STATUS_NOT_FOUND:
         return 404;
     case STATUS_CONFLICT:
@@ -79,9 +83,10 @@ static void put_openai(struct buffer *body, int status, const struct error *err,
         buffer_append_text(body, "null");
     }
     bool model = err->status == STATUS_NOT_FOUND && strncmp(err->text, "no model ", 9) == 0;
-    buffer_print(body, ",\"code\":\"%s\"%s%s}}",
-                 model ? "model_not_found" : status_name(err->status), members ? "," : "",
-                 members ? members : "");
+    const char *code = model                                ? "model_not_found"
+                       : err->status == STATUS_UNAUTHORIZED ? "invalid_api_key"
+                                                            : status_name(err->status);
+    buffer_print(body, ",\"code\":\"%s\"%s%s}}", code, members ? "," : "", members ? members : "");
 }
 
 bool path_has_openai_errors(const char *path) {
@@ -93,6 +98,12 @@ bool path_has_openai_errors(const char *path) {
             return true;
     }
     return false;
+}
+
+/* Seconds. What a key owns does not shrink by itself. */
+static int retry_after(const struct http_response *response, int status, const struct error *err) {
+    bool owned = strcmp(err->key, "max_bytes") == 0 || strcmp(err->key, "max_models") == 0;
+    return response->retry_after > 0 ? response->retry_after : status != 429 ? 5 : owned ? 60 : 1;
 }
 
 void response_error_with(const struct http_request *request, struct http_response *response,
@@ -111,7 +122,7 @@ void response_error_with(const struct http_request *request, struct http_respons
     response_bytes(response, status, openai ? "application/json" : "application/problem+json",
                    &body);
     if (status == 429 || (status == 503 && err->status != STATUS_BUSY))
-        response_header(response, "Retry-After", status == 429 ? "1" : "5");
+        response_header(response, "Retry-After", "%d", retry_after(response, status, err));
 }
 
 void response_error(const struct http_request *request, struct http_response *response, int status,

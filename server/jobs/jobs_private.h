@@ -93,6 +93,7 @@ struct job {
     unsigned restarts;
     bool orderly;      /* on disk: written by a server that was stopping */
     uint64_t reserved; /* event ids below this may have been given out by a server that crashed */
+    char owner[KEY_ID_SIZE]; /* id of the key that submitted it; empty: there were no keys */
     /* In memory only. */
     struct job_log *log; /* NULL once the job has ended and its events are on disk */
     pid_t pid;           /* of the child, not reaped yet; 0 when there is none */
@@ -140,6 +141,7 @@ struct job_request {
     struct settings settings; /* checked */
     /* of the request, when there is a key */
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
+    struct access_key asker; /* who asks: its quotas; with id "" nobody */
 };
 
 /* ---- jobs_store.c ---- */
@@ -207,8 +209,15 @@ void job_wait(struct jobs *jobs, struct job *job, const struct error *reason);
  * left alone. */
 enum status job_inputs_write(const struct jobs *jobs, const struct job *job,
                              struct error *err) MUST_CHECK;
-/* BUSY when the queue is full */
-enum status jobs_admit(struct jobs *jobs, struct error *err) MUST_CHECK;
+/* Does the key reach the job's corpus and its model? */
+bool job_reached(const struct job *job, const struct access_key *key);
+/* Makes the request the key's that came with it: takes over its id and quotas. FORBIDDEN when it
+ * does not reach corpus and model, BUSY when it owns as many bytes as it may. */
+enum status job_request_own(struct job_request *job, const struct http_request *request,
+                            struct error *err) MUST_CHECK;
+/* BUSY when the queue is full, or the key has as many jobs or models as it may */
+enum status jobs_admit(struct jobs *jobs, const struct job_request *request,
+                       struct error *err) MUST_CHECK;
 enum status jobs_submit_request(struct jobs *jobs, const struct job_request *request,
                                 json_t **document, bool *replayed, struct error *err) MUST_CHECK;
 
@@ -233,7 +242,8 @@ void *slot_run(void *slot); /* struct slot; returns when the server stops */
 
 /* ---- jobs_routes.c ---- */
 /* 202 with the job (taken), or the error. */
-void jobs_answer(const struct http_request *request, struct http_response *response,
-                 json_t *document, bool replayed, const struct error *err);
+void jobs_answer(const struct logger *logger, const struct http_request *request,
+                 struct http_response *response, json_t *document, bool replayed,
+                 const struct error *err);
 
 #endif

@@ -20,6 +20,17 @@
 #define PAUSE_SECONDS 120.0 /* a checkpoint must be written by then */
 #define MAX_LISTED 1000
 
+/* The job of the first segment, held; NULL when there is none, or none that the key reaches: of
+ * those not even that they are there is told. */
+static struct job *job_of(struct server *server, const struct http_request *request) {
+    struct job *job = job_hold(server->jobs, request->segments[0]);
+    if (job && !job_reached(job, request->key)) {
+        job_drop(server->jobs, job);
+        return NULL;
+    }
+    return job;
+}
+
 static enum status unknown_job(const char *id, struct error *err) {
     return error_set_key(err, STATUS_NOT_FOUND, "job", "no job '%.64s'", id);
 }
@@ -44,8 +55,9 @@ static void answer(const struct http_request *request, struct http_response *res
     response_error(request, response, 0, err->status == STATUS_OK ? &missing : err);
 }
 
-void jobs_answer(const struct http_request *request, struct http_response *response,
-                 json_t *document, bool replayed, const struct error *err) {
+void jobs_answer(const struct logger *logger, const struct http_request *request,
+                 struct http_response *response, json_t *document, bool replayed,
+                 const struct error *err) {
     char id[JOB_ID_SIZE] = "";
     const char *value = json_string_value(json_object_get(document, "id"));
     if (value)
@@ -56,6 +68,8 @@ void jobs_answer(const struct http_request *request, struct http_response *respo
     response_header(response, "Location", "/v1/jobs/%s", id);
     if (replayed)
         response_header(response, "Idempotent-Replayed", "true");
+    else
+        audit(logger, "job_submitted", key_owner(request->key), request->id, "job=%s", id);
 }
 
 /* A required string member. */
@@ -108,13 +122,15 @@ void jobs_post(struct server *server, const struct http_request *request,
     if (status == STATUS_OK)
         status = name_member(body, "model", job.model, &err);
     if (status == STATUS_OK)
+        status = job_request_own(&job, request, &err);
+    if (status == STATUS_OK)
         status = body_settings(json_object_get(body, "settings"), &job.settings, &err);
     if (status == STATUS_OK)
         status = fingerprint_text(request->body, request->body_length, job.fingerprint, &err);
     if (status == STATUS_OK)
         status_ignore(jobs_submit_request(server->jobs, &job, &document, &replayed, &err));
     json_decref(body);
-    jobs_answer(request, response, document, replayed, &err);
+    jobs_answer(&server->logger, request, response, document, replayed, &err);
 }
 
 static bool state_parse(const char *text, enum job_state *state) {
@@ -147,7 +163,7 @@ void jobs_list(struct server *server, const struct http_request *request,
     pthread_mutex_lock(&jobs->mutex);
     for (size_t i = jobs->n; i > 0 && err.status == STATUS_OK && !failed; i--) {
         const struct job *job = jobs->jobs[i - 1];
-        if (job->creating || (wanted && job->state != state))
+        if (job->creating || (wanted && job->state != state) || !job_reached(job, request->key))
             continue;
         if (total >= offset && total - offset < limit)
             failed = json_array_append_new(data, job_document(job, jobs->kernel)) != 0;
@@ -165,7 +181,7 @@ void jobs_list(struct server *server, const struct http_request *request,
 void jobs_get(struct server *server, const struct http_request *request,
               struct http_response *response) {
     struct error err = {0};
-    struct job *job = job_hold(server->jobs, request->segments[0]);
+    struct job *job = job_of(server, request);
     json_t *document = !job ? NULL : document_of(server->jobs, job);
     if (!job)
         unknown_job(request->segments[0], &err);
@@ -223,7 +239,7 @@ void jobs_events(struct server *server, const struct http_request *request,
     uint64_t seen = 0;
     struct job_log *log = NULL;
     struct job_stream *stream = NULL;
-    struct job *job = job_hold(server->jobs, request->segments[0]);
+    struct job *job = job_of(server, request);
     if (!job)
         unknown_job(request->segments[0], &err);
     else if (seen_id(request, &seen, &err) == STATUS_OK &&
@@ -250,7 +266,7 @@ void jobs_history(struct server *server, const struct http_request *request,
     struct job_log *log = NULL;
     struct buffer text = {0};
     int64_t points = 0;
-    struct job *job = job_hold(server->jobs, request->segments[0]);
+    struct job *job = job_of(server, request);
     if (!job)
         unknown_job(request->segments[0], &err);
     else if (query_check(request, &err) == STATUS_OK &&
@@ -349,7 +365,7 @@ static void ask_handle(struct server *server, const struct http_request *request
                        struct http_response *response, enum job_ask ask) {
     struct error err = {0};
     json_t *document = NULL;
-    struct job *job = job_hold(server->jobs, request->segments[0]);
+    struct job *job = job_of(server, request);
     if (!job)
         unknown_job(request->segments[0], &err);
     else if (job_ask(server->jobs, job, ask, &err) == STATUS_OK)
@@ -373,7 +389,7 @@ void jobs_resume(struct server *server, const struct http_request *request,
     struct jobs *jobs = server->jobs;
     struct error err = {0};
     json_t *document = NULL;
-    struct job *job = job_hold(jobs, request->segments[0]);
+    struct job *job = job_of(server, request);
     if (!job) {
         unknown_job(request->segments[0], &err);
     } else {

@@ -415,8 +415,12 @@ static bool run_publish(struct run *run, struct error *err) {
     if (!folder)
         error_set(err, STATUS_NO_MEMORY, "out of memory to publish model '%s'", job->model);
     else if (failpoint_hit("job.before_publish", err) == STATUS_OK &&
-             models_publish(jobs->models, job->model, version, folder, err) == STATUS_OK)
+             model_own(folder, job->owner, err) == STATUS_OK &&
+             models_publish(jobs->models, job->model, version, folder, err) == STATUS_OK) {
+        audit(jobs->logger, "model_published", job->owner, "", "model=%s version=%s job=%s",
+              job->model, version, job->id);
         status_ignore(failpoint_hit("job.published", err));
+    }
     if ((err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) &&
         !job_may_wait(jobs, job, err, true)) {
         struct error ignored = {0};

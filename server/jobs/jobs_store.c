@@ -104,7 +104,7 @@ json_t *job_record(const struct job *job) {
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:o, "
         "s:i, s:i, "
-        "s:b, s:I, s:s, s:I, s:o, s:o}",
+        "s:b, s:I, s:s, s:I, s:o, s:o, s:s}",
         "vecmill_job", 1, "id", job->id, "version", job->version, "model", job->model, "corpus",
         job->corpus, "digest", job->digest, "key", job->key, "fingerprint", job->fingerprint,
         "settings", settings_json(&job->settings), "sequence", (json_int_t)job->sequence, "state",
@@ -121,7 +121,8 @@ json_t *job_record(const struct job *job) {
                   (json_int_t)now->examples, "words_per_second",
                   number_or_null(true, now->words_per_second), "loss",
                   number_or_null(true, now->loss), "learning_rate",
-                  number_or_null(true, now->learning_rate)));
+                  number_or_null(true, now->learning_rate)),
+        "owner", job->owner);
 }
 
 /* A whole number in min..max; -2 for anything else. */
@@ -206,6 +207,8 @@ enum status job_read(const json_t *record, struct job *job, unsigned *unknown, s
     }
     if (!record_string(record, RECORD_CONTENT_CHECKSUM, job->checksum, sizeof job->checksum))
         job->checksum[0] = '\0';
+    if (!record_string(record, "owner", job->owner, sizeof job->owner))
+        job->owner[0] = '\0'; /* absent before there were keys */
     json_int_t plan = read_count(record, "plan_words", 0, INT64_MAX);
     job->plan_words = plan > 0 ? (uint64_t)plan : 0;
     job->sequence = (uint64_t)sequence;

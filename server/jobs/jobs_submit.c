@@ -26,9 +26,67 @@ static enum status queue_check(const struct jobs *jobs, struct error *err) {
                          (long long)max);
 }
 
-enum status jobs_admit(struct jobs *jobs, struct error *err) {
+bool job_reached(const struct job *job, const struct access_key *key) {
+    return key_reaches(key, REACH_CORPUS, job->corpus) && key_reaches(key, REACH_MODEL, job->model);
+}
+
+enum status job_request_own(struct job_request *job, const struct http_request *request,
+                            struct error *err) {
+    const struct access_key *key = request->key;
+    enum status status = key_check_reach(key, REACH_CORPUS, job->corpus, err);
+    if (status == STATUS_OK)
+        status = key_check_reach(key, REACH_MODEL, job->model, err);
+    if (status != STATUS_OK || !key)
+        return status;
+    struct byte_quota quota;
+    job->asker = *key;
+    quota_begin(&quota, request->access, key, NULL);
+    return quota_check(&quota, 1, err);
+}
+
+/* A model that a job is going to make, and that is not there yet. */
+static bool is_to_come(struct jobs *jobs, const struct job *job, const char *owner) {
+    return strcmp(job->owner, owner) == 0 && !job_ended(job->state) &&
+           !models_has(jobs->models, job->model);
+}
+
+/* Under the mutex: quotas of the key. What it owns on disk was counted before: n_models. */
+static enum status quotas_check(struct jobs *jobs, const struct job_request *request,
+                                size_t n_models, struct error *err) {
+    const struct access_key *key = &request->asker;
+    uint64_t n_jobs = 0, n_new = 0;
+    if (key->id[0] == '\0')
+        return STATUS_OK;
+    for (size_t i = 0; i < jobs->n; i++) {
+        const struct job *job = jobs->jobs[i];
+        n_jobs += strcmp(job->owner, key->id) == 0 && !job_ended(job->state);
+        if (key->max_models <= 0 || !is_to_come(jobs, job, key->id))
+            continue;
+        bool first = strcmp(job->model, request->model) != 0;
+        for (size_t k = 0; k < i && first; k++)
+            first = !is_to_come(jobs, jobs->jobs[k], key->id) ||
+                    strcmp(jobs->jobs[k]->model, job->model) != 0;
+        n_new += first;
+    }
+    enum status status = quota_count(key, "max_jobs", key->max_jobs, n_jobs, err);
+    if (status == STATUS_OK && !models_has(jobs->models, request->model))
+        status = quota_count(key, "max_models", key->max_models, n_models + n_new, err);
+    return status;
+}
+
+static size_t models_of(struct jobs *jobs, const struct job_request *request) {
+    size_t n = 0;
+    if (request->asker.max_models > 0)
+        (void)models_owned(jobs->models, request->asker.id, &n);
+    return n;
+}
+
+enum status jobs_admit(struct jobs *jobs, const struct job_request *request, struct error *err) {
+    size_t n_models = models_of(jobs, request);
     pthread_mutex_lock(&jobs->mutex);
     enum status status = queue_check(jobs, err);
+    if (status == STATUS_OK)
+        status = quotas_check(jobs, request, n_models, err);
     pthread_mutex_unlock(&jobs->mutex);
     return status;
 }
@@ -40,7 +98,7 @@ static enum status replay_find(const struct jobs *jobs, const struct job_request
         return STATUS_OK;
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->jobs[i];
-        if (strcmp(job->key, request->key) != 0)
+        if (strcmp(job->key, request->key) != 0 || strcmp(job->owner, request->asker.id) != 0)
             continue;
         if (strcmp(job->fingerprint, request->fingerprint) != 0)
             return error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
@@ -62,6 +120,7 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
                                struct job **made, json_t **document, bool *replayed,
                                struct error *err) {
     const struct settings *settings = jobs->settings;
+    size_t n_models = models_of(jobs, request);
     struct job *job = job_create();
     if (!job)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
@@ -72,6 +131,7 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
     memcpy(job->corpus, request->corpus, sizeof job->corpus);
     memcpy(job->key, request->key, sizeof job->key);
     memcpy(job->fingerprint, request->fingerprint, sizeof job->fingerprint);
+    memcpy(job->owner, request->asker.id, sizeof job->owner);
     enum status status = record_id_create(job->id, err);
     if (status == STATUS_OK)
         status = job_log_create(&job->log, (size_t)settings->max_events,
@@ -81,6 +141,8 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
         status = replay_find(jobs, request, document, replayed, err);
         if (status == STATUS_OK && !*replayed)
             status = queue_check(jobs, err);
+        if (status == STATUS_OK && !*replayed)
+            status = quotas_check(jobs, request, n_models, err);
         if (status == STATUS_OK && !*replayed)
             status = job_insert(jobs, job, err);
         if (status == STATUS_OK && !*replayed)

@@ -37,6 +37,8 @@ bool job_may_wait(const struct jobs *jobs, const struct job *job, const struct e
     case STATUS_OK:
     case STATUS_MALFORMED:
     case STATUS_UNSUPPORTED:
+    case STATUS_UNAUTHORIZED:
+    case STATUS_FORBIDDEN:
     case STATUS_CANCELLED:
     case STATUS_PAUSED:
     case STATUS_DIVERGED:

@@ -54,7 +54,8 @@ static enum status request_read(const struct http_request *request, struct job_r
     request_query_visit(request, query_setting, &reading);
     if (reading.status != STATUS_OK)
         return reading.status;
-    return settings_check(&job->settings, err);
+    status = job_request_own(job, request, err);
+    return status != STATUS_OK ? status : settings_check(&job->settings, err);
 }
 
 static enum status train_begin(struct server *server, const struct http_request *request,
@@ -67,7 +68,7 @@ static enum status train_begin(struct server *server, const struct http_request 
     /* A replay may need no place in the queue. */
     if (!request_header(request, "Idempotency-Key")) {
         if (status == STATUS_OK)
-            status = jobs_admit(server->jobs, err);
+            status = jobs_admit(server->jobs, &train->job, err);
         if (status == STATUS_OK)
             status = models_check_new(server->models, train->job.model, err);
     }
@@ -111,7 +112,7 @@ static void train_finish(struct server *server, const struct http_request *reque
         status = train_fingerprint(&train->job, answer.digest, &err);
     if (status == STATUS_OK)
         status_ignore(jobs_submit_request(server->jobs, &train->job, &document, &replayed, &err));
-    jobs_answer(request, response, document, replayed, &err);
+    jobs_answer(&server->logger, request, response, document, replayed, &err);
     train_free(train);
 }
 

@@ -27,8 +27,11 @@ struct import {
     struct decoder *decoder;
     struct import_bounds bounds;
     uint64_t bytes, checked;
+    char owner[KEY_ID_SIZE];
+    struct byte_quota quota;
     bool form;       /* sent as curl -d sends it, which takes the line breaks out */
     bool line_break; /* there was one */
+    bool kept;       /* it is published */
 };
 
 static void import_free(void *state) {
@@ -36,6 +39,7 @@ static void import_free(void *state) {
     struct error leftovers = {0}; /* swept at the next start */
     if (!import)
         return;
+    quota_end(&import->quota, import->kept);
     file_writer_abort(import->writer);
     decoder_free(import->decoder);
     if (import->folder && path_remove(import->folder, &leftovers) != STATUS_OK)
@@ -108,6 +112,11 @@ static enum status import_begin(struct server *server, const struct http_request
     struct models *models = server->models;
     int64_t max_rows = 0;
     enum status status = check_request(models, request, &encoding, err);
+    if (status == STATUS_OK && request->key && !models_has(models, request->segments[0])) {
+        size_t owned = 0;
+        (void)models_owned(models, request->key->id, &owned);
+        status = quota_count(request->key, "max_models", request->key->max_models, owned, err);
+    }
     if (status == STATUS_OK)
         status = query_int(request, "max_rows", 1, WORD_NONE - 1, &max_rows, err);
     if (status != STATUS_OK)
@@ -117,6 +126,8 @@ static enum status import_begin(struct server *server, const struct http_request
     if (!import)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     import->models = models;
+    snprintf(import->owner, sizeof import->owner, "%s", key_owner(request->key));
+    quota_begin(&import->quota, request->access, request->key, NULL);
     import->bounds =
         (struct import_bounds){.decode = {.bytes = (uint64_t)models->settings->max_import_bytes,
                                           .window = (uint64_t)models->settings->max_window_bytes},
@@ -148,6 +159,18 @@ static enum status import_push(void *state, const char *bytes, size_t length, st
     return decoder_push(import->decoder, bytes, length, err);
 }
 
+/* The model in the folder is its key's, if that may own so much. */
+static enum status import_claim(struct import *import, const char *folder, struct error *err) {
+    char *path = path_join(folder, MODEL_FILE);
+    uint64_t bytes = 0;
+    enum status status = !path ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
+                               : file_size(path, &bytes, err);
+    free(path);
+    if (status == STATUS_OK)
+        status = quota_take(&import->quota, bytes, err);
+    return status == STATUS_OK ? model_own(folder, import->owner, err) : status;
+}
+
 /* The file is whole: read it, save it as a model, publish that. */
 static enum status import_publish(struct import *import, struct error *err) {
     struct models *models = import->models;
@@ -175,10 +198,13 @@ static enum status import_publish(struct import *import, struct error *err) {
         status = model_save(model, folder, digest, err);
     model_drop(model);
     if (status == STATUS_OK)
+        status = import_claim(import, folder, err);
+    if (status == STATUS_OK)
         status = stop_check(import->bounds.stop, "the import", err);
     if (status == STATUS_OK) {
         snprintf(version, sizeof version, "import-%s", token);
         status = models_publish(models, import->name, version, folder, err);
+        import->kept = status == STATUS_OK;
     }
     free(folder);
     return status;
@@ -193,6 +219,8 @@ static void import_finish(struct server *server, const struct http_request *requ
     if (status != STATUS_OK)
         response_error(request, response, status == STATUS_CANCELLED ? 503 : 0, &err);
     else {
+        audit(&server->logger, "model_imported", key_owner(request->key), request->id, "model=%s",
+              import->name);
         response_header(response, "Location", "/v1/models/%s", import->name);
         models_get(server, request, response);
         if (response->status == 200)

@@ -49,7 +49,8 @@ void models_snapshot_free(struct served_model *list, size_t n) {
     free(list);
 }
 
-void models_suggest(struct models *models, const char *name, struct buffer *members) {
+void models_suggest(struct models *models, const struct access_key *key, const char *name,
+                    struct buffer *members) {
     struct served_model *list = NULL;
     struct error ignored = {0};
     size_t n = 0;
@@ -58,16 +59,24 @@ void models_suggest(struct models *models, const char *name, struct buffer *memb
     /* Names are words too: the vocabulary knows what is near. */
     struct vocabulary *names = NULL;
     struct buffer text = {0};
+    size_t reached = 0;
+    for (size_t i = 0; i < n; i++)
+        if (key_reaches(key, REACH_MODEL, list[i].name)) {
+            struct served_model other = list[reached];
+            list[reached++] = list[i];
+            list[i] = other;
+        }
     uint64_t *offsets = calloc(n + 1, sizeof *offsets);
-    for (size_t i = 0; offsets && i < n; i++) {
+    for (size_t i = 0; offsets && i < reached; i++) {
         buffer_append_text(&text, list[i].name);
         offsets[i + 1] = text.length;
     }
     uint32_t ids[5];
     size_t found = 0;
-    if (n > 0 && offsets && !text.failed &&
-        vocabulary_create(&names, (uint32_t)n, text.data, offsets, NULL, &ignored) == STATUS_OK)
-        found = vocabulary_suggest(names, name, strlen(name), (uint32_t)n, ids,
+    if (reached > 0 && offsets && !text.failed &&
+        vocabulary_create(&names, (uint32_t)reached, text.data, offsets, NULL, &ignored) ==
+            STATUS_OK)
+        found = vocabulary_suggest(names, name, strlen(name), (uint32_t)reached, ids,
                                    sizeof ids / sizeof ids[0]);
     for (size_t i = 0; i < found; i++) {
         buffer_append_text(members, i == 0 ? "\"suggestions\":[" : ",");

@@ -11,6 +11,7 @@
 
 #define VERSION_FILE "version.json"
 #define CURRENT_FILE "CURRENT"
+#define OWNER_FILE "owner"
 #define SMALL_FILE 65536      /* what CURRENT may hold at most */
 #define LATEST 253402300799.0 /* the last second of the year 9999 */
 
@@ -35,6 +36,26 @@ enum status store_describe(const char *folder, const struct model *model, uint64
                                "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
                                (json_int_t)model->input->columns, "digest", model->digest);
     return record_write(path, object, "model", model->info.name, err);
+}
+
+enum status model_own(const char *folder, const char *owner, struct error *err) {
+    if (owner[0] == '\0' || !file_exists(folder)) /* gone: published already */
+        return STATUS_OK;
+    char *path = path_join(folder, OWNER_FILE);
+    enum status status = !path ? error_set(err, STATUS_NO_MEMORY, "out of memory for a model")
+                               : file_replace(path, owner, strlen(owner), err);
+    free(path);
+    return status;
+}
+
+static void read_owner(const char *folder, char owner[KEY_ID_SIZE]) {
+    struct error ignored = {0}; /* one that cannot be read is nobody's */
+    char *path = path_join(folder, OWNER_FILE), *text = NULL;
+    size_t length = 0;
+    if (path && file_read(path, KEY_ID_SIZE - 1, &text, &length, &ignored) == STATUS_OK)
+        snprintf(owner, KEY_ID_SIZE, "%s", text);
+    free(text);
+    free(path);
 }
 
 /* What version.json says; without a readable one the model file's own time orders the versions. */
@@ -64,6 +85,7 @@ static void read_description(const char *folder, struct model_version *version) 
     if (!time_is_known(version->created))
         version->created = version->published;
     free(path);
+    read_owner(folder, version->owner);
 }
 
 void store_date(const char *folder, struct model *model) {

@@ -353,12 +353,15 @@ bool models_has_version(struct models *models, const char *name, const char *ver
     return there;
 }
 
-enum status models_hold_or_suggest(struct models *models, const char *name, struct model **model,
+enum status models_hold_or_suggest(struct models *models, const struct access_key *key,
+                                   const char *name, struct model **model,
                                    char version[MODEL_VERSION_SIZE], struct buffer *members,
                                    struct error *err) {
-    enum status status = models_hold(models, name, model, version, err);
+    enum status status = key_check_reach(key, REACH_MODEL, name, err);
+    if (status == STATUS_OK)
+        status = models_hold(models, name, model, version, err);
     if (status == STATUS_NOT_FOUND)
-        models_suggest(models, name, members);
+        models_suggest(models, key, name, members);
     return status;
 }
 

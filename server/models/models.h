@@ -32,10 +32,18 @@ bool models_has_version(struct models *models, const char *name, const char *ver
 enum status models_hold(struct models *models, const char *name, struct model **model,
                         char version[MODEL_VERSION_SIZE], struct error *err) MUST_CHECK;
 /* The same, and appends `"suggestions":["name",...]` of names near `name` when there is none;
- * appends nothing when no name is near. */
-enum status models_hold_or_suggest(struct models *models, const char *name, struct model **model,
+ * appends nothing when no name is near. FORBIDDEN for a name that the key does not reach; what is
+ * suggested is reached. */
+enum status models_hold_or_suggest(struct models *models, const struct access_key *key,
+                                   const char *name, struct model **model,
                                    char version[MODEL_VERSION_SIZE], struct buffer *members,
                                    struct error *err) MUST_CHECK;
+/* Notes in a folder that is to be published whose it is: the id of a key, "" for nobody. */
+enum status model_own(const char *folder, const char *owner, struct error *err) MUST_CHECK;
+/* Bytes of the versions that the key with this id made; *n: of how many models. Looks at the
+ * disk. */
+uint64_t models_owned(struct models *models, const char *owner, size_t *n);
+bool models_has(struct models *models, const char *name);
 /* REFUSED for a bad name, CONFLICT when max_models models are there and `name` is not one of
  * them. */
 enum status models_check_new(struct models *models, const char *name, struct error *err) MUST_CHECK;

@@ -5,6 +5,7 @@
  * data/models/<name>/<version>/model.vecmill  never changed
  * data/models/<name>/<version>/version.json   sequence and figures, so that listing versions need
  *                                             not load them
+ * data/models/<name>/<version>/owner          id of the key that made it, if one did
  * data/models/<name>/<version>/files/         exports, each written once, and <export>.json, its
  *                                             size and checksum
  * data/quarantine/<name>-<version>-<random>/  versions that failed their checks */
@@ -26,6 +27,7 @@ struct model_version {
     int64_t words, dim;
     uint64_t bytes;
     char digest[DIGEST_TEXT_SIZE];
+    char owner[KEY_ID_SIZE]; /* of the key that made it, see model_own */
 };
 /* Whether `folder` holds a model file. */
 bool store_has_model(const char *folder);
@@ -95,9 +97,10 @@ struct models {
 enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
                             struct error *err) MUST_CHECK;
 void models_snapshot_free(struct served_model *list, size_t n);
-/* Appends `"suggestions":["name",...]` of names near `name`; appends nothing when there are
- * none. */
-void models_suggest(struct models *models, const char *name, struct buffer *members);
+/* Appends `"suggestions":["name",...]` of names near `name` that the key reaches; appends nothing
+ * when there are none. */
+void models_suggest(struct models *models, const struct access_key *key, const char *name,
+                    struct buffer *members);
 /* Refuses with DISK_FULL when `more` bytes on the disk of `folder` would eat into what reserve_disk
  * and jobs need. `what` names them in the message. */
 enum status models_room(struct models *models, const char *folder, uint64_t more, const char *what,

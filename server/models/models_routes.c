@@ -27,8 +27,8 @@ static enum status call_begin(struct call *call, struct server *server,
                               const struct http_request *request, struct error *err) {
     *call =
         (struct call){.models = server->models, .request = request, .name = request->segments[0]};
-    return models_hold_or_suggest(call->models, call->name, &call->model, call->version,
-                                  &call->members, err);
+    return models_hold_or_suggest(call->models, request->key, call->name, &call->model,
+                                  call->version, &call->members, err);
 }
 
 static void call_refuse(const struct call *call, struct http_response *response,
@@ -197,9 +197,10 @@ void models_list(struct server *server, const struct http_request *request,
     }
     json_t *data = json_array(), *document = json_object();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(data, list[i].model
-                                        ? entry_json(list[i].name, list[i].version, list[i].model)
-                                        : unloaded_json(server->models, &list[i]));
+        if (key_reaches(request->key, REACH_MODEL, list[i].name))
+            json_array_append_new(
+                data, list[i].model ? entry_json(list[i].name, list[i].version, list[i].model)
+                                    : unloaded_json(server->models, &list[i]));
     set(document, "object", json_string("list"));
     set(document, "data", data);
     models_snapshot_free(list, n);
@@ -249,13 +250,15 @@ void models_delete(struct server *server, const struct http_request *request,
         status = models_remove(server->models, name, &err);
     if (status == STATUS_OK) {
         json_t *object = json_object();
+        audit(&server->logger, "model_deleted", key_owner(request->key), request->id, "model=%s",
+              name);
         set(object, "id", json_string(name));
         set(object, "object", json_string("model"));
         set(object, "deleted", json_true());
         response_json(response, 200, object);
     } else {
         if (status == STATUS_NOT_FOUND)
-            models_suggest(server->models, name, &members);
+            models_suggest(server->models, request->key, name, &members);
         response_error_with(request, response, 0, &err, members.failed ? NULL : members.data);
     }
     buffer_clear(&members);
@@ -307,11 +310,13 @@ static enum status make_activated(struct call *call, json_t **document, struct e
     enum status status = models_switch(call->models, call->name, call->request->segments[1], err);
     if (status != STATUS_OK)
         return status;
+    audit(call->models->logger, "version_activated", key_owner(call->request->key),
+          call->request->id, "model=%s version=%s", call->name, call->request->segments[1]);
     /* The card of what is served now, not of what was held when the request came. */
     model_drop(call->model);
     call->model = NULL;
-    status = models_hold_or_suggest(call->models, call->name, &call->model, call->version,
-                                    &call->members, err);
+    status = models_hold_or_suggest(call->models, call->request->key, call->name, &call->model,
+                                    call->version, &call->members, err);
     if (status == STATUS_OK)
         *document = card_json(call);
     return status;

@@ -12,8 +12,8 @@
 
 enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) {
     inquiry->name = name;
-    return models_hold_or_suggest(inquiry->server->models, name, &inquiry->model, inquiry->version,
-                                  &inquiry->members, err);
+    return models_hold_or_suggest(inquiry->server->models, inquiry->request->key, name,
+                                  &inquiry->model, inquiry->version, &inquiry->members, err);
 }
 
 enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t text,

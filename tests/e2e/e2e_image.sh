@@ -65,7 +65,8 @@ find_port
 inside() {
     bwrap --ro-bind "$root" / --proc /proc --dev /dev --tmpfs /tmp --bind "$work/data" /data \
         --unshare-all --share-net --uid 10001 --gid 10001 --cap-drop ALL \
-        --clearenv --setenv VECMILL_DATA /data --setenv VECMILL_LISTEN "0.0.0.0:$port" "$@"
+        --clearenv --setenv VECMILL_DATA /data --setenv VECMILL_LISTEN "0.0.0.0:$port" \
+        --setenv VECMILL_FIRST_KEY true "$@"
 }
 is_healthy() {
     kill -0 "$server" 2>/dev/null || fail "the server ended: $(tail -5 "$work/server.log")"
@@ -75,10 +76,19 @@ inside /usr/local/bin/vecmill version || fail "the program does not run in the s
 # As in a container, the program is process 1 of the sandbox; bwrap tells its number outside, and
 # that process is the only one that gets a signal.
 inside --die-with-parent --as-pid-1 --info-fd 3 /usr/local/bin/vecmill serve \
-    2>"$work/server.log" 3>"$work/info" &
+    >"$work/told" 2>"$work/server.log" 3>"$work/info" &
 server=$!
 wait_until is_healthy || fail "the server is not healthy: $(tail -5 "$work/server.log")"
 url=http://127.0.0.1:$port
+buildah inspect "$container" | grep -q VECMILL_FIRST_KEY=true || fail "the image makes no key"
+key=$(sed -n 's/^ *\(vm_[0-9a-f]*_[0-9a-f]*\)$/\1/p' "$work/told")
+[ -n "$key" ] || fail "the first start told no key: $(cat "$work/told")"
+! grep -rq "${key##*_}" "$work/server.log" "$work/data" || fail "the key itself is kept"
+code=$(curl -s -o "$work/answer" -w '%{http_code}' "$url/v1/models")
+[ "$code" = 401 ] || fail "without a key: $code"
+curl() { # from here on with the key
+    command curl -H "Authorization: Bearer $key" "$@"
+}
 awk 'BEGIN { srand(7); for (i = 0; i < 20000; i++) {
     for (j = 0; j < 10; j++) printf "w%d ", int(exp(rand() * 6))
     print "" } }' >"$work/corpus.txt"

@@ -51,7 +51,7 @@ static void corpora_are_inserted_and_found(void **state) {
     assert_false(info.scanned);
     assert_content(state, corpora, "news", "a b c\n");
     assert_content(state, corpora, "books", "d e\n");
-    json_t *list = corpora_documents(corpora);
+    json_t *list = corpora_documents(corpora, NULL);
     static const char *const sorted[] = {"books", "news", "zoo"};
     assert_int_equal(json_array_size(list), 3);
     for (size_t i = 0; i < 3; i++)

@@ -59,6 +59,7 @@ static void assert_refused(struct parts *parts, void **state, const struct job_r
 }
 
 static void refusals_leave_nothing(void **state) {
+    static const struct job_request nobody = {0};
     struct parts parts;
     struct job_request request;
     struct error err = {0};
@@ -87,12 +88,12 @@ static void refusals_leave_nothing(void **state) {
     /* A full queue; paused jobs count. */
     submit(&parts, "news", "m", id);
     ask(&parts, id, jobs_pause, 200, "\"state\":\"paused\"");
-    assert_int_equal(jobs_admit(parts.server.jobs, &err), STATUS_OK);
+    assert_int_equal(jobs_admit(parts.server.jobs, &nobody, &err), STATUS_OK);
     submit(&parts, "news", "m", id);
     request_init(&request, &parts, "news", "m");
     assert_refused(&parts, state, &request, STATUS_BUSY, "max_jobs_queued",
                    "2 jobs are waiting: max_jobs_queued is 2");
-    assert_int_equal(jobs_admit(parts.server.jobs, &err), STATUS_BUSY);
+    assert_int_equal(jobs_admit(parts.server.jobs, &nobody, &err), STATUS_BUSY);
     jobs_parts_close(&parts);
     parts_clear(&parts);
 }

@@ -191,11 +191,11 @@ static void test_suggest(void **state) {
     struct fixture fixture;
     struct buffer members = {0};
     fixture_open(&fixture, *state);
-    models_suggest(fixture.models, "wiki", &members);
+    models_suggest(fixture.models, NULL, "wiki", &members);
     assert_int_equal(members.length, 0);
     publish(&fixture, "wiki", "v1", 1);
     publish(&fixture, "news", "v1", 1);
-    models_suggest(fixture.models, "wikii", &members);
+    models_suggest(fixture.models, NULL, "wikii", &members);
     assert_string_equal(members.data, "\"suggestions\":[\"wiki\"]");
     buffer_clear(&members);
     fixture_close(&fixture);

@@ -18,8 +18,11 @@ static enum status start(void **state, struct server **server, struct error *err
     settings_init(&settings);
     snprintf(settings.listen, sizeof settings.listen, "127.0.0.1:0");
     snprintf(settings.data, sizeof settings.data, "%s/data", (const char *)*state);
-    struct server_options options = {&settings, &quiet, kernel_choose("portable"), "/bin/false",
-                                     environment};
+    struct server_options options = {.settings = &settings,
+                                     .logger = &quiet,
+                                     .kernel = kernel_choose("portable"),
+                                     .program = "/bin/false",
+                                     .environment = environment};
     return server_start(server, &options, err);
 }
 
@@ -263,6 +266,13 @@ static void check_query(const struct route *route) {
 }
 
 static void check_row(const struct route *route, const json_t *schemas) {
+    if (route->scope == SCOPE_UNSET)
+        ROW_FAILS(route, "no scope: nobody would get in");
+    if (route->scope == SCOPE_OPEN && strcmp(route->pattern, "/healthz") != 0 &&
+        strcmp(route->pattern, "/readyz") != 0)
+        ROW_FAILS(route, "is open to everybody");
+    if (strcmp(route->method, "GET") != 0 && !route->asks && route->scope < SCOPE_TRAIN)
+        ROW_FAILS(route, "changes something with a key that may only read");
     if (!route->pattern || route->pattern[0] != '/')
         fail_msg("a row of %s has no pattern", route->method);
     if (!route->handle == !route->stream)
