@@ -26,6 +26,9 @@ void system_settings(struct server *server, const struct http_request *request,
 /* openapi_schemas.json, a JSON object of schemas by name; NUL behind. server.cmake embeds it. */
 extern const unsigned char openapi_schemas[];
 extern const size_t openapi_schemas_size;
+/* openapi_parts.json: what operations share, "tags", "holes", "links", "statuses", "headers". */
+extern const unsigned char openapi_parts[];
+extern const size_t openapi_parts_size;
 
 /* Appends a setting's bounds as members of a JSON Schema:
  * "type":"integer","minimum":1,"maximum":4096,"default":100,... ; what may be auto is

@@ -162,14 +162,20 @@ struct route {
                    struct http_response *response); /* NULL for BODY_STREAMED */
     const struct body_stream *stream;               /* for BODY_STREAMED, else NULL */
     const char *summary;                            /* one line */
-    /* Query keys, "name:type"; '*' behind: may stand many times. NULL: none. See query_check. */
+    /* Query keys, "name:Schema"; '*' behind: may stand many times; '!' behind: must stand. The word
+     * ROUTE_QUERY_SETTINGS: a key for each setting of a job. NULL: none. See query_check. */
     const char *query;
-    /* "Schema" for a JSON body, "type/subtype", or "type/subtype=Schema". NULL: BODY_NONE */
+    const char *takes; /* names of request header fields that it reads; NULL: none */
+    /* "Schema" for a JSON body, or "type/subtype=Schema". NULL: BODY_NONE */
     const char *request;
-    int status;         /* of success */
-    const char *answer; /* as request; NULL: no body, status 204 */
+    int status;          /* of success */
+    const char *answer;  /* as request; NULL: no body, status 204 */
+    const char *headers; /* names of header fields of the answer; NULL: none but those of all */
+    /* Statuses beside `status` and those of every such route (openapi.c derives them from the
+     * members above): "204 206", or "503=Schema". NULL: none */
+    const char *also;
 };
-#define ROUTE_QUERY_SETTINGS "settings" /* a route's query: a key for each setting of a job */
+#define ROUTE_QUERY_SETTINGS "settings"
 /* Are errors at this path (or pattern) told in OpenAI's shape? So it is under /v1/models and
  * /v1/embeddings. */
 bool path_has_openai_errors(const char *path);

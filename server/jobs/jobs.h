@@ -38,6 +38,9 @@ struct job_counts {
     double words_per_second;
 };
 void jobs_count(struct jobs *jobs, struct job_counts *counts);
+/* Names of what a job's "state" and "phase" can be, ended by NULL. */
+const char *const *jobs_states(void);
+const char *const *jobs_phases(void);
 
 /* Routes. */
 void jobs_post(struct server *server, const struct http_request *request,

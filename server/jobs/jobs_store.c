@@ -10,9 +10,17 @@
 #include "server/jobs/jobs_private.h"
 #include "server/json/settings_json.h"
 
-static const char *const state_names[] = {"queued",    "running", "paused",   "waiting",
-                                          "succeeded", "failed",  "cancelled"};
-static const char *const phase_names[] = {"vocabulary", "training", "publishing"};
+static const char *const state_names[] = {"queued",    "running", "paused",    "waiting",
+                                          "succeeded", "failed",  "cancelled", NULL};
+static const char *const phase_names[] = {"vocabulary", "training", "publishing", NULL};
+
+const char *const *jobs_states(void) {
+    return state_names;
+}
+
+const char *const *jobs_phases(void) {
+    return phase_names;
+}
 
 const char *job_state_name(enum job_state state) {
     return state_names[state];
@@ -165,7 +173,7 @@ static void read_error(const json_t *record, struct error *error) {
 
 static bool read_state(const json_t *record, struct job *job) {
     const char *state = json_string_value(json_object_get(record, "state"));
-    for (int i = 0; state && i < (int)(sizeof state_names / sizeof *state_names); i++)
+    for (int i = 0; state && state_names[i]; i++)
         if (strcmp(state_names[i], state) == 0) {
             job->state = (enum job_state)i;
             return true;

@@ -39,7 +39,7 @@ def value_of(rng, schema, schemas, words, depth=0):
     if "$ref" in schema:
         return value_of(rng, schemas[schema["$ref"].rsplit("/", 1)[1]], schemas, words, depth)
     for key in ("oneOf", "anyOf"):
-        if key in schema:
+        if key in schema and "properties" not in schema:
             return value_of(rng, rng.choice(schema[key]), schemas, words, depth)
     if "enum" in schema:
         return rng.choice(schema["enum"])
@@ -117,6 +117,8 @@ class Requests:
             if parameter["in"] == "path":
                 value = rng.choice(self.names[name])
                 path = path.replace("{" + name + "}", quote(value, safe=""))
+            elif parameter["in"] == "header":
+                pass  # see FIELDS
             elif rng.random() < (0.08 if len(operation["parameters"]) > 20 else 0.5):
                 value = value_of(rng, schema, self.schemas, self.words)
                 value = value if isinstance(value, list) else [value]
