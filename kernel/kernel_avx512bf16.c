@@ -19,8 +19,9 @@ static bool runs(void) {
            __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512bf16");
 }
 
-static const struct kernel_train train = {block_workspace_size, block_step, block_pairs,
-                                          block_merge, block_row_is_finite};
+static const struct kernel_train train = {block_workspace_size, block_step,
+                                          block_pairs,          block_merge,
+                                          block_row_is_finite,  block_row_copy};
 
 const struct kernel kernel_avx512bf16 = {
     "avx512bf16", WIDTH, true, runs, search_scores, search_norms, search_first_nonfinite, &train};

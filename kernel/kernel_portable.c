@@ -10,8 +10,9 @@ static bool runs(void) {
     return true;
 }
 
-static const struct kernel_train train = {block_workspace_size, block_step, block_pairs,
-                                          block_merge, block_row_is_finite};
+static const struct kernel_train train = {block_workspace_size, block_step,
+                                          block_pairs,          block_merge,
+                                          block_row_is_finite,  block_row_copy};
 
 const struct kernel kernel_portable = {
     "portable", WIDTH, false, runs, search_scores, search_norms, search_first_nonfinite, &train};

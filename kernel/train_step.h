@@ -135,6 +135,9 @@ struct kernel_noise {
 struct kernel_loss {
     double sum; /* of the loss over positives */
     uint64_t positives;
+    /* Of `block` only: noise rows and input rows of centres that took a step, and those of them
+     * whose step update clipping cut. */
+    uint64_t rows, clipped;
 };
 
 struct kernel_workspace; /* scratch memory of one thread */
@@ -163,6 +166,8 @@ struct kernel_train {
     void (*merge)(float *row, float *own, float *base, float share, size_t stride);
     /* No NaN or Inf in a row that other threads may be writing. */
     bool (*row_is_finite)(const float *row, size_t stride);
+    /* A copy of a row that other threads may be writing. */
+    void (*row_copy)(const float *row, float *copy, size_t stride);
 };
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "kernel/block/block_layout.h"
 #include "kernel/block/block_open.h"
+#include "kernel/block/block_positives.h"
+#include "kernel/vector.h"
 
 /* ---- sampled softmax ------------------------------------------------------------------------- */
 
@@ -112,22 +114,93 @@ INLINE double noise_loss(const struct block *b, uint32_t t, uint32_t k) {
            softplus(b->ws->logit[cell_at(k, t)]);
 }
 
-static void block_add_noise_loss(struct block *b, struct kernel_loss *loss) {
+/* log(1 + y) / y for y in [0, 1] by its minimax polynomial of degree 8, error 3e-8 relative. */
+INLINE vec vec_log1p_share(vec y) {
+    vec p = vec_set(5.232731e-3f) * y + vec_set(-2.95054595e-2f);
+    p = p * y + vec_set(7.82264521e-2f);
+    p = p * y + vec_set(-1.36633030e-1f);
+    p = p * y + vec_set(1.91060427e-1f);
+    p = p * y + vec_set(-2.48429948e-1f);
+    p = p * y + vec_set(3.33190991e-1f);
+    p = p * y + vec_set(-4.99994933e-1f);
+    return p * y + vec_set(9.9999997e-1f);
+}
+
+/* The same of each lane; a NaN stays one. */
+INLINE vec vec_softplus(vec x) {
+    vec size = (vec)((ivec)x & 0x7fffffff), y = vec_exp(-size);
+    vec sum = vec_max(x, vec_set(0.0f)) + y * vec_log1p_share(y);
+    return (vec)((ivec)sum | ((ivec)x & (ivec)(x != x)));
+}
+
+/* Every centre counts each noise word as often as it has positives. */
+static void noise_loss_whole(struct block *b, struct kernel_loss *loss) {
+    _Alignas(64) float count[QUAD_CELLS];
+    vec sum = vec_set(0.0f);
+    for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
+        float positives = t < b->n ? (float)(b->start[t + 1] - b->start[t]) : 0.0f;
+        four_store(count + (size_t)t * 4, positives - (four){0});
+    }
+    for (uint32_t k = 0; k < b->step->noise; k += 4) {
+        const float *logit = b->ws->logit + (size_t)k / 4 * QUAD_CELLS;
+        vec part = vec_set(0.0f);
+        UNROLL_FOR(uint32_t i = 0; i < QUAD_CELLS; i += WIDTH)
+            part += vec_load(count + i) * vec_softplus(vec_load(logit + i));
+        sum += four_spread_at(b->noise->weight + k) * part;
+    }
+    loss->sum += (double)b->step->negative_weight * (double)vec_sum(sum);
+}
+
+static __attribute__((noinline)) void block_add_noise_loss(struct block *b,
+                                                           struct kernel_loss *loss) {
+    if (!b->step->remove_hits) {
+        noise_loss_whole(b, loss);
+        return;
+    }
     for (uint32_t t = 0; t < b->n; t++) {
         uint32_t positives = b->start[t + 1] - b->start[t];
         for (uint32_t k = 0; k < b->step->noise; k++) {
             uint32_t cells = positives;
-            for (uint32_t i = 0; b->step->remove_hits && i < positives; i++)
+            for (uint32_t i = 0; i < positives; i++)
                 cells -= b->noise->ids[k] == pair_word(b, t, i);
             loss->sum += cells * noise_loss(b, t, k);
         }
     }
 }
 
-static void block_add_loss(struct block *b, struct kernel_loss *loss) {
+/* A softplus(-s) + (B - A) softplus(s) = B softplus(-s) + (B - A) s, over those cells of the band
+ * that are pairs. */
+static void band_add_loss(struct block *b, struct kernel_loss *loss) {
+    static const int32_t row_of_quad[16] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};
+    const struct kernel_workspace *ws = b->ws;
+    vec sum = vec_set(0.0f), scale = vec_set(b->step->positive_b),
+        slope = vec_set(b->step->positive_b - b->step->positive_a);
+    ivec row;
+    memcpy(&row, row_of_quad, sizeof row);
+    for (uint32_t group = 0; group < GROUPS; group++) {
+        struct quad_range quads = b->quads_of[group];
+        ivec low = spread_each(b->band_low + group * GROUP),
+             high = spread_each(b->band_high + group * GROUP);
+        ivec self = spread_each(b->band_self + group * GROUP);
+        for (uint32_t q = quads.low; q <= quads.high; q++) {
+            vec s = vec_load(ws->pair_logit + (size_t)q * QUAD_CELLS + (size_t)group * WIDTH);
+            ivec index = row + (int32_t)(q * 4);
+            ivec pairs = (index >= low) & (index <= high) & (index != self);
+            vec cell = scale * vec_softplus(-s) + slope * s;
+            sum += (vec)((ivec)cell & pairs);
+        }
+    }
+    loss->sum += (double)vec_sum(sum);
+}
+
+static __attribute__((noinline)) void block_add_loss(struct block *b, struct kernel_loss *loss) {
     const struct kernel_step *step = b->step;
     double b_alone = (double)(step->positive_b - step->positive_a);
     loss->positives += b->start[b->n];
+    if (LOSS_BY_CELL(step->loss_kind) && !step->cbow) {
+        band_add_loss(b, loss);
+        return;
+    }
     for (uint32_t t = 0; t < b->n; t++)
         for (uint32_t i = 0; i < b->start[t + 1] - b->start[t]; i++) {
             float s = b->ws->pair_logit[pair_at(b, t, i)];
@@ -136,6 +209,18 @@ static void block_add_loss(struct block *b, struct kernel_loss *loss) {
             else
                 loss->sum -= (double)s; /* the log of its share */
         }
+}
+
+/* How many of the rows that take a step took less of it than it asked for. Behind
+ * block_clip_inputs. */
+static __attribute__((noinline)) void block_count_clipped(const struct block *b,
+                                                          struct kernel_loss *loss) {
+    loss->rows += b->step->noise + b->n;
+    for (uint32_t k = 0; b->step->clip && k < b->step->noise; k++)
+        loss->clipped += b->ws->scale[k] < 1.0f;
+    for (uint32_t t = 0; b->step->clip && t < b->n; t++)
+        loss->clipped +=
+            b->curvature[t] * b->multiple[t] > b->step->clip_input || b->discount[t] < 1.0f;
 }
 
 #endif

@@ -39,4 +39,9 @@ static bool block_row_is_finite(const float *row, size_t stride) {
     return true;
 }
 
+static void block_row_copy(const float *row, float *copy, size_t stride) {
+    for (size_t j = 0; j < stride; j += WIDTH)
+        vec_store(copy + j, row_load(row + j));
+}
+
 #endif

@@ -157,6 +157,8 @@ static void block_step(const struct kernel_step *step, struct kernel_workspace *
         block_add_loss(&b, loss);
     if (step->clip)
         block_clip_inputs(&b);
+    if (loss)
+        block_count_clipped(&b, loss);
     block_update_inputs(&b); /* first: sums over output rows, which DEPTH 1 has no copies of */
     block_update_noise(&b);
     block_update_contexts(&b);
