@@ -26,13 +26,6 @@
 #define INVALID_MIN 16 /* invalid parts that are more than damage of a small text */
 #define SEED_DIGITS 16 /* of the hash's seed, hexadecimal */
 
-/* A corpus and what it stands on. */
-struct corpus_owner {
-    struct corpus corpus; /* first, so that a pointer to it points to the owner */
-    struct file_map map;
-    char *scratch; /* path of the ids file */
-};
-
 /* One reading of a corpus, from the path to the ids. */
 struct reading {
     const struct corpus_options *options;
@@ -286,23 +279,23 @@ static enum status vocabulary_work(void *context, struct error *err) {
 static enum status reading_number(struct reading *reading, struct error *err) {
     struct corpus_owner *owner = reading->owner;
     struct corpus_remap *remap = &reading->remap;
-    owner->scratch = path_join(reading->options->work, CORPUS_IDS_FILE);
-    if (!owner->scratch)
+    owner->ids.path = path_join(reading->options->work, CORPUS_IDS_FILE);
+    if (!owner->ids.path)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for numbering the corpus");
     remap->counters = reading->counters;
     remap->maps = reading->ranking.maps;
     remap->beside = vocabulary_work;
     remap->beside_context = reading;
-    enum status status = file_scratch_open(owner->scratch, &remap->ids, err);
+    enum status status = file_scratch_open(owner->ids.path, &remap->ids, err);
     if (status != STATUS_OK)
         return status;
     status = corpus_remap(&reading->pool, remap, err);
     close(remap->ids);
     if (status == STATUS_OK)
-        status = file_map_open(&owner->map, owner->scratch, err);
+        status = file_map_open(&owner->ids.map, owner->ids.path, err);
     if (status != STATUS_OK)
         return status;
-    owner->corpus.ids = (const uint32_t *)(const void *)owner->map.data;
+    owner->corpus.ids = (const uint32_t *)(const void *)owner->ids.map.data;
     owner->corpus.length = remap->length;
     owner->corpus.words = remap->words;
     return STATUS_OK;
@@ -379,15 +372,21 @@ enum status corpus_create(struct corpus **corpus, const struct corpus_options *o
     return corpus_create_by(corpus, options, corpus_scanner_fastest(), err);
 }
 
+void corpus_ids_close(struct corpus_ids *ids) {
+    file_map_close(&ids->map);
+    if (ids->path)
+        (void)unlink(ids->path); /* one that stays is overwritten by the next reading */
+    free(ids->path);
+    *ids = (struct corpus_ids){.map = {.data = ""}};
+}
+
 void corpus_free(struct corpus *corpus) {
     _Static_assert(offsetof(struct corpus_owner, corpus) == 0, "a corpus begins its owner");
     struct corpus_owner *owner = (struct corpus_owner *)corpus;
     if (!owner)
         return;
-    file_map_close(&owner->map);
-    if (owner->scratch)
-        (void)unlink(owner->scratch); /* one that stays is overwritten by the next reading */
-    free(owner->scratch);
+    corpus_ids_close(&owner->ids);
+    corpus_ids_close(&owner->held);
     vocabulary_free(owner->corpus.vocabulary);
     free(owner);
 }

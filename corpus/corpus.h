@@ -19,7 +19,8 @@
  *
  * corpus.c calls these stages one after the other, each on all threads of a pool (corpus_pool.c).
  * A table that outgrows its memory is pruned of its rarest words: what that loses is reported.
- * plan.c reads the beginning of a corpus only, tokenize.c the tokens of one text. */
+ * corpus_holdout.c parts the ids in two. plan.c reads the beginning of a corpus only, tokenize.c
+ * the tokens of one text. */
 #ifndef VECMILL_CORPUS_CORPUS_H
 #define VECMILL_CORPUS_CORPUS_H
 
@@ -89,6 +90,9 @@ struct corpus {
     const uint32_t *ids;
     uint64_t length; /* entries, sentence ends included */
     uint64_t words;  /* entries that are words */
+    /* The same of the sentences that corpus_hold_out took away; NULL and 0 before. */
+    const uint32_t *held_ids;
+    uint64_t held_length, held_words;
     struct corpus_report report;
 };
 
@@ -115,7 +119,17 @@ struct corpus_options {
  * Speed target: 1 GB/s of plain text on two cores. */
 enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
                           struct error *err) MUST_CHECK;
-/* Removes the scratch file of the ids, too. NULL: nothing. */
+/* Takes sentences away from ids, length and words, to held_ids and its lengths: the vocabulary and
+ * its counts stay those of all the text. A sentence of more than `most` words counts as pieces of
+ * `most` words; where one is taken out of the middle, the sentence ends there. A sentence or piece
+ * is held out when a hash of the seed and of its number in the text is below `share`: the same ones
+ * whatever else is asked. If none is so, the one with the least hash is held out; if all are, it
+ * alone. work: the folder for scratch files, as much as the ids again. On failure the corpus can
+ * only be freed. Errors: REFUSED (key holdout) when there is but one sentence or piece; DISK_FULL.
+ * Cost: reads the ids twice and writes them once. */
+enum status corpus_hold_out(struct corpus *corpus, double share, uint64_t seed, uint64_t most,
+                            const char *work, struct error *err) MUST_CHECK;
+/* Removes the scratch files of the ids, too. NULL: nothing. */
 void corpus_free(struct corpus *corpus);
 
 #endif
