@@ -99,10 +99,10 @@ static void child_report(void *context, const struct train_progress *progress) {
 /* The server is told that we live, or we hear from it that we should stop. */
 static enum status verify_pause(struct child *child, double *told, struct error *err) {
     double now = machine_monotonic_seconds();
-    struct train_progress report = {.magic = TRAIN_PROGRESS_MAGIC,
-                                    .phase = PHASE_VOCABULARY,
-                                    .loss = NAN,
-                                    .epochs = (uint64_t)child->settings.epochs};
+    struct train_progress report;
+    train_progress_init(&report);
+    report.phase = PHASE_VOCABULARY;
+    report.epochs = (uint64_t)child->settings.epochs;
     if (atomic_load(&child->watch.request) != REQUEST_NONE)
         return error_set(err, STATUS_PAUSED, "stopped before the corpus was read");
     if (now - *told >= child->settings.progress_interval) {
@@ -175,6 +175,8 @@ static enum status child_train(struct child *child, struct error *err) {
                                     .output = "model",
                                     .name = child->name,
                                     .corpus_digest = child->digest,
+                                    .questions = "questions",
+                                    .dump = "nonfinite.tsv",
                                     .kernel = kernel,
                                     .logger = &logger,
                                     .request = &child->watch.request,
@@ -195,8 +197,9 @@ static void error_leave(const struct error *reason) {
 
 /* Over the pipe, for a disk may be what failed. */
 static void error_tell(struct child *child, const struct error *reason) {
-    struct train_progress report = {.magic = TRAIN_PROGRESS_MAGIC,
-                                    .failed = (uint32_t)reason->status};
+    struct train_progress report;
+    train_progress_init(&report);
+    report.failed = (uint32_t)reason->status;
     _Static_assert(sizeof report.key == sizeof reason->key, "a key must fit");
     _Static_assert(sizeof report.note == sizeof reason->text, "a text must fit");
     memcpy(report.key, reason->key, sizeof report.key);

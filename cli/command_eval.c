@@ -38,17 +38,6 @@ static enum status evaluation_read(struct evaluation *evaluation, struct invocat
                : status;
 }
 
-/* Behind a byte order mark and comments. */
-static bool looks_like_analogies(const char *text) {
-    text += strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    text += strspn(text, " \t\r\n");
-    while (*text == '#' || strncmp(text, "//", 2) == 0) {
-        text += strcspn(text, "\n");
-        text += strspn(text, " \t\r\n");
-    }
-    return *text == ':';
-}
-
 static double share(uint64_t part, uint64_t whole) {
     return whole > 0 ? (double)part / (double)whole : 0;
 }
@@ -188,7 +177,7 @@ enum status command_eval(struct invocation *invocation, struct error *err) {
     status = model_open(invocation, &model, err);
     if (status == STATUS_OK) {
         bool analogies = evaluation.set == SET_ANALOGIES ||
-                         (evaluation.set == SET_AUTO && looks_like_analogies(questions));
+                         (evaluation.set == SET_AUTO && evaluate_is_analogies(questions, length));
         status = analogies ? score_analogies(&evaluation, model, questions, length,
                                              threads_of_settings(&invocation->settings), &text, err)
                            : score_similarity(&evaluation, model, questions, length, &text, err);

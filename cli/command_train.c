@@ -26,7 +26,7 @@ const struct option_row train_options_rows[] = {
 struct training {
     struct settings settings;
     const char *corpus, *output;
-    char *work, *converted, *name;
+    char *work, *converted, *name, *dump;
     const struct kernel *kernel;
     struct output lines;
     struct logger logger;
@@ -71,7 +71,8 @@ static enum status training_open(struct training *training, struct invocation *i
     training->work = work ? path_join(work, "vecmill-work") : path_join(training->output, ".work");
     training->name = name ? strdup(name) : last_part(training->output);
     training->converted = training->work ? path_join(training->work, "corpus-converted") : NULL;
-    if (!training->converted || !training->name)
+    training->dump = path_join(training->output, "nonfinite.tsv");
+    if (!training->converted || !training->name || !training->dump)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     return kernel_of_settings(&training->settings, &training->kernel, err);
 }
@@ -80,16 +81,20 @@ static void training_clear(struct training *training) {
     free(training->work);
     free(training->converted);
     free(training->name);
+    free(training->dump);
 }
 
 /* Settles the format; NDJSON becomes tokens in the work folder. */
 static enum status training_prepare(struct training *training, struct error *err) {
     if (training->settings.format == FORMAT_AUTO)
         training->settings.format = corpus_format_of(training->corpus);
-    if (training->settings.format != FORMAT_NDJSON)
-        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (training->settings.nonfinite_dump)
+        status = folder_create(training->output, err); /* where a failure is to leave its file */
+    if (status != STATUS_OK || training->settings.format != FORMAT_NDJSON)
+        return status;
     struct corpus_losses losses = {0};
-    enum status status = folder_create(training->work, err);
+    status = folder_create(training->work, err);
     if (status == STATUS_OK) {
         status = corpus_convert(training->corpus, training->converted, &training->settings,
                                 &training->watch.request, &losses, err);
@@ -121,6 +126,7 @@ static enum status training_run(struct training *training, bool resume, struct e
                                     .work = training->work,
                                     .output = training->output,
                                     .name = training->name,
+                                    .dump = training->dump,
                                     .kernel = training->kernel,
                                     .logger = &training->logger,
                                     .request = &training->watch.request,

@@ -97,6 +97,28 @@ static void put_report(struct buffer *text, const struct corpus_report *report) 
     buffer_append_char(text, '}');
 }
 
+static void put_figures(struct buffer *text, const struct train_progress *progress) {
+    size_t count = 0;
+    const struct train_figure *figures = train_figures(&count);
+    for (size_t i = 0; i < count; i++)
+        json_put_number(text, figures[i].name, train_figure_value(progress, &figures[i]));
+    if (progress->row_norm_word[0]) {
+        buffer_append_text(text, ",\"row_norm_word\":");
+        json_put_string(text, progress->row_norm_word,
+                        strnlen(progress->row_norm_word, sizeof progress->row_norm_word));
+    }
+    if (progress->evaluations > 0) {
+        json_put_count(text, "evaluations", progress->evaluations);
+        json_put_count(text, "waited", progress->waited);
+        json_put_count(text, "best_epoch", progress->best_epoch);
+        json_put_count(text, "best_step", progress->best_step);
+        json_put_count(text, "score_answered", progress->score_answered);
+        json_put_count(text, "score_asked", progress->score_asked);
+    }
+    if (train_stop_name(progress->stopped))
+        buffer_print(text, ",\"stopped\":\"%s\"", train_stop_name(progress->stopped));
+}
+
 static void put_progress(struct buffer *text, const struct train_progress *progress) {
     json_put_number(text, "progress", progress->progress);
     json_put_count(text, "epoch", progress->epoch);
@@ -106,19 +128,19 @@ static void put_progress(struct buffer *text, const struct train_progress *progr
     json_put_count(text, "words_total", progress->words_total);
     json_put_count(text, "examples", progress->examples);
     json_put_number(text, "words_per_second", progress->words_per_second);
-    json_put_number(text, "loss", progress->loss);
     json_put_number(text, "learning_rate", progress->learning_rate);
     json_put_number(text, "eta_seconds", progress->eta_seconds);
     json_put_number(text, "seconds", progress->seconds);
+    put_figures(text, progress);
 }
 
 static void print_line(const struct train_progress *progress) {
     struct buffer text = {0};
     buffer_print(&text, "{\"event\":\"progress\",\"phase\":\"%s\"", phase_of(progress));
     put_progress(&text, progress);
-    buffer_print(&text, ",\"epoch_ended\":%s,\"checkpointed\":%s",
-                 progress->epoch_ended ? "true" : "false",
-                 progress->checkpointed ? "true" : "false");
+    buffer_print(&text, ",\"epoch_ended\":%s,\"evaluated\":%s,\"improved\":%s,\"checkpointed\":%s",
+                 progress->epoch_ended ? "true" : "false", progress->evaluated ? "true" : "false",
+                 progress->improved ? "true" : "false", progress->checkpointed ? "true" : "false");
     if (progress->note[0]) {
         buffer_append_text(&text, ",\"note\":");
         json_put_string(&text, progress->note, strnlen(progress->note, sizeof progress->note));

@@ -182,6 +182,26 @@ enum status settings_set(struct settings *settings, const char *name, const char
 
 /* ---- between settings ------------------------------------------------------------------------ */
 
+/* stop_early needs what it watches. */
+static enum status check_stop_early(const struct settings *settings, struct error *err) {
+    switch (settings->stop_early) {
+    case STOP_EARLY_OFF:
+        return STATUS_OK;
+    case STOP_EARLY_HOLDOUT:
+        return settings->holdout > 0
+                   ? STATUS_OK
+                   : error_set_key(err, STATUS_REFUSED, "holdout",
+                                   "holdout must be above 0 with stop_early = holdout_loss, "
+                                   "such as 0.02");
+    case STOP_EARLY_SCORE:
+        break;
+    }
+    return strcmp(settings->questions, "none") != 0
+               ? STATUS_OK
+               : error_set_key(err, STATUS_REFUSED, "questions",
+                               "questions must name a set of questions with stop_early = score");
+}
+
 enum status settings_check(const struct settings *settings, struct error *err) {
     if (settings->min_learning_rate > settings->learning_rate) {
         return error_set_key(err, STATUS_REFUSED, "min_learning_rate",
@@ -205,5 +225,5 @@ enum status settings_check(const struct settings *settings, struct error *err) {
             "shared_negatives must be 0 with exact_negatives, which shares none, not %lld",
             (long long)settings->shared_negatives);
     }
-    return STATUS_OK;
+    return check_stop_early(settings, err);
 }

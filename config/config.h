@@ -90,7 +90,8 @@ enum status settings_set(struct settings *settings, const char *name, const char
                          unsigned scopes, struct error *err) MUST_CHECK;
 
 /* What holds between settings: min_learning_rate is at most learning_rate; num_true is at most
- * twice the window, and 1 with cbow; exact_negatives share no noise words. Errors: REFUSED with the
+ * twice the window, and 1 with cbow; exact_negatives share no noise words; stop_early has what
+ * it watches. Errors: REFUSED with the
  * key to change. */
 enum status settings_check(const struct settings *settings, struct error *err) MUST_CHECK;
 

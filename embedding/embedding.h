@@ -124,6 +124,13 @@ struct model_info {
     uint64_t import_spaced;               /* words kept that hold white space of ASCII */
     uint64_t import_invalid;              /* words kept that are not UTF-8; they stay as they are */
     double import_skipped; /* rows behind the first max_rows; NaN: the file was not read so far */
+    /* Later members; a file without them leaves NaN, 0 and "". */
+    double avg_loss, total_loss; /* over the whole training: mean per positive, sum (estimated) */
+    double holdout_loss, score;  /* at the evaluation whose rows these are */
+    char score_set[16];          /* "analogies" or "similarity": what score is */
+    char stopped[16];            /* "epochs", "max_steps" or "stop_early" */
+    uint64_t best_epoch; /* stop_early: epochs and steps behind which these rows were kept */
+    uint64_t best_step;
 };
 
 struct model {
@@ -266,6 +273,9 @@ enum status evaluate_analogies(const struct model *model, const char *text, size
                                int threads, const struct stop *stop, struct analogy_report *report,
                                struct error *err) MUST_CHECK;
 void analogy_report_clear(struct analogy_report *report);
+/* Is it a file of analogies? The first line that is no comment begins with ':' then. Else it is one
+ * of similarities. */
+bool evaluate_is_analogies(const char *text, size_t length);
 
 struct similarity_report {
     uint64_t pairs, found; /* found: both words are in the vocabulary */

@@ -157,6 +157,14 @@ static bool line_is_comment(struct text_part line) {
            (line.length >= 2 && memcmp(line.text, "//", 2) == 0);
 }
 
+bool evaluate_is_analogies(const char *text, size_t length) {
+    struct text_part rest = text_begin(text, length), line;
+    while (text_line(&rest, &line))
+        if (!line_is_comment(line))
+            return line.text[0] == ':';
+    return false;
+}
+
 /* Columns behind the fourth are not looked at, but where only blanks separate them: those may be
  * words of several parts. */
 static size_t question_split(struct text_part line, struct text_part words[5]) {

@@ -48,10 +48,19 @@ static const struct field fields[] = {
     FIELD(COUNT, import_spaced),
     FIELD(COUNT, import_invalid),
     FIELD(REAL, import_skipped),
+    FIELD(REAL, avg_loss),
+    FIELD(REAL, total_loss),
+    FIELD(REAL, holdout_loss),
+    FIELD(REAL, score),
+    FIELD(TEXT, score_set),
+    FIELD(TEXT, stopped),
+    FIELD(COUNT, best_epoch),
+    FIELD(COUNT, best_step),
 };
 #undef FIELD
 #define N_FIELDS (sizeof fields / sizeof fields[0])
-#define N_FIRST_FIELDS 13 /* what files of the first programs hold: all up to default_max_norm */
+#define N_FIRST_FIELDS 13  /* what files of the first programs hold: all up to default_max_norm */
+#define N_SECOND_FIELDS 24 /* of the next ones: all up to import_skipped */
 
 /* A value is one line: line ends and the escape itself are escaped, every other byte stands as it
  * is. */
@@ -163,8 +172,9 @@ enum status metadata_read(struct model_info *info, const char *text, size_t leng
 
     for (size_t i = N_FIRST_FIELDS; i < N_FIELDS; i++)
         memset((char *)info + fields[i].offset, 0, fields[i].size);
-    info->sample_share = NAN;
-    for (size_t i = 0; i < N_FIELDS && (i != N_FIRST_FIELDS || text != end); i++) {
+    info->sample_share = info->avg_loss = info->total_loss = info->holdout_loss = info->score = NAN;
+    for (size_t i = 0;
+         i < N_FIELDS && ((i != N_FIRST_FIELDS && i != N_SECOND_FIELDS) || text != end); i++) {
         const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
         size_t name_length = strlen(fields[i].name);
 

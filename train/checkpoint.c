@@ -13,7 +13,7 @@
 #include "train/report.h"
 #include "train/worker.h"
 
-#define CHECKPOINT_MAGIC 0x3254504b434d56ull /* "VMCKPT2" */
+#define CHECKPOINT_MAGIC 0x3354504b434d56ull /* "VMCKPT3" */
 
 struct checkpoint_header {
     uint64_t magic, number;
@@ -22,8 +22,9 @@ struct checkpoint_header {
     uint64_t stride, shards;
     uint64_t segment_size, segments, next_segment, words_done, steps_done, examples_done,
         epochs_reported;
-    double rate_scale, seconds, loss; /* loss: last one told */
-    struct kernel_loss epoch_loss;
+    double rate_scale, seconds;
+    struct tallies tallies;
+    struct evaluated evaluated;
 };
 
 /* Settings that may change between a stop and a restart without changing what is learned. */
@@ -38,6 +39,9 @@ static uint64_t settings_checksum(const struct settings *settings) {
     same.on_nonfinite = initial.on_nonfinite;
     same.save_output = initial.save_output;
     same.max_norm = initial.max_norm;
+    same.nonfinite_search = initial.nonfinite_search;
+    same.nonfinite_dump = initial.nonfinite_dump;
+    memcpy(same.questions, initial.questions, sizeof same.questions); /* a path may change */
     struct buffer text = {0};
     settings_write_text(&same, SETTING_OF_JOB, false, &text);
     uint64_t sum = text.failed ? 0 : checksum(text.data, text.length);
@@ -47,13 +51,18 @@ static uint64_t settings_checksum(const struct settings *settings) {
 
 static uint64_t corpus_checksum(const struct trainer *trainer) {
     const uint64_t *counts = vocabulary_counts(trainer->vocabulary);
-    uint64_t sums[3] = {trainer->corpus->length, trainer->corpus->words,
-                        checksum(counts, trainer->rows * sizeof *counts)};
+    uint64_t sums[5] = {trainer->corpus->length, trainer->corpus->words,
+                        checksum(counts, trainer->rows * sizeof *counts),
+                        trainer->corpus->held_length, trainer->corpus->held_words};
     return checksum(sums, sizeof sums);
 }
 
 static char *checkpoint_path(const struct trainer *trainer, uint64_t number) {
     return path_join(trainer->options->work, number % 2 ? "checkpoint-1" : "checkpoint-0");
+}
+
+static char *best_path(const struct trainer *trainer, uint64_t number) {
+    return path_join(trainer->options->work, number % 2 ? "best-1" : "best-0");
 }
 
 static size_t worker_bytes(const struct checkpoint_header *header) {
@@ -78,11 +87,11 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     header.words_done = atomic_load(&trainer->words_done),
     header.steps_done = atomic_load(&trainer->steps_done);
     header.examples_done = atomic_load(&trainer->examples_done);
-    header.loss = trainer->progress.loss;
     header.epochs_reported = trainer->epochs_reported;
     header.rate_scale = trainer->rate_scale;
     header.seconds = trainer->seconds_before + machine_monotonic_seconds() - trainer->started;
-    header.epoch_loss = trainer->epoch_loss;
+    header.tallies = trainer->tallies;
+    header.evaluated = trainer->evaluated;
     return header;
 }
 
@@ -137,10 +146,11 @@ static enum status write_over(const struct trainer *trainer, const char *path,
     return status == STATUS_OK ? status : error_set(err, status, "%s", full.text);
 }
 
-enum status checkpoint_save(struct trainer *trainer, struct error *err) {
-    struct checkpoint_header header = header_of(trainer, trainer->checkpoints);
+/* path: taken and freed. */
+static enum status save_to(const struct trainer *trainer, char *path, uint64_t number,
+                           struct error *err) {
+    struct checkpoint_header header = header_of(trainer, number);
     struct buffer workers = {0};
-    char *path = checkpoint_path(trainer, header.number);
     enum status status = STATUS_OK;
     append_workers(trainer, &header, &workers);
     if (!path || workers.failed)
@@ -149,6 +159,12 @@ enum status checkpoint_save(struct trainer *trainer, struct error *err) {
         status = write_over(trainer, path, &workers, table_size(&header), err);
     free(path);
     buffer_clear(&workers);
+    return status;
+}
+
+enum status checkpoint_save(struct trainer *trainer, struct error *err) {
+    uint64_t number = trainer->checkpoints;
+    enum status status = save_to(trainer, checkpoint_path(trainer, number), number, err);
     if (status != STATUS_OK)
         return status;
     trainer->checkpoints++;
@@ -204,28 +220,35 @@ static enum status restore_workers(struct trainer *trainer, const struct checkpo
     return STATUS_OK;
 }
 
+static void tables_take(struct trainer *trainer, const struct file_map *map) {
+    struct checkpoint_header header;
+    memcpy(&header, map->data, sizeof header);
+    const char *tables = map->data + sizeof header + header.threads * worker_bytes(&header);
+    memcpy(trainer->input->data, tables, table_size(&header));
+    memcpy(trainer->output->data, tables + table_size(&header), table_size(&header));
+}
+
 static enum status restore(struct trainer *trainer, const struct file_map *map, struct error *err) {
     struct checkpoint_header header;
     memcpy(&header, map->data, sizeof header);
     enum status status = restore_workers(trainer, &header, map->data + sizeof header, err);
     if (status != STATUS_OK)
         return status;
-    const char *tables = map->data + sizeof header + header.threads * worker_bytes(&header);
-    memcpy(trainer->input->data, tables, table_size(&header));
-    memcpy(trainer->output->data, tables + table_size(&header), table_size(&header));
+    tables_take(trainer, map);
     trainer->segment_size = header.segment_size, trainer->segments = header.segments;
     trainer->next_segment = header.next_segment;
     atomic_store(&trainer->words_done, header.words_done);
     atomic_store(&trainer->steps_done, header.steps_done);
     atomic_store(&trainer->examples_done, header.examples_done);
-    trainer->progress.loss = header.loss;
     trainer->words_at_report = header.words_done;
     trainer->epochs_reported = header.epochs_reported;
     trainer->rate_scale = header.rate_scale;
-    trainer->epoch_loss = header.epoch_loss;
+    trainer->tallies = header.tallies;
+    trainer->evaluated = header.evaluated;
     trainer->seconds_before = header.seconds;
     trainer->started = machine_monotonic_seconds();
     trainer->checkpoints = header.number + 1;
+    trainer_report_restore(trainer);
     return STATUS_OK;
 }
 
@@ -272,5 +295,33 @@ enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *
     *found = best && status == STATUS_OK;
     for (int i = 0; i < 2; i++)
         file_map_close(&candidates[i].map);
+    return status;
+}
+
+/* ---- the best rows --------------------------------------------------------------------------- */
+
+enum status checkpoint_keep_best(struct trainer *trainer, uint64_t number, struct error *err) {
+    return save_to(trainer, best_path(trainer, number), number, err);
+}
+
+enum status checkpoint_take_best(struct trainer *trainer, uint64_t number, struct error *err) {
+    struct checkpoint_header header;
+    struct file_map map;
+    bool ours = false;
+    char *path = best_path(trainer, number);
+    if (!path)
+        return error_set(err, STATUS_NO_MEMORY, "cannot allocate a path");
+    enum status status = file_map_open(&map, path, err);
+    if (status == STATUS_OK)
+        status = verify(trainer, &map, path, &ours, err);
+    if (status == STATUS_OK) {
+        memcpy(&header, map.data, sizeof header);
+        if (!ours || header.number != number)
+            status = error_set(err, STATUS_CORRUPT, "'%s' is of another training", path);
+        else
+            tables_take(trainer, &map);
+    }
+    file_map_close(&map);
+    free(path);
     return status;
 }

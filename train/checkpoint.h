@@ -14,4 +14,14 @@ enum status checkpoint_save(struct trainer *trainer, struct error *err) MUST_CHE
  * then. */
 enum status checkpoint_load(struct trainer *trainer, bool *found, struct error *err) MUST_CHECK;
 
+/* The best rows of stop_early: a checkpoint of another name, best-0 or -1 by its number. The one
+ * before stays until the next but one is written, for the checkpoint that is there speaks of it.
+ * Errors: IO, DISK_FULL, NO_MEMORY. */
+enum status checkpoint_keep_best(struct trainer *trainer, uint64_t number,
+                                 struct error *err) MUST_CHECK;
+/* Both tables as that file has them; all else stays. Errors: NOT_FOUND, CORRUPT, IO: then nothing
+ * has changed. */
+enum status checkpoint_take_best(struct trainer *trainer, uint64_t number,
+                                 struct error *err) MUST_CHECK;
+
 #endif

@@ -53,6 +53,30 @@ static void list_chosen(const struct settings *asked, char chosen[MODEL_CHOSEN_S
     buffer_clear(&names);
 }
 
+/* Of the rows that are published: with stop_early those of the best evaluation. */
+static void fill_figures(const struct trainer *trainer, struct model_info *info) {
+    const struct train_progress *last = &trainer->progress;
+    const struct evaluated *told = &trainer->evaluated;
+    const char *set = train_score_name(told->score_set), *stopped = train_stop_name(last->stopped);
+    const struct tally *all = &trainer->tallies.all;
+    bool best = told->best_number > 0;
+    info->avg_loss = tally_mean(all);
+    info->total_loss = all->blocks > 0 ? all->loss / all->blocks * (double)last->step : (double)NAN;
+    info->holdout_loss = best ? told->best_holdout_loss : told->holdout_loss;
+    info->score = best ? told->best_score : told->score;
+    snprintf(info->score_set, sizeof info->score_set, "%s", set ? set : "");
+    snprintf(info->stopped, sizeof info->stopped, "%s", stopped ? stopped : "");
+    info->best_epoch = best ? told->best_epoch : 0;
+    info->best_step = best ? told->best_step : 0;
+}
+
+/* A path is nobody's business but the trainer's: the name of the file is kept. */
+static void shorten_questions(struct settings *settings) {
+    const char *slash = strrchr(settings->questions, '/');
+    if (slash && slash[1])
+        memmove(settings->questions, slash + 1, strlen(slash));
+}
+
 static enum status fill_info(const struct trainer *trainer, struct model_info *info,
                              struct error *err) {
     const struct train_options *options = trainer->options;
@@ -60,6 +84,7 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     struct buffer text = {0};
     memset(info, 0, sizeof *info);
     struct settings settings = *trainer->settings;
+    shorten_questions(&settings);
     if (settings.deterministic)
         settings.threads = 0; /* it made no difference, so it makes none in the file */
     settings_write_text(&settings, SETTING_OF_JOB, false, &text);
@@ -75,7 +100,8 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     snprintf(info->kernel, sizeof info->kernel, "%s", options->kernel->name);
     snprintf(info->program, sizeof info->program, "vecmill %s", VECMILL_VERSION);
     info->default_max_norm = trainer->settings->max_norm;
-    info->loss = last->loss;
+    info->loss = trainer_final_loss(trainer);
+    fill_figures(trainer, info);
     info->words_trained = atomic_load(&trainer->words_done);
     info->steps = atomic_load(&trainer->steps_done);
     info->corpus_words = trainer->corpus->report.words;

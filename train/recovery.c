@@ -1,10 +1,13 @@
 /* Checks of tables, and rollback. */
 #include "train/recovery.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "train/checkpoint.h"
+#include "train/evaluation.h"
 #include "train/initial_rows.h"
+#include "train/nonfinite.h"
 #include "train/report.h"
 #include "train/schedule.h"
 #include "train/worker.h"
@@ -17,7 +20,7 @@
 bool recovery_worker_is_finite(const struct trainer *trainer, const struct worker *worker) {
     const struct kernel *kernel = trainer->options->kernel;
     const struct worker_noise *noise = &worker->noise[0];
-    float loss = (float)worker->loss.sum;
+    float loss = (float)worker->tally.loss;
     for (uint32_t k = 0; k < trainer->step.noise && noise->rows[k]; k++)
         if (!kernel->train->row_is_finite(noise->rows[k], trainer->step.stride))
             return false;
@@ -42,7 +45,7 @@ static enum status check_table(const struct trainer *trainer, const struct table
                          "learning rate %g; try a smaller learning_rate or keep guard = true",
                          name, (int)(length < 80 ? length : 80), word, id, column,
                          (unsigned long long)atomic_load(&trainer->steps_done),
-                         schedule_rate(trainer, words));
+                         schedule_rate(trainer, words, atomic_load(&trainer->steps_done)));
     }
     return STATUS_OK;
 }
@@ -63,10 +66,16 @@ static enum status start_again(struct trainer *trainer, struct error *err) {
     atomic_store(&trainer->steps_done, 0);
     atomic_store(&trainer->examples_done, 0);
     trainer->words_at_report = trainer->epochs_reported = 0;
-    trainer->diverged_at = 0;
-    trainer->rollbacks = 0;
+    trainer->tallies = (struct tallies){.epoch_mean = (double)NAN};
+    evaluation_reset(trainer);
     initial_rows_write(trainer);
     return STATUS_OK;
+}
+
+enum status recovery_go_back(struct trainer *trainer, struct error *err) {
+    bool found = false;
+    enum status status = checkpoint_load(trainer, &found, err);
+    return status == STATUS_OK && !found ? start_again(trainer, err) : status;
 }
 
 static bool checkpoint_is_worth_it(struct trainer *trainer) {
@@ -89,11 +98,13 @@ static bool rollback_is_wanted(const struct trainer *trainer, double scale) {
     return false;
 }
 
-enum status recovery_roll_back(struct trainer *trainer, struct error *err) {
+enum status recovery_roll_back(struct trainer *trainer, const struct nonfinite *search,
+                               struct error *err) {
     struct error why = {0};
     bool found = false;
     double scale = trainer->rate_scale / 2;
-    enum status status = recovery_check(trainer, &why);
+    enum status status =
+        search->found ? nonfinite_error(trainer, search, &why) : recovery_check(trainer, &why);
     if (!rollback_is_wanted(trainer, scale))
         return error_set(err, STATUS_DIVERGED, "%s",
                          status != STATUS_OK ? why.text
@@ -101,12 +112,15 @@ enum status recovery_roll_back(struct trainer *trainer, struct error *err) {
     status = STATUS_OK;
     if (checkpoint_is_worth_it(trainer))
         status = checkpoint_load(trainer, &found, err);
-    if (status == STATUS_OK && !found)
+    if (status == STATUS_OK && !found) {
+        trainer->diverged_at = 0;
+        trainer->rollbacks = 0;
         status = start_again(trainer, err);
+    }
     if (status != STATUS_OK)
         return status;
     trainer->rate_scale = scale;
-    trainer->epoch_loss = trainer->recent_loss = (struct kernel_loss){0};
+    evaluation_tell(trainer);
     char note[256];
     snprintf(note, sizeof note, "a value was not finite: went back to %s with learning rate %g",
              found ? "the last checkpoint" : "the start",

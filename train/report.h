@@ -18,7 +18,15 @@ void trainer_warn(struct trainer *trainer, const char *format, ...) PRINTF_LIKE(
 /* Reports when progress_interval has passed or an epoch has ended. By the first thread only,
  * between its chunks. */
 void trainer_report_if_due(struct trainer *trainer);
+/* Reports an evaluation that was just made, and the end of an epoch with it, if one is due. When no
+ * worker runs. */
+void trainer_report_evaluation(struct trainer *trainer, bool improved);
 /* Adds what a worker summed up. By any thread. */
-void trainer_add_loss(struct trainer *trainer, const struct kernel_loss *loss);
+void trainer_add_tally(struct trainer *trainer, const struct tally *tally);
+/* The loss as the model's card has it: the mean of the last epoch, or of what there is of it. Does
+ * not depend on when reports were made. */
+double trainer_final_loss(const struct trainer *trainer);
+/* What checkpoints keep of reports is new: progress tells it. */
+void trainer_report_restore(struct trainer *trainer);
 
 #endif

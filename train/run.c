@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "train/checkpoint.h"
+#include "train/evaluation.h"
 #include "train/initial_rows.h"
 #include "train/pairs.h"
 #include "train/publish.h"
@@ -40,10 +41,10 @@ static void report_reading(void *context, double share, const struct corpus_repo
         now - reading->last < reading->options->settings->progress_interval)
         return;
     reading->last = now;
-    struct train_progress progress = {.magic = TRAIN_PROGRESS_MAGIC,
-                                      .phase = PHASE_VOCABULARY,
-                                      .progress = REPORT_SHARE_VOCABULARY * share,
-                                      .loss = NAN};
+    struct train_progress progress;
+    train_progress_init(&progress);
+    progress.phase = PHASE_VOCABULARY;
+    progress.progress = REPORT_SHARE_VOCABULARY * share;
     progress.epochs = (uint64_t)reading->options->settings->epochs;
     progress.learning_rate = schedule_first_rate(reading->options->settings);
     if (report)
@@ -80,7 +81,9 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
         if (status != STATUS_OK)
             return status;
     }
-    if (!found)
+    if (found)
+        evaluation_tell(trainer);
+    else
         initial_rows_write(trainer);
     trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
     warn_beforehand(trainer);
@@ -132,6 +135,11 @@ enum status train_run(const struct train_options *options, struct train_result *
     }
     if (status == STATUS_OK)
         status = admit(settings, corpus, err);
+    if (status == STATUS_OK && settings->holdout > 0)
+        status = corpus_hold_out(corpus, settings->holdout, (uint64_t)settings->seed,
+                                 (uint64_t)settings->holdout_words, options->work, err);
+    if (status == STATUS_OK && settings->holdout > 0)
+        status = pairs_check_corpus(settings, corpus, err);
     if (status == STATUS_OK)
         status = train_corpus(options, corpus, result, err);
     corpus_free(corpus);

@@ -18,6 +18,12 @@
 
 enum train_phase { PHASE_VOCABULARY, PHASE_TRAINING, PHASE_PUBLISHING };
 
+/* What the questions are: accuracy of analogies (answered right / answered), or Spearman's
+ * correlation. */
+enum train_score { SCORE_NONE, SCORE_ANALOGIES, SCORE_SIMILARITY };
+/* Why a training ended. */
+enum train_stop { STOP_NOT_YET, STOP_EPOCHS, STOP_MAX_STEPS, STOP_EARLY };
+
 /* One report of progress; plain data, so that a child process can write it to a pipe as it
  * stands. */
 struct train_progress {
@@ -31,18 +37,59 @@ struct train_progress {
     /* of these words, those that were trained: kept by subsampling, with a word beside them */
     uint64_t examples;
     double words_per_second;
-    double loss; /* mean per positive since the last report; NaN until one is known */
     double learning_rate, eta_seconds, seconds;
-    struct corpus_report corpus; /* filled from the end of the vocabulary phase on */
-    uint32_t epoch_ended;        /* 1: this report ends an epoch; loss is then the epoch's mean */
-    uint32_t checkpointed;       /* 1: a checkpoint was just written */
+    /* Figures, by name in train_figures(); NaN while there is none. Losses are means per positive,
+     * taken on sampled blocks. */
+    double loss;       /* since the last report, or longer when that was too little to be steady */
+    double loss_error; /* standard error of loss */
+    double epoch_loss; /* over the present epoch so far */
+    double avg_loss;   /* over the training so far */
+    double total_loss; /* the sum over all positives of the training so far: an estimate */
+    double gradient_norm; /* of a block, by the rows of its centres: mean since the last report */
+    double clipped_share; /* of the rows that took a step, those whose step was clipped: the same */
+    double row_norm;      /* mean Euclidean norm of the input rows when the last epoch ended */
+    double row_norm_max;  /* the largest of them, of row_norm_word */
+    double holdout_loss;  /* of the held-out sentences, at the last evaluation */
+    double score;         /* of the questions, at the last evaluation: see score_set */
+    double best;          /* what stop_early watches, at its best evaluation */
+    char row_norm_word[64];               /* cut to whole letters; "" while there is none */
+    uint64_t score_answered, score_asked; /* questions of the set: with all words known, all */
+    uint64_t evaluations, waited;         /* made; since the best one */
+    uint64_t best_epoch, best_step;       /* when that one was made: epochs passed, steps */
+    uint32_t score_set;                   /* enum train_score */
+    uint32_t stopped;                     /* enum train_stop: why it ended, once it has */
+    struct corpus_report corpus;          /* filled from the end of the vocabulary phase on */
+    /* 1: this report ends an epoch; loss is then the epoch's mean */
+    uint32_t epoch_ended;
+    /* 1: this report tells of an evaluation: holdout_loss and score are of now; it is the best */
+    uint32_t evaluated, improved;
+    uint32_t checkpointed; /* 1: a checkpoint was just written */
     /* enum status: not OK: the training has failed, `key` and `note` are those of the error, and
      * nothing else counts */
     uint32_t failed;
     char key[64];
     char note[512]; /* a line for the log, or empty */
 };
-#define TRAIN_PROGRESS_MAGIC 0x564d5032u
+#define TRAIN_PROGRESS_MAGIC 0x564d5033u
+
+/* Zeros and "", the magic, and NaN for every figure. */
+void train_progress_init(struct train_progress *progress);
+
+/* The figures of a report, one row each: documents, events, metrics and the command line walk
+ * them. Constants: any thread may read them. */
+struct train_figure {
+    const char *name, *meaning;
+    size_t offset;  /* of a double in struct train_progress */
+    bool evaluated; /* of an evaluation: a report without one has the value of the last */
+};
+const struct train_figure *train_figures(size_t *count);
+double train_figure_value(const struct train_progress *progress, const struct train_figure *figure);
+void train_figure_set(struct train_progress *progress, const struct train_figure *figure,
+                      double value);
+/* "analogies", "similarity"; NULL for none, and for a number that is no kind. */
+const char *train_score_name(uint32_t score_set);
+/* "epochs", "max_steps", "stop_early"; NULL while it runs, and for a number that is no reason. */
+const char *train_stop_name(uint32_t stopped);
 
 struct train_options {
     const struct settings *settings;
@@ -52,6 +99,10 @@ struct train_options {
     const char *output;        /* model folder to write */
     const char *name;          /* model name for the card */
     const char *corpus_digest; /* or NULL: computed */
+    /* path of the questions that the setting `questions` names; NULL: the setting is the path */
+    const char *questions;
+    /* where nonfinite_dump writes; NULL: nothing is written */
+    const char *dump;
     const struct kernel *kernel;
     const struct logger *logger;
     atomic_int *request; /* enum train_request; may be NULL */

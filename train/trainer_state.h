@@ -4,12 +4,15 @@
  *   run            the whole path: corpus, memory, tables, epochs, model
  *   trainer        creates the shared state, and runs the epochs
  *   recovery       finds values that are not finite, and goes back
+ *   evaluation     held-out loss, questions, stopping early
  *   checkpoint     everything a training needs to go on after a stop
  *   publish  worker  initial_rows  pin  pairs
  *                  the model on disk; what one thread does; start values; threads bound to CPUs;
  *                  was there anything to train?
+ *   nonfinite      the search for the first value that is not finite, block by block
  *   report         progress, as the caller hears of it
- *   schedule       the learning rate
+ *   schedule  tally  figures
+ *                  the learning rate; sums of losses; what reports tell, by name
  *   word_tables  subsampling  step_settings  memory
  *                  what settings come down to: for each word, for a step of the kernel, in bytes
  *
@@ -24,10 +27,35 @@
 #include "base/machine.h"
 #include "kernel/train_step.h"
 #include "train/step_settings.h"
+#include "train/tally.h"
 #include "train/train.h"
 #include "train/word_tables.h"
 
 struct worker;
+struct nonfinite;
+
+/* What evaluations told so far. Plain data: a checkpoint holds it as it stands. */
+struct evaluated {
+    uint64_t index;       /* of the last moment at which one was due: words / (words between two) */
+    uint64_t words;       /* words done at the last evaluation */
+    uint64_t count;       /* evaluations made */
+    uint64_t waited;      /* since the best one */
+    uint64_t best_number; /* of the file that holds the best rows; 0: there is none */
+    uint64_t best_epoch, best_step;
+    double best, holdout_loss, score;     /* NaN while there is none */
+    double best_holdout_loss, best_score; /* of the best one, whichever of them is watched */
+    uint64_t score_answered, score_asked;
+    uint32_t score_set; /* enum train_score */
+    uint32_t stopped;   /* enum train_stop */
+};
+
+/* Sums of losses since several beginnings. Plain data, as above. */
+struct tallies {
+    struct tally all, epoch;
+    struct tally recent; /* since the last report */
+    struct tally window; /* what the last report's mean spanned */
+    double epoch_mean;   /* of the last epoch that ended; NaN while there is none */
+};
 
 struct trainer {
     /* Fixed once trainer_init has returned; any thread reads them. */
@@ -55,12 +83,21 @@ struct trainer {
     int threads;
     uint64_t next_segment; /* over all epochs; taken by an atomic capture */
     _Atomic uint64_t words_done, steps_done, examples_done;
-    atomic_bool halt; /* workers return after their chunk */
+    _Atomic uint64_t steps_taken; /* with max_steps: given to a worker, done or not */
+    atomic_bool halt;             /* workers return after their chunk */
     atomic_bool nonfinite;
-    /* Loss sums of the present epoch and since the last report; see trainer_add_loss. */
-    struct kernel_loss epoch_loss, recent_loss;
+    struct tallies tallies;   /* see trainer_add_tally */
+    struct nonfinite *search; /* NULL: there is no search under way */
 
     /* Written by the first thread, or when no worker runs. */
+    struct evaluated evaluated;
+    /* For held-out sentences: workers of their own, [judge_threads] or NULL; the questions, or
+     * NULL. */
+    struct worker *judges;
+    int judge_threads;
+    char *questions;
+    size_t questions_length;
+    float *row;           /* [stride] of the first thread, for norms of rows */
     double rate_scale;    /* halved by each rollback */
     uint64_t diverged_at; /* most words done when it diverged */
     int rollbacks;        /* since training last got further */

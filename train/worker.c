@@ -1,6 +1,7 @@
 /* One training thread. */
 #include "train/worker.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,8 @@ enum status worker_init(struct worker *worker, const struct trainer *trainer, ui
     const struct settings *settings = trainer->settings;
     uint32_t window = (uint32_t)settings->window;
     memset(worker, 0, sizeof *worker);
+    worker->text = trainer->corpus->ids;
+    worker->loss_every = trainer->loss_every;
     random_init(&worker->state.words, (uint64_t)settings->seed, 2 * number);
     random_init(&worker->state.noise, (uint64_t)settings->seed, 2 * number + 1);
     worker->state.draw = WORKER_DRAWS;
@@ -76,11 +79,12 @@ enum status worker_init(struct worker *worker, const struct trainer *trainer, ui
     worker->own = aligned_zeros(own_bytes(trainer));
     worker->base = aligned_zeros(own_bytes(trainer));
     worker->zero = aligned_zeros(trainer->step.stride * sizeof *worker->zero);
+    worker->before = aligned_zeros((KERNEL_BLOCK + 1) * trainer->step.stride * sizeof(float));
     worker->workspace =
         aligned_zeros(trainer->options->kernel->train->workspace_size(&trainer->step));
     if (!worker->carry || !worker->draws || !worker->ids || !worker->centres || !worker->input ||
         !worker->output || !worker->shift || !worker->rate || !worker->zero || !worker->workspace ||
-        !worker->own || !worker->base)
+        !worker->own || !worker->base || !worker->before)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the buffers of a training thread");
     enum status status = noise_init(&worker->noise[0], max_noise(trainer), err);
     if (status == STATUS_OK)
@@ -100,6 +104,8 @@ void worker_clear(struct worker *worker) {
     free(worker->own);
     free(worker->base);
     free(worker->zero);
+    free(worker->before);
+    free(worker->seen.rows);
     free(worker->workspace);
     for (int i = 0; i < 2; i++)
         noise_clear(&worker->noise[i]);
@@ -205,7 +211,7 @@ static void pack_rows(struct worker *worker, const struct trainer *trainer, uint
 
 bool worker_pack(struct worker *worker, const struct trainer *trainer) {
     struct worker_state *state = &worker->state;
-    const uint32_t *ids = trainer->corpus->ids;
+    const uint32_t *ids = worker->text;
     uint32_t window = trainer->step.window, n = 0, n_centres = 0;
     if (state->at == state->end && state->carried == 0)
         return false;
@@ -329,11 +335,73 @@ static uint32_t draw_window(struct worker *worker, const struct trainer *trainer
                : (uint32_t)window;
 }
 
-/* Where the block's loss goes; NULL: it is not taken. */
-static struct kernel_loss *loss_wanted(struct worker *worker, const struct trainer *trainer) {
-    if (worker->state.blocks++ % trainer->loss_every == 0)
+/* A block, between what is measured of it. */
+struct measure {
+    struct kernel_loss loss;
+    bool wanted;                    /* the loss is taken */
+    uint32_t rows;                  /* whose gradient is measured; 0: it is not */
+    const float *row[KERNEL_BLOCK]; /* of the table, each once */
+};
+
+/* The rows of the centres: input rows, or with CBOW their output rows, which are its positives. */
+static void measure_rows(const struct worker *worker, const struct trainer *trainer, uint32_t first,
+                         uint32_t n, struct measure *measure) {
+    float *const *rows = trainer->step.cbow ? worker->chunk.output : worker->chunk.input;
+    const struct kernel_train *train = trainer->options->kernel->train;
+    size_t stride = trainer->step.stride;
+    for (uint32_t t = 0; t < n; t++) {
+        const float *row = rows[worker->chunk.centres[first + t]];
+        uint32_t i = 0;
+        while (i < measure->rows && measure->row[i] != row)
+            i++;
+        if (i < measure->rows)
+            continue;
+        train->row_copy(row, worker->before + i * stride, stride);
+        measure->row[measure->rows++] = row;
+    }
+}
+
+static void measure_begin(struct worker *worker, const struct trainer *trainer, uint32_t first,
+                          uint32_t n, float rate, struct measure *measure) {
+    if (worker->state.blocks++ % worker->loss_every == 0)
         worker->state.loss_due = 1;
-    return worker->state.loss_due ? &worker->loss : NULL;
+    measure->wanted = worker->state.loss_due != 0 || trainer->search;
+    measure->rows = 0;
+    if (!measure->wanted)
+        return;
+    measure->loss = (struct kernel_loss){0};
+    if (rate > 0 && worker->state.losses % WORKER_GRADIENT_EVERY == 0)
+        measure_rows(worker, trainer, first, n, measure);
+}
+
+/* The step that the rows took, over the rate: the gradient as it was taken, clipped. */
+static double measure_gradient(const struct worker *worker, const struct trainer *trainer,
+                               const struct measure *measure) {
+    size_t stride = trainer->step.stride;
+    float *after = worker->before + KERNEL_BLOCK * stride;
+    double squares = 0;
+    for (uint32_t i = 0; i < measure->rows; i++) {
+        const float *before = worker->before + i * stride;
+        trainer->options->kernel->train->row_copy(measure->row[i], after, stride);
+        for (size_t j = 0; j < stride; j++) {
+            double step = (double)after[j] - (double)before[j];
+            squares += step * step;
+        }
+    }
+    return sqrt(squares);
+}
+
+static void measure_end(struct worker *worker, const struct trainer *trainer, float rate,
+                        const struct measure *measure) {
+    if (!measure->wanted || measure->loss.positives == 0)
+        return;
+    worker->state.loss_due = 0;
+    worker->state.losses++;
+    tally_block(&worker->tally, &measure->loss);
+    if (measure->rows > 0) {
+        worker->tally.gradient += measure_gradient(worker, trainer, measure) / (double)rate;
+        worker->tally.gradients += 1;
+    }
 }
 
 /* A draw of noise words, and a window, serve shared_blocks blocks. The next draw is made while its
@@ -343,6 +411,7 @@ static void train_blocks(struct worker *worker, const struct trainer *trainer,
     const struct kernel_train *train = trainer->options->kernel->train;
     const struct kernel_chunk *chunk = &worker->chunk;
     uint32_t shared = (uint32_t)trainer->settings->shared_blocks, window = 0;
+    struct measure measure;
     noise_draw(worker, trainer, &worker->noise[0], step->noise);
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
         uint32_t n =
@@ -354,11 +423,17 @@ static void train_blocks(struct worker *worker, const struct trainer *trainer,
             window = draw_window(worker, trainer);
         if (renew)
             noise_draw(worker, trainer, next, step->noise);
-        uint64_t positives = worker->loss.positives;
+        measure_begin(worker, trainer, first, n, step->rate, &measure);
+        struct nonfinite_block looked = {worker,      trainer, step, &now->view,
+                                         step->noise, first,   n,    window};
+        if (trainer->search)
+            nonfinite_before(&looked);
         train->block(step, worker->workspace, chunk, first, n, window, &now->view,
-                     renew ? &next->view : NULL, loss_wanted(worker, trainer));
-        worker->state.loss_due &= worker->loss.positives == positives;
+                     renew ? &next->view : NULL, measure.wanted ? &measure.loss : NULL);
+        measure_end(worker, trainer, step->rate, &measure);
         worker->steps++;
+        if (trainer->search && nonfinite_after(&looked, measure.loss.sum))
+            return;
     }
 }
 
@@ -366,24 +441,36 @@ static void train_pairs(struct worker *worker, const struct trainer *trainer,
                         const struct kernel_step *step) {
     const struct kernel_chunk *chunk = &worker->chunk;
     uint32_t per_pair = (uint32_t)trainer->settings->negative;
+    struct measure measure;
     for (uint32_t first = 0; first < chunk->n_centres; first += KERNEL_BLOCK) {
         uint32_t n =
             chunk->n_centres - first < KERNEL_BLOCK ? chunk->n_centres - first : KERNEL_BLOCK;
         uint32_t window = draw_window(worker, trainer), pairs = step->cbow ? n : 2 * window * n;
         noise_draw(worker, trainer, &worker->noise[0], pairs * per_pair);
-        uint64_t positives = worker->loss.positives;
+        measure_begin(worker, trainer, first, n, step->rate, &measure);
+        struct nonfinite_block looked = {worker,           trainer, step, &worker->noise[0].view,
+                                         pairs * per_pair, first,   n,    window};
+        if (trainer->search)
+            nonfinite_before(&looked);
         trainer->options->kernel->train->pairs(step, worker->workspace, chunk, first, n, window,
                                                &worker->noise[0].view, per_pair,
-                                               loss_wanted(worker, trainer));
-        worker->state.loss_due &= worker->loss.positives == positives;
+                                               measure.wanted ? &measure.loss : NULL);
+        measure_end(worker, trainer, step->rate, &measure);
         worker->steps++;
+        if (trainer->search && nonfinite_after(&looked, measure.loss.sum))
+            return;
     }
 }
 
 void worker_train(struct worker *worker, const struct trainer *trainer) {
+    uint64_t words = atomic_load_explicit(&trainer->words_done, memory_order_relaxed);
+    uint64_t steps = atomic_load_explicit(&trainer->steps_done, memory_order_relaxed);
+    worker_train_at(worker, trainer, (float)schedule_rate(trainer, words, steps));
+}
+
+void worker_train_at(struct worker *worker, const struct trainer *trainer, float rate) {
     struct kernel_step step = trainer->step;
-    step.rate = (float)schedule_rate(
-        trainer, atomic_load_explicit(&trainer->words_done, memory_order_relaxed));
+    step.rate = rate;
     if (trainer->settings->exact_negatives)
         train_pairs(worker, trainer, &step);
     else

@@ -4,11 +4,13 @@
 #define VECMILL_TRAIN_WORKER_H
 
 #include "base/random.h"
+#include "train/nonfinite.h"
+#include "train/tally.h"
 #include "train/trainer_state.h"
 
-#define WORKER_DRAWS 4096       /* noise ids drawn at a time */
-#define WORKER_CHUNK_WORDS 3072 /* kept words packed at a time */
-#define WORKER_LOSS_EVERY 256   /* the loss is taken on one block in so many, or in fewer */
+#define WORKER_DRAWS 4096        /* noise ids drawn at a time */
+#define WORKER_CHUNK_WORDS 3072  /* kept words packed at a time */
+#define WORKER_GRADIENT_EVERY 16 /* of the blocks with a loss: the norm of the gradient is taken */
 
 /* What a worker needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it
  * stands, `carry` and `draws` (allocated, lengths by settings) behind it. */
@@ -23,6 +25,7 @@ struct worker_state {
     uint32_t carried_context; /* how many of them were centres already */
     uint32_t draw;            /* next unused noise id */
     uint32_t loss_due;        /* 1: of the next block that has a positive */
+    uint32_t losses;          /* taken so far, modulo 2^32 */
 };
 
 /* One draw of noise words. The worker writes the arrays, the kernel reads them through the view. */
@@ -36,8 +39,10 @@ struct worker_noise {
  * fetch lines in pairs. */
 struct worker {
     _Alignas(128) struct worker_state state;
-    uint32_t *carry; /* [2 window] */
-    uint32_t *draws; /* [WORKER_DRAWS + noise] */
+    const uint32_t *text; /* the ids that it packs: state's positions are in it */
+    uint64_t loss_every;  /* the loss is taken on one block in so many */
+    uint32_t *carry;      /* [2 window] */
+    uint32_t *draws;      /* [WORKER_DRAWS + noise] */
     /* The chunk under way: a view of the arrays below. */
     struct kernel_chunk chunk;
     uint32_t *ids, *centres;
@@ -49,8 +54,12 @@ struct worker {
      * merge. */
     float *own, *base;
     struct kernel_workspace *workspace;
+    /* [KERNEL_BLOCK + 1][stride] rows of the centres before a block whose gradient is measured, and
+     * one after it */
+    float *before;
+    struct nonfinite_rows seen; /* while the first value that is not finite is looked for */
     /* Since the loop last took account of them. */
-    struct kernel_loss loss;
+    struct tally tally;
     uint64_t steps, words, examples;
 };
 
@@ -70,6 +79,8 @@ void worker_clear(struct worker *worker);
 bool worker_pack(struct worker *worker, const struct trainer *trainer);
 /* Trains on the packed chunk: writes rows of both tables and of the worker's own copies. */
 void worker_train(struct worker *worker, const struct trainer *trainer);
+/* The same at a rate of one's choice. 0: nothing moves, and each block's loss can be had. */
+void worker_train_at(struct worker *worker, const struct trainer *trainer, float rate);
 /* Copies the private rows from the table, whatever the worker's own were. */
 void worker_take_rows(struct worker *worker, const struct trainer *trainer);
 /* Adds the worker's share of what it did to them since to the table, and copies them anew. */

@@ -31,8 +31,9 @@ struct job_log {
     bool ended, interrupted;
 };
 
-static const char kind_letters[] = "sprel"; /* in the file, by enum event_kind */
-static const char *const kind_names[] = {"state", "progress", "progress", "epoch", "log"};
+static const char kind_letters[] = "sprelv"; /* in the file, by enum event_kind */
+static const char *const kind_names[] = {"state", "progress", "progress",
+                                         "epoch", "log",      "evaluation"};
 
 enum status job_log_create(struct job_log **created, size_t max, double heartbeat,
                            struct error *err) {
@@ -96,8 +97,8 @@ static void events_halve(struct job_log *log, enum event_kind kind, size_t end) 
 /* Makes room when the log is full: what matters least and is oldest goes first. An eighth is freed
  * at a time, so that the cost of a pass over the log is shared by many events. */
 static void events_thin(struct job_log *log) {
-    static const enum event_kind order[] = {EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG,
-                                            EVENT_STATE};
+    static const enum event_kind order[] = {EVENT_PROGRESS, EVENT_ROW, EVENT_EVALUATION,
+                                            EVENT_EPOCH,    EVENT_LOG, EVENT_STATE};
     size_t goal = log->max - log->max / 8;
     for (size_t i = 0; i < sizeof order / sizeof *order && log->n > goal; i++)
         events_halve(log, order[i], log->n - log->n / 4);
@@ -238,7 +239,8 @@ enum status job_log_load(struct job_log *log, const char *path, struct error *er
 }
 
 static bool event_is_row(const struct event *event) {
-    return event->kind == EVENT_ROW || event->kind == EVENT_EPOCH;
+    return event->kind == EVENT_ROW || event->kind == EVENT_EPOCH ||
+           event->kind == EVENT_EVALUATION;
 }
 
 void job_log_rows(struct job_log *log, size_t points, struct buffer *text) {

@@ -35,8 +35,16 @@ enum job_ask { JOB_ASK_NONE, JOB_ASK_PAUSE, JOB_ASK_CANCEL };
 
 /* ---- jobs_events.c: everything a job tells, in order, for streams and for the history ---- */
 
-/* ROW marks a progress report of the training phase: a row of the history. Epochs are rows too. */
-enum event_kind { EVENT_STATE, EVENT_PROGRESS, EVENT_ROW, EVENT_EPOCH, EVENT_LOG };
+/* ROW marks a progress report of the training phase: a row of the history. Epochs are rows too, and
+ * evaluations between two ends of epochs. */
+enum event_kind {
+    EVENT_STATE,
+    EVENT_PROGRESS,
+    EVENT_ROW,
+    EVENT_EPOCH,
+    EVENT_LOG,
+    EVENT_EVALUATION
+};
 struct job_log; /* reference-counted; safe from any thread */
 
 /* max: events kept; when there are more, older progress is thinned to every other one, then

@@ -107,7 +107,8 @@ static void run_store(struct run *run) {
 static bool report_sane(const struct train_progress *report) {
     return report->magic == TRAIN_PROGRESS_MAGIC && report->phase <= PHASE_PUBLISHING &&
            report->failed < STATUS_COUNT && memchr(report->key, '\0', sizeof report->key) &&
-           memchr(report->note, '\0', sizeof report->note);
+           memchr(report->note, '\0', sizeof report->note) &&
+           memchr(report->row_norm_word, '\0', sizeof report->row_norm_word);
 }
 
 /* Under the mutex. */

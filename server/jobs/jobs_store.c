@@ -59,21 +59,49 @@ static json_t *error_json(const struct error *error) {
                                            : json_words(error->key, strlen(error->key)));
 }
 
+/* Every figure by its name. known: false: all are null. */
+static void figures_json(json_t *document, const struct train_progress *now, bool known) {
+    size_t count = 0;
+    const struct train_figure *figures = train_figures(&count);
+    for (size_t i = 0; i < count; i++)
+        status_ignore(
+            json_object_set_new(document, figures[i].name,
+                                number_or_null(known, train_figure_value(now, &figures[i]))));
+    json_object_set_new(document, "row_norm_word",
+                        known && now->row_norm_word[0] != '\0'
+                            ? json_words(now->row_norm_word, strlen(now->row_norm_word))
+                            : json_null());
+}
+
+/* What evaluations and stop_early told so far; null where there was no evaluation. */
+static json_t *evaluation_json(const struct train_progress *now) {
+    if (now->evaluations == 0)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "evaluations",
+                     (json_int_t)now->evaluations, "waited", (json_int_t)now->waited, "best_epoch",
+                     (json_int_t)now->best_epoch, "best_step", (json_int_t)now->best_step,
+                     "score_set", text_or_null(train_score_name(now->score_set)), "score_answered",
+                     (json_int_t)now->score_answered, "score_asked", (json_int_t)now->score_asked);
+}
+
 /* Members that tell how far a job is. */
 static json_t *progress_json(const struct job *job) {
     const struct train_progress *now = &job->progress;
     bool training = job->phase >= PHASE_TRAINING, running = job->state == JOB_RUNNING;
     uint64_t epochs = now->epochs > 0 ? now->epochs : (uint64_t)job->settings.epochs;
-    return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "phase",
-                     text_or_null(phase_name(job->phase)), "progress",
-                     isfinite(now->progress) ? now->progress : 0.0, "epoch", (json_int_t)now->epoch,
-                     "epochs", (json_int_t)epochs, "step", (json_int_t)now->step, "words",
-                     (json_int_t)now->words, "words_total", (json_int_t)now->words_total,
-                     "examples", (json_int_t)now->examples, "words_per_second",
-                     number_or_null(training, now->words_per_second), "loss",
-                     number_or_null(training, now->loss), "learning_rate",
-                     number_or_null(training, now->learning_rate), "eta_seconds",
-                     number_or_null(running && training, now->eta_seconds));
+    json_t *document = json_pack(
+        "{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "phase",
+        text_or_null(phase_name(job->phase)), "progress",
+        isfinite(now->progress) ? now->progress : 0.0, "epoch", (json_int_t)now->epoch, "epochs",
+        (json_int_t)epochs, "step", (json_int_t)now->step, "words", (json_int_t)now->words,
+        "words_total", (json_int_t)now->words_total, "examples", (json_int_t)now->examples,
+        "words_per_second", number_or_null(training, now->words_per_second), "learning_rate",
+        number_or_null(training, now->learning_rate), "eta_seconds",
+        number_or_null(running && training, now->eta_seconds), "evaluation", evaluation_json(now),
+        "stopped", text_or_null(train_stop_name(now->stopped)));
+    if (document)
+        figures_json(document, now, training);
+    return document;
 }
 
 static json_t *kernel_json(const struct job *job, const char *kernel) {
@@ -107,6 +135,23 @@ json_t *job_document(const struct job *job, const char *kernel) {
     return NULL;
 }
 
+/* What is kept of the last report. */
+static json_t *progress_record(const struct train_progress *now) {
+    json_t *record = json_pack(
+        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}",
+        "progress", number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
+        (json_int_t)now->epochs, "step", (json_int_t)now->step, "words", (json_int_t)now->words,
+        "words_total", (json_int_t)now->words_total, "examples", (json_int_t)now->examples,
+        "words_per_second", number_or_null(true, now->words_per_second), "learning_rate",
+        number_or_null(true, now->learning_rate), "score_answered", (json_int_t)now->score_answered,
+        "score_asked", (json_int_t)now->score_asked, "evaluations", (json_int_t)now->evaluations,
+        "waited", (json_int_t)now->waited, "best_epoch", (json_int_t)now->best_epoch, "best_step",
+        (json_int_t)now->best_step, "score_set", (int)now->score_set, "stopped", (int)now->stopped);
+    if (record)
+        figures_json(record, now, true);
+    return record;
+}
+
 json_t *job_record(const struct job *job) {
     const struct train_progress *now = &job->progress;
     return json_pack(
@@ -121,16 +166,7 @@ json_t *job_record(const struct job *job) {
         error_json(&job->error), "crashes", (int)job->crashes, "restarts", (int)job->restarts,
         "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved,
         RECORD_CONTENT_CHECKSUM, job->checksum, "plan_words", (json_int_t)job->plan_words, "report",
-        corpus_report_json(&now->corpus), "progress",
-        json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "progress",
-                  number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
-                  (json_int_t)now->epochs, "step", (json_int_t)now->step, "words",
-                  (json_int_t)now->words, "words_total", (json_int_t)now->words_total, "examples",
-                  (json_int_t)now->examples, "words_per_second",
-                  number_or_null(true, now->words_per_second), "loss",
-                  number_or_null(true, now->loss), "learning_rate",
-                  number_or_null(true, now->learning_rate)),
-        "owner", job->owner);
+        corpus_report_json(&now->corpus), "progress", progress_record(now), "owner", job->owner);
 }
 
 /* A whole number in min..max; -2 for anything else. */
@@ -141,8 +177,35 @@ static json_int_t read_count(const json_t *record, const char *name, json_int_t 
     return json_is_integer(value) && count >= min && count <= max ? count : -2;
 }
 
+static uint64_t read_natural(const json_t *from, const char *name) {
+    json_int_t value = json_integer_value(json_object_get(from, name));
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+/* A record of an earlier version has few of them: the others are not known. */
+static void read_figures(const json_t *from, struct train_progress *now) {
+    size_t count = 0;
+    const struct train_figure *figures = train_figures(&count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_object_get(from, figures[i].name);
+        if (json_is_number(value))
+            train_figure_set(now, &figures[i], json_number_value(value));
+    }
+    const char *word = json_string_value(json_object_get(from, "row_norm_word"));
+    snprintf(now->row_norm_word, sizeof now->row_norm_word, "%s", !word ? "" : word);
+    now->score_answered = read_natural(from, "score_answered");
+    now->score_asked = read_natural(from, "score_asked");
+    now->evaluations = read_natural(from, "evaluations");
+    now->waited = read_natural(from, "waited");
+    now->best_epoch = read_natural(from, "best_epoch");
+    now->best_step = read_natural(from, "best_step");
+    now->score_set = (uint32_t)read_natural(from, "score_set");
+    now->stopped = (uint32_t)read_natural(from, "stopped");
+}
+
 static void read_progress(const json_t *record, struct train_progress *now) {
     const json_t *from = json_object_get(record, "progress");
+    train_progress_init(now);
     now->progress = json_number_value(json_object_get(from, "progress"));
     now->epoch = (uint64_t)json_integer_value(json_object_get(from, "epoch"));
     now->epochs = (uint64_t)json_integer_value(json_object_get(from, "epochs"));
@@ -151,7 +214,7 @@ static void read_progress(const json_t *record, struct train_progress *now) {
     now->words_total = (uint64_t)json_integer_value(json_object_get(from, "words_total"));
     now->examples = (uint64_t)json_integer_value(json_object_get(from, "examples"));
     now->words_per_second = json_number_value(json_object_get(from, "words_per_second"));
-    now->loss = json_number_value(json_object_get(from, "loss"));
+    read_figures(from, now);
     now->learning_rate = json_number_value(json_object_get(from, "learning_rate"));
     corpus_report_read(json_object_get(record, "report"), &now->corpus);
 }
@@ -279,25 +342,50 @@ void job_state_event(const struct job *job) {
     event_end(job, EVENT_STATE, &text);
 }
 
+/* A row of the history. Of an evaluation's figures each is told once, in the row of the
+ * evaluation; the others have null. */
+static void put_figures(struct buffer *text, const struct train_progress *now) {
+    size_t count = 0;
+    const struct train_figure *figures = train_figures(&count);
+    for (size_t i = 0; i < count; i++)
+        put_real(text, figures[i].name,
+                 figures[i].evaluated && !now->evaluated ? (double)NAN
+                                                         : train_figure_value(now, &figures[i]));
+    buffer_append_text(text, ",\"row_norm_word\":");
+    if (now->row_norm_word[0] != '\0')
+        json_append_string(text, now->row_norm_word, strlen(now->row_norm_word));
+    else
+        buffer_append_text(text, "null");
+    if (now->evaluated)
+        buffer_print(text,
+                     ",\"evaluations\":%" PRIu64 ",\"improved\":%s,\"waited\":%" PRIu64
+                     ",\"score_answered\":%" PRIu64 ",\"score_asked\":%" PRIu64,
+                     now->evaluations, now->improved ? "true" : "false", now->waited,
+                     now->score_answered, now->score_asked);
+}
+
 void job_progress_event(const struct job *job, bool epoch_ended) {
     const struct train_progress *now = &job->progress;
     struct buffer text = {0};
     const char *phase = phase_name(job->phase);
-    enum event_kind kind = epoch_ended ? EVENT_EPOCH : EVENT_PROGRESS;
+    enum event_kind kind = epoch_ended      ? EVENT_EPOCH
+                           : now->evaluated ? EVENT_EVALUATION
+                                            : EVENT_PROGRESS;
     event_begin(job, &text);
     buffer_print(&text, ",\"phase\":\"%s\"", !phase ? "" : phase);
     put_real(&text, "progress", now->progress);
     if (job->phase == PHASE_TRAINING) {
-        if (!epoch_ended)
+        if (kind == EVENT_PROGRESS)
             kind = EVENT_ROW;
         buffer_print(&text,
                      ",\"epoch\":%" PRIu64 ",\"epochs\":%" PRIu64 ",\"step\":%" PRIu64
                      ",\"words\":%" PRIu64 ",\"words_total\":%" PRIu64,
                      now->epoch, now->epochs, now->step, now->words, now->words_total);
         put_real(&text, "words_per_second", now->words_per_second);
-        put_real(&text, "loss", now->loss);
         put_real(&text, "learning_rate", now->learning_rate);
         put_real(&text, "eta_seconds", now->eta_seconds);
+        put_real(&text, "seconds", now->seconds);
+        put_figures(&text, now);
     }
     event_end(job, kind, &text);
 }

@@ -22,6 +22,7 @@ struct job *job_create(void) {
     pthread_mutex_init(&job->store, NULL);
     job->holds = 1;
     job->phase = PHASE_NONE;
+    train_progress_init(&job->progress);
     return job;
 }
 

@@ -47,6 +47,15 @@ static json_t *number_or_null(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+static json_t *name_or_null(const char *name) {
+    return name[0] != '\0' ? json_string(name) : json_null();
+}
+
+/* 0: not known. */
+static json_t *count_or_null(uint64_t count) {
+    return count > 0 ? json_integer((json_int_t)count) : json_null();
+}
+
 static void set(json_t *object, const char *name, json_t *value) {
     json_object_set_new(object, name, value); /* a failed allocation is noticed by response_json */
 }
@@ -174,6 +183,14 @@ static json_t *card_json(const struct call *call) {
     set(training, "words_per_second", number_or_null(info->words_per_second));
     set(training, "steps", json_integer((json_int_t)info->steps));
     set(training, "loss", number_or_null(info->loss));
+    set(training, "avg_loss", number_or_null(info->avg_loss));
+    set(training, "total_loss", number_or_null(info->total_loss));
+    set(training, "holdout_loss", number_or_null(info->holdout_loss));
+    set(training, "score", number_or_null(info->score));
+    set(training, "score_set", name_or_null(info->score_set));
+    set(training, "stopped", name_or_null(info->stopped));
+    set(training, "best_epoch", count_or_null(info->best_epoch));
+    set(training, "best_step", count_or_null(info->best_step));
     set(training, "kernel", json_words(info->kernel, strlen(info->kernel)));
     set(training, "program", json_words(info->program, strlen(info->program)));
     set(card, "training", training);

@@ -104,6 +104,14 @@ static const struct model_info info_full = {
     .import_spaced = 2,
     .import_invalid = 1,
     .import_skipped = 5,
+    .avg_loss = 2.75,
+    .total_loss = 1e12,
+    .holdout_loss = 2.5,
+    .score = 0.125,
+    .score_set = "analogies",
+    .stopped = "stop_early",
+    .best_epoch = 3,
+    .best_step = 40,
 };
 
 static inline struct model *model_make(struct shape shape, const struct model_info *info) {

@@ -132,17 +132,21 @@ static void metadata_is_strict(void **state) {
     assert_int_equal(metadata_read(&again, text.data, text.length, &err), STATUS_OK);
     memcpy(again.settings, info.settings, sizeof again.settings);
     assert_memory_equal(&info, &again, sizeof info);
-    /* every prefix is refused, but for that of the first programs, whose last line was this */
-    const char *last = "default_max_norm = 2.5\n";
+    /* every prefix is refused, but for those of earlier programs, whose last lines were these */
+    const char *last = "default_max_norm = 2.5\n", *later = "import_skipped = 5\n";
     size_t first = (size_t)(strstr(text.data, last) - text.data) + strlen(last);
+    size_t second = (size_t)(strstr(text.data, later) - text.data) + strlen(later);
     for (size_t length = 0; length < text.length; length++) {
         assert_int_equal(metadata_read(&again, text.data, length, &err),
-                         length == first ? STATUS_OK : STATUS_MALFORMED);
+                         length == first || length == second ? STATUS_OK : STATUS_MALFORMED);
         error_clear(&err);
     }
     assert_int_equal(metadata_read(&again, text.data, first, &err), STATUS_OK);
     assert_true(isnan(again.sample_share) && again.examples == 0 && again.chosen[0] == '\0');
     assert_true(again.import_rows == 0 && again.import_format[0] == '\0');
+    assert_int_equal(metadata_read(&again, text.data, second, &err), STATUS_OK);
+    assert_true(again.import_skipped == 5 && isnan(again.avg_loss) && isnan(again.holdout_loss));
+    assert_true(again.best_step == 0 && again.stopped[0] == '\0');
     buffer_append_text(&text, "more = 1\n");
     check_metadata(text.data, "9 bytes stand behind the last line");
     broken = strstr(text.data, "18446744073709551615");

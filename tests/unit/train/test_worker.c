@@ -275,7 +275,7 @@ static void exact_negatives_draw_for_every_pair(void **state) {
     assert_int_equal(calls.calls, made.worker->steps);
     assert_true(calls.calls >= made.corpus->words / KERNEL_BLOCK);
     uint64_t every = made.trainer.loss_every;
-    assert_true(every >= 1 && every <= WORKER_LOSS_EVERY);
+    assert_true(every >= 1 && every <= (uint64_t)fixture->settings.loss_every);
     assert_int_equal(calls.losses, (calls.calls + every - 1) / every);
     for (uint32_t window = 1; window <= 4; window++)
         assert_true(fabs((double)calls.windows[window] - (double)calls.calls / 4) <
