@@ -201,17 +201,18 @@ def send(sock, data, places):
         pass  # the server has had enough
 
 
-def exchange(port, data, places, expected):
-    """Sends data and the second request; the answers to data, and whether the second got one."""
+def exchange(port, data, places, expected, wrap=lambda sock: sock):
+    """Sends data and the second request; the answers to data, and whether the second got one. wrap:
+    what makes a TLS connection of a plain one, see e2e_tls.py."""
     sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    answers = []
+    sock, answers = wrap(sock), []
     with sock, sock.makefile("rb") as stream:
         send(sock, data + SECOND, places)
         while True:
             try:
                 answer = read_answer(stream)
-            except ConnectionError:
+            except OSError:
                 answer = None
             if answer is None:
                 return answers, False
@@ -238,20 +239,26 @@ def judge(name, answers, second, statuses, bad):
     return None
 
 
+def try_cases(port, rng, cuts, wrap=lambda sock: sock):
+    """Every case whole and cut; what failed, and how many connections it took."""
+    failures, sent = [], 0
+    for name, data, statuses, bad in CASES:
+        for cut in range(1 + cuts):
+            n = min(rng.choice((1, 2, 5, 12)), len(data)) if cut else 0
+            places = sorted(rng.sample(range(1, len(data) + len(SECOND)), n))
+            answers, second = exchange(port, data, places, len(statuses), wrap)
+            sent += 1
+            failure = judge(name, answers, second, statuses, bad)
+            if failure:
+                failures.append(failure + (", cut at %s" % places if cut else ""))
+                break
+    return failures, sent
+
+
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 9112
-    rng, failures, sent = random.Random(seed), [], 0
     with Service("--allowed-hosts", "x", "--max-connections-per-address", "1024") as server:
-        for name, data, statuses, bad in CASES:
-            for cut in range(1 + CUTS):
-                n = min(rng.choice((1, 2, 5, 12)), len(data)) if cut else 0
-                places = sorted(rng.sample(range(1, len(data) + len(SECOND)), n))
-                answers, second = exchange(server.port, data, places, len(statuses))
-                sent += 1
-                failure = judge(name, answers, second, statuses, bad)
-                if failure:
-                    failures.append(failure + (", cut at %s" % places if cut else ""))
-                    break
+        failures, sent = try_cases(server.port, random.Random(seed), CUTS)
         if server.get("/healthz").status != 200 or server.stop() != 0:
             failures.append("the service is gone")
     for failure in failures:

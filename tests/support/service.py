@@ -83,7 +83,7 @@ class Service:
         for raw in process.stderr:
             line = raw.decode("utf-8", "replace").rstrip("\n")
             self.lines.append(line)
-            found = re.search(r"listening on http://[^\s\"]*:(\d+)", line)
+            found = re.search(r"listening on https?://[^\s\"]*:(\d+)", line)
             if found and self.port is None:
                 self.port = int(found.group(1))
                 ready.set()

@@ -1,0 +1,450 @@
+"""Keys against a running server: every route of its own OpenAPI document with no key, a wrong one,
+one of each scope and one that reaches other names; quotas over a restart; reload; the first key;
+what refuses to start; and that no key is ever told to a log or kept."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from service import PATIENCE, VECMILL, Service, check, expect, run_tests, wait_until, zipf_text
+
+SCOPES = ("read", "train", "admin")
+SECRETS = set()  # of every key made here: none may turn up anywhere
+
+
+def make_key(file=None, **options):
+    """The key, and its row."""
+    command = [VECMILL, "key", "create"]
+    for name, value in options.items():
+        command += ["--" + name.replace("_", "-"), str(value)]
+    if file:
+        command += ["--append", file]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+    key, row = made.stdout.decode().splitlines()
+    check(re.fullmatch(r"vm_[0-9a-f]{12}_[0-9a-f]{64}", key), "what key is", key)
+    check(key not in made.stderr.decode() and key not in row, "the key is told once")
+    SECRETS.add(key.split("_")[2])
+    return key, row
+
+
+def bearer(key):
+    return {"Authorization": "Bearer " + key} if key else {}
+
+
+class Keyed(Service):
+    """A server with keys: .keys["read"], ... and self.key, which calls use by default."""
+
+    def __init__(self, *options, extra=(), **more):
+        self.folder = tempfile.mkdtemp(prefix="vecmill-keys-")
+        self.file = os.path.join(self.folder, "keys")
+        self.keys = {scope: make_key(self.file, scope=scope, name=scope)[0] for scope in SCOPES}
+        for name, wanted in extra:
+            self.keys[name] = make_key(self.file, **wanted)[0]
+        self.key = self.keys["admin"]
+        super().__init__("--api-keys-file", self.file, *options, **more)
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def call(self, method, path, body=None, headers=None, key=True):
+        headers = {**bearer(self.key if key is True else key), **(headers or {})}
+        return super().call(method, path, body, headers)
+
+    def reload(self):
+        seen = len(self.lines)
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: [line for line in self.lines[seen:] if "keys" in line],
+            lambda: "no reload: " + self.log(),
+        )
+        return "\n".join(self.lines[seen:])
+
+    def check_silent(self):
+        """Neither the log nor the data folder holds a key."""
+        log = "\n".join(self.lines)
+        for secret in SECRETS:
+            check(secret not in log, "a key is in the log")
+        for folder, _, files in os.walk(self.data):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as file:
+                    content = file.read()
+                for secret in SECRETS:
+                    check(secret.encode() not in content, "a key is in", folder, name)
+
+
+def operations(document):
+    """(method, path, scope); scope None: open."""
+    for path, calls in sorted(document["paths"].items()):
+        for method, operation in sorted(calls.items()):
+            if method not in ("get", "put", "post", "delete", "patch", "head"):
+                continue
+            security = operation.get("security", document.get("security"))
+            check(security is not None, "no security:", method, path)
+            named = [scheme for scheme in security if scheme]
+            check(len(named) == len(security), "may be called without a key:", method, path)
+            scopes = [scope for scheme in named for value in scheme.values() for scope in value]
+            check(len(scopes) <= 1, "scopes of", method, path, scopes)
+            yield method.upper(), path, scopes[0] if scopes else None
+
+
+def filled(path, corpus, model, job):
+    for name, value in (("corpus", corpus), ("model", model), ("job", job)):
+        path = path.replace("{%s}" % name, value)
+    return re.sub(r"\{\w+\}", "x", path)
+
+
+FOREIGN = {"scope": "admin", "corpora": "mine-", "models": "mine-"}
+
+
+def test_every_route():
+    """The penetration table."""
+    with Keyed(extra=[("foreign", FOREIGN)]) as service:
+        expect(service.put("/v1/corpora/text", zipf_text(20000)), 201)
+        job = service.submit("text", "word", dim=8, epochs=1, min_count=1)
+        service.wait(job, "succeeded")
+        table = list(operations(service.get("/openapi.json").json))
+        check(len(table) >= 39, "routes", len(table))
+        opened = [path for _, path, scope in table if scope is None]
+        check(opened == ["/healthz", "/readyz"], "open", opened)
+        for method, path, scope in table:
+            # Names that are not there where a call would change something.
+            changes = method == "DELETE" or "cancel" in path or "activate" in path
+            where = filled(path, "no-such", "no-such", "0" * 32) if changes else None
+            where = where or filled(path, "text", "word", job)
+            if path.endswith("/events"):
+                where += "?last_event_id=999999999"  # what has ended is not streamed again
+
+            def status(key, where=where, method=method):
+                return service.call(method, where, b"{}", key=key).status
+
+            what = "%s %s" % (method, path)
+            bad = ["Bearer", "Basic " + service.key, "Bearer  ", "Bearer " + service.key[:-1] + "x"]
+            if scope is None:
+                check(status(None) == 200, what, "is not open")
+                check(status("vm_wrong") == 200, what, "is not open to a wrong key")
+                continue
+            check(status(None) == 401, what, "without a key:", status(None))
+            for wrong in ("x", "vm_" + "0" * 12 + "_" + "0" * 64, service.key + "0"):
+                check(status(wrong) == 401, what, "with a wrong key:", status(wrong))
+            for value in bad:
+                answer = service.call(method, where, headers={"Authorization": value}, key=None)
+                check(answer.status == 401, what, value, answer)
+                check("Bearer" in answer.headers["WWW-Authenticate"], "WWW-Authenticate")
+            for index, have in enumerate(SCOPES):
+                got, allowed = status(service.keys[have]), index >= SCOPES.index(scope)
+                check((got not in (401, 403)) == allowed, what, "needs", scope, "has", have, got)
+                check(got < 500, what, got)
+            got = status(service.keys["foreign"])
+            if "{corpus}" in path or "{model}" in path or path == "/metrics":
+                check(got == 403, what, "with a key that reaches other names:", got)
+            elif "{job}" in path:
+                check(got == 404, what, "of a job that another key reaches:", got)
+            else:
+                check(got not in (401, 403), what, "with a key that reaches other names:", got)
+        service.check_silent()
+
+
+def test_names_in_bodies_and_lists():
+    with Keyed(extra=[("foreign", FOREIGN)]) as service:
+        expect(service.put("/v1/corpora/text", zipf_text(20000)), 201)
+        job = service.submit("text", "word", dim=8, epochs=1, min_count=1)
+        service.wait(job, "succeeded")
+        key = service.keys["foreign"]
+        for corpus, model in (("text", "mine-m"), ("mine-c", "word"), ("none", "mine-m")):
+            body = {"corpus": corpus, "model": model}
+            expect(service.post("/v1/jobs", body, key=key), 403, "mine-")
+        expect(
+            service.post(
+                "/v1/models/mine-m/train?corpus=text",
+                b"a b\n",
+                headers={"Content-Type": "text/plain"},
+                key=key,
+            ),
+            403,
+        )
+        ask = {"model": "word", "input": "a"}
+        expect(service.post("/v1/embeddings", ask, key=key), 403, "forbidden")
+        expect(service.post("/v1/embeddings", {"model": "nope", "input": "a"}, key=key), 403)
+        for path in ("/v1/corpora", "/v1/models", "/v1/jobs"):
+            check(service.get(path).json["data"], path, "shows nothing to admin")
+            check(service.get(path, key=key).json["data"] == [], path, "shows foreign names")
+        check(service.get("/v1/jobs", key=key).json["total"] == 0, "foreign jobs are counted")
+        answer = expect(service.get("/v1/models/mine-wor", key=key), 404)
+        check("suggestions" not in answer.body.decode(), "a foreign name is suggested")
+        # What is its own it sees, and nobody with another prefix does.
+        expect(service.put("/v1/corpora/mine-c", zipf_text(20000), headers=bearer(key)), 201)
+        body = {"corpus": "mine-c", "model": "mine-m", "settings": {"dim": 8, "min_count": 1}}
+        own = expect(service.post("/v1/jobs", body, key=key), 202).json["id"]
+        service.wait(own, "succeeded")
+        check([one["id"] for one in service.get("/v1/models", key=key).json["data"]] == ["mine-m"])
+        check(service.get("/v1/jobs", key=key).json["total"] == 1, "own jobs")
+        # Probes get no names without a key.
+        check(service.get("/readyz", key=None).json["warnings"] == [], "warnings without a key")
+        log = "\n".join(service.lines)
+        for event in ("corpus_stored", "job_submitted", "model_published", "key_refused"):
+            check("audit event=%s key=" % event in log, "no audit line of", event)
+        identity = key.split("_")[1]
+        check("audit event=model_published key=%s" % identity in log, "published by whom?")
+        service.check_silent()
+
+
+def test_quotas():
+    extra = [
+        ("small", {"scope": "train", "max_bytes": "100K"}),
+        ("worker", {"scope": "train", "max_jobs": 1, "max_models": 1}),
+        ("rare", {"requests_per_minute": 3}),
+    ]
+    with Keyed(extra=extra) as service:
+        small = bearer(service.keys["small"])
+        text = zipf_text(40000)
+        expect(service.put("/v1/corpora/a", text, headers=small), 201)
+        expect(service.put("/v1/corpora/b", text, headers=small), 201)
+        answer = service.put("/v1/corpora/c", text, headers=small)
+        expect(answer, 429, "max_bytes", "102400")
+        check(int(answer.headers["Retry-After"]) >= 1, "Retry-After")
+        expect(service.get("/v1/corpora/c"), 404)
+        # In place of its own it fits, and for another key it does, too.
+        expect(service.put("/v1/corpora/a", text + "more\n", headers=small), 201)
+        expect(service.put("/v1/corpora/other", text), 201)
+        # Chunked, so that the length is not told; and two at a time: together they are too much.
+        expect(service.delete("/v1/corpora/b", headers=small), 204)
+        answers, threads = [], []
+
+        def send(name):
+            pieces = iter([text[i : i + 1000].encode() for i in range(0, len(text), 1000)])
+            headers = {"Content-Type": "text/plain", **small}
+            answers.append(service.call("PUT", "/v1/corpora/" + name, pieces, headers))
+
+        for name in ("x", "y"):
+            threads.append(threading.Thread(target=send, args=(name,)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        codes = sorted(answer.status for answer in answers)
+        check(codes in ([201, 429], [429, 429]), "two uploads that do not fit together", codes)
+        # What is owned survives a restart.
+        service.stop()
+        service.start()
+        expect(service.put("/v1/corpora/d", text * 2, headers=small), 429, "max_bytes")
+        # A model counts when it is published; then no more work is taken.
+        for name in ("x", "y"):
+            service.delete("/v1/corpora/" + name)
+        body = {"corpus": "a", "model": "big", "settings": {"dim": 64, "epochs": 1}}
+        body["settings"].update(min_count=1, threads=1)
+        job = expect(service.post("/v1/jobs", body, headers=small), 202).json["id"]
+        service.wait(job, "succeeded")
+        expect(service.post("/v1/jobs", body, headers=small), 429, "max_bytes")
+        vectors = b"2 2\na 1 2\nb 3 4\n"
+        expect(service.put("/v1/models/m/files/vectors.txt", vectors, headers=small), 429)
+        expect(service.get("/v1/models/m"), 404)
+        # Jobs and models, over a restart.
+        worker = bearer(service.keys["worker"])
+        body = {"corpus": "other", "model": "one", "settings": {"dim": 4, "epochs": 100000}}
+        body["settings"].update(min_count=1, threads=1)
+        job = expect(service.post("/v1/jobs", body, headers=worker), 202).json["id"]
+        expect(service.post("/v1/jobs", body, headers=worker), 429, "max_jobs")
+        service.stop()
+        service.start()
+        expect(service.post("/v1/jobs", body, headers=worker), 429, "max_jobs")
+        expect(service.post("/v1/jobs/%s/cancel" % job, headers=worker), 200)
+        body["settings"]["epochs"] = 1
+        job = expect(service.post("/v1/jobs", body, headers=worker), 202).json["id"]
+        service.wait(job, "succeeded")
+        two = {**body, "model": "two"}
+        expect(service.post("/v1/jobs", two, headers=worker), 429, "max_models")
+        expect(service.put("/v1/models/two/files/vectors.txt", vectors, headers=worker), 429)
+        expect(service.put("/v1/models/one/files/vectors.txt", vectors, headers=worker), 201)
+        service.stop()
+        service.start()
+        expect(service.put("/v1/models/two/files/vectors.txt", vectors, headers=worker), 429)
+        expect(service.delete("/v1/models/one"), 200)
+        expect(service.put("/v1/models/two/files/vectors.txt", vectors, headers=worker), 201)
+        for _ in range(3):
+            expect(service.get("/v1/models", key=service.keys["rare"]), 200)
+        answer = expect(service.get("/v1/models", key=service.keys["rare"]), 429, "rate_limit")
+        check(1 <= int(answer.headers["Retry-After"]) <= 60, "Retry-After")
+        expect(service.get("/v1/models"), 200)
+        service.check_silent()
+
+
+def test_reload():
+    with Keyed() as service:
+        key, row = make_key(scope="read")
+        old = service.keys["read"]
+        expect(service.get("/v1/models", key=key), 401)
+        with open(service.file) as file:
+            before = file.read()
+        kept = "".join(l + "\n" for l in before.splitlines() if l.split()[0] not in old)
+        with open(service.file, "w") as file:
+            file.write(kept + row + "\n")
+        expect(service.get("/v1/models", key=old), 200)
+        service.reload()
+        expect(service.get("/v1/models", key=key), 200)
+        expect(service.get("/v1/models", key=old), 401)
+        # A broken file, an empty one and none: the keys stay.
+        for broken in ("nonsense\n", "", key + "\n", None):
+            if broken is None:
+                os.unlink(service.file)
+            else:
+                with open(service.file, "w") as file:
+                    file.write(broken)
+            said = service.reload()
+            check("stay as they were" in said, "a broken file is not told of", said)
+            expect(service.get("/v1/models", key=key), 200)
+            expect(service.get("/v1/models", key=None), 401)
+        service.check_silent()
+
+
+def start_fails(*options, **variables):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [VECMILL, "serve", "--data", os.path.join(folder, "data"), *options]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **variables},
+            timeout=PATIENCE,
+        )
+        said = done.stderr.decode()
+        check(done.returncode != 0, "it starts", options, said)
+        for secret in SECRETS:
+            check(secret not in said, "a key is told")
+        return said
+
+
+def test_beyond_loopback():
+    """Without keys nobody listens for others by accident."""
+    for listen in (":0", "0.0.0.0:0", "[::]:0"):
+        said = start_fails("--listen", listen)
+        for part in ("api_keys", "vecmill key create", "127.0.0.1", "insecure = true"):
+            check(part in said, "no %r in" % part, said)
+    with Service("--listen", ":0", "--insecure", "true", start=False) as service:
+        service.start()
+        check("insecure" in service.log(), "it is not told", service.log())
+        expect(service.get("/v1/models"), 200)
+    for listen in ("localhost:0", "127.0.0.2:0"):
+        with Service("--listen", listen, start=False) as service:
+            service.start()
+    with Keyed("--listen", ":0", start=False) as service:
+        service.start()
+        expect(service.get("/v1/models"), 200)
+        expect(service.get("/v1/models", key=None), 401)
+        check("unencrypted" in service.log(), "plain HTTP is not told of")
+
+
+def test_sources():
+    """Environment, the file of a variable, a systemd credential."""
+    key, row = make_key(scope="read")
+    other, other_row = make_key(scope="read")
+    with tempfile.TemporaryDirectory() as folder, Service(start=False) as service:
+        file = os.path.join(folder, "api_keys")
+        with open(file, "w") as out:
+            out.write("# a comment\n\n" + row + "\n")
+        ways = (
+            {"VECMILL_API_KEYS": row + ";" + other_row},
+            {"VECMILL_API_KEYS_FILE": file},
+            {"CREDENTIALS_DIRECTORY": folder},
+        )
+        for variables in ways:
+            service.start(**variables)
+            expect(service.get("/v1/models", headers=bearer(key)), 200)
+            expect(service.get("/v1/models"), 401)
+            shown = expect(service.get("/v1/settings", headers=bearer(key)), 200).body.decode()
+            check(row.split()[1] not in shown, "a hash is shown")
+            service.stop()
+        both = other_row.replace(other_row.split()[0], row.split()[0])
+        for wrong in (key, row + ";" + both, row + ";" + row, "x sha256:00 scope=read", "x"):
+            said = start_fails(VECMILL_API_KEYS=wrong)
+            check("api_keys" in said, "what is wrong is not told", said)
+        check("row" in start_fails(VECMILL_API_KEYS=key), "a key in place of its row")
+        start_fails(VECMILL_API_KEYS_FILE=os.path.join(folder, "none"))
+        open(file, "w").close()
+        start_fails(VECMILL_API_KEYS_FILE=file)
+
+
+def test_first_key():
+    with tempfile.TemporaryDirectory() as folder:
+        data, told = os.path.join(folder, "data"), os.path.join(folder, "told")
+        key = None
+        for round in range(3):
+            with open(told, "w") as out:
+                process = subprocess.Popen(
+                    [VECMILL, "serve", "--listen", ":0", "--data", data, "--first-key", "true"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.PIPE,
+                )
+            lines = []
+            for raw in process.stderr:
+                lines.append(raw.decode())
+                found = re.search(r"listening on http://.*:(\d+)", lines[-1])
+                if found:
+                    break
+            check(found, "it does not start", lines)
+            service = Service(start=False)
+            service.port = int(found.group(1))
+            with open(told) as file:
+                keys = re.findall(r"vm_[0-9a-f]{12}_[0-9a-f]{64}", file.read())
+            check(len(keys) == (1 if round == 0 else 0), "told", keys)
+            key = keys[0] if keys else key
+            SECRETS.add(key.split("_")[2])
+            expect(service.get("/v1/corpora", headers=bearer(key)), 200)
+            expect(service.delete("/v1/models/x", headers=bearer(key)), 404)
+            expect(service.get("/v1/corpora"), 401)
+            process.send_signal(signal.SIGKILL if round == 0 else signal.SIGTERM)
+            lines.append(process.stderr.read().decode())
+            process.wait(PATIENCE)
+            service.close()
+            check(key.split("_")[2] not in "".join(lines), "the key is in the log")
+            with open(os.path.join(data, "keys")) as file:
+                check(key.split("_")[2] not in file.read(), "the key itself is kept")
+
+
+def test_commands():
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "keys")
+        key, row = make_key(file, scope="train", name="ci", corpora="a-,b-", max_bytes="10G")
+        make_key(file)
+
+        def run(*arguments, text=""):
+            done = subprocess.run(
+                [VECMILL, "key", *arguments], input=text.encode(), capture_output=True
+            )
+            return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+        code, out, _ = run("list", file)
+        check(code == 0 and len(out.splitlines()) == 2 and "sha256" not in out, out)
+        check("scope=train name=ci corpora=a-,b- max_bytes=10737418240" in out, out)
+        code, out, _ = run("check", file, text=key + "\n")
+        check(code == 0 and out.startswith(row.split()[0]), out)
+        check(run("check", file, text=key[:-1] + "\n")[0] == 1, "a wrong key is found")
+        for wrong in (["create", "--scope", "all"], ["create", "--name", "a b"], ["destroy"], []):
+            code, out, said = run(*wrong)
+            check(code == 2 and out == "" and said, wrong, code, out, said)
+        for wrong in (["--max-jobs", "-1"], ["--max-bytes", "x"], ["--corpora", "a b"]):
+            check(run("create", *wrong)[0] == 2, wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_tests(
+            [
+                test_every_route,
+                test_names_in_bodies_and_lists,
+                test_quotas,
+                test_reload,
+                test_beyond_loopback,
+                test_sources,
+                test_first_key,
+                test_commands,
+            ]
+        )
+    )
