@@ -6,8 +6,7 @@
 
 #include "base/utf8.h"
 
-/* What moves the cursor, ends a line for some reader, or changes the order of what is shown. */
-static bool is_control(uint32_t c) {
+bool log_is_control(uint32_t c) {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
@@ -22,7 +21,7 @@ size_t log_escape(const char *text, char *line, size_t size) {
         if (n == 0) {
             n = 1;
             length = (size_t)snprintf(piece, sizeof piece, "\\x%02x", (unsigned char)*text);
-        } else if (is_control(c)) {
+        } else if (log_is_control(c)) {
             length = (size_t)snprintf(piece, sizeof piece, c < 0x80 ? "\\x%02x" : "\\u%04x", c);
         } else {
             memcpy(piece, text, n);
@@ -37,14 +36,42 @@ size_t log_escape(const char *text, char *line, size_t size) {
     return used;
 }
 
-void log_line(const struct logger *logger, enum log_level level, const char *format, ...) {
-    if (!logger || !logger->write || level < logger->min)
-        return;
-    char text[1024], line[2048];
-    va_list arguments;
-    va_start(arguments, format);
+#define TEXT_SIZE 1024 /* of a line; what is longer is cut */
+
+static void write_line(const struct logger *logger, enum log_level level,
+                       const struct log_field *fields, size_t n, const char *message,
+                       const char *format, va_list arguments) {
+    char text[TEXT_SIZE], line[2 * TEXT_SIZE];
     vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     (void)log_escape(text, line, sizeof line);
-    logger->write(logger->context, level, line);
+    if (logger->write_entry) {
+        struct log_entry entry = {line, message ? message : line, fields, n};
+        logger->write_entry(logger->context, level, &entry);
+    } else {
+        logger->write(logger->context, level, line);
+    }
+}
+
+static bool is_wanted(const struct logger *logger, enum log_level level) {
+    return logger && (logger->write || logger->write_entry) && level >= logger->min;
+}
+
+void log_line(const struct logger *logger, enum log_level level, const char *format, ...) {
+    va_list arguments;
+    if (!is_wanted(logger, level))
+        return;
+    va_start(arguments, format);
+    write_line(logger, level, NULL, 0, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void log_line_with(const struct logger *logger, enum log_level level,
+                   const struct log_field *fields, size_t n, const char *message,
+                   const char *format, ...) {
+    va_list arguments;
+    if (!is_wanted(logger, level))
+        return;
+    va_start(arguments, format);
+    write_line(logger, level, fields, n, message, format, arguments);
+    va_end(arguments);
 }

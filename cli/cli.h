@@ -107,7 +107,8 @@ struct output {
 /* A logger to standard error, from any thread. output must outlive it. */
 struct logger output_logger(struct output *output, enum log_level min);
 bool output_is_terminal(int fd);
-/* Appends text of any bytes as a JSON string, with its quotes. */
+/* Appends text of any bytes as a JSON string, with its quotes. What log_is_control names is
+ * escaped, so that the string is one line for every reader. */
 void json_put_string(struct buffer *buffer, const char *text, size_t length);
 /* Append `,"name":value`; a number that is not finite as null. */
 void json_put_number(struct buffer *buffer, const char *name, double value);

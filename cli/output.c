@@ -15,16 +15,16 @@ void json_put_string(struct buffer *buffer, const char *text, size_t length) {
     struct buffer valid = {0};
     utf8_append_valid(&valid, text, length);
     buffer_append_char(buffer, '"');
-    for (size_t i = 0; i < valid.length; i++) {
-        char c = valid.data[i];
-        if (c == '"' || c == '\\') {
+    const char *at = valid.data, *end = at ? at + valid.length : at;
+    for (size_t skip, n; at < end; at += n) {
+        uint32_t c;
+        n = utf8_decode(at, end, &c, &skip);
+        if (c == '"' || c == '\\')
             buffer_append_char(buffer, '\\');
-            buffer_append_char(buffer, c);
-        } else if ((unsigned char)c < 0x20) {
+        if (log_is_control(c))
             buffer_print(buffer, "\\u%04x", (unsigned)c);
-        } else {
-            buffer_append_char(buffer, c);
-        }
+        else
+            buffer_append(buffer, at, n);
     }
     buffer_append_char(buffer, '"');
     buffer->failed |= valid.failed;
@@ -64,9 +64,26 @@ enum status output_flush(struct buffer *buffer, struct error *err) {
     return whole ? STATUS_OK : error_set(err, STATUS_IO, "cannot write standard output");
 }
 
+static void put_field(struct buffer *text, const struct log_field *field) {
+    switch (field->kind) {
+    case LOG_FIELD_TEXT:
+        if (field->text && field->text[0] != '\0') {
+            buffer_print(text, ",\"%s\":", field->name);
+            json_put_string(text, field->text, strlen(field->text));
+        }
+        return;
+    case LOG_FIELD_COUNT:
+        json_put_count(text, field->name, field->count);
+        return;
+    case LOG_FIELD_REAL:
+        json_put_number(text, field->name, field->real);
+        return;
+    }
+}
+
 /* One fwrite for each line: lines of several threads do not mix, and where standard error is a pipe
  * each arrives whole. */
-static void output_write(void *context, enum log_level level, const char *line) {
+static void output_write(void *context, enum log_level level, const struct log_entry *entry) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     const struct output *output = context;
     char time[32];
@@ -74,11 +91,13 @@ static void output_write(void *context, enum log_level level, const char *line) 
     machine_format_time(machine_wall_seconds(), time);
     if (output->json) {
         buffer_print(&text, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time, names[level]);
-        json_put_string(&text, line, strlen(line));
+        json_put_string(&text, entry->message, strlen(entry->message));
+        for (size_t i = 0; i < entry->n_fields; i++)
+            put_field(&text, &entry->fields[i]);
         buffer_append_text(&text, "}\n");
     } else {
         buffer_print(&text, "%s%s %s: %s\n", output->bar ? "\r\x1b[K" : "", time, names[level],
-                     line);
+                     entry->line);
     }
     if (!text.failed)
         fwrite(text.data, 1, text.length, stderr);
@@ -86,5 +105,5 @@ static void output_write(void *context, enum log_level level, const char *line) 
 }
 
 struct logger output_logger(struct output *output, enum log_level min) {
-    return (struct logger){output_write, output, min};
+    return (struct logger){.context = output, .min = min, .write_entry = output_write};
 }

@@ -336,7 +336,8 @@ expect_error 1 "vecmill serve: $(
     sed -n 's/^vecmill serve: //p' err
 )" serve --listen 127.0.0.1:0 --data data --log-format text --log-level error
 [ -s err ] || fail "two servers on one data folder"
-if grep -qvE '^\{"time":"[0-9T:.-]+Z","level":"[a-z]+","message":".*"\}$' log; then
+if grep -qvE '^\{"time":"[0-9T:.-]+Z","level":"[a-z]+","message":".*\}$' log ||
+    ! jq -es 'all(has("time") and has("level") and has("message"))' log >/dev/null; then
     fail "log: $(cat log)"
 fi
 kill -TERM "$server"

@@ -27,7 +27,7 @@ static inline void fixture_open_within(struct fixture *fixture, const char *fold
     settings_init(&fixture->settings);
     snprintf(fixture->settings.data, sizeof fixture->settings.data, "%s", folder);
     fixture->settings.reserve_disk = 0;
-    fixture->logger = (struct logger){keep_line, fixture, LOG_DEBUG};
+    fixture->logger = (struct logger){.write = keep_line, .context = fixture, .min = LOG_DEBUG};
     assert_int_equal(models_open(&fixture->models, &fixture->settings, &fixture->logger,
                                  kernel_choose(NULL), budget, &err),
                      STATUS_OK);

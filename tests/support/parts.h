@@ -35,7 +35,7 @@ static inline void parts_init(struct parts *parts, void **state) {
     snprintf(parts->server.settings.data, sizeof parts->server.settings.data, "%s",
              (const char *)*state);
     parts->server.settings.reserve_disk = 0;
-    parts->server.logger = (struct logger){parts_log, parts, LOG_DEBUG};
+    parts->server.logger = (struct logger){.write = parts_log, .context = parts, .min = LOG_DEBUG};
 }
 
 static inline void parts_clear(struct parts *parts) {

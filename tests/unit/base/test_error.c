@@ -141,7 +141,7 @@ static void keep(void *context, enum log_level level, const char *line) {
 static void log_lines(void **state) {
     (void)state;
     struct seen seen = {0};
-    struct logger logger = {keep, &seen, LOG_INFO};
+    struct logger logger = {.write = keep, .context = &seen, .min = LOG_INFO};
     log_line(&logger, LOG_DEBUG, "no");
     assert_int_equal(seen.lines, 0);
     log_line(&logger, LOG_WARNING, "two\nlines %d", 2);

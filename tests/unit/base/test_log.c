@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -19,7 +20,7 @@ static void harmless_text_stays(void **state) {
     static const char text[] =
         "path=\"/v1/k\xc3\xb6nig?a=b\" \xe4\xb8\xad \xf0\x9f\x98\x80 \\ ~\xc2\xa0";
     char line[2048];
-    struct logger logger = {keep, line, LOG_INFO};
+    struct logger logger = {.write = keep, .context = line, .min = LOG_INFO};
     (void)state;
     log_line(&logger, LOG_INFO, "%s", text);
     assert_string_equal(line, text);
@@ -49,12 +50,56 @@ static void controls_are_written_out(void **state) {
         {"\xe2\x80", "\\xe2\\x80"},
     };
     char line[2048];
-    struct logger logger = {keep, line, LOG_DEBUG};
+    struct logger logger = {.write = keep, .context = line, .min = LOG_DEBUG};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         log_line(&logger, LOG_WARNING, "%s", rows[i].text);
         assert_string_equal(line, rows[i].line);
     }
+}
+
+struct kept {
+    char line[2048], message[2048], fields[2048];
+};
+
+static void keep_entry(void *context, enum log_level level, const struct log_entry *entry) {
+    struct kept *kept = context;
+    size_t n = 0;
+    (void)level;
+    snprintf(kept->line, sizeof kept->line, "%s", entry->line);
+    snprintf(kept->message, sizeof kept->message, "%s", entry->message);
+    kept->fields[0] = '\0';
+    for (size_t i = 0; i < entry->n_fields; i++)
+        n += (size_t)snprintf(kept->fields + n, sizeof kept->fields - n, "%s=%s,%llu,%g;",
+                              entry->fields[i].name,
+                              entry->fields[i].text ? entry->fields[i].text : "",
+                              (unsigned long long)entry->fields[i].count, entry->fields[i].real);
+}
+
+/* Who knows fields gets them; who does not gets the line that has it all. */
+static void fields_go_along(void **state) {
+    static const struct log_field fields[] = {
+        {.name = "route", .kind = LOG_FIELD_TEXT, .text = "/a"},
+        {.name = "bytes", .kind = LOG_FIELD_COUNT, .count = 7},
+        {.name = "seconds", .kind = LOG_FIELD_REAL, .real = 0.5},
+    };
+    struct kept kept;
+    char line[2048];
+    struct logger logger = {.write_entry = keep_entry, .context = &kept, .min = LOG_INFO},
+                  plain = {.write = keep, .context = line, .min = LOG_INFO};
+    (void)state;
+    log_line_with(&logger, LOG_INFO, fields, 3, "request", "request %s", "a\nb");
+    assert_string_equal(kept.line, "request a\\x0ab");
+    assert_string_equal(kept.message, "request");
+    assert_string_equal(kept.fields, "route=/a,0,0;bytes=,7,0;seconds=,0,0.5;");
+    log_line_with(&logger, LOG_DEBUG, fields, 3, "not", "not %s", "this");
+    assert_string_equal(kept.message, "request");
+    log_line(&logger, LOG_INFO, "%s", "plain");
+    assert_string_equal(kept.line, "plain");
+    assert_string_equal(kept.message, "plain");
+    assert_string_equal(kept.fields, "");
+    log_line_with(&plain, LOG_INFO, fields, 3, "request", "request %s", "c");
+    assert_string_equal(line, "request c");
 }
 
 /* Every code point, and every byte alone. */
@@ -95,6 +140,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(harmless_text_stays),
         cmocka_unit_test(controls_are_written_out),
+        cmocka_unit_test(fields_go_along),
         cmocka_unit_test(nothing_is_forgotten),
         cmocka_unit_test(long_lines_are_cut_between_characters),
     };

@@ -50,7 +50,7 @@ static int setup(void **state) {
              fixture->folder);
     fixture->server.settings.reserve_disk = 0;
     fixture->server.settings.max_batch = 4;
-    fixture->logger = (struct logger){no_line, NULL, LOG_DEBUG};
+    fixture->logger = (struct logger){.write = no_line, .context = NULL, .min = LOG_DEBUG};
     *state = fixture;
     return models_open(&fixture->server.models, &fixture->server.settings, &fixture->logger,
                        kernel_choose(NULL), NULL, &err) == STATUS_OK
