@@ -1,138 +1,145 @@
-/* GET /metrics in the text format of Prometheus. */
-#include <fcntl.h>
+/* GET /metrics: the page, and what of it is about the service as a whole. */
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/statvfs.h>
 
-#include "base/machine.h"
 #include "kernel/kernel.h"
-#include "server/http/context.h"
+#include "server/corpora/corpora.h"
 #include "server/jobs/jobs.h"
+#include "server/json/json.h"
+#include "server/metrics.h"
 #include "server/models/models.h"
+#include "server/records/record.h"
 #include "server/system.h"
 
-static void put(struct buffer *text, const char *name, const char *type, const char *help) {
-    buffer_print(text, "# HELP vecmill_%s %s\n# TYPE vecmill_%s %s\n", name, help, name, type);
+#if defined(__clang__)
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+#if defined(__x86_64__)
+#define ARCHITECTURE "x86_64"
+#elif defined(__aarch64__)
+#define ARCHITECTURE "aarch64"
+#else
+#define ARCHITECTURE "unknown"
+#endif
+
+static void put_build(struct exposition *page, const struct server *server) {
+    struct buffer labels = {0};
+    exposition_label(&labels, "version", VECMILL_VERSION);
+    exposition_label(&labels, "kernel", server->kernel ? server->kernel->name : "none");
+    exposition_label(&labels, "architecture", ARCHITECTURE);
+    exposition_label(&labels, "compiler", COMPILER);
+    exposition_family(page, "vecmill_build", FAMILY_INFO,
+                      "Version, arithmetic kernel, and what it was built with and for.");
+    exposition_count(page, labels.data ? labels.data : "", 1);
+    page->text.failed = page->text.failed || labels.failed;
+    buffer_clear(&labels);
 }
 
-static void put_value(struct buffer *text, const char *name, const char *type, const char *help,
-                      double value) {
-    put(text, name, type, help);
-    buffer_print(text, "vecmill_%s %.17g\n", name, value);
-}
-
-static void put_http(struct buffer *text, const struct server *server) {
-    struct http_counts counts = {0};
-    if (server->http)
-        http_count(server->http, &counts);
-    put(text, "http_requests_total", "counter",
-        "Requests by class of status; 0xx: cut short before an answer.");
-    for (int i = 0; i < 6; i++) {
-        if (i != 1) {
-            buffer_print(text, "vecmill_http_requests_total{class=\"%dxx\"} %llu\n", i,
-                         (unsigned long long)counts.by_class[i]);
-        }
-    }
-    put_value(text, "requests_stopped_total", "counter",
-              "Requests given up: their client was gone, or the service stopped.",
-              (double)counts.stopped);
-    put_value(text, "http_connections", "gauge", "Open connections.", (double)counts.connections);
-    put_value(text, "http_event_streams", "gauge", "Open streams of events.",
-              (double)counts.streams);
-    put_value(text, "http_received_bytes_total", "counter", "Body bytes received.",
-              (double)counts.bytes_in);
-}
-
-static void put_jobs(struct buffer *text, const struct server *server) {
-    struct job_counts counts = {0};
-    if (server->jobs)
-        jobs_count(server->jobs, &counts);
-    const struct {
-        const char *state;
-        uint64_t n;
-    } states[] = {{"queued", counts.queued},       {"running", counts.running},
-                  {"paused", counts.paused},       {"waiting", counts.waiting},
-                  {"succeeded", counts.succeeded}, {"failed", counts.failed},
-                  {"cancelled", counts.cancelled}};
-    put(text, "jobs", "gauge", "Jobs by state.");
-    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        buffer_print(text, "vecmill_jobs{state=\"%s\"} %llu\n", states[i].state,
-                     (unsigned long long)states[i].n);
-    }
-    put_value(text, "jobs_stalled", "gauge", "Running jobs without progress for stall_timeout.",
-              (double)counts.stalled);
-    put_value(text, "training_words_total", "counter", "Corpus words trained.",
-              (double)counts.words);
-    put_value(text, "training_words_per_second", "gauge", "Corpus words trained per second now.",
-              counts.words_per_second);
-}
-
-static void put_memory(struct buffer *text, const struct server *server) {
+static void put_memory(struct exposition *page, const struct server *server) {
     const struct budget *budget = server->budget;
+    struct buffer labels = {0};
     if (!budget)
         return;
-    put(text, "memory_bytes", "gauge", "Memory counted by memory_budget, by what it is for.");
-    for (int kind = 0; kind < BUDGET_KINDS; kind++)
-        buffer_print(text, "vecmill_memory_bytes{kind=\"%s\"} %llu\n",
-                     budget_kind_name((enum budget_kind)kind),
-                     (unsigned long long)atomic_load(&budget->by_kind[kind]));
-    put_value(text, "memory_used_bytes", "gauge", "All of it; never more than memory_budget.",
-              (double)atomic_load(&budget->used));
-    put_value(text, "memory_budget_bytes", "gauge", "What memory_budget allows in all.",
-              (double)budget->limit);
-    put_value(text, "memory_refused_total", "counter",
-              "Times that something did not fit into memory_budget.",
-              (double)atomic_load(&budget->refused));
+    exposition_family(page, "vecmill_memory_bytes", FAMILY_GAUGE,
+                      "Memory counted by memory_budget, by what it is for.");
+    for (int kind = 0; kind < BUDGET_KINDS; kind++) {
+        labels.length = 0;
+        exposition_label(&labels, "kind", budget_kind_name((enum budget_kind)kind));
+        exposition_count(page, labels.data ? labels.data : "", atomic_load(&budget->by_kind[kind]));
+    }
+    buffer_clear(&labels);
+    exposition_one(page, "vecmill_memory_used_bytes", FAMILY_GAUGE,
+                   "All of it; never more than memory_budget.", (double)atomic_load(&budget->used));
+    exposition_one(page, "vecmill_memory_budget_bytes", FAMILY_GAUGE,
+                   "What memory_budget allows in all.", (double)budget->limit);
+    exposition_one(page, "vecmill_memory_refused", FAMILY_COUNTER,
+                   "Times that something did not fit into memory_budget.",
+                   (double)atomic_load(&budget->refused));
 }
 
-/* Resident set in bytes, 0 where /proc does not tell. */
-static double resident_bytes(void) {
-    char text[128];
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    const char *second = strchr(text, ' ');
-    return second ? (double)strtoull(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE) : 0;
+/* The largest models only: the number of series must not follow what clients publish. */
+static void put_largest(struct exposition *page, const struct server *server) {
+    size_t max = (size_t)server->settings.metrics_models, n = 0;
+    struct model_gauge *largest = NULL;
+    struct buffer labels = {0};
+    if (max > 0 && server->models)
+        n = models_largest(server->models, max, &largest);
+    exposition_family(page, "vecmill_model_memory_bytes", FAMILY_GAUGE,
+                      "Memory of a served model; of the largest, as many as metrics_models says.");
+    for (size_t i = 0; i < n; i++) {
+        labels.length = 0;
+        exposition_label(&labels, "model", largest[i].name);
+        exposition_count(page, labels.data ? labels.data : "", largest[i].bytes);
+    }
+    exposition_family(page, "vecmill_model_words", FAMILY_GAUGE, "Words of these models.");
+    for (size_t i = 0; i < n; i++) {
+        labels.length = 0;
+        exposition_label(&labels, "model", largest[i].name);
+        exposition_count(page, labels.data ? labels.data : "", largest[i].words);
+    }
+    page->text.failed = page->text.failed || labels.failed;
+    buffer_clear(&labels);
+    free(largest);
 }
 
-/* These names are Prometheus's own, the same for every program. */
-static void put_process(struct buffer *text, const struct server *server) {
-    struct timespec cpu = {0};
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    buffer_print(text,
-                 "# HELP process_resident_memory_bytes Resident memory.\n# TYPE "
-                 "process_resident_memory_bytes gauge\n"
-                 "process_resident_memory_bytes %.0f\n"
-                 "# HELP process_cpu_seconds_total CPU time used.\n# TYPE "
-                 "process_cpu_seconds_total counter\n"
-                 "process_cpu_seconds_total %.3f\n"
-                 "# HELP process_start_time_seconds Start, in seconds since 1970.\n"
-                 "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.3f\n",
-                 resident_bytes(), (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9, server->started);
-    put_value(text, "peak_memory_bytes", "gauge", "Largest resident memory so far.",
-              (double)machine_peak_memory());
+static void put_models(struct exposition *page, const struct server *server) {
+    exposition_one(page, "vecmill_models", FAMILY_GAUGE, "Models served.",
+                   server->models ? (double)models_count(server->models) : 0);
+    exposition_one(page, "vecmill_models_limit", FAMILY_GAUGE, "Models that max_models allows.",
+                   (double)server->settings.max_models);
+    exposition_one(page, "vecmill_models_unloaded", FAMILY_GAUGE,
+                   "Of them: not loaded, for want of memory.",
+                   server->models ? (double)models_count_unloaded(server->models, NULL) : 0);
+    put_largest(page, server);
+    uint64_t bytes = 0, n = server->corpora ? corpora_count(server->corpora, &bytes) : 0;
+    exposition_one(page, "vecmill_corpora", FAMILY_GAUGE, "Corpora kept.", (double)n);
+    exposition_one(page, "vecmill_corpora_bytes", FAMILY_GAUGE, "Their text, decoded.",
+                   (double)bytes);
+}
+
+static void put_disk(struct exposition *page, const struct server *server) {
+    struct statvfs disk;
+    struct error ignored = {0};
+    size_t n = 0;
+    if (statvfs(server->settings.data, &disk) == 0) {
+        exposition_one(page, "vecmill_disk_free_bytes", FAMILY_GAUGE,
+                       "Free on the disk of the data folder.",
+                       (double)disk.f_bavail * (double)disk.f_frsize);
+        exposition_one(page, "vecmill_disk_size_bytes", FAMILY_GAUGE,
+                       "Size of the disk of the data folder.",
+                       (double)disk.f_blocks * (double)disk.f_frsize);
+    }
+    exposition_one(page, "vecmill_disk_reserve_bytes", FAMILY_GAUGE,
+                   "What reserve_disk leaves free: below it uploads are refused.",
+                   (double)server->settings.reserve_disk);
+    exposition_one(page, "vecmill_disk_needed_bytes", FAMILY_GAUGE,
+                   "What running and waiting jobs still need for checkpoints and models.",
+                   server->jobs ? (double)jobs_disk_needed(server->jobs) : 0);
+    json_t *names = json_array();
+    if (names && quarantine_list(server->settings.data, 0, names, &n, &ignored) != STATUS_OK)
+        n = 0;
+    json_decref(names);
+    exposition_one(page, "vecmill_quarantined", FAMILY_GAUGE,
+                   "Records and models that were set aside because they were damaged.", (double)n);
 }
 
 void system_metrics(struct server *server, const struct http_request *request,
                     struct http_response *response) {
-    (void)request;
-    struct buffer body = {0};
-    put(&body, "build_info", "gauge", "Version and arithmetic kernel.");
-    buffer_print(&body, "vecmill_build_info{version=\"" VECMILL_VERSION "\",kernel=\"%s\"} 1\n",
-                 server->kernel ? server->kernel->name : "none");
-    put_value(&body, "ready", "gauge", "1 while the service takes requests.",
-              atomic_load(&server->ready) && !atomic_load(&server->draining) ? 1 : 0);
-    put_http(&body, server);
-    put_jobs(&body, server);
-    put_value(&body, "models", "gauge", "Models served.",
-              server->models ? (double)models_count(server->models) : 0);
-    put_value(&body, "models_unloaded", "gauge", "Of them: not loaded, for want of memory.",
-              server->models ? (double)models_count_unloaded(server->models, NULL) : 0);
-    put_memory(&body, server);
-    put_process(&body, server);
-    response_bytes(response, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+    bool open_metrics = exposition_wants_open_metrics(request_header(request, "Accept"));
+    struct exposition page = {.open_metrics = open_metrics};
+    put_build(&page, server);
+    exposition_one(&page, "vecmill_ready", FAMILY_GAUGE, "1 while the service takes requests.",
+                   atomic_load(&server->ready) && !atomic_load(&server->draining) ? 1 : 0);
+    metrics_http(&page, server);
+    metrics_jobs(&page, server);
+    put_models(&page, server);
+    put_memory(&page, server);
+    put_disk(&page, server);
+    metrics_process(&page, server);
+    exposition_end(&page);
+    response_bytes(response, 200,
+                   open_metrics ? EXPOSITION_OPEN_METRICS_TYPE : EXPOSITION_TEXT_TYPE, &page.text);
+    response_header(response, "Vary", "Accept");
 }

@@ -412,6 +412,16 @@ uint64_t corpora_owned(struct corpora *corpora, const char *owner, const char *b
     return bytes;
 }
 
+size_t corpora_count(struct corpora *corpora, uint64_t *bytes) {
+    *bytes = 0;
+    pthread_mutex_lock(&corpora->mutex);
+    size_t n = corpora->n;
+    for (size_t i = 0; i < n; i++)
+        *bytes += corpora->entries[i]->info.bytes;
+    pthread_mutex_unlock(&corpora->mutex);
+    return n;
+}
+
 json_t *corpora_documents(struct corpora *corpora, const struct access_key *key) {
     json_t *data = json_array();
     int failed = !data;

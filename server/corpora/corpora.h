@@ -42,6 +42,8 @@ void corpora_note_report(struct corpora *corpora, const char *name, const char *
 /* Bytes of the corpora that the key with this id uploaded, but for the one named `but` (or
  * NULL). */
 uint64_t corpora_owned(struct corpora *corpora, const char *owner, const char *but);
+/* How many there are, and the bytes of their text, decoded. */
+size_t corpora_count(struct corpora *corpora, uint64_t *bytes);
 
 /* Deleting a corpus is refused while needed(context, name) says so. The call comes from any thread,
  * without a lock of the catalogue held. */

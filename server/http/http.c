@@ -71,6 +71,7 @@ static ssize_t on_stream_read(void *argument, uint64_t position, char *bytes, si
     ssize_t n = stream->produce(stream->context, bytes, room);
     if (n > 0) {
         stream->exchange->sent += (uint64_t)n;
+        tally_sent(stream->exchange, (uint64_t)n);
         return n;
     }
     return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -105,7 +106,8 @@ static struct MHD_Response *make_stream(struct exchange *exchange) {
 static struct MHD_Response *make_response(struct exchange *exchange) {
     struct http_response *response = &exchange->response;
     struct MHD_Response *made;
-    if (response->produce && strcmp(exchange->method, "HEAD") != 0)
+    bool head = strcmp(exchange->method, "HEAD") == 0, waiting;
+    if (response->produce && !head)
         return make_stream(exchange);
     /* Of a stream, HEAD gets no more than that: 0.9.75 would send the last chunk of an empty
      * body. */
@@ -114,7 +116,9 @@ static struct MHD_Response *make_response(struct exchange *exchange) {
                                                        response->file_offset);
         if (made) {
             response->file = -1;
-            exchange->sent = response->file_size;
+            exchange->sends_file = !head;
+            exchange->sent = head ? 0 : response->file_size;
+            exchange->acknowledged = link_acknowledged(exchange->link->fd, &waiting);
         }
         return made;
     }
@@ -123,7 +127,7 @@ static struct MHD_Response *make_response(struct exchange *exchange) {
     made = MHD_create_response_from_buffer(response->body.length, response->body.data,
                                            MHD_RESPMEM_MUST_FREE);
     if (made) {
-        exchange->sent = response->body.length;
+        exchange->sent = head ? 0 : response->body.length;
         response->body = (struct buffer){0};
     }
     return made;
@@ -167,10 +171,16 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     enum MHD_Result queued;
     if (adder.failed) {
         response->status = 503;
-        queued = MHD_queue_response(connection, 503, http->out_of_memory);
-    } else {
-        queued = MHD_queue_response(connection, (unsigned)response->status, made);
+        exchange->sends_file = false;
+        exchange->sent = sizeof out_of_memory_body - 1;
     }
+    tally_answer(exchange);
+    if (!exchange->sends_file) /* a stream has sent nothing yet */
+        tally_sent(exchange, exchange->sent);
+    if (adder.failed)
+        queued = MHD_queue_response(connection, 503, http->out_of_memory);
+    else
+        queued = MHD_queue_response(connection, (unsigned)response->status, made);
     if (made)
         MHD_destroy_response(made);
     return queued;
@@ -202,7 +212,7 @@ static enum status take_bytes(struct exchange *exchange, const char *bytes, size
 
 static enum MHD_Result on_body(struct exchange *exchange, const char *bytes, size_t length) {
     exchange->received += length;
-    atomic_fetch_add(&exchange->http->bytes_in, length);
+    tally_received(exchange, length);
     link_moved(exchange->link, length);
     if (exchange->stage == STAGE_DISCARD)
         return MHD_YES;
@@ -351,6 +361,7 @@ static void http_free(struct http *http) {
     if (http->listener >= 0)
         close(http->listener);
     pthread_mutex_destroy(&http->mutex);
+    tally_free(http->tally);
     free(http);
 }
 
@@ -423,7 +434,8 @@ enum status http_start(struct http **http, struct server *server, const struct r
     if (status != STATUS_OK)
         goto fail;
     made->out_of_memory = make_out_of_memory();
-    if (!made->out_of_memory) {
+    made->tally = tally_create(routes);
+    if (!made->out_of_memory || !made->tally) {
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
         goto fail;
     }
@@ -484,13 +496,13 @@ void http_stop(struct http *http, double seconds) {
 
 void http_count(const struct http *http, struct http_counts *counts) {
     struct http *mutable = (struct http *)(uintptr_t)http; /* a mutex has to be taken to read */
-    counts->requests = atomic_load(&http->requests);
-    counts->stopped = atomic_load(&http->stopped);
-    for (size_t i = 0; i < 6; i++)
-        counts->by_class[i] = atomic_load(&http->by_class[i]);
-    counts->bytes_in = atomic_load(&http->bytes_in);
+    *counts = (struct http_counts){.stopped = atomic_load(&http->stopped),
+                                   .in_flight = atomic_load(&http->in_flight)};
+    tally_count(http->tally, counts);
     pthread_mutex_lock(&mutable->mutex);
     counts->connections = http->n_links;
-    counts->streams = crowd_streams(http);
+    for (const struct http_link *link = http->links; link; link = link->next)
+        counts->by_kind[link_kind(link)]++;
+    counts->streams = counts->by_kind[CONNECTION_EVENT_STREAM];
     pthread_mutex_unlock(&mutable->mutex);
 }

@@ -21,6 +21,9 @@ struct server; /* server/http/context.h */
 
 #define REQUEST_SEGMENTS 8
 #define REQUEST_ID_SIZE 65
+#define TRACEPARENT_LENGTH 55
+#define TRACE_ID_LENGTH 32
+#define PARENT_ID_LENGTH 16
 
 /* A request as a handler sees it. Everything in it belongs to the exchange and lives until the
  * handler returns; only the connection's own thread touches it. */
@@ -32,6 +35,9 @@ struct http_request {
     size_t n_segments;
     /* X-Request-Id: the client's when it matches [A-Za-z0-9._-]{1,64}, else made */
     char id[REQUEST_ID_SIZE];
+    /* of W3C Trace Context, when the client sent a valid one: the header in version 00, which is
+     * answered, and the trace's id, which is logged; "" otherwise */
+    char traceparent[TRACEPARENT_LENGTH + 1], trace_id[TRACE_ID_LENGTH + 1];
     const char *body; /* BODY_BUFFERED: the whole body, NUL behind; else NULL */
     size_t body_length;
     const struct route *route; /* NULL while none is found */
@@ -53,6 +59,11 @@ void request_query_visit(const struct http_request *request,
 const char *request_header(const struct http_request *request, const char *name);
 /* Content-Length; 0 when there is no body, -1 when it is chunked. */
 int64_t request_content_length(const struct http_request *request);
+
+/* What the request turned out to be about, for its line in the log: names that do not stand in its
+ * path. Copied. The values of the holes {model}, {corpus} and {job} need not be noted. */
+enum request_note { NOTE_MODEL, NOTE_CORPUS, NOTE_JOB, REQUEST_NOTES };
+void request_note(const struct http_request *request, enum request_note which, const char *name);
 
 /* Counts `bytes` more of memory_budget for what answering takes, until the answer is sent. The
  * first REQUEST_FREE_BYTES are free. Errors: grant_resize's. */
@@ -205,12 +216,63 @@ void http_drain(struct http *http);
 /* Drains, waits for requests in flight (polled, for `seconds` at most), closes what is left, and
  * frees. NULL is fine. */
 void http_stop(struct http *http, double seconds);
-/* Requests answered, by the first digit of their status (0: cut short); connections and event
- * streams now open; bytes of bodies taken in. For /metrics; any thread may ask. */
+
+/* ---- for /metrics; any thread may ask ---- */
+
+/* Classes of status: its first digit; 0: cut short before an answer. */
+#define HTTP_CLASSES 6
+/* What an open connection is doing: nothing yet or between two requests; a request; events are sent
+ * on it; a streamed body comes in. */
+#define CONNECTION_ROWS(ROW)          \
+    ROW(IDLE, "idle")                 \
+    ROW(REQUEST, "request")           \
+    ROW(EVENT_STREAM, "event_stream") \
+    ROW(UPLOAD, "upload")
+#define CONNECTION_ENUM(name, text) CONNECTION_##name,
+enum connection_kind { CONNECTION_ROWS(CONNECTION_ENUM) CONNECTION_KINDS };
+#undef CONNECTION_ENUM
+/* What became of a streamed body: kept; refused by an error answer; its client vanished. */
+#define UPLOAD_ROWS(ROW)        \
+    ROW(COMPLETED, "completed") \
+    ROW(REFUSED, "refused")     \
+    ROW(ABORTED, "aborted")
+#define UPLOAD_ENUM(name, text) UPLOAD_##name,
+enum upload_outcome { UPLOAD_ROWS(UPLOAD_ENUM) UPLOAD_OUTCOMES };
+#undef UPLOAD_ENUM
+
+/* A request counts from the moment its answer is made: whoever has an answer finds it counted. */
 struct http_counts {
     uint64_t stopped; /* of them: ended early, for their client was gone or the service stopped */
-    uint64_t requests, by_class[6], connections, streams, bytes_in;
+    uint64_t requests, by_class[HTTP_CLASSES], in_flight;
+    uint64_t connections, streams, by_kind[CONNECTION_KINDS];
+    uint64_t bytes_in, bytes_out; /* of bodies */
+    uint64_t uploads[UPLOAD_OUTCOMES];
 };
 void http_count(const struct http *http, struct http_counts *counts);
+
+/* Upper bounds, in seconds, of the buckets of the histograms. */
+#define HTTP_BUCKETS 17
+#define HTTP_BUCKET_SECONDS                                                                       \
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, \
+        60, 600
+/* From the request's target to its answer's first byte: bodies that come in count, what a client
+ * takes to fetch an answer or an event stream does not. */
+struct http_timing {
+    /* requests that took at most so long; [HTTP_BUCKETS]: all */
+    uint64_t below[HTTP_BUCKETS + 1];
+    double seconds; /* of all together */
+};
+/* One route and method. route: its pattern; "": requests that none took, and then method may also
+ * be "other". */
+struct http_series {
+    const char *route, *method;
+    struct http_timing classes[HTTP_CLASSES];
+    uint64_t bytes_in, bytes_out; /* of bodies, as they move; of a file when it is sent */
+};
+/* Calls visit for each that has been asked, in order of the table of routes. */
+void http_visit_series(const struct http *http,
+                       void (*visit)(void *context, const struct http_series *series),
+                       void *context);
+const double *http_bucket_seconds(void); /* [HTTP_BUCKETS] */
 
 #endif

@@ -104,13 +104,6 @@ bool crowd_stream_begin(struct http_link *link, struct error *err) {
 
 void crowd_stream_end(struct http_link *link) {
     pthread_mutex_lock(&link->http->mutex);
-    link->streams = false;
+    link->streams = link->uploads = false;
     pthread_mutex_unlock(&link->http->mutex);
-}
-
-size_t crowd_streams(const struct http *http) {
-    size_t n = 0;
-    for (const struct http_link *at = http->links; at; at = at->next)
-        n += at->streams;
-    return n;
 }

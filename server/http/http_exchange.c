@@ -1,5 +1,5 @@
 /* One request and its answer, as far as libmicrohttpd has no part in it: its begin, an answer
- * written by hand, its line in the log, its end. */
+ * written by hand, its end. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -50,6 +50,10 @@ void exchange_answer_by_hand(struct exchange *exchange) {
     exchange->linger = true;
     exchange->stage = STAGE_ANSWERED;
     response_serialize(exchange, &text);
+    if (strcmp(exchange->method, "HEAD") != 0)
+        exchange->sent = exchange->response.body.length;
+    tally_answer(exchange);
+    tally_sent(exchange, exchange->sent);
     link_enter(exchange->link, LINK_SEND);
     for (size_t at = 0; !text.failed && at < text.length;) {
         ssize_t n = link_send(exchange->link, text.data + at, text.length - at);
@@ -61,29 +65,17 @@ void exchange_answer_by_hand(struct exchange *exchange) {
         if (n == 0 || (errno != EAGAIN && errno != EINTR) || poll(&wait, 1, 1000) <= 0)
             break;
     }
-    exchange->sent = exchange->response.body.length;
     buffer_clear(&text);
 }
 
-/* The target is quoted: what could end the quotes is escaped here, the rest by log_line. */
-static void log_request(const struct exchange *exchange, bool whole) {
-    char path[256];
-    size_t n = 0;
-    for (const char *c = exchange->target; *c != '\0' && n + 5 < sizeof path; c++)
-        if (*c == '"' || *c == '\\')
-            n += (size_t)snprintf(path + n, sizeof path - n, "\\x%02x", (unsigned char)*c);
-        else
-            path[n++] = *c;
-    path[n] = '\0';
-    const struct route *route = exchange->request.route;
-    bool poll = route && route->polled && exchange->stage == STAGE_ANSWERED &&
-                exchange->response.status < 400;
-    log_line(exchange->http->logger, poll ? LOG_DEBUG : LOG_INFO,
-             "request method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s", exchange->method,
-             path, exchange->stage == STAGE_ANSWERED ? exchange->response.status : 0,
-             (unsigned long long)exchange->sent,
-             (machine_monotonic_seconds() - exchange->began) * 1e3, exchange->request.id,
-             whole ? "" : " cut short");
+/* Of a file that was cut short only what the peer has, which the kernel knows. */
+static void count_file(struct exchange *exchange, bool whole) {
+    if (!whole) {
+        bool waiting;
+        uint64_t moved = link_acknowledged(exchange->link->fd, &waiting) - exchange->acknowledged;
+        exchange->sent = moved < exchange->sent ? moved : exchange->sent;
+    }
+    tally_sent(exchange, exchange->sent);
 }
 
 void exchange_end(struct exchange *exchange, bool whole) {
@@ -91,8 +83,10 @@ void exchange_end(struct exchange *exchange, bool whole) {
     exchange_abort_upload(exchange);
     if (exchange->stage != STAGE_NEW) {
         bool answered = exchange->stage == STAGE_ANSWERED;
-        atomic_fetch_add(&http->requests, 1);
-        atomic_fetch_add(&http->by_class[answered ? exchange->response.status / 100 % 6 : 0], 1);
+        if (exchange->sends_file)
+            count_file(exchange, whole);
+        if (!answered)
+            tally_cut_short(exchange);
         log_request(exchange, answered && (whole || exchange->linger));
         access_note(exchange);
     }
@@ -102,6 +96,12 @@ void exchange_end(struct exchange *exchange, bool whole) {
     link_enter(exchange->link, LINK_IDLE);
     atomic_fetch_sub(&http->in_flight, 1);
     exchange_free(exchange);
+}
+
+void request_note(const struct http_request *request, enum request_note which, const char *name) {
+    struct exchange *exchange = request->connection;
+    if (exchange)
+        snprintf(exchange->notes[which], sizeof exchange->notes[which], "%s", name);
 }
 
 void exchange_free(struct exchange *exchange) {

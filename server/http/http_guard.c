@@ -245,6 +245,7 @@ bool guard_admit(struct exchange *exchange, const char *method) {
     snprintf(exchange->method, sizeof exchange->method, "%s", method);
     access_take(exchange);
     guard_identify(exchange);
+    trace_take(exchange);
     exchange->must_close = exchange->link->refusal != 0;
     if (!guard_framing(exchange) || !guard_method(exchange, method) || !trust_admit(exchange) ||
         !guard_route(exchange) || !access_guard(exchange) || !guard_crowd(exchange) ||
@@ -258,6 +259,8 @@ bool guard_admit(struct exchange *exchange, const char *method) {
         exchange->upload = NULL;
         return refuse(exchange, 0, &err);
     }
+    if (route->body == BODY_STREAMED)
+        link_upload_begin(exchange->link);
     return true;
 }
 

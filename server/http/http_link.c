@@ -70,6 +70,21 @@ void link_free(struct http_link *link) {
     free(link);
 }
 
+enum connection_kind link_kind(const struct http_link *link) {
+    if (link->streams)
+        return CONNECTION_EVENT_STREAM;
+    if (link->uploads)
+        return CONNECTION_UPLOAD;
+    return link->state == LINK_HEADER || link->state == LINK_IDLE ? CONNECTION_IDLE
+                                                                  : CONNECTION_REQUEST;
+}
+
+void link_upload_begin(struct http_link *link) {
+    pthread_mutex_lock(&link->http->mutex);
+    link->uploads = true;
+    pthread_mutex_unlock(&link->http->mutex);
+}
+
 uint64_t link_acknowledged(int fd, bool *waiting) {
     struct tcp_info info;
     socklen_t length = sizeof info;

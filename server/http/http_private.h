@@ -9,6 +9,7 @@
 #include "base/budget.h"
 #include "server/http/framing.h"
 #include "server/http/http.h"
+#include "server/http/name.h"
 
 /* What the head of a request may take, so that it fits into libmicrohttpd's pool beside an answer's
  * head: see CONNECTION_POOL_BYTES */
@@ -48,8 +49,9 @@ struct http_link {
     /* body bytes in, or bytes acknowledged; the same at the window's start */
     uint64_t moved, window_moved;
     unsigned char address[16];
-    int refusal;        /* 503, 429: one connection too many, to be told so; 0 otherwise */
-    bool shut, streams; /* streams: events are sent on it */
+    int refusal; /* 503, 429: one connection too many, to be told so; 0 otherwise */
+    bool shut;
+    bool streams, uploads; /* events are sent on it; a streamed body comes in */
     /* of the connection's own thread */
     struct framing framing;
     bool filtered;   /* its bytes came through filter_read */
@@ -77,12 +79,14 @@ struct exchange {
     struct header headers[HTTP_HEADERS_MAX];
     size_t n_headers;
     enum exchange_stage stage;
-    char method[16];        /* as it came: HEAD stays HEAD */
-    bool must_close;        /* the connection ends with this answer */
-    bool linger;            /* body bytes may still arrive that nobody will read */
-    uint64_t limit;         /* of a buffered body */
-    int64_t content_length; /* -1: chunked */
-    uint64_t received, sent;
+    char method[16];         /* as it came: HEAD stays HEAD */
+    bool must_close;         /* the connection ends with this answer */
+    bool linger;             /* body bytes may still arrive that nobody will read */
+    uint64_t limit;          /* of a buffered body */
+    int64_t content_length;  /* -1: chunked */
+    uint64_t received, sent; /* bytes of bodies */
+    bool sends_file;
+    uint64_t acknowledged; /* sends_file: by the peer, before the answer */
     struct buffer body;
     /* of memory_budget: the body, what answering takes, the answer until it is sent */
     struct grant body_memory, work_memory, answer_memory;
@@ -91,7 +95,8 @@ struct exchange {
     atomic_int_fast64_t looked; /* milliseconds at which the client was looked after */
     atomic_bool gone, stopped;
     void *upload; /* state of a streamed body, NULL when none is open */
-    double began;
+    double began, answered; /* monotonic; seconds from there to the answer, 0: none yet */
+    char notes[REQUEST_NOTES][NAME_SIZE];
     bool token_given;                         /* a key came with it */
     unsigned char token_hash[KEY_HASH_BYTES]; /* its SHA-256; the key itself is overwritten */
     struct access_key key;                    /* whose it is; see request.key */
@@ -113,7 +118,8 @@ struct http {
     pthread_t sweeper;
     bool sweeping;                          /* sweeper was started */
     atomic_bool stopping, draining, ending; /* ending: work under way is to be given up */
-    atomic_uint_fast64_t stopped, requests, by_class[6], bytes_in, in_flight;
+    struct tally *tally;
+    atomic_uint_fast64_t stopped, in_flight;
 };
 
 /* http_listen.c */
@@ -164,6 +170,23 @@ void exchange_abort_upload(struct exchange *exchange);
  * libmicrohttpd takes no answer any more: nothing of one has been sent yet. */
 void exchange_answer_by_hand(struct exchange *exchange);
 
+/* http_trace.c */
+void trace_take(struct exchange *exchange); /* fills request.traceparent where a valid one came */
+
+/* http_log.c */
+/* The request's line. whole: the answer reached the kernel. */
+void log_request(const struct exchange *exchange, bool whole);
+
+/* http_tally.c: the exchange's connection's thread counts, any thread reads */
+struct tally *tally_create(const struct route *routes); /* zeros; NULL: no memory */
+void tally_free(struct tally *tally);                   /* NULL is fine */
+void tally_received(struct exchange *exchange, size_t bytes);
+void tally_sent(struct exchange *exchange, uint64_t bytes);
+void tally_answer(struct exchange *exchange); /* the answer is made */
+void tally_cut_short(struct exchange *exchange);
+/* Adds what the tally knows. */
+void tally_count(const struct tally *tally, struct http_counts *counts);
+
 /* http_filter.c */
 /* From now on libmicrohttpd sees of the link's descriptor what framing.h lets through. */
 enum status filter_attach(struct http_link *link, struct error *err) MUST_CHECK;
@@ -208,7 +231,6 @@ void crowd_admit(struct http_link *link);
 /* Counts the connection as an event stream. False: there are too many. */
 bool crowd_stream_begin(struct http_link *link, struct error *err);
 void crowd_stream_end(struct http_link *link); /* also where none began */
-size_t crowd_streams(const struct http *http); /* mutex is held */
 
 /* http_work.c */
 void work_begin(struct exchange *exchange); /* sets grants and stops of a fresh exchange */
@@ -236,6 +258,9 @@ struct http_link *link_create(struct http *http, int fd); /* NULL when out of me
 void link_free(struct http_link *link);
 void link_enter(struct http_link *link, enum link_state state); /* deadlines begin anew */
 void link_moved(struct http_link *link, uint64_t bytes);        /* of a body came in */
+void link_upload_begin(struct http_link *link);                 /* its request streams a body */
+/* What it is doing; mutex is held. */
+enum connection_kind link_kind(const struct http_link *link);
 /* Bytes the peer acknowledged so far, and whether the kernel still holds some that it has not. */
 uint64_t link_acknowledged(int fd, bool *waiting);
 void link_shut(struct http_link *link); /* ends the connection; mutex is held */

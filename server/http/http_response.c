@@ -130,6 +130,8 @@ void response_visit_headers(const struct exchange *exchange,
     if (!has_header(response, "Cache-Control"))
         visit(context, "Cache-Control", "no-store");
     visit(context, "X-Request-Id", exchange->request.id);
+    if (exchange->request.traceparent[0] != '\0')
+        visit(context, "traceparent", exchange->request.traceparent);
     visit(context, "X-Content-Type-Options", "nosniff");
     if (exchange->must_close)
         visit(context, "Connection", "close");

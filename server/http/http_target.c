@@ -212,7 +212,7 @@ void request_query_visit(const struct http_request *request,
 
 const char *request_header(const struct http_request *request, const char *name) {
     const struct exchange *exchange = request->connection;
-    for (size_t i = 0; i < exchange->n_headers; i++)
+    for (size_t i = 0; exchange && i < exchange->n_headers; i++)
         if (strcasecmp(exchange->headers[i].name, name) == 0)
             return exchange->headers[i].value;
     return NULL;

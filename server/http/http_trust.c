@@ -12,7 +12,7 @@
 #include "server/http/http_private.h"
 
 /* What scripts of an allowed page may read beside the body. */
-#define EXPOSED "Content-Range, ETag, Location, Retry-After, X-Request-Id"
+#define EXPOSED "Content-Range, ETag, Location, Retry-After, X-Request-Id, traceparent"
 #define PREFLIGHT_SECONDS 600
 
 static bool refuse(struct exchange *exchange, int status, struct error *err) {

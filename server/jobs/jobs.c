@@ -25,8 +25,10 @@ static enum status job_open(void *context, const char *id, const json_t *record,
     if (status == STATUS_OK && strcmp(job->id, id) != 0)
         status = error_set(err, STATUS_CORRUPT, "record of job '%s' is that of '%s'", id, job->id);
     if (status == STATUS_OK && unknown > 0 && !job_ended(job->state))
-        log_line(jobs->logger, LOG_WARNING,
-                 "job %s: %u of its settings are unknown now, defaults are used", id, unknown);
+        job_say(jobs, job, LOG_WARNING, "%u of its settings are unknown now, defaults are used",
+                unknown);
+    job->queued_at = job->started > 0 ? machine_wall_seconds() : job->created;
+    job->waiting_at = machine_wall_seconds();
     if (status == STATUS_OK)
         status = job_append(jobs, job, err);
     if (status != STATUS_OK)
@@ -99,10 +101,9 @@ static enum status job_revive(struct jobs *jobs, struct job *job, struct error *
     }
     /* A disk that is full must not keep the service from coming up. */
     if (job_persist(jobs, job, true, &failed) != STATUS_OK)
-        log_line(jobs->logger, LOG_WARNING, "job %s is not stored: %s", job->id, failed.text);
+        job_say(jobs, job, LOG_WARNING, "is not stored: %s", failed.text);
     else
-        log_line(jobs->logger, LOG_INFO, "job %s: %s again after a restart", job->id,
-                 job_state_name(next));
+        job_say(jobs, job, LOG_INFO, "%s again after a restart", job_state_name(next));
     return STATUS_OK;
 }
 
@@ -239,7 +240,7 @@ static void jobs_leave(struct jobs *jobs) {
     for (size_t i = 0; i < left; i++) {
         struct error err = {0};
         if (job_persist(jobs, rows[i], true, &err) != STATUS_OK)
-            log_line(jobs->logger, LOG_ERROR, "job %s is not stored: %s", rows[i]->id, err.text);
+            job_say(jobs, rows[i], LOG_ERROR, "is not stored: %s", err.text);
         job_drop(jobs, rows[i]);
     }
     free(rows);

@@ -6,7 +6,11 @@
 #ifndef VECMILL_SERVER_JOBS_H
 #define VECMILL_SERVER_JOBS_H
 
+#include <sys/types.h>
+
 #include "server/http/http.h"
+#include "server/http/name.h"
+#include "server/records/record.h"
 #include "train/train.h"
 
 struct corpora;
@@ -35,12 +39,28 @@ void jobs_close(struct jobs *jobs); /* frees; NULL is fine */
 struct job_counts {
     uint64_t queued, running, paused, waiting, succeeded, failed, cancelled, words;
     uint64_t stalled; /* of those that run: without progress for stall_timeout */
+    /* since the start */
+    uint64_t ended_succeeded, ended_failed, ended_cancelled, crashes;
     double words_per_second;
+    double queue_age, waiting_age; /* seconds, of the oldest that is queued, that waits */
 };
 void jobs_count(struct jobs *jobs, struct job_counts *counts);
 /* Names of what a job's "state" and "phase" can be, ended by NULL. */
 const char *const *jobs_states(void);
 const char *const *jobs_phases(void);
+/* A job that runs, for /metrics. */
+struct job_gauge {
+    char id[RECORD_ID_SIZE], model[NAME_SIZE], corpus[NAME_SIZE];
+    int phase;                      /* enum train_phase */
+    uint64_t epochs;                /* that it will train */
+    struct train_progress progress; /* its last report */
+    double report_age;              /* seconds since it last got further */
+    pid_t pid;                      /* of its process; 0: none now */
+};
+/* The running jobs, `max` of them at most, oldest first; returns how many. */
+size_t jobs_running(struct jobs *jobs, struct job_gauge *gauges, size_t max);
+/* Bytes of disk that running and waiting jobs still need. Looks at the disk. */
+uint64_t jobs_disk_needed(struct jobs *jobs);
 
 /* Routes. */
 void jobs_post(struct server *server, const struct http_request *request,

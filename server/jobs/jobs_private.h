@@ -1,6 +1,7 @@
 /* Between jobs.c (start and stop), jobs_table.c (the table and its transitions), jobs_submit.c
  * (admission), jobs_slots.c (which job is next), jobs_run.c (a running job), jobs_wait.c (what a
- * job waits for), jobs_process.c (its process), jobs_events.c (what is told), jobs_store.c (what is
+ * job waits for), jobs_process.c (its process), jobs_lines.c (its lines in the log),
+ * jobs_gauges.c (its metrics), jobs_events.c (what is told), jobs_store.c (what is
  * kept) and the routes. Private to these and to their tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
@@ -87,6 +88,7 @@ struct job {
     char checksum[CHECKSUM_TEXT_SIZE]; /* of the corpus; empty: of an earlier version */
     uint64_t plan_words;               /* of the vocabulary at least, before it is counted */
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
+    char trace_id[TRACE_ID_LENGTH + 1]; /* of the request that made it; empty: none */
     struct settings settings;
     uint64_t sequence; /* order of submission */
     enum job_state state;
@@ -106,6 +108,9 @@ struct job {
     struct job_log *log; /* NULL once the job has ended and its events are on disk */
     pid_t pid;           /* of the child, not reaped yet; 0 when there is none */
     unsigned tries;      /* in vain, since it began to wait or wrote a checkpoint */
+    double queued_at;    /* wall seconds: it came into the queue, or the server started */
+    double waiting_at;   /* wall seconds: the first of these tries was in vain */
+    double moved_at;     /* monotonic: its process last got further */
     double retry_at;     /* monotonic: a waiting job is tried again then */
     bool stalled;        /* no progress for stall_timeout */
     double deadline;     /* monotonic: a child that was asked to stop is killed then; 0 = none */
@@ -136,7 +141,8 @@ struct jobs {
     struct job **jobs;      /* by sequence */
     size_t n, capacity;
     uint64_t sequence; /* of the next job */
-    uint64_t words;    /* trained since the start */
+    /* since the start: words trained, jobs ended by their state, processes that died */
+    uint64_t words, ended[JOB_CANCELLED + 1], crashes;
     bool stopping;
     /* A thread each that lives as long as the server: children die with the thread that made
      * them. */
@@ -150,6 +156,7 @@ struct job_request {
     /* of the request, when there is a key */
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
     struct access_key asker; /* who asks: its quotas; with id "" nobody */
+    char trace_id[TRACE_ID_LENGTH + 1]; /* of the request; may be empty */
 };
 
 /* ---- jobs_store.c ---- */
@@ -198,6 +205,13 @@ void job_withdraw(struct jobs *jobs, struct job *job);
 /* A log for the job from its folder, ids going on behind the last ones. */
 enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **log,
                          struct error *err) MUST_CHECK;
+
+/* ---- jobs_lines.c ---- */
+/* A line of the log about the job, "job ID: ...", with what it is about as fields. */
+void job_say(const struct jobs *jobs, const struct job *job, enum log_level level,
+             const char *format, ...) PRINTF_LIKE(4, 5);
+/* The same of a line that its training process printed, on the level that it stands there with. */
+void job_relay(const struct jobs *jobs, const struct job *job, const char *line);
 
 /* ---- jobs_wait.c ---- */
 /* Is this a failure that may pass, so that the job waits instead of ending? publishing: its model

@@ -65,6 +65,7 @@ void jobs_answer(const struct logger *logger, const struct http_request *request
     answer(request, response, 202, document, err);
     if (err->status != STATUS_OK || id[0] == '\0')
         return;
+    request_note(request, NOTE_JOB, id);
     response_header(response, "Location", "/v1/jobs/%s", id);
     if (replayed)
         response_header(response, "Idempotent-Replayed", "true");
@@ -125,6 +126,9 @@ void jobs_post(struct server *server, const struct http_request *request,
         status = job_request_own(&job, request, &err);
     if (status == STATUS_OK)
         status = body_settings(json_object_get(body, "settings"), &job.settings, &err);
+    memcpy(job.trace_id, request->trace_id, sizeof job.trace_id);
+    request_note(request, NOTE_MODEL, job.model);
+    request_note(request, NOTE_CORPUS, job.corpus);
     if (status == STATUS_OK)
         status = fingerprint_text(request->body, request->body_length, job.fingerprint, &err);
     if (status == STATUS_OK)
@@ -314,7 +318,7 @@ static enum status ask_running(struct jobs *jobs, struct job *job, enum job_ask 
     struct error failed = {0};
     enum status status = job_persist(jobs, job, false, &failed);
     if (status != STATUS_OK && ask == JOB_ASK_CANCEL) { /* its end makes room for its record */
-        log_line(jobs->logger, LOG_WARNING, "job %s: %s", job->id, failed.text);
+        job_say(jobs, job, LOG_WARNING, "%s", failed.text);
     } else if (status != STATUS_OK) {
         error_set_key(err, status, failed.key, "%s", failed.text);
         pthread_mutex_lock(&jobs->mutex);

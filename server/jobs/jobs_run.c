@@ -55,10 +55,6 @@ struct run {
     int status; /* as waitpid gives it */
 };
 
-static const struct logger *logger_of(const struct run *run) {
-    return run->jobs->logger;
-}
-
 /* ---- the process ---- */
 
 /* Starts the process, and tells it what was asked before there was one to hear it. */
@@ -79,6 +75,7 @@ static enum status run_start(struct run *run, struct error *err) {
         pthread_mutex_lock(&jobs->mutex);
         run->job->pid = pid;
         run->job->deadline = 0;
+        run->job->moved_at = machine_monotonic_seconds();
         if (run->job->ask == JOB_ASK_CANCEL)
             kill(pid, SIGKILL);
         else if (run->job->ask == JOB_ASK_PAUSE || jobs->stopping)
@@ -98,8 +95,7 @@ static void run_store(struct run *run) {
     struct error err = {0};
     double begun = machine_monotonic_seconds();
     if (job_persist(run->jobs, run->job, true, &err) != STATUS_OK)
-        log_line(logger_of(run), LOG_WARNING, "progress of job %s is not stored: %s", run->job->id,
-                 err.text);
+        job_say(run->jobs, run->job, LOG_WARNING, "progress is not stored: %s", err.text);
     run->stored_at = machine_monotonic_seconds();
     run->store_cost = run->stored_at - begun;
 }
@@ -114,12 +110,12 @@ static bool report_sane(const struct train_progress *report) {
 /* Under the mutex. */
 static void run_moved(struct run *run) {
     static const char line[] = "the training process goes on";
-    run->moved_at = machine_monotonic_seconds();
+    run->moved_at = run->job->moved_at = machine_monotonic_seconds();
     if (!run->job->stalled)
         return;
     run->job->stalled = false;
     job_line_event(run->job, line, sizeof line - 1);
-    log_line(logger_of(run), LOG_INFO, "job %s: %s", run->job->id, line);
+    job_say(run->jobs, run->job, LOG_INFO, "%s", line);
 }
 
 /* Told once: by the job, its events, the log and the metrics. */
@@ -136,7 +132,7 @@ static void stall_check(struct run *run) {
         snprintf(line, sizeof line, "no progress for stall_timeout, %g s: training process %ld %s",
                  limit, (long)job->pid, process_activity(job->pid));
         job_line_event(job, line, strlen(line));
-        log_line(logger_of(run), LOG_WARNING, "job %s: %s", job->id, line);
+        job_say(run->jobs, job, LOG_WARNING, "%s", line);
     }
     pthread_mutex_unlock(&run->jobs->mutex);
 }
@@ -165,7 +161,7 @@ static void report_take(struct run *run) {
     const struct train_progress *report = &run->incoming.report;
     struct job *job = run->job;
     if (!report_sane(report)) {
-        log_line(logger_of(run), LOG_WARNING, "job %s sent a report that makes no sense", job->id);
+        job_say(run->jobs, job, LOG_WARNING, "sent a report that makes no sense");
         return;
     }
     if (report->failed != STATUS_OK) {
@@ -193,7 +189,7 @@ static void line_take(struct run *run) {
     memcpy(run->last_line, run->line, run->line_length + 1);
     run->line_length = 0;
     if (run->n_lines++ < LINES_PER_RUN)
-        log_line(logger_of(run), LOG_INFO, "job %.8s: %s", run->job->id, run->last_line);
+        job_relay(run->jobs, run->job, run->last_line);
 }
 
 /* Reads what is there; false at the end of the pipe. */
@@ -241,8 +237,7 @@ static void deadline_check(struct run *run) {
     struct job *job = run->job;
     pthread_mutex_lock(&run->jobs->mutex);
     if (job->deadline > 0 && machine_monotonic_seconds() > job->deadline) {
-        log_line(logger_of(run), LOG_WARNING,
-                 "job %s was asked to stop and did not in time: killed", job->id);
+        job_say(run->jobs, job, LOG_WARNING, "was asked to stop and did not in time: killed");
         job->deadline = 0;
         run->killed_at = machine_monotonic_seconds();
         kill(job->pid, SIGKILL);
@@ -279,8 +274,8 @@ static void run_watch(struct run *run) {
     }
     line_take(run);
     if (run->n_lines > LINES_PER_RUN)
-        log_line(logger_of(run), LOG_WARNING, "job %s: %llu more lines are left out", run->job->id,
-                 (unsigned long long)(run->n_lines - LINES_PER_RUN));
+        job_say(run->jobs, run->job, LOG_WARNING, "%llu more lines are left out",
+                (unsigned long long)(run->n_lines - LINES_PER_RUN));
     descriptor_close(&run->progress);
     descriptor_close(&run->lines);
     pthread_mutex_lock(&run->jobs->mutex);
@@ -316,7 +311,7 @@ static void run_fail(struct run *run, const struct error *reason) {
 
 /* The server stops: on disk the job stays running, and goes on at the next start. */
 static void run_leave(struct run *run) {
-    log_line(logger_of(run), LOG_INFO, "job %s goes on at the next start", run->job->id);
+    job_say(run->jobs, run->job, LOG_INFO, "goes on at the next start");
     pthread_mutex_lock(&run->jobs->mutex);
     run->job->orderly = true;
     pthread_mutex_unlock(&run->jobs->mutex);
@@ -329,11 +324,12 @@ static void run_crash(struct run *run, const char *reason) {
     char line[600];
     struct job *job = run->job;
     pthread_mutex_lock(&run->jobs->mutex);
+    run->jobs->crashes++;
     unsigned crashes = ++job->crashes, max = (unsigned)run->jobs->settings->max_job_crashes;
     snprintf(line, sizeof line, "%s; crash %u of %u", reason, crashes, max);
     job_line_event(job, line, strlen(line));
     pthread_mutex_unlock(&run->jobs->mutex);
-    log_line(logger_of(run), LOG_WARNING, "job %s: %s", job->id, line);
+    job_say(run->jobs, job, LOG_WARNING, "%s", line);
     if (crashes < max) {
         run_end(run, JOB_QUEUED);
         return;
@@ -356,8 +352,7 @@ static bool run_wait(struct run *run, const struct error *reason, bool publishin
     } else {
         job_wait(run->jobs, job, reason);
     }
-    log_line(logger_of(run), LOG_WARNING, "job %s: %s: %s", job->id, job_state_name(job->state),
-             reason->text);
+    job_say(run->jobs, job, LOG_WARNING, "%s: %s", job_state_name(job->state), reason->text);
     pthread_mutex_unlock(&run->jobs->mutex);
     run_store(run);
     return true;
@@ -369,6 +364,7 @@ static void run_out_of_memory(struct run *run) {
     struct error reason = {0};
     struct job *job = run->job;
     pthread_mutex_lock(&run->jobs->mutex);
+    run->jobs->crashes++;
     bool enough = ++job->crashes >= (unsigned)run->jobs->settings->max_job_crashes;
     if (enough)
         job->ask = JOB_ASK_PAUSE;
@@ -425,8 +421,7 @@ static bool run_publish(struct run *run, struct error *err) {
     if ((err->status == STATUS_CORRUPT || err->status == STATUS_NOT_FOUND) &&
         !job_may_wait(jobs, job, err, true)) {
         struct error ignored = {0};
-        log_line(logger_of(run), LOG_WARNING, "model of job %s cannot be published: %s", job->id,
-                 err->text);
+        job_say(jobs, job, LOG_WARNING, "its model cannot be published: %s", err->text);
         if (folder)
             status_ignore(path_remove(folder, &ignored));
         free(folder);
@@ -584,8 +579,8 @@ void job_perform(struct jobs *jobs, struct job *job) {
         if (!run_wait(run, &err, false))
             run_crash(run, err.text);
     } else {
-        log_line(logger_of(run), LOG_INFO, "job %s: training '%s' from corpus '%s', process %ld",
-                 job->id, job->model, job->corpus, (long)job->pid);
+        job_say(jobs, job, LOG_INFO, "training '%s' from corpus '%s', process %ld", job->model,
+                job->corpus, (long)job->pid);
         run_watch(run);
         run_ended(run);
     }

@@ -157,7 +157,7 @@ json_t *job_record(const struct job *job) {
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:i, s:i, s:f, s:f, s:f, s:o, "
         "s:i, s:i, "
-        "s:b, s:I, s:s, s:I, s:o, s:o, s:s}",
+        "s:b, s:I, s:s, s:I, s:s, s:o, s:o, s:s}",
         "vecmill_job", 1, "id", job->id, "version", job->version, "model", job->model, "corpus",
         job->corpus, "digest", job->digest, "key", job->key, "fingerprint", job->fingerprint,
         "settings", settings_json(&job->settings), "sequence", (json_int_t)job->sequence, "state",
@@ -165,8 +165,9 @@ json_t *job_record(const struct job *job) {
         job->created, "started", job->started, "finished", job->finished, "error",
         error_json(&job->error), "crashes", (int)job->crashes, "restarts", (int)job->restarts,
         "orderly", (int)job->orderly, "reserved", (json_int_t)job->reserved,
-        RECORD_CONTENT_CHECKSUM, job->checksum, "plan_words", (json_int_t)job->plan_words, "report",
-        corpus_report_json(&now->corpus), "progress", progress_record(now), "owner", job->owner);
+        RECORD_CONTENT_CHECKSUM, job->checksum, "plan_words", (json_int_t)job->plan_words,
+        "trace_id", job->trace_id, "report", corpus_report_json(&now->corpus), "progress",
+        progress_record(now), "owner", job->owner);
 }
 
 /* A whole number in min..max; -2 for anything else. */
@@ -280,6 +281,8 @@ enum status job_read(const json_t *record, struct job *job, unsigned *unknown, s
         job->checksum[0] = '\0';
     if (!record_string(record, "owner", job->owner, sizeof job->owner))
         job->owner[0] = '\0'; /* absent before there were keys */
+    if (!record_string(record, "trace_id", job->trace_id, sizeof job->trace_id))
+        job->trace_id[0] = '\0';
     json_int_t plan = read_count(record, "plan_words", 0, INT64_MAX);
     job->plan_words = plan > 0 ? (uint64_t)plan : 0;
     job->sequence = (uint64_t)sequence;

@@ -132,6 +132,7 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
     memcpy(job->key, request->key, sizeof job->key);
     memcpy(job->fingerprint, request->fingerprint, sizeof job->fingerprint);
     memcpy(job->owner, request->asker.id, sizeof job->owner);
+    memcpy(job->trace_id, request->trace_id, sizeof job->trace_id);
     enum status status = record_id_create(job->id, err);
     if (status == STATUS_OK)
         status = job_log_create(&job->log, (size_t)settings->max_events,

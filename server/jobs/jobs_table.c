@@ -96,8 +96,12 @@ void job_enter(struct jobs *jobs, struct job *job, enum job_state state) {
         job->started = machine_wall_seconds();
     if (state != JOB_RUNNING)
         job->ask = JOB_ASK_NONE;
-    if (job_ended(state))
+    if (job_ended(state)) {
         job->finished = machine_wall_seconds();
+        jobs->ended[state]++;
+    }
+    if (state == JOB_QUEUED)
+        job->queued_at = machine_wall_seconds();
     job_state_event(job);
     pthread_cond_broadcast(&jobs->changed);
 }
@@ -106,7 +110,7 @@ static void job_remove_file(const struct jobs *jobs, const struct job *job, cons
     struct error err = {0};
     char *path = job_path(jobs, job->id, file);
     if (path && path_remove(path, &err) != STATUS_OK)
-        log_line(jobs->logger, LOG_WARNING, "job %s: %s", job->id, err.text);
+        job_say(jobs, job, LOG_WARNING, "%s", err.text);
     free(path);
 }
 
@@ -162,7 +166,7 @@ enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
         error_set(err, status, "%s", full.text);
     }
     if (status != STATUS_OK)
-        log_line(jobs->logger, LOG_ERROR, "end of job %s is not stored: %s", job->id, err->text);
+        job_say(jobs, job, LOG_ERROR, "its end is not stored: %s", err->text);
     else
         job_tidy(jobs, job);
     pthread_mutex_lock(&jobs->mutex);
@@ -173,9 +177,9 @@ enum status job_settle(struct jobs *jobs, struct job *job, struct error *err) {
             job->log = NULL;
         }
     }
-    log_line(jobs->logger, job->state == JOB_FAILED ? LOG_WARNING : LOG_INFO, "job %s: %s%s%s",
-             job->id, job_state_name(job->state), job->error.status != STATUS_OK ? ": " : "",
-             job->error.text);
+    job_say(jobs, job, job->state == JOB_FAILED ? LOG_WARNING : LOG_INFO, "%s%s%s",
+            job_state_name(job->state), job->error.status != STATUS_OK ? ": " : "",
+            job->error.text);
     pthread_mutex_unlock(&jobs->mutex);
     if (log)
         job_log_end(log);
@@ -195,8 +199,7 @@ enum status job_log_open(struct jobs *jobs, struct job *job, struct job_log **op
                                         jobs->settings->heartbeat_interval, err);
     if (status == STATUS_OK) {
         if (file_exists(path) && job_log_load(log, path, &damage) != STATUS_OK)
-            log_line(jobs->logger, LOG_WARNING, "events of job %s are lost: %s", job->id,
-                     damage.text);
+            job_say(jobs, job, LOG_WARNING, "its events are lost: %s", damage.text);
         job_log_skip(log, job->reserved);
         *opened = log;
     }
@@ -231,23 +234,4 @@ void job_withdraw(struct jobs *jobs, struct job *job) {
     pthread_mutex_unlock(&jobs->mutex);
     job_remove_file(jobs, job, NULL);
     job_drop(jobs, job);
-}
-
-void jobs_count(struct jobs *jobs, struct job_counts *counts) {
-    *counts = (struct job_counts){0};
-    uint64_t *const by_state[] = {&counts->queued,   &counts->running,   &counts->paused,
-                                  &counts->waiting,  &counts->succeeded, &counts->failed,
-                                  &counts->cancelled};
-    pthread_mutex_lock(&jobs->mutex);
-    for (size_t i = 0; i < jobs->n; i++) {
-        const struct job *job = jobs->jobs[i];
-        if (job->creating)
-            continue;
-        ++*by_state[job->state];
-        counts->stalled += job->stalled;
-        if (job->state == JOB_RUNNING && job->phase == PHASE_TRAINING)
-            counts->words_per_second += job->progress.words_per_second;
-    }
-    counts->words = jobs->words;
-    pthread_mutex_unlock(&jobs->mutex);
 }

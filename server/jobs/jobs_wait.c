@@ -52,7 +52,8 @@ bool job_may_wait(const struct jobs *jobs, const struct job *job, const struct e
 void job_wait(struct jobs *jobs, struct job *job, const struct error *reason) {
     unsigned doublings = job->tries < DOUBLINGS_MAX ? job->tries : DOUBLINGS_MAX;
     job->error = *reason;
-    job->tries++;
+    if (job->tries++ == 0)
+        job->waiting_at = machine_wall_seconds();
     job->retry_at =
         machine_monotonic_seconds() + jobs->settings->retry_interval * (double)(1u << doublings);
     job_enter(jobs, job, JOB_WAITING);

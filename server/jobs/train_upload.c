@@ -64,6 +64,7 @@ static enum status train_begin(struct server *server, const struct http_request 
     if (!train)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
     train->job.settings = server->settings;
+    memcpy(train->job.trace_id, request->trace_id, sizeof train->job.trace_id);
     enum status status = request_read(request, &train->job, err);
     /* A replay may need no place in the queue. */
     if (!request_header(request, "Idempotency-Key")) {
@@ -106,6 +107,7 @@ static void train_finish(struct server *server, const struct http_request *reque
     struct corpus_info answer = {0};
     json_t *document = NULL;
     bool replayed = false;
+    request_note(request, NOTE_CORPUS, train->job.corpus);
     memcpy(train->job.key, upload_key(train->upload), sizeof train->job.key);
     enum status status = upload_complete(train->upload, &answer, &replayed, &err);
     if (status == STATUS_OK)

@@ -23,6 +23,32 @@ size_t models_count_unloaded(struct models *models, json_t *why) {
     return n;
 }
 
+static int larger_first(const void *a, const void *b) {
+    const struct model_gauge *left = a, *right = b;
+    if (left->bytes != right->bytes)
+        return left->bytes > right->bytes ? -1 : 1;
+    return strcmp(left->name, right->name);
+}
+
+size_t models_largest(struct models *models, size_t max, struct model_gauge **largest) {
+    size_t n = 0;
+    pthread_mutex_lock(&models->lock);
+    struct model_gauge *all = malloc((models->n + 1) * sizeof *all);
+    for (size_t i = 0; all && i < models->n; i++) {
+        const struct served_model *entry = &models->entries[i];
+        if (!entry->model)
+            continue;
+        memcpy(all[n].name, entry->name, sizeof all[n].name);
+        all[n].bytes = entry->model->memory.bytes;
+        all[n++].words = entry->model->input->rows;
+    }
+    pthread_mutex_unlock(&models->lock);
+    if (all)
+        qsort(all, n, sizeof *all, larger_first);
+    *largest = all;
+    return n < max ? n : max;
+}
+
 enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
                             struct error *err) {
     pthread_mutex_lock(&models->lock);

@@ -55,6 +55,15 @@ size_t models_count(struct models *models);
  * `why`, which may be NULL. */
 size_t models_count_unloaded(struct models *models, json_t *why);
 
+/* A served model, for /metrics. */
+struct model_gauge {
+    char name[NAME_SIZE];
+    uint64_t bytes, words;
+};
+/* The models that take most memory, `max` of them at most, largest first; returns how many. Owns:
+ * caller frees *largest, which is NULL where there is none or no memory. */
+size_t models_largest(struct models *models, size_t max, struct model_gauge **largest);
+
 /* Deleting a model is refused while needed(context, name, job) says so; job: who needs it. The call
  * comes from any thread, while no change of models is under way. */
 void models_set_needed(struct models *models,

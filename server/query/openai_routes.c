@@ -314,6 +314,8 @@ void vectors_openai(struct server *server, const struct http_request *request,
     if (status == STATUS_OK)
         status = read_model_name(inquiry.body, &name, &err);
     if (status == STATUS_OK)
+        request_note(request, NOTE_MODEL, name);
+    if (status == STATUS_OK)
         status = inquiry_hold(&inquiry, name, &err);
     if (status == STATUS_OK)
         status = embed(&inquiry, &answer, &err);

@@ -100,8 +100,9 @@ def lines(server, path):
     """Statuses in the log of requests of a path."""
     found = []
     for line in server.lines:
-        if 'path=\\"%s\\"' % path in line:
-            found.append(int(line.split("status=")[1].split()[0]))
+        entry = json.loads(line)
+        if entry.get("path") == path:
+            found.append(entry["status"])
     return found
 
 

@@ -1,5 +1,5 @@
-/* What test_http.c runs the HTTP layer with: a route table of its own, a server on a free port, a
- * client on plain sockets. Included once. */
+/* What test_http.c and test_http_counts.c run the HTTP layer with: a route table of its own, a
+ * server on a free port, a client on plain sockets. Included once. */
 #ifndef VECMILL_TESTS_HTTP_FIXTURE_H
 #define VECMILL_TESTS_HTTP_FIXTURE_H
 
@@ -203,7 +203,7 @@ struct fixture {
     struct buffer log;
 };
 
-static void log_write(void *context, enum log_level level, const char *line) {
+static inline void log_write(void *context, enum log_level level, const char *line) {
     struct fixture *fixture = context;
     (void)level;
     pthread_mutex_lock(&fixture->mutex);
@@ -211,7 +211,7 @@ static void log_write(void *context, enum log_level level, const char *line) {
     pthread_mutex_unlock(&fixture->mutex);
 }
 
-static int start(void **state) {
+static inline int start(void **state) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct error err = {0};
     assert_non_null(fixture);
@@ -220,7 +220,7 @@ static int start(void **state) {
     fixture->settings.max_json_bytes = 4096;
     snprintf(fixture->settings.allowed_hosts, sizeof fixture->settings.allowed_hosts, "x");
     fixture->settings.drain_bytes = 65536;
-    fixture->logger = (struct logger){log_write, fixture, LOG_INFO};
+    fixture->logger = (struct logger){.write = log_write, .context = fixture, .min = LOG_INFO};
     pthread_mutex_init(&fixture->mutex, NULL);
     *state = fixture;
     if (http_start(&fixture->http, NULL, routes, &fixture->settings, &fixture->logger, &err) !=
@@ -229,7 +229,7 @@ static int start(void **state) {
     return 0;
 }
 
-static int stop(void **state) {
+static inline int stop(void **state) {
     struct fixture *fixture = *state;
     http_stop(fixture->http, 1);
     buffer_clear(&fixture->log);
@@ -238,7 +238,7 @@ static int stop(void **state) {
     return 0;
 }
 
-static int client_open(const struct fixture *fixture) {
+static inline int client_open(const struct fixture *fixture) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(http_port(fixture->http))};
     struct timeval max = {.tv_sec = TEST_PATIENCE};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -249,7 +249,7 @@ static int client_open(const struct fixture *fixture) {
     return fd;
 }
 
-static void client_send(int fd, const char *text, size_t length) {
+static inline void client_send(int fd, const char *text, size_t length) {
     while (length > 0) {
         ssize_t n = send(fd, text, length, MSG_NOSIGNAL);
         if (n <= 0)
@@ -260,7 +260,7 @@ static void client_send(int fd, const char *text, size_t length) {
 }
 
 /* Everything until the server ends the connection. */
-static void client_read_all(int fd, struct buffer *out) {
+static inline void client_read_all(int fd, struct buffer *out) {
     char bytes[8192];
     ssize_t n;
     while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0)
@@ -268,7 +268,7 @@ static void client_read_all(int fd, struct buffer *out) {
     close(fd);
 }
 
-static void talk(const struct fixture *fixture, const char *text, struct buffer *out) {
+static inline void talk(const struct fixture *fixture, const char *text, struct buffer *out) {
     int fd = client_open(fixture);
     out->length = 0;
     client_send(fd, text, strlen(text));
@@ -278,20 +278,31 @@ static void talk(const struct fixture *fixture, const char *text, struct buffer 
 
 #define HEAD " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
-static int status_of(const struct buffer *out) {
+static inline int status_of(const struct buffer *out) {
     return out->data && strncmp(out->data, "HTTP/1.1 ", 9) == 0
                ? (int)strtol(out->data + 9, NULL, 10)
                : 0;
 }
 
-static const char *body_of(const struct buffer *out) {
+static inline const char *body_of(const struct buffer *out) {
     const char *end = strstr(out->data, "\r\n\r\n");
     return end ? end + 4 : "";
 }
 
-static void assert_has(const struct buffer *out, const char *text) {
+static inline void assert_has(const struct buffer *out, const char *text) {
     if (!strstr(out->data, text))
         fail_msg("no '%s' in: %s", text, out->data);
 }
+
+/* The file that /file sends; for the whole group of tests. */
+static inline int make_file(void **state) {
+    struct error err = {0};
+    if (temporary_setup(state) != 0)
+        return -1;
+    snprintf(file_path, sizeof file_path, "%s/file", (const char *)*state);
+    return file_replace(file_path, "0123456789", 10, &err) == STATUS_OK ? 0 : -1;
+}
+
+#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 #endif

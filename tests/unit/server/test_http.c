@@ -451,16 +451,6 @@ static void test_listen(void **state) {
     assert_listen(taken, STATUS_IO, "already in use");
 }
 
-static int make_file(void **state) {
-    struct error err = {0};
-    if (temporary_setup(state) != 0)
-        return -1;
-    snprintf(file_path, sizeof file_path, "%s/file", (const char *)*state);
-    return file_replace(file_path, "0123456789", 10, &err) == STATUS_OK ? 0 : -1;
-}
-
-#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, start, stop)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SERVER(test_requests),
