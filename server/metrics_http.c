@@ -17,6 +17,12 @@ static const char *const outcomes[] = {
 #undef OUTCOME_TEXT
 };
 
+static const char *const refusals[] = {
+#define REFUSAL_TEXT(name, text) text,
+    KEY_REFUSAL_ROWS(REFUSAL_TEXT)
+#undef REFUSAL_TEXT
+};
+
 /* `route="...",method="..."`, and the class where it is not negative. */
 static void labels_of(struct buffer *labels, const struct http_series *series, int class) {
     labels->length = 0;
@@ -96,6 +102,12 @@ static void put_connections(struct exposition *page, const struct server *server
     for (int outcome = 0; outcome < UPLOAD_OUTCOMES; outcome++) {
         snprintf(labels, sizeof labels, "outcome=\"%s\"", outcomes[outcome]);
         exposition_count(page, labels, counts->uploads[outcome]);
+    }
+    exposition_family(page, "vecmill_keys_refused", FAMILY_COUNTER,
+                      "Requests that no key let in, by reason.");
+    for (int reason = 0; reason < KEY_REFUSALS; reason++) {
+        snprintf(labels, sizeof labels, "reason=\"%s\"", refusals[reason]);
+        exposition_count(page, labels, counts->keys_refused[reason]);
     }
 }
 

@@ -15,7 +15,12 @@ void audit(const struct logger *logger, const char *event, const char *key, cons
     va_end(arguments);
     always = *logger;
     always.min = LOG_DEBUG; /* who did what is told at any log_level */
-    log_line(&always, LOG_INFO, "audit event=%s key=%s request=%s%s%s", event,
-             key[0] != '\0' ? key : "-", request[0] != '\0' ? request : "-",
-             text[0] != '\0' ? " " : "", text);
+    const struct log_field fields[] = {
+        {.name = "event", .kind = LOG_FIELD_TEXT, .text = event},
+        {.name = "key", .kind = LOG_FIELD_TEXT, .text = key},
+        {.name = "request_id", .kind = LOG_FIELD_TEXT, .text = request},
+    };
+    log_line_with(&always, LOG_INFO, fields, sizeof fields / sizeof fields[0], NULL,
+                  "audit event=%s key=%s request=%s%s%s", event, key[0] != '\0' ? key : "-",
+                  request[0] != '\0' ? request : "-", text[0] != '\0' ? " " : "", text);
 }

@@ -240,13 +240,24 @@ enum connection_kind { CONNECTION_ROWS(CONNECTION_ENUM) CONNECTION_KINDS };
 enum upload_outcome { UPLOAD_ROWS(UPLOAD_ENUM) UPLOAD_OUTCOMES };
 #undef UPLOAD_ENUM
 
+/* Why a key did not open the door: none came; it is none of ours; its scope or its reach ends
+ * before what was asked; it has asked too often. */
+#define KEY_REFUSAL_ROWS(ROW)   \
+    ROW(MISSING, "missing")     \
+    ROW(UNKNOWN, "unknown")     \
+    ROW(FORBIDDEN, "forbidden") \
+    ROW(RATE, "rate")
+#define KEY_REFUSAL_ENUM(name, text) KEY_REFUSAL_##name,
+enum key_refusal { KEY_REFUSAL_ROWS(KEY_REFUSAL_ENUM) KEY_REFUSALS };
+#undef KEY_REFUSAL_ENUM
+
 /* A request counts from the moment its answer is made: whoever has an answer finds it counted. */
 struct http_counts {
     uint64_t stopped; /* of them: ended early, for their client was gone or the service stopped */
     uint64_t requests, by_class[HTTP_CLASSES], in_flight;
     uint64_t connections, streams, by_kind[CONNECTION_KINDS];
     uint64_t bytes_in, bytes_out; /* of bodies */
-    uint64_t uploads[UPLOAD_OUTCOMES];
+    uint64_t uploads[UPLOAD_OUTCOMES], keys_refused[KEY_REFUSALS];
 };
 void http_count(const struct http *http, struct http_counts *counts);
 

@@ -79,6 +79,7 @@ static bool refuse_key(struct exchange *exchange, enum verdict verdict, double w
                         scope_name(route->scope));
         break;
     case VERDICT_RATE:
+        exchange->rate_refused = true;
         exchange->response.retry_after = (int)fmin(ceil(wait), 60);
         (void)error_set_key(&err, STATUS_BUSY, "requests_per_minute",
                             "key '%s' may ask %lld times a minute (requests_per_minute)", key->id,

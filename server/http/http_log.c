@@ -97,6 +97,7 @@ void log_request(const struct exchange *exchange, bool whole) {
     add_count(&entry, "bytes_in", exchange->received);
     add_count(&entry, "bytes_out", exchange->sent);
     add_text(&entry, "request_id", request->id);
+    add_text(&entry, "key", exchange->key.id);
     add_text(&entry, "trace_id", request->trace_id);
     add_text(&entry, "client", client);
     add_names(&entry, exchange);
@@ -104,9 +105,10 @@ void log_request(const struct exchange *exchange, bool whole) {
                   slow    ? "slow request"
                   : whole ? "request"
                           : "request cut short",
-                  "%srequest method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s%s%s",
+                  "%srequest method=%s path=\"%s\" status=%d bytes=%llu ms=%.1f id=%s%s%s%s%s%s",
                   slow ? "slow " : "", exchange->method, path, status,
                   (unsigned long long)exchange->sent, seconds * 1e3, request->id,
+                  exchange->key.id[0] != '\0' ? " key=" : "", exchange->key.id,
                   request->trace_id[0] != '\0' ? " trace=" : "", request->trace_id,
                   whole ? "" : " cut short");
 }

@@ -94,12 +94,13 @@ struct exchange {
     struct stop stop, stop_of_service;
     atomic_int_fast64_t looked; /* milliseconds at which the client was looked after */
     atomic_bool gone, stopped;
-    void *upload; /* state of a streamed body, NULL when none is open */
+    void *upload;           /* state of a streamed body, NULL when none is open */
     double began, answered; /* monotonic; seconds from there to the answer, 0: none yet */
     char notes[REQUEST_NOTES][NAME_SIZE];
     bool token_given;                         /* a key came with it */
     unsigned char token_hash[KEY_HASH_BYTES]; /* its SHA-256; the key itself is overwritten */
     struct access_key key;                    /* whose it is; see request.key */
+    bool rate_refused;                        /* it asks too often */
 };
 
 struct http {

@@ -29,7 +29,7 @@ struct tally_row {
 
 struct tally {
     size_t n_routes;
-    atomic_uint_fast64_t uploads[UPLOAD_OUTCOMES];
+    atomic_uint_fast64_t uploads[UPLOAD_OUTCOMES], keys_refused[KEY_REFUSALS];
     /* two for each route, the second for HEAD; then one for each method without a route */
     struct tally_row rows[];
 };
@@ -83,6 +83,16 @@ static void count_upload(const struct exchange *exchange, enum upload_outcome ou
         count(&exchange->http->tally->uploads[outcome], 1);
 }
 
+static void count_key(const struct exchange *exchange, int status) {
+    atomic_uint_fast64_t *refused = exchange->http->tally->keys_refused;
+    if (status == 401)
+        count(&refused[exchange->token_given ? KEY_REFUSAL_UNKNOWN : KEY_REFUSAL_MISSING], 1);
+    else if (status == 403 && exchange->request.key)
+        count(&refused[KEY_REFUSAL_FORBIDDEN], 1);
+    else if (exchange->rate_refused)
+        count(&refused[KEY_REFUSAL_RATE], 1);
+}
+
 void tally_received(struct exchange *exchange, size_t bytes) {
     count(&row_of(exchange)->bytes_in, bytes);
 }
@@ -96,6 +106,7 @@ void tally_answer(struct exchange *exchange) {
     exchange->answered = machine_monotonic_seconds() - exchange->began;
     count_request(exchange, (size_t)(status / 100 % HTTP_CLASSES), exchange->answered);
     count_upload(exchange, status < 400 ? UPLOAD_COMPLETED : UPLOAD_REFUSED);
+    count_key(exchange, status);
 }
 
 void tally_cut_short(struct exchange *exchange) {
@@ -161,4 +172,6 @@ void tally_count(const struct tally *tally, struct http_counts *counts) {
         counts->requests += counts->by_class[class];
     for (size_t i = 0; i < UPLOAD_OUTCOMES; i++)
         counts->uploads[i] = read_count(&tally->uploads[i]);
+    for (size_t i = 0; i < KEY_REFUSALS; i++)
+        counts->keys_refused[i] = read_count(&tally->keys_refused[i]);
 }

@@ -155,7 +155,7 @@ struct job_request {
     struct settings settings; /* checked */
     /* of the request, when there is a key */
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
-    struct access_key asker; /* who asks: its quotas; with id "" nobody */
+    struct access_key asker;            /* who asks: its quotas; with id "" nobody */
     char trace_id[TRACE_ID_LENGTH + 1]; /* of the request; may be empty */
 };
 

@@ -11,7 +11,8 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from service import PATIENCE, Service, check, run_tests, wait_until, zipf_text  # noqa: E402
+from service import PATIENCE, VECMILL, Service, check  # noqa: E402
+from service import run_tests, wait_until, zipf_text  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0"
@@ -268,7 +269,9 @@ def entry_of(server, request_id):
     found = []
 
     def look():
-        found[:] = [e for e in entries(server) if e.get("request_id") == request_id]
+        found[:] = [
+            e for e in entries(server) if e.get("request_id") == request_id and "status" in e
+        ]
         return found
 
     wait_until(look, lambda: "no line for " + request_id)
@@ -377,6 +380,50 @@ def test_slow_requests_are_warnings():
         check(b"slow_request" in server.get("/v1/settings").body, "the setting")
 
 
+def key_create(*options):
+    """The key, and its row for api_keys."""
+    done = subprocess.run([VECMILL, "key", "create", *options], capture_output=True, check=True)
+    key, row = done.stdout.decode().split("\n")[-3:-1]
+    return key, row
+
+
+def test_keys_in_log_and_metrics():
+    """Which key asked, never the key; requests that none let in are counted by reason."""
+    reader, read_row = key_create("--scope", "read", "--models", "mine-")
+    busy, busy_row = key_create("--scope", "read", "--requests-per-minute", "1")
+    with Service("--api-keys", read_row + ";" + busy_row) as server:
+        bearer = {"Authorization": "Bearer " + reader}
+
+        def status(path, method="GET", headers=bearer, **more):
+            return server.call(method, path, headers={**headers, **more}).status
+
+        check(status("/metrics") == 403, "it speaks of all models")
+        check(status("/v1/models/other") == 403, "a name beyond its reach")
+        check(status("/v1/corpora/c", "DELETE") == 403, "a scope beyond its own")
+        check(status("/v1/models/mine-1", **{"X-Request-Id": "mine"}) == 404, "its own name")
+        check(status("/v1/models", headers={}) == 401, "no key")
+        check(status("/v1/models", headers={"Authorization": "Bearer vm_no"}) == 401, "no key")
+        check(status("/v1/models", headers={"Authorization": "Basic eDp5"}) == 401, "no key")
+        asked = {"Authorization": "Bearer " + busy}
+        wait_until(lambda: status("/v1/models", headers=asked) == 429, lambda: "no quota")
+        entry = entry_of(server, "mine")
+        check(entry["key"] == read_row.split()[0] and entry["model"] == "mine-1", entry)
+        text = "\n".join(server.lines)
+        for key in (reader, busy, "vm_no"):
+            check(key not in text, "a key in the log")
+    with Service("--api-keys", read_row, "--open-metrics") as server:
+        samples = metrics(server)
+        for reason in ("missing", "unknown", "forbidden", "rate"):
+            check(value(samples, "vecmill_keys_refused_total", reason=reason) == 0, samples)
+        server.get("/v1/models")
+        server.get("/v1/models", headers={"Authorization": "Bearer vm_no"})
+        server.get("/v1/models/other", headers=bearer)
+        samples = metrics(server)
+        for reason, count in (("missing", 1), ("unknown", 1), ("forbidden", 1), ("rate", 0)):
+            found = value(samples, "vecmill_keys_refused_total", reason=reason)
+            check(found == count, reason, found)
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(
         [
@@ -388,5 +435,6 @@ if __name__ == "__main__":
             test_lines_of_the_log,
             test_text_lines,
             test_slow_requests_are_warnings,
+            test_keys_in_log_and_metrics,
         ]
     ))
