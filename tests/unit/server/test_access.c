@@ -381,7 +381,7 @@ static void keep_line(void *context, enum log_level level, const char *line) {
 static void test_audit(void **state) {
     (void)state;
     char line[200] = "";
-    struct logger logger = {keep_line, line, LOG_ERROR};
+    struct logger logger = {.write = keep_line, .context = line, .min = LOG_ERROR};
     audit(&logger, "corpus_deleted", "k", "r1", "corpus=%s", "a\nb");
     assert_string_equal(line, "audit event=corpus_deleted key=k request=r1 corpus=a\\x0ab");
     audit(&logger, "keys_read", "", "", "%s", "");
