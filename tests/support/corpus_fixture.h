@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "corpus/corpus_private.h"
+#include "tests/support/sanitizer.h"
 
 struct fixture {
     char folder[512], path[528], work[528];

@@ -41,6 +41,8 @@ static void check(struct fixture *fixture, const char *text, size_t length) {
     oracle_corpus_read(&oracle, &fixture->settings, text, length);
     fixture_write(fixture, text, length);
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        if (!threads_tell(threads[i]))
+            continue;
         struct error err = {0};
         struct corpus *corpus = NULL;
         enum status status = fixture_read(fixture, threads[i], &corpus, &err);
@@ -195,6 +197,8 @@ static void test_large(void **state) {
     struct corpus_report report = one->report;
     corpus_free(one);
     for (int threads = 2; threads < 6; threads++) {
+        if (!threads_tell(threads))
+            continue;
         assert_int_equal(fixture_read(fixture, threads, &many, &err), STATUS_OK);
         assert_report(&many->report, &report);
         assert_memory_equal(many->ids, ids, many->length * sizeof *ids);

@@ -47,7 +47,8 @@ static void check(struct fixture *fixture, const char *text, size_t length) {
     for (size_t i = corpus_scanners(scanners); i-- > 0;) {
         fixture->scanner = scanners[i];
         for (int threads = 1; threads < 5; threads++)
-            assert_read(fixture, threads, &oracle);
+            if (threads_tell(threads))
+                assert_read(fixture, threads, &oracle);
     }
     oracle_corpus_clear(&oracle);
 }
@@ -298,6 +299,8 @@ static void test_large(void **state) {
     expected_rank(&expected, 12);
     assert_true(expected.kept > 10000 && expected.kept < expected.words - 10000);
     for (int threads = 1; threads < 6; threads++) {
+        if (!threads_tell(threads))
+            continue;
         struct corpus *corpus;
         assert_int_equal(fixture_read(fixture, threads, &corpus, &err), STATUS_OK);
         assert_expected(corpus, &expected);
@@ -330,6 +333,8 @@ static void test_ranks(void **state) {
     free(text);
     fixture->settings.min_count = 2;
     for (int threads = 1; threads < 5; threads++) {
+        if (!threads_tell(threads))
+            continue;
         struct corpus *corpus;
         assert_int_equal(fixture_read(fixture, threads, &corpus, &err), STATUS_OK);
         assert_int_equal(vocabulary_size(corpus->vocabulary), 9);
