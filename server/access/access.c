@@ -99,8 +99,32 @@ static enum status refuse_open(const struct settings *settings, struct error *er
         settings->listen);
 }
 
+static bool holds(const struct access_key *keys, size_t n, const struct access_key *key) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(keys[i].id, key->id) == 0 &&
+            gnutls_memcmp(keys[i].hash, key->hash, sizeof key->hash) == 0)
+            return true;
+    return false;
+}
+
+static void note(const struct access *access, const char *event, const struct access_key *key) {
+    audit(access->logger, event, key->id, "", "scope=%s name=%s corpora=%s models=%s",
+          scope_name(key->scope), key->name, key->corpora, key->models);
+}
+
+/* Under the mutex: tells which keys come and which go. */
+static void note_changes(const struct access *access, const struct key_list *list) {
+    for (size_t i = 0; i < list->n; i++)
+        if (!holds(access->keys, access->n, &list->keys[i]))
+            note(access, "key_added", &list->keys[i]);
+    for (size_t i = 0; i < access->n; i++)
+        if (!holds(list->keys, list->n, &access->keys[i]))
+            note(access, "key_removed", &access->keys[i]);
+}
+
 static void take_over(struct access *access, struct key_list *list) {
     pthread_mutex_lock(&access->mutex);
+    note_changes(access, list);
     struct access_key *old = access->keys;
     access->keys = list->keys;
     access->n = list->n;

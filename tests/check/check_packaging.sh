@@ -94,8 +94,11 @@ check(
     == policy["ingress"][0]["ports"][0]["port"],
     "name of the port",
 )
-(mount,), (claim,) = container["volumeMounts"], stateful["volumeClaimTemplates"]
+(mount, keys), (claim,) = container["volumeMounts"], stateful["volumeClaimTemplates"]
 check(mount == {"name": claim["metadata"]["name"], "mountPath": volume}, "volume of the image")
+files = [row["value"] for row in container["env"] if row["name"] == "VECMILL_API_KEYS_FILE"]
+check(files == [keys["mountPath"] + "/keys"], "the keys file is in no volume")
+check([keys["name"]] == [volume["name"] for volume in pod["volumes"]], "volume of the keys")
 for row in container["env"]:
     if "valueFrom" in row:  # part of another one's value
         continue

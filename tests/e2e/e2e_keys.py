@@ -408,6 +408,39 @@ def test_first_key():
                 check(key.split("_")[2] not in file.read(), "the key itself is kept")
 
 
+def test_no_core():
+    """With keys the kernel writes no core file of the server: its memory belongs to root alone. Jobs
+    train all the same. Asked as a user who is not root, of whom that shows."""
+    user = os.getuid() or 65534
+    with Keyed(start=False) as service:
+        for folder in (service.folder, service.data):
+            os.chmod(folder, 0o777)
+        os.chmod(service.file, 0o644)
+        program = os.path.join(service.folder, "vecmill")
+        shutil.copy(VECMILL, program)
+        os.chmod(program, 0o755)
+        for options, owner in (["--api-keys-file", service.file], 0), ([], user):
+            data = os.path.join(service.data, "%d" % owner)
+            command = [program, "serve", "--listen", "127.0.0.1:0", "--data", data, *options]
+            service.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                user=user,
+            )
+            service.lines, service.port, ready = [], None, threading.Event()
+            service.reader = threading.Thread(target=service._read, args=(service.process, ready))
+            service.reader.start()
+            check(ready.wait(PATIENCE) and service.port, "it does not start", service.log())
+            whose = os.stat("/proc/%d/environ" % service.process.pid).st_uid
+            check(whose == owner, "the memory belongs to", whose, "not", owner)
+            expect(service.put("/v1/corpora/c", zipf_text(20000)), 201)
+            job = service.submit("c", "m", dim=8, epochs=1, min_count=1)
+            service.wait(job, "succeeded")
+            service.stop()
+
+
 def test_commands():
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "keys")
@@ -444,6 +477,7 @@ if __name__ == "__main__":
                 test_beyond_loopback,
                 test_sources,
                 test_first_key,
+                test_no_core,
                 test_commands,
             ]
         )
