@@ -409,8 +409,8 @@ def test_first_key():
 
 
 def test_no_core():
-    """With keys the kernel writes no core file of the server: its memory belongs to root alone. Jobs
-    train all the same. Asked as a user who is not root, of whom that shows."""
+    """With keys the kernel writes no core file of the server: its memory belongs to root alone.
+    Jobs train all the same. Asked as a user who is not root, of whom that shows."""
     user = os.getuid() or 65534
     with Keyed(start=False) as service:
         for folder in (service.folder, service.data):
