@@ -180,7 +180,8 @@ static void operation_id(const struct route *route, char id[WORD_SIZE]) {
     size_t n = 0;
     for (const char *c = route->method; *c != '\0' && n + 1 < WORD_SIZE; c++)
         id[n++] = (char)tolower((unsigned char)*c);
-    for (const char *c = route->pattern; *c != '\0' && n + 1 < WORD_SIZE; c++)
+    const char *pattern = strcmp(route->pattern, "/") == 0 ? "/root" : route->pattern;
+    for (const char *c = pattern; *c != '\0' && n + 1 < WORD_SIZE; c++)
         if (*c == '/' || *c == '-' || *c == '.')
             id[n++] = '_';
         else if (*c != '{' && *c != '}')

@@ -9,8 +9,8 @@
 #include "server/system.h"
 
 #define JSON "max_json_bytes"
-#define CORPUS_TYPES "text/plain=Text application/x-ndjson=Ndjson"
-#define CORPUS_QUERY "format:CorpusFormat text_field:TextField"
+#define CORPUS_TYPES "text/plain=Text application/x-ndjson=Ndjson application/octet-stream=Bytes"
+#define CORPUS_QUERY "format:BodyFormat text_field:TextField"
 #define UPLOAD_FIELDS "Content-Encoding Idempotency-Key"
 #define VECTOR_TYPES                                                                \
     "application/json=Rows application/x-npy=Bytes application/octet-stream=Bytes " \
@@ -336,7 +336,7 @@ const struct route server_routes[] = {
      .handle = evaluate_post,
      .summary = "Score the model on a question file: analogies or similarity",
      .query = "set:QuestionSet! among:Among method:AnalogyMethod case:WordCase",
-     .request = "text/plain=Text",
+     .request = "text/plain=Text application/octet-stream=Bytes",
      .status = 200,
      .answer = "Evaluation"},
     {.method = "POST",

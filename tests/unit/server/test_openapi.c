@@ -190,7 +190,7 @@ static void test_rows_elsewhere(void **state) {
     assert_int_equal(json_array_size(AT(schemas, "JobState", "enum")), 7);
     assert_string_equal(json_string_value(json_array_get(AT(schemas, "ExportFile", "enum"), 0)),
                         "vectors.txt");
-    assert_string_equal(json_string_value(AT(schemas, "CorpusFormat", "default")), "auto");
+    assert_string_equal(json_string_value(AT(schemas, "BodyFormat", "default")), "auto");
     assert_int_equal(json_array_size(AT(schemas, "ProblemName", "enum")), STATUS_COUNT - 1);
     json_decref(document);
 }
