@@ -1,7 +1,9 @@
 /* vecmill key: makes keys, and looks at the files that hold their rows. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -53,6 +55,19 @@ static enum status file_text(const char *path, char **text, size_t *length, stru
     return file_exists(path) ? file_read(path, FILE_MAX, text, length, err) : STATUS_OK;
 }
 
+/* Puts the text in place of the file's, whose owner and mode stay: the service that reads it is
+ * perhaps another user. */
+static enum status text_replace(const char *path, const struct buffer *text, struct error *err) {
+    struct stat before;
+    bool there = stat(path, &before) == 0;
+    enum status status = file_replace(path, text->data, text->length, err);
+    if (status == STATUS_OK && there &&
+        (chown(path, before.st_uid, before.st_gid) != 0 ||
+         chmod(path, before.st_mode & 07777) != 0))
+        return error_set_errno(err, errno, "cannot give '%s' back to its owner", path);
+    return status;
+}
+
 static enum status row_append(const char *path, const struct buffer *row, struct error *err) {
     struct buffer whole = {0};
     struct access_key *keys = NULL;
@@ -71,7 +86,7 @@ static enum status row_append(const char *path, const struct buffer *row, struct
     if (status == STATUS_OK) /* a file that the service would refuse is not made */
         status = keys_parse(whole.data, path, KEYS_MAX, &keys, &n, err);
     if (status == STATUS_OK)
-        status = file_replace(path, whole.data, whole.length, err);
+        status = text_replace(path, &whole, err);
     buffer_clear(&whole);
     free(keys);
     free(text);

@@ -34,9 +34,8 @@ void access_take(struct exchange *exchange) {
         size_t length = 0;
         const char *token = bearer(header->value, &length);
         exchange->token_given = true;
-        if (given++ > 0 || !token ||
-            key_hash(token, length, exchange->token_hash, &ignored) != STATUS_OK)
-            memset(exchange->token_hash, 0, sizeof exchange->token_hash);
+        exchange->token_good = given++ == 0 && token &&
+                               key_hash(token, length, exchange->token_hash, &ignored) == STATUS_OK;
         /* The field lies in the connection's own memory, where nobody else looks at it. */
         explicit_bzero((char *)(uintptr_t)header->value, strlen(header->value));
     }
@@ -121,7 +120,7 @@ static bool guard_reach(struct exchange *exchange) {
 static bool recognize(struct exchange *exchange) {
     struct access *access = exchange->request.access;
     double wait;
-    if (exchange->token_given && access_required(access) &&
+    if (exchange->token_good && access_required(access) &&
         access_admit(access, exchange->token_hash, SCOPE_READ, &exchange->key, &wait) ==
             VERDICT_GRANTED)
         exchange->request.key = &exchange->key;
@@ -145,9 +144,11 @@ bool access_guard(struct exchange *exchange) {
     if (!server || !access_required(server->access) || opened(exchange, route))
         return true;
     enum verdict verdict =
-        access_admit(server->access, exchange->token_given ? exchange->token_hash : NULL,
+        access_admit(server->access, exchange->token_good ? exchange->token_hash : NULL,
                      route->scope, &exchange->key, &wait);
-    if (exchange->key.id[0] != '\0')
+    if (exchange->token_given && !exchange->token_good)
+        verdict = VERDICT_WRONG_KEY;
+    else if (exchange->key.id[0] != '\0')
         exchange->request.key = &exchange->key;
     return verdict == VERDICT_GRANTED ? guard_reach(exchange) : refuse_key(exchange, verdict, wait);
 }

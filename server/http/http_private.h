@@ -97,7 +97,7 @@ struct exchange {
     void *upload;           /* state of a streamed body, NULL when none is open */
     double began, answered; /* monotonic; seconds from there to the answer, 0: none yet */
     char notes[REQUEST_NOTES][NAME_SIZE];
-    bool token_given;                         /* a key came with it */
+    bool token_given, token_good;             /* a key came with it; in one field of good form */
     unsigned char token_hash[KEY_HASH_BYTES]; /* its SHA-256; the key itself is overwritten */
     struct access_key key;                    /* whose it is; see request.key */
     bool rate_refused;                        /* it asks too often */

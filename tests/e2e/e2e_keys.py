@@ -445,7 +445,9 @@ def test_commands():
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "keys")
         key, row = make_key(file, scope="train", name="ci", corpora="a-,b-", max_bytes="10G")
+        os.chmod(file, 0o640)
         make_key(file)
+        check(os.stat(file).st_mode & 0o777 == 0o640, "the mode of the file is another one")
 
         def run(*arguments, text=""):
             done = subprocess.run(
