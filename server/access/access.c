@@ -124,7 +124,8 @@ static void note_changes(const struct access *access, const struct key_list *lis
 
 static void take_over(struct access *access, struct key_list *list) {
     pthread_mutex_lock(&access->mutex);
-    note_changes(access, list);
+    if (access->n > 0) /* not those of the start */
+        note_changes(access, list);
     struct access_key *old = access->keys;
     access->keys = list->keys;
     access->n = list->n;

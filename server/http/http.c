@@ -433,6 +433,7 @@ enum status http_start(struct http **http, struct server *server, const struct r
     status = tls_load(settings, &made->tls, err);
     if (status != STATUS_OK)
         goto fail;
+    tls_warn(made->tls, logger);
     made->out_of_memory = make_out_of_memory();
     made->tally = tally_create(routes);
     if (!made->out_of_memory || !made->tally) {

@@ -213,6 +213,8 @@ struct tls;
 enum status tls_load(const struct settings *settings, struct tls **tls,
                      struct error *err) MUST_CHECK;
 void tls_drop(struct tls *tls); /* NULL is fine */
+/* A line in the log when the certificate has ended, or ends within a week. NULL is fine. */
+void tls_warn(const struct tls *tls, const struct logger *logger);
 /* The priority string for the settings. */
 void tls_priorities(const struct settings *settings, char *text, size_t size);
 /* Gives a session that begins the certificate of this moment. */

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/file.h"
+#include "base/machine.h"
 #include "server/http/http_private.h"
 
 #define PEM_MAX ((size_t)1 << 20)
+#define WARNING_SECONDS (7 * 86400.0) /* before a certificate's end */
 
 struct tls {
     atomic_uint holds;
@@ -168,6 +171,31 @@ void tls_drop(struct tls *tls) {
     free(tls);
 }
 
+/* Wall seconds at which the certificate ends; 0: unknown. */
+static time_t end_of(const struct tls *tls) {
+    gnutls_x509_crt_t *chain = NULL;
+    unsigned n = 0;
+    time_t end = 0;
+    if (gnutls_certificate_get_x509_crt(tls->credentials, 0, &chain, &n) < 0)
+        return 0;
+    for (unsigned i = 0; i < n; i++) {
+        time_t one = gnutls_x509_crt_get_expiration_time(chain[i]);
+        end = i == 0 || one < end ? one : end;
+        gnutls_x509_crt_deinit(chain[i]);
+    }
+    gnutls_free(chain);
+    return end;
+}
+
+void tls_warn(const struct tls *tls, const struct logger *logger) {
+    time_t end = tls ? end_of(tls) : 0;
+    char text[32];
+    if (end <= 0 || (double)end > machine_wall_seconds() + WARNING_SECONDS)
+        return;
+    machine_format_time((double)end, text);
+    log_line(logger, LOG_WARNING, "the certificate, or one of its chain, ends at %s", text);
+}
+
 enum status http_reload(struct http *http, struct error *err) {
     struct tls *made = NULL;
     if (!http->tls) /* it never changes between none and one */
@@ -180,6 +208,7 @@ enum status http_reload(struct http *http, struct error *err) {
     http->tls = made;
     pthread_mutex_unlock(&http->mutex);
     tls_drop(old);
+    tls_warn(made, http->logger);
     return STATUS_OK;
 }
 

@@ -374,6 +374,9 @@ def test_reload():
             check(server.served() == file_digest(other[0]), "the third certificate")
             old.sendall(ask)
             check(read_answer(stream)[0] == 200, "the connection from before is gone")
+        check("ends at" not in "\n".join(server.lines), "a certificate of a month is warned of")
+        server.install(*server.authority.sign(days="3"))
+        check("ends at" in server.reload(), "a certificate that ends is not told of")
         with open(other[1]) as file:
             secret = file.read().split("-----")[2].strip().splitlines()[0]
         check(secret not in "\n".join(server.lines), "a private key is in the log")
