@@ -53,11 +53,22 @@ const char *option_value(const struct invocation *invocation, const char *name) 
     return invocation->values[index];
 }
 
-static enum status refuse_option(struct invocation *invocation, const char *name,
+static bool is_offered(const void *context, const char *name) {
+    const struct command *command = context;
+    const struct setting *row = name ? settings_find(name) : NULL;
+    if (!row)
+        return (command->scopes & SETTING_OF_JOB) != 0;
+    return takes_setting(command, row->name) &&
+           (command->settings || (row->scope & command->scopes) != 0);
+}
+
+/* name: without its dashes; shown: as it was given. */
+static enum status refuse_option(struct invocation *invocation, const char *name, const char *shown,
                                  struct error *err) {
     const struct command *command = invocation->command;
     const char *nearest = "help";
     size_t min = edit_distance(name, nearest);
+    char hint[SETTING_HINT_SIZE];
     for (const struct option_row *row = command->options; row && row->name; row++) {
         size_t distance = edit_distance(name, row->name);
         if (distance < min) {
@@ -65,24 +76,12 @@ static enum status refuse_option(struct invocation *invocation, const char *name
             nearest = row->name;
         }
     }
-    for (size_t i = 0; i < settings_count(); i++) {
-        const struct setting *row = settings_row(i);
-        size_t distance = edit_distance(name, row->name);
-        if (distance < min && takes_setting(command, row->name) &&
-            (command->settings || row->scope & command->scopes)) {
-            min = distance;
-            nearest = row->name;
-        }
-    }
-    if (!distance_is_near(min, name)) {
-        return misuse(invocation, err, "unknown option '--%.64s'; see 'vecmill help %s'", name,
+    if (settings_hint(name, SPELLED_AS_OPTION, is_offered, command, hint) < min)
+        return misuse(invocation, err, "unknown option '%.64s'%s", shown, hint);
+    if (!distance_is_near(min, name))
+        return misuse(invocation, err, "unknown option '%.64s'; see 'vecmill help %s'", shown,
                       command->name);
-    }
-    char dashed[DISTANCE_NAME_SIZE];
-    snprintf(dashed, sizeof dashed, "%s", nearest);
-    for (char *c = dashed; *c; c++)
-        *c = *c == '_' ? '-' : *c;
-    return misuse(invocation, err, "unknown option '--%.64s'; did you mean '--%s'?", name, dashed);
+    return misuse(invocation, err, "unknown option '%.64s'; did you mean '--%s'?", shown, nearest);
 }
 
 /* One option as it stands in the arguments. */
@@ -168,10 +167,12 @@ static enum status take_option(struct walk *walk, const char *argument, struct e
         walk->config = given.value;
         return status;
     }
+    char dashed[DISTANCE_NAME_SIZE + 2];
+    snprintf(dashed, sizeof dashed, "--%s", given.name);
     const struct setting *setting =
         takes_settings(invocation->command) ? settings_find(given.name) : NULL;
     return setting ? take_setting(walk, &given, setting, err)
-                   : refuse_option(invocation, given.name, err);
+                   : refuse_option(invocation, given.name, dashed, err);
 }
 
 static enum status walk_arguments(struct walk *walk, struct error *err) {
@@ -181,18 +182,16 @@ static enum status walk_arguments(struct walk *walk, struct error *err) {
     while (walk->at < walk->n) {
         char *argument = walk->arguments[walk->at++];
         enum status status = STATUS_OK;
-        if (options && strcmp(argument, "--") == 0) {
+        if (options && strcmp(argument, "--") == 0)
             options = false;
-        } else if (options && (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0)) {
+        else if (options && (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0))
             invocation->help = true;
-        } else if (options && strncmp(argument, "--", 2) == 0) {
+        else if (options && strncmp(argument, "--", 2) == 0)
             status = take_option(walk, argument, err);
-        } else if (options && argument[0] == '-' && argument[1]) {
-            status = misuse(invocation, err, "unknown option '%.64s'; see 'vecmill help %s'",
-                            argument, invocation->command->name);
-        } else {
+        else if (options && argument[0] == '-' && argument[1])
+            status = refuse_option(invocation, argument + 1, argument, err);
+        else
             invocation->operands[invocation->n_operands++] = argument;
-        }
         if (status != STATUS_OK)
             return status;
     }
@@ -263,6 +262,32 @@ enum status option_number(struct invocation *invocation, const char *name, int64
         return misuse(invocation, err, "--%s must be between %lld and %lld, not '%.64s'", name,
                       (long long)min, (long long)max, text);
     }
+    return STATUS_OK;
+}
+
+enum status option_real(struct invocation *invocation, const char *name, double min, double max,
+                        double initial, double *value, struct error *err) {
+    const char *text = option_value(invocation, name);
+    *value = initial;
+    if (text && (!number_parse_real(text, value) || *value < min || *value > max))
+        return misuse(invocation, err, "--%s must be between %g and %g, not '%.64s'", name, min,
+                      max, text);
+    return STATUS_OK;
+}
+
+enum status option_bytes(struct invocation *invocation, const char *name, int64_t initial,
+                         int64_t *value, struct error *err) {
+    const char *text = option_value(invocation, name);
+    struct settings read; /* by the setter of a setting in bytes: one way to write them */
+    *value = initial;
+    if (!text)
+        return STATUS_OK;
+    settings_init(&read);
+    if (settings_set(&read, "max_memory", text, SETTING_OF_ALL, NULL) != STATUS_OK)
+        return misuse(invocation, err,
+                      "--%s must be a number of bytes, such as 1048576, 64M or 2G, not '%.64s'",
+                      name, text);
+    *value = read.max_memory;
     return STATUS_OK;
 }
 

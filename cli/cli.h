@@ -77,6 +77,11 @@ const char *option_value(const struct invocation *invocation, const char *name);
 /* A whole number between bounds; `initial` when the option was not given. */
 enum status option_number(struct invocation *invocation, const char *name, int64_t min, int64_t max,
                           int64_t initial, int64_t *value, struct error *err) MUST_CHECK;
+/* The same of any number, and of bytes, which may end in K, M, G or T. */
+enum status option_real(struct invocation *invocation, const char *name, double min, double max,
+                        double initial, double *value, struct error *err) MUST_CHECK;
+enum status option_bytes(struct invocation *invocation, const char *name, int64_t initial,
+                         int64_t *value, struct error *err) MUST_CHECK;
 /* Index of the option's value in a list "a|b|c"; 0 when it was not given. */
 enum status option_choice(struct invocation *invocation, const char *name, const char *list,
                           size_t *index, struct error *err) MUST_CHECK;
@@ -122,8 +127,10 @@ enum status output_flush(struct buffer *buffer, struct error *err) MUST_CHECK;
 /* ---- the commands ---------------------------------------------------------------------------- */
 
 extern const struct option_row train_options_rows[], nearest_options[], analogy_options[],
-    eval_options[], export_options_rows[], import_options[], serve_options[], key_options[];
+    eval_options[], export_options_rows[], import_options[], serve_options[], key_options[],
+    plan_options[];
 enum status command_train(struct invocation *invocation, struct error *err) MUST_CHECK;
+enum status command_plan(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_serve(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_nearest(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_analogy(struct invocation *invocation, struct error *err) MUST_CHECK;

@@ -168,10 +168,9 @@ enum status settings_set(struct settings *settings, const char *name, const char
         [SETTING_IS_TEXT] = parse_text, [SETTING_IS_BYTES] = parse_bytes};
     const struct setting *row = settings_find(name);
     if (!row) {
-        const char *nearest = setting_nearest(name);
-        return error_set_key(err, STATUS_REFUSED, name, "unknown setting '%.64s'%s%s%s", name,
-                             nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                             nearest ? "'?" : "");
+        char hint[SETTING_HINT_SIZE];
+        settings_hint(name, SPELLED_PLAIN, NULL, NULL, hint);
+        return error_set_key(err, STATUS_REFUSED, name, "unknown setting '%.64s'%s", name, hint);
     }
     if (!(row->scope & scopes)) {
         return error_set_key(err, STATUS_REFUSED, row->name, "%s is a setting of %s, not of %s",

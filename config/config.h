@@ -78,14 +78,37 @@ const struct setting *settings_row(size_t index);
 /* By name, in which '-' and '_' are the same; NULL when there is none. */
 const struct setting *settings_find(const char *name);
 
+/* What another trainer calls it: a row of other_names.def. */
+struct setting_other {
+    const char *name, *ours, *translation;
+};
+size_t settings_others_count(void);
+const struct setting_other *settings_others_row(size_t index);
+/* The row of a name, in which letter case, '-', '_' and '.' do not count; NULL when there is
+ * none. */
+const struct setting_other *settings_other(const char *name);
+
+/* How a hint writes the name of a setting: dim, --dim or VECMILL_DIM. */
+enum setting_spelling { SPELLED_PLAIN, SPELLED_AS_OPTION, SPELLED_AS_VARIABLE };
+#define SETTING_HINT_SIZE 256
+/* What to say behind "unknown setting 'vector_size'": "; did you mean 'dim'?", with the translation
+ * of the value where it means something else here, ": <why not>" where there is no such setting, or
+ * nothing. Looks at our own names in another case or without '_', then at the names of other
+ * trainers, then at what is spelled alike. offered: which settings may be named here, and, asked
+ * with NULL, whether it may be said that there is none; NULL: all. Returns how far the names are
+ * apart: 0 where they are known to mean the same; DISTANCE_FAR where there is nothing to say. */
+size_t settings_hint(const char *name, enum setting_spelling spelling,
+                     bool (*offered)(const void *context, const char *name), const void *context,
+                     char hint[SETTING_HINT_SIZE]);
+
 /* The defaults. */
 void settings_init(struct settings *settings);
 
 /* The one setter: parses text, checks its bounds and stores it. On failure settings stay as they
  * were. Errors: REFUSED with the name as key and a message that names the bound, such as "dim must
- * be between 1 and 4096, not 0"; an unknown name: "unknown setting 'dmi'; did you mean 'dim'?"; a
- * name outside `scopes` (SETTING_OF_... joined by |): "listen is a setting of the server, not of a
- * job". */
+ * be between 1 and 4096, not 0"; an unknown name: "unknown setting 'dmi'; did you mean 'dim'?" (see
+ * settings_hint); a name outside `scopes` (SETTING_OF_... joined by |): "listen is a setting of the
+ * server, not of a job". */
 enum status settings_set(struct settings *settings, const char *name, const char *text,
                          unsigned scopes, struct error *err) MUST_CHECK;
 

@@ -60,19 +60,6 @@ const struct setting *settings_find(const char *name) {
     return NULL;
 }
 
-const char *setting_nearest(const char *name) {
-    size_t min = DISTANCE_FAR;
-    const char *nearest = NULL;
-    for (size_t i = 0; i < settings_count(); i++) {
-        size_t distance = edit_distance(name, rows[i].name);
-        if (distance < min) {
-            min = distance;
-            nearest = rows[i].name;
-        }
-    }
-    return distance_is_near(min, name) ? nearest : NULL;
-}
-
 void *setting_place(struct settings *settings, const struct setting *row) {
     return (char *)settings + row->offset;
 }

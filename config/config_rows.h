@@ -4,9 +4,6 @@
 
 #include "config/config.h"
 
-/* The name most like `name`; NULL when none is near. */
-const char *setting_nearest(const char *name);
-
 /* Where the value of a row lies: int64_t, double, bool, an enum (copy it as an int) or a text. */
 void *setting_place(struct settings *settings, const struct setting *row);
 const void *setting_value(const struct settings *settings, const struct setting *row);

@@ -130,19 +130,14 @@ static bool is_no_setting(const char *name) {
 }
 
 static enum status refuse_variable(const char *name, struct error *err) {
-    char upper[DISTANCE_NAME_SIZE];
-    const char *nearest = setting_nearest(name);
+    char given[DISTANCE_NAME_SIZE], hint[SETTING_HINT_SIZE];
     size_t i = 0;
-    for (; nearest && nearest[i] && i < sizeof upper - 1; i++)
-        upper[i] = (char)toupper((unsigned char)nearest[i]);
-    upper[i] = '\0';
-    char given[DISTANCE_NAME_SIZE];
-    for (i = 0; name[i] && i < sizeof given - 1; i++)
+    settings_hint(name, SPELLED_AS_VARIABLE, NULL, NULL, hint);
+    for (; name[i] && i < sizeof given - 1; i++)
         given[i] = (char)toupper((unsigned char)name[i]);
     given[i] = '\0';
     return error_set_key(err, STATUS_REFUSED, name,
-                         "unknown setting 'VECMILL_%s' in the environment%s%s%s", given,
-                         nearest ? "; did you mean 'VECMILL_" : "", upper, nearest ? "'?" : "");
+                         "unknown setting 'VECMILL_%s' in the environment%s", given, hint);
 }
 
 static enum status read_variable(struct settings *settings, const char *variable, unsigned scopes,
