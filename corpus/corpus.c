@@ -242,12 +242,24 @@ static const char *hint_of_rare_words(const struct settings *settings,
     return "";
 }
 
+/* What is known once words are counted, whether any of them is kept or not. */
+static void spectrum_finish(const struct reading *reading) {
+    struct corpus_spectrum *spectrum = reading->options->spectrum;
+    if (!spectrum)
+        return;
+    spectrum->report = reading->corpus->report;
+    spectrum->report.seconds = machine_monotonic_seconds() - reading->started;
+    for (int t = 0; t < reading->pool.threads; t++)
+        spectrum->table_bytes += word_table_bytes(&reading->counters[t].table);
+}
+
 static enum status reading_rank(struct reading *reading, struct error *err) {
     const struct settings *settings = reading->options->settings;
     struct corpus_report *report = &reading->corpus->report;
     struct corpus_ranking *ranking = &reading->ranking;
     ranking->min_count = (uint64_t)settings->min_count;
     ranking->max = (uint64_t)settings->max_vocab;
+    ranking->spectrum = reading->options->spectrum;
     ranking->maps = calloc((size_t)reading->pool.threads, sizeof *ranking->maps);
     if (!ranking->maps)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads",
@@ -256,6 +268,7 @@ static enum status reading_rank(struct reading *reading, struct error *err) {
     if (status != STATUS_OK)
         return status;
     report->distinct += ranking->distinct;
+    spectrum_finish(reading);
     if (ranking->size == 0)
         return error_set_key(
             err, STATUS_REFUSED, "min_count",

@@ -19,8 +19,8 @@
  *
  * corpus.c calls these stages one after the other, each on all threads of a pool (corpus_pool.c).
  * A table that outgrows its memory is pruned of its rarest words: what that loses is reported.
- * corpus_holdout.c parts the ids in two. plan.c reads the beginning of a corpus only, tokenize.c
- * the tokens of one text. */
+ * corpus_holdout.c parts the ids in two. plan.c reads the beginning of a corpus only,
+ * corpus_sample.c takes pieces out of all of it, tokenize.c reads the tokens of one text. */
 #ifndef VECMILL_CORPUS_CORPUS_H
 #define VECMILL_CORPUS_CORPUS_H
 
@@ -53,6 +53,26 @@ const char *corpus_strip(const char *token, size_t *length);
 enum status corpus_plan(const struct settings *settings, const char *corpus, uint64_t sample,
                         uint64_t *min_vocabulary, struct error *err) MUST_CHECK;
 
+/* Writes an even sample of the text of the file `from`, about `bytes` of it, into the scratch file
+ * `to`, which the caller removes: pieces from everywhere in it, cut between lines, or between words
+ * where a line is long. A compressed file is not decoded further than needed: its sample is its
+ * beginning. lines_only: never cut a line (NDJSON). A text that is not longer is taken whole.
+ * Errors: as corpus_create's reading of the file; PAUSED, CANCELLED. */
+struct corpus_sample {
+    uint64_t bytes; /* of text in the sample */
+    double whole;   /* bytes of text in all; of a compressed file an estimate */
+    unsigned pieces;
+};
+enum status corpus_sample(const struct settings *settings, const char *from, const char *to,
+                          uint64_t bytes, bool lines_only, atomic_int *request,
+                          struct corpus_sample *sample, struct error *err) MUST_CHECK;
+
+/* The share of the lines with text that were there before, word for word, 0..1; of a text of many
+ * lines an estimate, from the lines whose hash falls into a range that shrinks as they get more.
+ * Reads the file as it stands: text, not compressed. Cost: one pass, 8 MiB of memory. */
+enum status corpus_repeated_lines(const char *path, atomic_int *request, double *share,
+                                  struct error *err) MUST_CHECK;
+
 /* What reading a corpus found: nothing is dropped in silence. Plain data: it goes through the pipe
  * between a job and the server as it stands. */
 struct corpus_report {
@@ -73,6 +93,27 @@ struct corpus_report {
      * to keep; 0 while that is not known. */
     double sample, sample_share;
 };
+
+/* How many different words were seen how often, before min_count leaves any out: what another
+ * min_count would keep. */
+#define CORPUS_SPECTRUM 4097
+struct corpus_spectrum {
+    uint64_t words[CORPUS_SPECTRUM]; /* [n]: seen n times; [0]: seen more often than all others */
+    uint64_t table_bytes;            /* of memory that counting took for words */
+    struct corpus_report report;     /* as far as it was known; see corpus_options */
+};
+
+/* Of the words as they were counted (factor 1), or of a text `factor` times as long, of which they
+ * are an even sample: how many different words are seen at least min_count times, and which share
+ * of the text they are, 0..1. factor 1 is exact. Above 1 both are estimated: the growth of that
+ * number, and the fall of the share that is left out, from a sixteenth and a quarter of the sample
+ * to all of it, goes on, with a slope that changes as it did (Heaps' law, by its local exponent).
+ * min_count: 1 .. CORPUS_SPECTRUM - 1. Cost: O(CORPUS_SPECTRUM). */
+struct corpus_reach {
+    double words, covered;
+};
+struct corpus_reach corpus_reach(const struct corpus_spectrum *spectrum, uint64_t min_count,
+                                 double factor);
 
 /* What others may ask of a reading, or a training, under way; from a signal handler too. */
 enum train_request {
@@ -107,6 +148,8 @@ struct corpus_options {
      * 50 ms or so, and once at the end; may be NULL */
     void (*on_progress)(void *context, double share, const struct corpus_report *report);
     void *context;
+    /* Filled once the words are counted, also when the reading then fails; may be NULL. */
+    struct corpus_spectrum *spectrum;
 };
 
 /* Reads the corpus. Vocabulary ids go by falling count, ties by first appearance in the text: the

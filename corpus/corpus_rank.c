@@ -179,10 +179,23 @@ static void parts_top(const struct merge *merge, struct corpus_top *top) {
     top_set(top, word_text(&in->table, word), word->length, word->count);
 }
 
+/* Beside the ranking: one more look at each word, only where it is asked for. */
+static void parts_spectrum(const struct merge *merge, struct corpus_spectrum *spectrum) {
+    for (int p = 0; p < merge->pool->threads; p++) {
+        const struct part *part = &merge->parts[p];
+        for (uint32_t i = 0; i < part->size; i++) {
+            uint64_t count = merged_word(merge, &part->words[i])->count;
+            spectrum->words[count < CORPUS_SPECTRUM ? count : 0]++;
+        }
+    }
+}
+
 static enum status parts_finish(struct ranker *ranker, struct error *err) {
     struct corpus_ranking *ranking = ranker->ranking;
     int parts = ranker->merge.pool->threads;
     uint64_t size = 0;
+    if (ranking->spectrum)
+        parts_spectrum(&ranker->merge, ranking->spectrum);
     for (int p = 0; p < parts; p++) {
         ranking->distinct += ranker->merge.parts[p].size;
         size += ranker->lists[p].n;

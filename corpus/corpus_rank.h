@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "corpus/corpus.h"
 #include "corpus/corpus_counter.h"
 #include "embedding/embedding.h"
 
@@ -26,9 +27,10 @@ struct corpus_ranking {
     uint32_t **maps;
     struct corpus_ranked *ranked; /* [size] by id; freed by the caller, also on failure */
     uint32_t size;
-    uint64_t distinct;     /* of all words */
-    uint64_t kept_words;   /* sum of the counts of the kept ones */
-    struct corpus_top top; /* set when no word is kept */
+    uint64_t distinct;                /* of all words */
+    uint64_t kept_words;              /* sum of the counts of the kept ones */
+    struct corpus_top top;            /* set when no word is kept */
+    struct corpus_spectrum *spectrum; /* in: its words are counted; NULL: they are not */
 };
 
 /* Sums the counts over the threads and ranks the words: by falling count, ties by first appearance.

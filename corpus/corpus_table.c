@@ -212,6 +212,10 @@ bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t by
     return size <= table->max && table_cost(room, slots, arena) <= table->budget;
 }
 
+uint64_t word_table_bytes(const struct word_table *table) {
+    return table_cost(table->room, table->mask + 1, table->arena_room);
+}
+
 uint32_t word_table_insert(struct word_table *table, const char *text, size_t length,
                            const struct word_key *key, uint64_t first) {
     assert(table->size < table->room);

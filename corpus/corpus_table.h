@@ -88,6 +88,8 @@ bool word_table_has_room(const struct word_table *table, uint32_t n, uint64_t by
 /* Adds a word that is not there yet, seen once. Room was reserved. Returns its number. */
 uint32_t word_table_insert(struct word_table *table, const char *text, size_t length,
                            const struct word_key *key, uint64_t first);
+/* Bytes that records, slots and arena take. */
+uint64_t word_table_bytes(const struct word_table *table);
 /* Forgets the rarest words, as few counts as bring the table under half its budget, and numbers the
  * others anew in the same order. map: [old size] gets the new number or WORD_NONE. NO_MEMORY when
  * even words seen thousands of times do not fit. */
