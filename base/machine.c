@@ -125,6 +125,10 @@ double machine_monotonic_seconds(void) {
     return clock_seconds(CLOCK_MONOTONIC);
 }
 
+double machine_cpu_seconds(void) {
+    return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 double machine_wall_seconds(void) {
     return clock_seconds(CLOCK_REALTIME);
 }

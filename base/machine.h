@@ -25,7 +25,9 @@ uint64_t machine_memory_kills(void);
  * memory. */
 void machine_forbid_dumps(void);
 double machine_monotonic_seconds(void); /* CLOCK_MONOTONIC */
-double machine_wall_seconds(void);      /* CLOCK_REALTIME, for display only */
+/* Of all threads of this process, since it began. */
+double machine_cpu_seconds(void);
+double machine_wall_seconds(void); /* CLOCK_REALTIME, for display only */
 /* RFC 3339, UTC, with milliseconds. */
 void machine_format_time(double wall_seconds, char text[32]);
 

@@ -55,6 +55,18 @@ struct train_memory train_memory(const struct settings *settings, uint64_t words
     return memory;
 }
 
+enum status train_admit(const struct settings *settings, uint64_t words, struct error *err) {
+    struct train_memory memory = train_memory(settings, words);
+    if (memory.fits)
+        return STATUS_OK;
+    return error_set_key(err, STATUS_NO_MEMORY, "dim",
+                         "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the "
+                         "largest dim that fits is %lld",
+                         (unsigned long long)words, (long long)settings->dim,
+                         (unsigned long long)memory.needed, (unsigned long long)memory.allowed,
+                         (long long)memory.max_dim);
+}
+
 struct train_disk train_disk(const struct settings *settings, uint64_t words) {
     uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
     uint64_t table = table_bytes(rows, (uint32_t)settings->dim + 1);

@@ -41,8 +41,7 @@ static void letters_add(struct letters *sums, const char *word, size_t length, d
     }
 }
 
-/* Is this text without spaces, cut up at white space? */
-static bool text_is_unspaced(const struct settings *settings, const struct vocabulary *vocabulary) {
+bool pairs_text_is_unspaced(const struct settings *settings, const struct vocabulary *vocabulary) {
     struct letters sums = {0};
     switch (settings->tokenizer) {
     case TOKENIZER_UNICODE:
@@ -59,7 +58,7 @@ static bool text_is_unspaced(const struct settings *settings, const struct vocab
            sums.bytes >= UNSPACED_BYTES * sums.words;
 }
 
-static const char *sentence_hint(const struct settings *settings) {
+const char *pairs_sentence_hint(const struct settings *settings) {
     switch (settings->sentence) {
     case SENTENCE_LINE:
         return "join the words of a sentence on one line, or set sentence = paragraph";
@@ -68,8 +67,6 @@ static const char *sentence_hint(const struct settings *settings) {
     }
     return "only empty lines are to stand between sentences";
 }
-
-#define UNSPACED_HINT "text without spaces, such as Chinese, needs tokenizer = unicode"
 
 /* ---- before ---------------------------------------------------------------------------------- */
 
@@ -93,7 +90,7 @@ static enum status refuse_one_word(const struct settings *settings, const struct
     size_t length;
     const struct corpus_report *report = &corpus->report;
     const char *word = vocabulary_word(corpus->vocabulary, 0, &length);
-    bool unspaced = text_is_unspaced(settings, corpus->vocabulary);
+    bool unspaced = pairs_text_is_unspaced(settings, corpus->vocabulary);
     snprintf(reason, sizeof reason, "'%.*s' is the only word, with nothing to tell it from",
              (int)(length < WORD_SHOWN ? length : WORD_SHOWN), word);
     if (report->distinct > report->vocabulary && !unspaced)
@@ -101,21 +98,21 @@ static enum status refuse_one_word(const struct settings *settings, const struct
     return error_set_key(err, STATUS_REFUSED, unspaced ? "tokenizer" : "",
                          "%s: it was seen %" PRIu64 " times in %" PRIu64 " sentences%s%s", reason,
                          vocabulary_count(corpus->vocabulary, 0), report->sentences,
-                         unspaced ? "; " : "", unspaced ? UNSPACED_HINT : "");
+                         unspaced ? "; " : "", unspaced ? PAIRS_UNSPACED_HINT : "");
 }
 
 /* No sentence has two words left. */
 static enum status refuse_alone(const struct settings *settings, const struct corpus *corpus,
                                 struct error *err) {
     const struct corpus_report *report = &corpus->report;
-    bool unspaced = text_is_unspaced(settings, corpus->vocabulary);
+    bool unspaced = pairs_text_is_unspaced(settings, corpus->vocabulary);
     if (report->words > report->sentences && !unspaced)
         return refuse_vocabulary(settings, report, "no sentence keeps two words", err);
     return error_set_key(err, STATUS_REFUSED, unspaced ? "tokenizer" : "sentence",
                          "no two words stand in one sentence: there are %" PRIu64
                          " words in %" PRIu64 " sentences; %s",
                          report->words, report->sentences,
-                         unspaced ? UNSPACED_HINT : sentence_hint(settings));
+                         unspaced ? PAIRS_UNSPACED_HINT : pairs_sentence_hint(settings));
 }
 
 enum status pairs_check_corpus(const struct settings *settings, const struct corpus *corpus,
@@ -138,10 +135,10 @@ static const char *few_hint(const struct trainer *trainer) {
         return trainer->options->settings->sample == SETTING_AUTO_REAL
                    ? "raise sample_keep, or set sample = 0 to keep all"
                    : "set sample = auto, or 0 to keep all";
-    if (text_is_unspaced(settings, trainer->vocabulary))
-        return UNSPACED_HINT;
+    if (pairs_text_is_unspaced(settings, trainer->vocabulary))
+        return PAIRS_UNSPACED_HINT;
     if (trainer->corpus->words < 2 * report->sentences)
-        return sentence_hint(settings);
+        return pairs_sentence_hint(settings);
     return report->sample_share < 1 ? "raise epochs, or set sample = 0 to keep all"
                                     : "there is too little text";
 }

@@ -13,4 +13,10 @@ enum status pairs_check_corpus(const struct settings *settings, const struct cor
  * a context than words in the vocabulary. */
 enum status pairs_check_trained(struct trainer *trainer, struct error *err) MUST_CHECK;
 
+/* Is this text without spaces, cut up at white space? O(words of the vocabulary). */
+bool pairs_text_is_unspaced(const struct settings *settings, const struct vocabulary *vocabulary);
+#define PAIRS_UNSPACED_HINT "text without spaces, such as Chinese, needs tokenizer = unicode"
+/* What to do about sentences of one word. */
+const char *pairs_sentence_hint(const struct settings *settings);
+
 #endif

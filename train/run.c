@@ -8,26 +8,14 @@
 #include "train/checkpoint.h"
 #include "train/evaluation.h"
 #include "train/initial_rows.h"
+#include "train/judge.h"
 #include "train/pairs.h"
 #include "train/publish.h"
 #include "train/report.h"
 #include "train/schedule.h"
 #include "train/train.h"
 #include "train/trainer.h"
-
-static enum status admit(const struct settings *settings, const struct corpus *corpus,
-                         struct error *err) {
-    uint64_t words = vocabulary_size(corpus->vocabulary);
-    struct train_memory memory = train_memory(settings, words);
-    if (memory.fits)
-        return STATUS_OK;
-    return error_set_key(err, STATUS_NO_MEMORY, "dim",
-                         "%llu words x dim %lld need %llu bytes of memory, %llu are allowed; the "
-                         "largest dim that fits is %lld",
-                         (unsigned long long)words, (long long)settings->dim,
-                         (unsigned long long)memory.needed, (unsigned long long)memory.allowed,
-                         (long long)memory.max_dim);
-}
+#include "train/warnings.h"
 
 struct reading {
     const struct train_options *options;
@@ -52,26 +40,20 @@ static void report_reading(void *context, double share, const struct corpus_repo
     reading->options->on_progress(reading->options->context, &progress);
 }
 
-/* What the settings are going to leave out. */
+static void say_beforehand(void *context, bool serious, const char *text) {
+    if (serious)
+        trainer_warn(context, "%s", text);
+    else
+        trainer_report(context, PHASE_TRAINING, 0, text);
+}
+
 static void warn_beforehand(struct trainer *trainer) {
-    const struct settings *settings = trainer->settings;
-    const struct corpus_report *report = &trainer->progress.corpus;
-    if (report->sample_share < TRAIN_SHARE_LOW)
-        trainer_warn(trainer,
-                     "subsampling with sample %g keeps only %.3g%% of the words: sample = auto, or "
-                     "a larger one, keeps more",
-                     settings->sample, 100 * report->sample_share);
-    if (schedule_first_rate(settings) <= 0 && settings->min_learning_rate <= 0)
-        trainer_warn(trainer, "the learning rate is 0: nothing is learned");
-    else if (settings->input_rate <= 0)
-        trainer_warn(trainer, "input_rate is 0: the vectors stay as they begin");
-    if (settings->unique && !settings->exact_negatives && !trainer->tables.unique) {
-        char note[160];
-        snprintf(note, sizeof note,
-                 "%u words are few for %u noise words a draw: a word may stand in it twice",
-                 trainer->rows, trainer->step.noise);
-        trainer_report(trainer, PHASE_TRAINING, 0, note);
-    }
+    const struct forecast forecast = {.settings = trainer->settings,
+                                      .report = &trainer->progress.corpus,
+                                      .rows = trainer->rows,
+                                      .noise = trainer->step.noise,
+                                      .unique = trainer->tables.unique};
+    warnings_visit(&forecast, say_beforehand, trainer);
 }
 
 static enum status start_or_resume(struct trainer *trainer, struct error *err) {
@@ -131,15 +113,8 @@ enum status train_run(const struct train_options *options, struct train_result *
     if (status == STATUS_OK) {
         result->corpus = corpus->report;
         result->sample_chosen = settings->sample == SETTING_AUTO_REAL;
-        status = pairs_check_corpus(settings, corpus, err);
+        status = train_judge(settings, corpus, options->work, err);
     }
-    if (status == STATUS_OK)
-        status = admit(settings, corpus, err);
-    if (status == STATUS_OK && settings->holdout > 0)
-        status = corpus_hold_out(corpus, settings->holdout, (uint64_t)settings->seed,
-                                 (uint64_t)settings->holdout_words, options->work, err);
-    if (status == STATUS_OK && settings->holdout > 0)
-        status = pairs_check_corpus(settings, corpus, err);
     if (status == STATUS_OK)
         status = train_corpus(options, corpus, result, err);
     corpus_free(corpus);

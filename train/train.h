@@ -148,6 +148,10 @@ struct train_memory {
     int64_t max_dim;  /* the largest dim, up to the setting, that fits; 0: not even 1 */
 };
 struct train_memory train_memory(const struct settings *settings, uint64_t words);
+/* NO_MEMORY with the key `dim` when they do not fit: bytes needed, bytes allowed, the largest dim
+ * that fits. */
+enum status train_admit(const struct settings *settings, uint64_t words,
+                        struct error *err) MUST_CHECK;
 
 /* The files of a training whose vocabulary has `words` words, in bytes, estimated. */
 struct train_disk {

@@ -1,14 +1,17 @@
 /* What all threads of one training share. Data only: the files of train/ work on it, each through
  * its own header. They stand in floors, and a file calls only those below it:
  *
- *   run            the whole path: corpus, memory, tables, epochs, model
+ *   run  train_plan
+ *                  the whole path: corpus, memory, tables, epochs, model; and what it would take
+ *   calibrate  plan_notes
+ *                  how fast it goes here, by trying; what a plan warns of and suggests
  *   trainer        creates the shared state, and runs the epochs
  *   recovery       finds values that are not finite, and goes back
  *   evaluation     held-out loss, questions, stopping early
  *   checkpoint     everything a training needs to go on after a stop
- *   publish  worker  initial_rows  pin  pairs
+ *   publish  worker  initial_rows  pin  pairs  warnings  judge
  *                  the model on disk; what one thread does; start values; threads bound to CPUs;
- *                  was there anything to train?
+ *                  was there anything to train? what the settings leave out
  *   nonfinite      the search for the first value that is not finite, block by block
  *   report         progress, as the caller hears of it
  *   schedule  tally  figures

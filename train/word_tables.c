@@ -149,6 +149,12 @@ static void place_fill(struct word_tables *tables) {
             (uint32_t)((size_t)(table_row(table, id) - table->data) / table->stride);
 }
 
+bool word_tables_unique(const struct settings *settings, uint32_t draws,
+                        const struct sampler *sampler) {
+    return settings->unique && !settings->exact_negatives &&
+           (uint64_t)draws * WORD_TABLES_UNIQUE_SHARE <= sampler_support(sampler);
+}
+
 enum status word_tables_init(struct word_tables *tables, const struct word_source *from,
                              struct error *err) {
     const struct settings *settings = from->settings;
@@ -158,9 +164,7 @@ enum status word_tables_init(struct word_tables *tables, const struct word_sourc
     tables->noise = calloc(rows, sizeof *tables->noise);
     if (!tables->words || !tables->noise)
         return error_set(err, STATUS_NO_MEMORY, "cannot allocate the tables of %u words", rows);
-    tables->unique =
-        settings->unique && !settings->exact_negatives &&
-        (uint64_t)from->draws * WORD_TABLES_UNIQUE_SHARE <= sampler_support(from->sampler);
+    tables->unique = word_tables_unique(settings, from->draws, from->sampler);
     keep_fill(tables);
     rate_fill(tables);
     place_fill(tables);

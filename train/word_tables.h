@@ -53,6 +53,9 @@ struct word_tables {
     double noise_total;        /* of the counts to the power noise_power */
 };
 
+/* Do the words of a draw differ: asked for, and are there enough for it? */
+bool word_tables_unique(const struct settings *settings, uint32_t draws,
+                        const struct sampler *sampler);
 /* O(rows), on `threads` threads; 32 bytes a word. NO_MEMORY. The caller clears the tables, also
  * after a failure. */
 enum status word_tables_init(struct word_tables *tables, const struct word_source *from,

@@ -1,0 +1,193 @@
+#include "train/train_plan.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/decode.h"
+#include "base/file.h"
+#include "base/machine.h"
+#include "kernel/train_step.h"
+#include "train/calibrate.h"
+#include "train/judge.h"
+#include "train/plan_notes.h"
+
+/* Bytes of a word while the tables of the threads are merged and ranked, and of one that is kept:
+ * see corpus_merge.h, corpus_rank.c and vocabulary.h. */
+#define MERGE_BYTES 112
+#define KEPT_BYTES 128
+#define PROGRAM_BYTES ((uint64_t)16 << 20) /* of the program itself, and small change */
+#define THREAD_BYTES ((uint64_t)1 << 20)   /* buffers of a thread that reads */
+#define ENTRY_BYTES sizeof(uint32_t)       /* of a word or a sentence's end in the ids */
+
+/* Settings by which the corpus, a sample when factor is above 1, is read: what stands `min_count`
+ * times in the whole stands as many times less in it. */
+static struct settings reading_settings(const struct train_plan_options *options) {
+    struct settings settings = *options->training.settings;
+    double factor = options->factor;
+    if (factor > 1) {
+        settings.min_count = (int64_t)fmax(ceil((double)settings.min_count / factor), 1);
+        settings.sample_words = (int64_t)((double)settings.sample_words / factor);
+    }
+    if (options->memory > 0 &&
+        (settings.max_memory == 0 || (uint64_t)settings.max_memory > options->memory))
+        settings.max_memory = (int64_t)options->memory;
+    return settings;
+}
+
+/* A compressed text is read without this look. */
+static enum status look_at_lines(const struct train_plan_options *options, struct train_plan *plan,
+                                 struct error *err) {
+    struct file_map map;
+    enum status status = file_map_open(&map, options->training.corpus, err);
+    if (status != STATUS_OK)
+        return status;
+    bool plain = encoding_detect(map.data, map.length) == ENCODING_IDENTITY;
+    file_map_close(&map);
+    return plain ? corpus_repeated_lines(options->training.corpus, options->training.request,
+                                         &plan->repeated_lines, err)
+                 : STATUS_OK;
+}
+
+static void fill_words(const struct settings *asked, const struct corpus *corpus,
+                       struct train_plan *plan) {
+    const struct corpus_report *report = &plan->spectrum.report;
+    double factor = plan->factor;
+    struct corpus_reach all = corpus_reach(&plan->spectrum, 1, factor),
+                        kept = corpus_reach(
+                            &plan->spectrum,
+                            (uint64_t)fmin((double)asked->min_count, CORPUS_SPECTRUM - 1), factor);
+    plan->words = (double)report->words * factor;
+    plan->distinct = factor > 1 ? all.words : (double)report->distinct;
+    plan->vocabulary = kept.words;
+    plan->kept_words = kept.covered * plan->words;
+    if (!corpus) {
+        plan->vocabulary = plan->kept_words = factor > 1 ? plan->vocabulary : 0;
+    } else if (factor <= 1 || asked->min_count >= CORPUS_SPECTRUM) {
+        plan->vocabulary = (double)corpus->report.vocabulary;
+        plan->kept_words = (double)corpus->report.kept_words * factor;
+    }
+    if (corpus && asked->max_vocab > 0 && plan->vocabulary > (double)asked->max_vocab) {
+        plan->vocabulary = (double)asked->max_vocab;
+        plan->kept_words = (double)corpus->report.kept_words * factor;
+    }
+}
+
+static void fill_curve(const struct settings *asked, struct train_plan *plan) {
+    static const uint64_t usual[] = {1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000};
+    uint64_t own = (uint64_t)asked->min_count;
+    for (size_t i = 0; i <= sizeof usual / sizeof *usual; i++) {
+        bool last = i == sizeof usual / sizeof *usual;
+        uint64_t points[2] = {own, last ? own : usual[i]};
+        bool between =
+            own < CORPUS_SPECTRUM && (i == 0 || own > usual[i - 1]) && (last || own < usual[i]);
+        for (int k = between ? 0 : 1; k < (last ? 1 : 2); k++) {
+            struct corpus_reach reach = corpus_reach(&plan->spectrum, points[k], plan->factor);
+            struct train_memory memory = train_memory(&plan->chosen, (uint64_t)reach.words);
+            plan->curve[plan->n_curve++] = (struct plan_point){
+                points[k], reach.words, reach.covered, memory.needed, memory.fits};
+        }
+    }
+}
+
+static void fill_sizes(struct train_plan *plan) {
+    const struct corpus_report *report = &plan->spectrum.report;
+    uint64_t words = (uint64_t)plan->vocabulary;
+    double entries = plan->words + (double)report->sentences * plan->factor;
+    double kept = plan->kept_words + (double)report->sentences * plan->factor;
+    plan->memory = train_memory(&plan->chosen, words);
+    plan->disk = train_disk(&plan->chosen, words);
+    /* Each word is in the tables of several threads, at worst; so it was in ours. */
+    double growth = report->distinct > 0 ? plan->distinct / (double)report->distinct : 1;
+    plan->memory_to_read =
+        (uint64_t)(growth * (double)plan->spectrum.table_bytes + plan->distinct * MERGE_BYTES +
+                   plan->vocabulary * KEPT_BYTES +
+                   fmin(entries * ENTRY_BYTES, (double)plan->memory.allowed / 16)) +
+        (uint64_t)train_threads(&plan->chosen) * THREAD_BYTES + PROGRAM_BYTES;
+    plan->disk_ids = (uint64_t)(kept * ENTRY_BYTES) * (plan->chosen.holdout > 0 ? 2 : 1);
+    plan->disk_to_read = (uint64_t)(entries * ENTRY_BYTES) + plan->disk_ids;
+}
+
+/* trained: share of the words that holdout leaves. */
+static void fill_time(struct train_plan *plan, double seconds, double trained) {
+    const struct plan_speed *speed = &plan->speed;
+    const struct settings *settings = &plan->chosen;
+    plan->reading_seconds = seconds * plan->factor;
+    if (!speed->known || speed->share <= 0 || plan->sample_share <= 0)
+        return;
+    double words = plan->kept_words * trained * (double)settings->epochs;
+    if (settings->max_steps > 0)
+        words = fmin(words, (double)settings->max_steps * KERNEL_BLOCK / plan->sample_share);
+    plan->words_to_train = words;
+    /* It takes as long as words are kept: the rest is passed over. */
+    plan->training_seconds =
+        words / speed->words_per_second * (plan->sample_share / speed->share);
+}
+
+static enum status plan_corpus(const struct train_plan_options *options,
+                               const struct settings *reading, struct corpus *corpus,
+                               struct train_plan *plan, struct error *err) {
+    const struct settings *asked = options->training.settings;
+    plan->chosen.sample = train_sample(reading, corpus->vocabulary);
+    plan->sample_share = train_sample_share(plan->chosen.sample, corpus->vocabulary);
+    fill_words(asked, corpus, plan);
+    fill_sizes(plan);
+    enum status refused = train_judge(asked, corpus, options->training.work, &plan->refusal);
+    if (refused == STATUS_OK)
+        refused = train_admit(asked, (uint64_t)plan->vocabulary, &plan->refusal);
+    enum status status = STATUS_OK;
+    if (refused == STATUS_OK || refused == STATUS_NO_MEMORY)
+        status = train_calibrate(options, &plan->chosen, corpus, &plan->speed, err);
+    if (status == STATUS_OK)
+        fill_time(plan, corpus->report.seconds,
+                  (double)corpus->words / (double)(corpus->words + corpus->held_words));
+    return status;
+}
+
+/* With the words counted the rest is told, though training would end here. */
+static bool is_refusal(const struct train_plan *plan, enum status status) {
+    return plan->spectrum.report.words > 0 && plan->spectrum.report.distinct > 0 &&
+           status == STATUS_REFUSED;
+}
+
+enum status train_plan(const struct train_plan_options *options, struct train_plan *plan,
+                       struct error *err) {
+    const struct settings *asked = options->training.settings;
+    struct corpus *corpus = NULL;
+    struct error refused = {0};
+    *plan = (struct train_plan){.chosen = *asked, .factor = fmax(options->factor, 1)};
+    struct settings reading = reading_settings(options);
+    struct corpus_options corpus_options = {.settings = &reading,
+                                            .path = options->training.corpus,
+                                            .work = options->training.work,
+                                            .threads = train_threads(asked),
+                                            .request = options->training.request,
+                                            .spectrum = &plan->spectrum};
+    int machine = machine_threads();
+    if (corpus_options.threads > machine)
+        corpus_options.threads = machine;
+    enum status status = settings_check(asked, err);
+    if (status == STATUS_OK)
+        status = corpus_create(&corpus, &corpus_options, &refused);
+    if (status != STATUS_OK && !is_refusal(plan, status))
+        return error_set_key(err, status, refused.key, "%s", refused.text);
+    plan->refusal = refused;
+    if (status == STATUS_OK) {
+        plan->spectrum.report = corpus->report;
+        status = plan_corpus(options, &reading, corpus, plan, err);
+    } else {
+        fill_words(asked, NULL, plan);
+        fill_sizes(plan);
+        fill_time(plan, plan->spectrum.report.seconds, 1);
+        status = STATUS_OK;
+    }
+    if (status == STATUS_OK)
+        status = look_at_lines(options, plan, err);
+    if (status == STATUS_OK) {
+        fill_curve(asked, plan);
+        plan_notes_chosen(asked, corpus, plan);
+        plan_notes_warn(corpus, plan);
+        plan_notes_suggest(corpus, plan);
+    }
+    corpus_free(corpus);
+    return status;
+}
