@@ -30,7 +30,7 @@ struct child {
 };
 
 /* A training must not outlive its server, nor take from its lookups what they need. */
-static enum status child_subside(int progress, struct error *err) {
+enum status child_subside(int progress, struct error *err) {
     pid_t parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* The parent may be gone since before the call: then nobody holds the other end of the pipe. */

@@ -27,6 +27,14 @@ static const struct command commands[] = {
      "zstd, bzip2 or xz, or alone in a zip.\n"
      "SIGINT or SIGTERM stops at a checkpoint; a second one stops at once.\n",
      train_options_rows, SETTING_OF_JOB, NULL, 0, 1, command_train},
+    {"plan", "CORPUS [OPTION]... [--SETTING VALUE]...",
+     "tell what training would take: words, memory, disk, time",
+     "CORPUS is as for train. It is counted as training counts it, and training is tried for a "
+     "moment;\n"
+     "nothing is kept. Ends as training would before it begins: with success where it would "
+     "begin,\n"
+     "else with its exit status and reason, behind the plan.\n",
+     plan_options, SETTING_OF_JOB, NULL, 1, 1, command_plan},
     {"nearest", "MODEL WORD...", "print the words nearest to each word, by cosine", NULL,
      nearest_options, 0, model_settings, 2, SIZE_MAX, command_nearest},
     {"analogy", "MODEL A B C", "answer: A is to B as C is to ...", NULL, analogy_options, 0,

@@ -198,6 +198,18 @@ const struct route server_routes[] = {
      .status = 200,
      .answer = "Job"},
 
+    {.method = "POST",
+     .pattern = "/v1/plan",
+     .scope = SCOPE_TRAIN,
+     .body = BODY_BUFFERED,
+     .limit = JSON,
+     .asks = true,
+     .handle = jobs_plan,
+     .summary = "What training would take: vocabulary, subsampling, memory, disk, time",
+     .request = "PlanRequest",
+     .status = 200,
+     .answer = "Plan"},
+
     {.method = "GET",
      .pattern = "/v1/models",
      .scope = SCOPE_READ,

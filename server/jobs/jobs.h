@@ -79,6 +79,10 @@ void jobs_pause(struct server *server, const struct http_request *request,
                 struct http_response *response);
 void jobs_resume(struct server *server, const struct http_request *request,
                  struct http_response *response);
+/* POST /v1/plan: what a job would take. A process of its own (`vecmill plan`) makes it, at most
+ * max_plans_running at a time; it ends when the client goes. */
+void jobs_plan(struct server *server, const struct http_request *request,
+               struct http_response *response);
 /* POST /v1/models/{model}/train: an upload, and a job when its body is whole. */
 extern const struct body_stream jobs_train_upload;
 

@@ -2,7 +2,8 @@
  * (admission), jobs_slots.c (which job is next), jobs_run.c (a running job), jobs_wait.c (what a
  * job waits for), jobs_process.c (its process), jobs_lines.c (its lines in the log),
  * jobs_gauges.c (its metrics), jobs_events.c (what is told), jobs_store.c (what is
- * kept) and the routes. Private to these and to their tests. */
+ * kept), jobs_plan.c (what a job would take) and the routes. Private to these and to their
+ * tests. */
 #ifndef VECMILL_SERVER_JOBS_PRIVATE_H
 #define VECMILL_SERVER_JOBS_PRIVATE_H
 
@@ -143,6 +144,7 @@ struct jobs {
     uint64_t sequence; /* of the next job */
     /* since the start: words trained, jobs ended by their state, processes that died */
     uint64_t words, ended[JOB_CANCELLED + 1], crashes;
+    int64_t plans; /* being made */
     bool stopping;
     /* A thread each that lives as long as the server: children die with the thread that made
      * them. */
@@ -231,6 +233,10 @@ void job_wait(struct jobs *jobs, struct job *job, const struct error *reason);
  * left alone. */
 enum status job_inputs_write(const struct jobs *jobs, const struct job *job,
                              struct error *err) MUST_CHECK;
+/* `format` as this corpus needs it: uploads were decoded already. REFUSED where it was asked for
+ * another one. */
+enum status job_format_settle(struct settings *settings, const struct corpus_info *info,
+                              struct error *err) MUST_CHECK;
 /* Does the key reach the job's corpus and its model? */
 bool job_reached(const struct job *job, const struct access_key *key);
 /* Makes the request the key's that came with it: takes over its id and quotas. FORBIDDEN when it
@@ -249,6 +255,11 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
  * what it reports and of what it prints; caller closes them. */
 enum status process_start(char *program, char *folder, char *const *environment, pid_t *pid,
                           int *progress, int *lines, struct error *err) MUST_CHECK;
+/* Starts arguments[0] in the same way. *data, *lines: the reading ends of what it gives and of what
+ * it prints for people. training: it gives on descriptor 3 and prints on both others; else it gives
+ * on standard output and prints on standard error. */
+enum status process_begin(char *const *arguments, char *const *environment, bool training,
+                          pid_t *pid, int *data, int *lines, struct error *err) MUST_CHECK;
 void descriptor_close(int *fd); /* -1 is fine, and what it becomes */
 /* Asks the process to write a checkpoint and end; one that was stopped goes on for that. */
 void process_ask(pid_t pid);
@@ -263,6 +274,12 @@ void job_perform(struct jobs *jobs, struct job *job);
 void *slot_run(void *slot); /* struct slot; returns when the server stops */
 
 /* ---- jobs_routes.c ---- */
+/* A required member of a body that is a name; REFUSED with its pointer as key. */
+enum status job_read_name(const json_t *body, const char *name, char text[NAME_SIZE],
+                          struct error *err) MUST_CHECK;
+/* The member `settings` of a body, or NULL, onto the values; REFUSED with pointers as keys. */
+enum status job_read_settings(const json_t *settings, struct settings *values,
+                              struct error *err) MUST_CHECK;
 /* 202 with the job (taken), or the error. */
 void jobs_answer(const struct logger *logger, const struct http_request *request,
                  struct http_response *response, json_t *document, bool replayed,

@@ -75,9 +75,13 @@ const char *process_activity(pid_t pid) {
     return what;
 }
 
-static enum status process_spawn(const char *program, char *const *arguments,
-                                 char *const *environment, int progress, int lines, pid_t *pid,
-                                 struct error *err) {
+/* The descriptors that a process begins with, by number; 0 is /dev/null. */
+struct process_files {
+    int out, errors, progress; /* progress: -1: none */
+};
+
+static enum status process_spawn(char *const *arguments, char *const *environment,
+                                 const struct process_files *files, pid_t *pid, struct error *err) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -86,13 +90,17 @@ static enum status process_spawn(const char *program, char *const *arguments,
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     int failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 1);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, lines, 2);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, progress, PROGRESS_FD);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, files->out, 1);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, files->errors, 2);
+    if (files->progress >= 0)
+        failed = failed ? failed
+                        : posix_spawn_file_actions_adddup2(&actions, files->progress, PROGRESS_FD);
 #if defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 34)
     /* Sockets of libraries that are not close-on-exec would keep connections open. */
-    failed = failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, PROGRESS_FD + 1);
+    failed = failed ? failed
+                    : posix_spawn_file_actions_addclosefrom_np(
+                          &actions, PROGRESS_FD + (files->progress >= 0));
 #endif
 #endif
     /* Its own group: a Ctrl-C at the terminal is for the server, which then asks the child to
@@ -102,28 +110,28 @@ static enum status process_spawn(const char *program, char *const *arguments,
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setpgroup(&attributes, 0);
-    failed =
-        failed ? failed : posix_spawn(pid, program, &actions, &attributes, arguments, environment);
+    failed = failed ? failed
+                    : posix_spawn(pid, arguments[0], &actions, &attributes, arguments, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    return failed ? error_set_errno(err, failed, "cannot start '%s'", program) : STATUS_OK;
+    return failed ? error_set_errno(err, failed, "cannot start '%s'", arguments[0]) : STATUS_OK;
 }
 
-enum status process_start(char *program, char *folder, char *const *environment, pid_t *pid,
-                          int *progress, int *lines, struct error *err) {
+enum status process_begin(char *const *arguments, char *const *environment, bool training,
+                          pid_t *pid, int *data, int *lines, struct error *err) {
     int reports[2] = {-1, -1}, prints[2] = {-1, -1};
-    char text_fd[8], train[] = "train", job[] = "--job", progress_fd[] = "--progress-fd";
-    char *arguments[] = {program, train, job, folder, progress_fd, text_fd, NULL};
     char **child = child_environment(environment);
-    snprintf(text_fd, sizeof text_fd, "%d", PROGRESS_FD);
     enum status status =
         !child ? error_set(err, STATUS_NO_MEMORY, "out of memory to start a training process")
                : pipe_open(reports, err);
     if (status == STATUS_OK)
         status = pipe_open(prints, err);
+    const struct process_files files = {.out = training ? prints[1] : reports[1],
+                                        .errors = prints[1],
+                                        .progress = training ? reports[1] : -1};
     if (status == STATUS_OK)
-        status = process_spawn(program, arguments, child, reports[1], prints[1], pid, err);
-    *progress = status == STATUS_OK ? reports[0] : -1;
+        status = process_spawn(arguments, child, &files, pid, err);
+    *data = status == STATUS_OK ? reports[0] : -1;
     *lines = status == STATUS_OK ? prints[0] : -1;
     for (int i = status == STATUS_OK ? 1 : 0; i < 2; i++) {
         descriptor_close(&reports[i]);
@@ -131,4 +139,12 @@ enum status process_start(char *program, char *folder, char *const *environment,
     }
     free(child);
     return status;
+}
+
+enum status process_start(char *program, char *folder, char *const *environment, pid_t *pid,
+                          int *progress, int *lines, struct error *err) {
+    char text_fd[8], train[] = "train", job[] = "--job", progress_fd[] = "--progress-fd";
+    char *arguments[] = {program, train, job, folder, progress_fd, text_fd, NULL};
+    snprintf(text_fd, sizeof text_fd, "%d", PROGRESS_FD);
+    return process_begin(arguments, environment, true, pid, progress, lines, err);
 }

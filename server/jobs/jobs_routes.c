@@ -73,9 +73,8 @@ void jobs_answer(const struct logger *logger, const struct http_request *request
         audit(logger, "job_submitted", key_owner(request->key), request->id, "job=%s", id);
 }
 
-/* A required string member. */
-static enum status name_member(const json_t *body, const char *name, char text[NAME_SIZE],
-                               struct error *err) {
+enum status job_read_name(const json_t *body, const char *name, char text[NAME_SIZE],
+                          struct error *err) {
     const char *value = NULL;
     size_t length = 0;
     char pointer[16];
@@ -95,8 +94,7 @@ static enum status name_member(const json_t *body, const char *name, char text[N
 }
 
 /* settings_check speaks of settings; here they are members of a body. */
-static enum status body_settings(const json_t *settings, struct settings *values,
-                                 struct error *err) {
+enum status job_read_settings(const json_t *settings, struct settings *values, struct error *err) {
     struct error wrong = {0};
     char pointer[sizeof err->key];
     enum status status = settings_read_json(settings, values, err);
@@ -119,13 +117,13 @@ void jobs_post(struct server *server, const struct http_request *request,
     if (status == STATUS_OK)
         status = json_body(server, request, members, &body, &err);
     if (status == STATUS_OK)
-        status = name_member(body, "corpus", job.corpus, &err);
+        status = job_read_name(body, "corpus", job.corpus, &err);
     if (status == STATUS_OK)
-        status = name_member(body, "model", job.model, &err);
+        status = job_read_name(body, "model", job.model, &err);
     if (status == STATUS_OK)
         status = job_request_own(&job, request, &err);
     if (status == STATUS_OK)
-        status = body_settings(json_object_get(body, "settings"), &job.settings, &err);
+        status = job_read_settings(json_object_get(body, "settings"), &job.settings, &err);
     memcpy(job.trace_id, request->trace_id, sizeof job.trace_id);
     request_note(request, NOTE_MODEL, job.model);
     request_note(request, NOTE_CORPUS, job.corpus);

@@ -155,11 +155,10 @@ static enum status job_reserve(struct jobs *jobs, const struct job_request *requ
     return status;
 }
 
-/* `format` as this corpus needs it: uploads were decoded already. */
-static enum status format_settle(struct job *job, const struct corpus_info *info,
-                                 struct error *err) {
+enum status job_format_settle(struct settings *settings, const struct corpus_info *info,
+                              struct error *err) {
     bool tokens = strcmp(info->format, "tokens") == 0;
-    int asked = job->settings.format;
+    int asked = settings->format;
     bool fits = asked == FORMAT_AUTO || (tokens ? asked == FORMAT_TOKENS || asked == FORMAT_NDJSON
                                                 : asked == FORMAT_TEXT || asked == FORMAT_TOKENS);
     if (!fits)
@@ -169,7 +168,7 @@ static enum status format_settle(struct job *job, const struct corpus_info *info
             "Content-Type",
             info->name, tokens ? "application/x-ndjson" : "text/plain");
     if (asked == FORMAT_AUTO || tokens)
-        job->settings.format = tokens ? FORMAT_TOKENS : FORMAT_TEXT;
+        settings->format = tokens ? FORMAT_TOKENS : FORMAT_TEXT;
     return STATUS_OK;
 }
 
@@ -246,7 +245,7 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
     if (status == STATUS_OK)
         status = corpora_link(jobs->corpora, job->corpus, corpus, &info, err);
     if (status == STATUS_OK)
-        status = format_settle(job, &info, err);
+        status = job_format_settle(&job->settings, &info, err);
     if (status == STATUS_OK)
         status = memory_admit(jobs, job, corpus, err);
     memcpy(job->digest, info.digest, sizeof job->digest);
