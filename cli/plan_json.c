@@ -92,9 +92,9 @@ static json_t *time_json(const struct plan_frame *frame, const struct train_plan
         "{s:o, s:o, s:o, s:o, s:i, s:s, s:o, s:o}", "seconds", number(plan_seconds(frame, plan)),
         "reading_seconds", number(plan->reading_seconds + frame->preparing_seconds),
         "training_seconds", number(plan->training_seconds), "words_per_second",
-        number(plan->words_to_train / plan->training_seconds), "threads",
-        speed->threads, "kernel", frame->kernel->name, "cpu_share", number(speed->cpu_share),
-        "basis", basis.failed ? NULL : json_string(basis.data));
+        number(plan->words_to_train / plan->training_seconds), "threads", speed->threads, "kernel",
+        frame->kernel->name, "cpu_share", number(speed->cpu_share), "basis",
+        basis.failed ? NULL : json_string(basis.data));
     buffer_clear(&basis);
     return time;
 }

@@ -154,8 +154,7 @@ static void put_time(const struct plan_frame *frame, const struct train_plan *pl
     buffer_print(text, ", %lld epochs ", (long long)plan->chosen.epochs);
     put_duration(text, plan->training_seconds);
     buffer_append_text(text, " at ");
-    put_figure(text, plan->words_to_train / plan->training_seconds,
-               " words a second\n");
+    put_figure(text, plan->words_to_train / plan->training_seconds, " words a second\n");
     buffer_print(text, LABEL "(", "");
     plan_basis(frame, plan, text);
     buffer_append_text(text, ")\n");

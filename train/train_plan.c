@@ -119,8 +119,7 @@ static void fill_time(struct train_plan *plan, double seconds, double trained) {
         words = fmin(words, (double)settings->max_steps * KERNEL_BLOCK / plan->sample_share);
     plan->words_to_train = words;
     /* It takes as long as words are kept: the rest is passed over. */
-    plan->training_seconds =
-        words / speed->words_per_second * (plan->sample_share / speed->share);
+    plan->training_seconds = words / speed->words_per_second * (plan->sample_share / speed->share);
 }
 
 static enum status plan_corpus(const struct train_plan_options *options,
