@@ -8,33 +8,60 @@
 
 struct digest {
     gnutls_hash_hd_t handle;
+    enum digest_kind kind;
 };
 
-enum status digest_create(struct digest **digest, struct error *err) {
+static gnutls_digest_algorithm_t algorithm_of(enum digest_kind kind) {
+    switch (kind) {
+    case DIGEST_SHA512:
+        return GNUTLS_DIG_SHA512;
+    case DIGEST_SHA256:
+    case DIGEST_KINDS: /* is none */
+        break;
+    }
+    return GNUTLS_DIG_SHA256;
+}
+
+size_t digest_size(enum digest_kind kind) {
+    return kind == DIGEST_SHA512 ? 64 : 32;
+}
+
+enum status digest_create_of(struct digest **digest, enum digest_kind kind, struct error *err) {
     struct digest *made = calloc(1, sizeof *made);
     if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for a digest");
-    int result = gnutls_hash_init(&made->handle, GNUTLS_DIG_SHA256);
+    made->kind = kind;
+    int result = gnutls_hash_init(&made->handle, algorithm_of(kind));
     if (result < 0) {
         free(made);
         return error_set(err, result == GNUTLS_E_MEMORY_ERROR ? STATUS_NO_MEMORY : STATUS_INTERNAL,
-                         "cannot start SHA-256: %s", gnutls_strerror(result));
+                         "cannot start a digest: %s", gnutls_strerror(result));
     }
     *digest = made;
     return STATUS_OK;
+}
+
+enum status digest_create(struct digest **digest, struct error *err) {
+    return digest_create_of(digest, DIGEST_SHA256, err);
 }
 
 void digest_add(struct digest *digest, const void *bytes, size_t length) {
     gnutls_hash(digest->handle, bytes, length);
 }
 
-void digest_text(const struct digest *digest, char text[DIGEST_TEXT_SIZE]) {
-    unsigned char hash[32];
-    text[0] = '\0';
+size_t digest_bytes(const struct digest *digest, unsigned char bytes[DIGEST_BYTES_MAX]) {
     gnutls_hash_hd_t copy = gnutls_hash_copy(digest->handle);
     if (!copy)
+        return 0;
+    gnutls_hash_deinit(copy, bytes);
+    return digest_size(digest->kind);
+}
+
+void digest_text(const struct digest *digest, char text[DIGEST_TEXT_SIZE]) {
+    unsigned char hash[DIGEST_BYTES_MAX];
+    text[0] = '\0';
+    if (digest_bytes(digest, hash) == 0)
         return; /* out of memory: the empty text equals no digest */
-    gnutls_hash_deinit(copy, hash);
     int used = snprintf(text, DIGEST_TEXT_SIZE, "sha256:");
     for (int i = 0; i < 32; i++)
         used += snprintf(text + used, DIGEST_TEXT_SIZE - (size_t)used, "%02x", hash[i]);

@@ -325,6 +325,31 @@ enum status file_scratch_open(const char *path, int *fd, struct error *err) {
     return STATUS_OK;
 }
 
+enum status file_grow_open(const char *path, uint64_t size, int *fd, struct error *err) {
+    struct stat info;
+    int opened = open_again(path, O_RDWR | O_NOFOLLOW | (size == 0 ? O_CREAT : 0), 0600);
+    enum status status = STATUS_OK;
+    if (opened < 0)
+        return error_set_errno(err, errno, "cannot open '%s'", path);
+    if (fstat(opened, &info) != 0 || ftruncate(opened, (off_t)size) != 0)
+        status = error_set_errno(err, errno, "cannot cut '%s'", path);
+    else if ((uint64_t)info.st_size < size)
+        status = error_set(err, STATUS_CORRUPT, "'%s' has %llu bytes, it had %llu", path,
+                           (unsigned long long)info.st_size, (unsigned long long)size);
+    if (status == STATUS_OK)
+        *fd = opened;
+    else
+        close(opened);
+    return status;
+}
+
+enum status file_sync(int fd, struct error *err) {
+    enum status status = failpoint_hit("file.fsync", err);
+    if (status == STATUS_OK && fsync(fd) != 0)
+        status = error_set_errno(err, errno, "cannot fsync a file");
+    return status;
+}
+
 void file_reserve(int fd, uint64_t bytes) {
 #ifdef FALLOC_FL_KEEP_SIZE
     (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes);
@@ -386,7 +411,9 @@ enum status file_state(const char *path, struct file_state *state, struct error 
     return STATUS_OK;
 }
 
-enum status file_checksum(const char *path, uint64_t *sum, struct error *err) {
+/* digest: NULL when only the checksum is wanted. */
+static enum status file_sums(const char *path, uint64_t *sum, struct digest *digest,
+                             struct error *err) {
     int fd = open_again(path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot open '%s'", path);
@@ -404,11 +431,29 @@ enum status file_checksum(const char *path, uint64_t *sum, struct error *err) {
         if (n <= 0)
             break;
         checksum_add(running, bytes, (size_t)n);
+        if (digest)
+            digest_add(digest, bytes, (size_t)n);
     }
     if (status == STATUS_OK)
         *sum = checksum_value(running);
     checksum_free(running);
     free(bytes);
     close(fd);
+    return status;
+}
+
+enum status file_checksum(const char *path, uint64_t *sum, struct error *err) {
+    return file_sums(path, sum, NULL, err);
+}
+
+enum status file_digest(const char *path, uint64_t *sum, char text[DIGEST_TEXT_SIZE],
+                        struct error *err) {
+    struct digest *digest = NULL;
+    enum status status = digest_create(&digest, err);
+    if (status == STATUS_OK)
+        status = file_sums(path, sum, digest, err);
+    if (status == STATUS_OK)
+        digest_text(digest, text);
+    digest_free(digest);
     return status;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 
 #define FILE_TEMPORARY_PREFIX ".tmp-"
@@ -56,6 +57,12 @@ void file_map_close(struct file_map *map);
 /* Opens a scratch file that nobody needs after a crash (ids of a corpus), for reading and writing;
  * it is never fsynced. Owns: caller closes *fd and removes the file. */
 enum status file_scratch_open(const char *path, int *fd, struct error *err) MUST_CHECK;
+/* Opens a file that grows over several runs of the program, for reading and writing, and cuts it
+ * behind `size` bytes; it is made when `size` is 0. CORRUPT when it has less. Owns: caller closes
+ * *fd. */
+enum status file_grow_open(const char *path, uint64_t size, int *fd, struct error *err) MUST_CHECK;
+/* fsyncs what was written to a descriptor; a failure is final. */
+enum status file_sync(int fd, struct error *err) MUST_CHECK;
 /* Asks for disk space for `bytes` that are about to be written, which makes writing cheaper; a
  * system that cannot, or has too little, is told nothing: writing says so. */
 void file_reserve(int fd, uint64_t bytes);
@@ -79,6 +86,9 @@ struct file_state {
 enum status file_state(const char *path, struct file_state *state, struct error *err) MUST_CHECK;
 /* XXH3-64 of the content, read piece by piece. */
 enum status file_checksum(const char *path, uint64_t *sum, struct error *err) MUST_CHECK;
+/* The same, and its SHA-256 as digest_text gives it, in one reading. */
+enum status file_digest(const char *path, uint64_t *sum, char text[DIGEST_TEXT_SIZE],
+                        struct error *err) MUST_CHECK;
 /* Makes the folder (mode 0700) and its missing parents, each fsynced into its parent; fine when it
  * exists. */
 enum status folder_create(const char *path, struct error *err) MUST_CHECK;
@@ -91,6 +101,16 @@ enum status folder_sync(const char *path, struct error *err) MUST_CHECK;
 enum status path_rename(const char *from, const char *to, bool fresh, struct error *err) MUST_CHECK;
 /* Makes a hard link and fsyncs its parent. */
 enum status path_link(const char *from, const char *to, struct error *err) MUST_CHECK;
+/* Copies a folder by hard links, on one file system, without fsync: what is there now, apart from
+ * temporary files, links, devices, and what `skip` says of "name/of/entry" below `prefix`. to: the
+ * new folder; NULL: only the stamp is wanted. *stamp is another one when an entry was added,
+ * removed or replaced. NOT_FOUND when something vanished meanwhile. */
+struct folder_links {
+    bool (*skip)(const char *path);
+    const char *prefix;
+};
+enum status folder_link(const char *from, const char *to, const struct folder_links *links,
+                        uint64_t *stamp, struct error *err) MUST_CHECK;
 /* Removes a file or a folder with everything in it, never following links; fine when it is not
  * there. */
 enum status path_remove(const char *path, struct error *err) MUST_CHECK;

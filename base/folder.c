@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/file.h"
 
@@ -276,4 +277,61 @@ enum status disk_available(const char *path, uint64_t *bytes, struct error *err)
         return error_set_errno(err, errno, "cannot stat the file system of '%s'", path);
     *bytes = (uint64_t)info.f_bavail * (uint64_t)info.f_frsize;
     return STATUS_OK;
+}
+
+/* ---- copies by links ------------------------------------------------------------------------- */
+
+struct link_walk {
+    const struct folder_links *links;
+    const char *from, *to;
+    uint64_t *stamp;
+};
+
+static void stamp_add(uint64_t *stamp, const char *path, const struct stat *info) {
+    uint64_t parts[4] = {*stamp, checksum(path, strlen(path)), (uint64_t)info->st_dev,
+                         (uint64_t)info->st_ino};
+    *stamp = checksum(parts, sizeof parts);
+}
+
+static enum status link_entry(const struct link_walk *walk, const char *from, const char *to,
+                              const char *path, struct error *err) {
+    struct stat info;
+    if (lstat(from, &info) != 0)
+        return error_set_errno(err, errno, "cannot look at '%s'", from);
+    if (S_ISDIR(info.st_mode)) {
+        struct folder_links inner = {walk->links->skip, path};
+        stamp_add(walk->stamp, path, &info);
+        return folder_link(from, to, &inner, walk->stamp, err);
+    }
+    if (!S_ISREG(info.st_mode))
+        return STATUS_OK;
+    stamp_add(walk->stamp, path, &info);
+    if (to && link(from, to) != 0)
+        return error_set_errno(err, errno, "cannot link '%s' to '%s'", to, from);
+    return STATUS_OK;
+}
+
+static enum status link_visit(void *context, const char *name, struct error *err) {
+    const struct link_walk *walk = context;
+    if (strncmp(name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0)
+        return STATUS_OK;
+    char *from = path_join(walk->from, name), *to = walk->to ? path_join(walk->to, name) : NULL,
+         *path = path_join(walk->links->prefix, name);
+    enum status status = STATUS_OK;
+    if (!from || !path || (walk->to && !to))
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory linking '%s'", walk->from);
+    else if (!walk->links->skip || !walk->links->skip(path))
+        status = link_entry(walk, from, to, path, err);
+    free(from);
+    free(to);
+    free(path);
+    return status;
+}
+
+enum status folder_link(const char *from, const char *to, const struct folder_links *links,
+                        uint64_t *stamp, struct error *err) {
+    struct link_walk walk = {links, from, to, stamp};
+    if (to && mkdir(to, 0700) != 0)
+        return error_set_errno(err, errno, "cannot create folder '%s'", to);
+    return folder_visit(from, link_visit, &walk, err);
 }
