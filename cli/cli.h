@@ -128,7 +128,7 @@ enum status output_flush(struct buffer *buffer, struct error *err) MUST_CHECK;
 
 extern const struct option_row train_options_rows[], nearest_options[], analogy_options[],
     eval_options[], export_options_rows[], import_options[], serve_options[], key_options[],
-    plan_options[];
+    plan_options[], backup_options[];
 enum status command_train(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_plan(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_serve(struct invocation *invocation, struct error *err) MUST_CHECK;
@@ -139,6 +139,7 @@ enum status command_eval(struct invocation *invocation, struct error *err) MUST_
 enum status command_export(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_import(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_key(struct invocation *invocation, struct error *err) MUST_CHECK;
+enum status command_backup(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_healthcheck(struct invocation *invocation, struct error *err) MUST_CHECK;
 
 #endif

@@ -72,6 +72,12 @@ static const struct command commands[] = {
      "list shows the rows of FILE; check reads a key from standard input and tells which row is "
      "its.\n",
      key_options, 0, NULL, 1, 2, command_key},
+    {"backup", "DATA --output FILE.tar|DIR|-",
+     "copy a data folder, also while a server works on it",
+     "DATA is the folder of the setting data. The copy is consistent: what the server "
+     "acknowledged\n"
+     "before is in it, and a server started on it goes on as after a power cut.\n",
+     backup_options, 0, NULL, 1, 1, command_backup},
     {"healthcheck", "[--listen HOST:PORT]", "ask the running service whether it is well", NULL,
      NULL, 0, health_settings, 0, 0, command_healthcheck},
     {"version", "", "print the version", NULL, NULL, 0, NULL, 0, 0, command_version},

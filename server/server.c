@@ -18,6 +18,7 @@
 #include "server/models/models.h"
 #include "server/server.h"
 #include "server/system.h"
+#include "server/uploads/uploads.h"
 
 #define DATA_FORMAT "1"
 
@@ -133,6 +134,7 @@ static void descriptors_raise(struct server *server) {
 
 static void server_free(struct server *server) {
     jobs_close(server->jobs);
+    uploads_close(server->uploads);
     corpora_close(server->corpora);
     models_close(server->models);
     access_close(server->access);
@@ -140,6 +142,7 @@ static void server_free(struct server *server) {
     if (server->lock >= 0)
         close(server->lock); /* and with it the lock */
     free(server->program);
+    routes_free(server->all_routes);
     free(server);
 }
 
@@ -217,10 +220,10 @@ enum status server_start(struct server **server, const struct server_options *op
     made->logger = *options->logger;
     made->kernel = options->kernel;
     made->environment = options->environment;
-    made->routes = server_routes;
+    made->routes = made->all_routes = routes_with_versions(server_routes);
     made->started = machine_wall_seconds();
     made->program = strdup(options->program);
-    if (!made->program) {
+    if (!made->program || !made->routes) {
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
         goto fail;
     }
@@ -237,6 +240,8 @@ enum status server_start(struct server **server, const struct server_options *op
         status = corpora_open(&made->corpora, &made->settings, &made->logger, err);
     if (status == STATUS_OK)
         access_set_owned(made->access, owned_bytes, made);
+    if (status == STATUS_OK)
+        status = uploads_open(&made->uploads, &made->settings, &made->logger, made->models, err);
     if (status == STATUS_OK)
         status = jobs_start(made, err);
     if (status == STATUS_OK)

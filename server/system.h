@@ -1,5 +1,5 @@
 /* The service about itself: system_routes.c, readiness.c, metrics.c, openapi.c; and all routes,
- * routes.c. Private to the top of server/. */
+ * routes.c and route_versions.c. Private to the top of server/. */
 #ifndef VECMILL_SERVER_SYSTEM_H
 #define VECMILL_SERVER_SYSTEM_H
 
@@ -7,6 +7,11 @@
 
 /* All routes, ended by a row with method NULL (routes.c). */
 extern const struct route server_routes[];
+/* All of these, and behind them for each that only asks a model (GET /v1/models/{model}/words) the
+ * same of one version (GET /v1/models/{model}/versions/{version}/words). Owns: routes_free. NULL
+ * when out of memory. */
+struct route *routes_with_versions(const struct route *routes);
+void routes_free(struct route *routes); /* NULL is fine */
 
 void system_home(struct server *server, const struct http_request *request,
                  struct http_response *response);
@@ -20,6 +25,8 @@ void system_openapi(struct server *server, const struct http_request *request,
                     struct http_response *response);
 void system_problem(struct server *server, const struct http_request *request,
                     struct http_response *response);
+void system_backup(struct server *server, const struct http_request *request,
+                   struct http_response *response);
 void system_settings(struct server *server, const struct http_request *request,
                      struct http_response *response);
 

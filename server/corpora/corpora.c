@@ -323,6 +323,14 @@ enum status corpora_link(struct corpora *corpora, const char *name, const char *
     return status;
 }
 
+enum status corpora_path(struct corpora *corpora, const char *name, char **path,
+                         struct corpus_info *info, struct error *err) {
+    enum status status = corpora_find(corpora, name, info, err);
+    if (status == STATUS_OK && !(*path = content_path(corpora, info)))
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory for corpus '%s'", name);
+    return status;
+}
+
 void corpora_note_report(struct corpora *corpora, const char *name, const char *digest,
                          const struct corpus_report *report) {
     struct error err = {0};

@@ -61,6 +61,8 @@ void corpora_list(struct server *server, const struct http_request *request,
                   struct http_response *response);
 void corpora_get(struct server *server, const struct http_request *request,
                  struct http_response *response);
+void corpora_content(struct server *server, const struct http_request *request,
+                     struct http_response *response);
 void corpora_delete(struct server *server, const struct http_request *request,
                     struct http_response *response);
 

@@ -62,6 +62,10 @@ enum status corpora_switch(struct corpora *corpora, const struct corpus_info *in
                            struct error *err) MUST_CHECK;
 /* What corpora_set_reserved's function says now. */
 uint64_t corpora_reserved(struct corpora *corpora);
+/* Path of the content that is current now, and *info of it. Another upload may remove it at any
+ * moment. Owns: caller frees *path. */
+enum status corpora_path(struct corpora *corpora, const char *name, char **path,
+                         struct corpus_info *info, struct error *err) MUST_CHECK;
 /* CONFLICT while it is needed, see corpora_set_needed. */
 enum status corpora_remove(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
 /* All corpora that the key reaches, by name, as clients see them; NULL when out of memory. */

@@ -16,6 +16,7 @@ struct jobs;
 struct kernel;
 struct models;
 struct route;
+struct uploads;
 
 struct server {
     struct settings settings;
@@ -25,10 +26,13 @@ struct server {
     char *program; /* of training processes */
     char *const *environment;
     const struct route *routes;
-    struct access *access; /* keys; NULL: none, as in tests */
+    struct route *all_routes; /* owns `routes`; NULL: of somebody else, as in tests */
+    struct access *access;    /* keys; NULL: none, as in tests */
     struct corpora *corpora;
     struct models *models;
     struct jobs *jobs;
+    struct uploads *uploads;
+    atomic_bool backing_up; /* one backup at a time: each keeps what is deleted meanwhile */
     struct http *http;
     int lock;       /* descriptor of data/LOCK */
     double started; /* wall seconds */

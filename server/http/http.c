@@ -160,6 +160,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct exchange
     struct http_response *response = &exchange->response;
     exchange->must_close = exchange->must_close || atomic_load(&http->draining);
     limit_streams(exchange);
+    integrity_answer(exchange);
     work_settle(exchange);
     struct MHD_Response *made =
         response->body.failed || response->headers.failed ? NULL : make_response(exchange);
@@ -192,9 +193,10 @@ static enum status take_bytes(struct exchange *exchange, const char *bytes, size
                               struct error *err) {
     const struct route *route = exchange->request.route;
     bool fits = exchange->received <= exchange->limit;
+    content_check_add(&exchange->check, bytes, length);
     switch (route->body) {
     case BODY_STREAMED:
-        return route->stream->push(exchange->upload, bytes, length, err);
+        return exchange->stream->push(exchange->upload, bytes, length, err);
     case BODY_BUFFERED:
         if (fits)
             buffer_append(&exchange->body, bytes, length);
@@ -240,10 +242,16 @@ static void dispatch(struct exchange *exchange) {
     const struct route *route = request->route;
     struct server *server = exchange->http->server;
     void *upload = exchange->upload;
+    struct error err = {0};
+    if (content_check_finish(&exchange->check, &err) != STATUS_OK) {
+        exchange_abort_upload(exchange);
+        response_error(request, &exchange->response, 0, &err);
+        return;
+    }
     switch (route->body) {
     case BODY_STREAMED:
         exchange->upload = NULL;
-        route->stream->finish(server, request, upload, &exchange->response);
+        exchange->stream->finish(server, request, upload, &exchange->response);
         return;
     case BODY_BUFFERED:
         request->body = exchange->body.length > 0 ? exchange->body.data : "";

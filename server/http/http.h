@@ -33,6 +33,7 @@ struct http_request {
     const char *path;                       /* decoded, without query */
     const char *segments[REQUEST_SEGMENTS]; /* values of the pattern's {holes}, decoded, in order */
     size_t n_segments;
+    const char *version; /* of the model, or a label, where the route is of one: of_version */
     /* X-Request-Id: the client's when it matches [A-Za-z0-9._-]{1,64}, else made */
     char id[REQUEST_ID_SIZE];
     /* of W3C Trace Context, when the client sent a valid one: the header in version 00, which is
@@ -84,6 +85,30 @@ const struct stop *request_stop(const struct http_request *request);
 /* Ends what others may still want, as a file that is made once for all: true once the time to
  * finish requests is over. */
 const struct stop *request_stop_of_service(const struct http_request *request);
+
+/* A request that came before, in parts, and is whole now. */
+struct request_field {
+    const char *name, *value;
+};
+struct earlier_request {
+    const char *method, *target; /* as it came, with its query */
+    const struct request_field *fields;
+    size_t n_fields;
+    int64_t length; /* of its body */
+};
+/* Calls perform while the request of this connection is `earlier`, with its route, which takes a
+ * streamed body: path, segments, query, header fields and length are those of `earlier`, the answer
+ * and what is counted for it are this request's. Errors: NOT_FOUND where there is no such route
+ * (any more); those of a target that is malformed. */
+enum status request_resume(const struct http_request *request,
+                           const struct earlier_request *earlier,
+                           void (*perform)(void *context, const struct http_request *request),
+                           void *context, struct error *err) MUST_CHECK;
+/* The target as it came, with its query. */
+const char *request_target(const struct http_request *request);
+/* The answer that is being made, for header fields of a refusal by begin() or push() of a stream.
+ * */
+struct http_response *request_response(const struct http_request *request);
 
 /* Filled by a handler, sent and cleared by http.c. It starts as {status 200} and an empty body. The
  * functions below set one of three bodies (bytes, a file, a stream); the last one set counts, what
@@ -162,17 +187,25 @@ struct route {
      * its reach, too; see http_access.c. */
     enum scope scope;
     enum body_kind body;
-    const char *limit; /* BODY_BUFFERED: the setting that bounds the body, as "max_json_bytes" */
-    bool vital;        /* answered also when all connections are taken: an operator's, and quick */
+    /* BODY_BUFFERED: the setting that bounds the body, as "max_json_bytes"; with in_parts: the one
+     * that bounds all parts together */
+    const char *limit;
+    bool vital; /* answered also when all connections are taken: an operator's, and quick */
     /* asks and changes nothing, though it is no GET: answered also while the service stops */
     bool asks;
     bool of_all;           /* speaks of all names: a key that reaches only some gets 403 */
     const char *opened_by; /* a flag setting that lets everybody in, as "open_metrics"; or NULL */
     bool polled;           /* called over and over: logged at debug while it answers below 400 */
+    /* the second hole is no segment but request->version: made by routes_with_versions */
+    bool of_version;
     void (*handle)(struct server *server, const struct http_request *request,
                    struct http_response *response); /* NULL for BODY_STREAMED */
     const struct body_stream *stream;               /* for BODY_STREAMED, else NULL */
-    const char *summary;                            /* one line */
+    /* in place of stream for a request with "Upload-Complete: ?0": it begins an upload in parts.
+     * NULL: there is none */
+    const struct body_stream *in_parts;
+    bool part;           /* the body is a part of something: Repr-Digest speaks of the whole */
+    const char *summary; /* one line */
     /* Query keys, "name:Schema"; '*' behind: may stand many times; '!' behind: must stand. The word
      * ROUTE_QUERY_SETTINGS: a key for each setting of a job. NULL: none. See query_check. */
     const char *query;

@@ -91,27 +91,31 @@ static bool refuse_key(struct exchange *exchange, enum verdict verdict, double w
     return false;
 }
 
+enum status access_check_path(const struct http_request *request, struct error *err) {
+    enum status status = STATUS_OK;
+    size_t hole = 0;
+    for (const char *open = strchr(request->route->pattern, '{');
+         open && status == STATUS_OK && hole < request->n_segments; open = strchr(open + 1, '{')) {
+        const char *name = request->segments[hole++];
+        if (strncmp(open, "{corpus}", 8) == 0)
+            status = key_check_reach(request->key, REACH_CORPUS, name, err);
+        else if (strncmp(open, "{model}", 7) == 0)
+            status = key_check_reach(request->key, REACH_MODEL, name, err);
+    }
+    return status;
+}
+
 /* Are the names that stand in the path within the key's reach? */
 static bool guard_reach(struct exchange *exchange) {
     const struct http_request *request = &exchange->request;
     struct error err = {0};
-    enum status status = STATUS_OK;
-    size_t hole = 0;
     if (request->route->of_all && !key_reaches_all(request->key)) {
         (void)error_set_key(&err, STATUS_FORBIDDEN, "Authorization",
                             "this speaks of all corpora and models: key '%s' reaches only some",
                             request->key->id);
         return refuse(exchange, 0, &err);
     }
-    for (const char *open = strchr(request->route->pattern, '{');
-         open && status == STATUS_OK && hole < request->n_segments; open = strchr(open + 1, '{')) {
-        const char *name = request->segments[hole++];
-        if (strncmp(open, "{corpus}", 8) == 0)
-            status = key_check_reach(request->key, REACH_CORPUS, name, &err);
-        else if (strncmp(open, "{model}", 7) == 0)
-            status = key_check_reach(request->key, REACH_MODEL, name, &err);
-    }
-    if (status != STATUS_OK)
+    if (access_check_path(request, &err) != STATUS_OK)
         return refuse(exchange, 0, &err);
     return true;
 }

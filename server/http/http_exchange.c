@@ -39,7 +39,7 @@ struct exchange *exchange_create(struct http_link *link, const char *target) {
 
 void exchange_abort_upload(struct exchange *exchange) {
     if (exchange->upload) {
-        exchange->request.route->stream->abort(exchange->upload);
+        exchange->stream->abort(exchange->upload);
         exchange->upload = NULL;
     }
 }
@@ -107,6 +107,7 @@ void request_note(const struct http_request *request, enum request_note which, c
 void exchange_free(struct exchange *exchange) {
     response_clear(&exchange->response);
     buffer_clear(&exchange->body);
+    content_check_clear(&exchange->check);
     work_end(exchange);
     free(exchange->target);
     free(exchange);

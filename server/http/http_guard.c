@@ -131,12 +131,13 @@ static uint64_t setting_bytes(const struct settings *settings, const char *name)
     return (uint64_t)value;
 }
 
-/* A body that was meant but not framed would be taken for an empty one. */
+/* A body that was meant but not framed would be taken for an empty one. An upload in parts may
+ * begin and end without a byte. */
 static bool guard_length(struct exchange *exchange) {
     const struct http_request *request = &exchange->request;
     struct error err = {0};
     if (request->route->body == BODY_NONE || request_header(request, "Content-Length") ||
-        request_header(request, "Transfer-Encoding"))
+        request_header(request, "Transfer-Encoding") || request_header(request, "Upload-Complete"))
         return true;
     (void)error_set_key(
         &err, STATUS_REFUSED, "Content-Length",
@@ -241,6 +242,20 @@ static bool guard_crowd(struct exchange *exchange) {
     return false;
 }
 
+/* Who takes a streamed body: the route's own stream, or the one for uploads in parts. */
+static enum status guard_stream(struct exchange *exchange, struct error *err) {
+    const struct route *route = exchange->request.route;
+    const char *complete = request_header(&exchange->request, "Upload-Complete");
+    exchange->stream = route->stream;
+    if (!complete || !route->in_parts || strcmp(complete, "?1") == 0)
+        return STATUS_OK;
+    if (strcmp(complete, "?0") != 0)
+        return error_set_key(err, STATUS_MALFORMED, "Upload-Complete",
+                             "Upload-Complete must be ?0 or ?1, not '%.40s'", complete);
+    exchange->stream = route->in_parts;
+    return STATUS_OK;
+}
+
 bool guard_admit(struct exchange *exchange, const char *method) {
     snprintf(exchange->method, sizeof exchange->method, "%s", method);
     access_take(exchange);
@@ -253,15 +268,18 @@ bool guard_admit(struct exchange *exchange, const char *method) {
         return false;
     const struct route *route = exchange->request.route;
     struct error err = {0};
-    if (route->body == BODY_STREAMED &&
-        route->stream->begin(exchange->http->server, &exchange->request, &exchange->upload, &err) !=
-            STATUS_OK) {
-        exchange->upload = NULL;
-        return refuse(exchange, 0, &err);
-    }
-    if (route->body == BODY_STREAMED)
+    enum status status = guard_stream(exchange, &err);
+    if (status == STATUS_OK)
+        status = integrity_begin(exchange, &err);
+    if (status == STATUS_OK && route->body == BODY_STREAMED)
+        status = exchange->stream->begin(exchange->http->server, &exchange->request,
+                                         &exchange->upload, &err);
+    if (status == STATUS_OK && route->body == BODY_STREAMED)
         link_upload_begin(exchange->link);
-    return true;
+    if (status == STATUS_OK)
+        return true;
+    exchange->upload = NULL;
+    return refuse(exchange, 0, &err);
 }
 
 bool guard_may_discard(const struct exchange *exchange) {

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/budget.h"
+#include "base/content_check.h"
 #include "server/http/framing.h"
 #include "server/http/http.h"
 #include "server/http/name.h"
@@ -94,7 +95,9 @@ struct exchange {
     struct stop stop, stop_of_service;
     atomic_int_fast64_t looked; /* milliseconds at which the client was looked after */
     atomic_bool gone, stopped;
-    void *upload;           /* state of a streamed body, NULL when none is open */
+    void *upload;                     /* state of a streamed body, NULL when none is open */
+    const struct body_stream *stream; /* whose state that is */
+    struct content_check check;       /* digests that the body must have */
     double began, answered; /* monotonic; seconds from there to the answer, 0: none yet */
     char notes[REQUEST_NOTES][NAME_SIZE];
     bool token_given, token_good;             /* a key came with it; in one field of good form */
@@ -147,6 +150,12 @@ void guard_identify(struct exchange *exchange);
 /* May what is left of the body be read and thrown away, so that the connection can go on? */
 bool guard_may_discard(const struct exchange *exchange);
 
+/* http_integrity.c: Content-Digest, Repr-Digest, Want-Repr-Digest (RFC 9530) */
+/* Notes what the request promises of its body. */
+enum status integrity_begin(struct exchange *exchange, struct error *err) MUST_CHECK;
+/* Gives an answer that is in memory its Repr-Digest, where the request wants one. */
+void integrity_answer(struct exchange *exchange);
+
 /* http_trust.c */
 /* May whoever sends this ask at all: is the host one of ours, and is a change or a preflight from a
  * page of ours? False: the response is the refusal, or the answer of a preflight. */
@@ -155,6 +164,8 @@ bool trust_admit(struct exchange *exchange);
 /* http_access.c */
 /* Takes the key out of the header fields: its hash is kept, its bytes are overwritten. */
 void access_take(struct exchange *exchange);
+/* Are the names that stand in the path within the key's reach? */
+enum status access_check_path(const struct http_request *request, struct error *err) MUST_CHECK;
 /* May the key do what the route needs, and does it reach the names in the path? Sets request.key.
  * False: the response is the refusal, 401, 403 or 429. */
 bool access_guard(struct exchange *exchange);

@@ -154,16 +154,21 @@ static bool pattern_matches(const char *pattern, const char *path, const char **
 
 /* The segments' copies stand behind the query, where the exchange's buffer has room for one more
  * path. */
-static void segments_fill(struct exchange *exchange, const char *const *starts,
-                          const size_t *lengths, size_t n) {
+static void segments_fill(struct exchange *exchange, const struct route *route,
+                          const char *const *starts, const size_t *lengths, size_t n) {
+    struct http_request *request = &exchange->request;
     char *to = exchange->query_end;
+    request->n_segments = 0;
+    request->version = NULL;
     for (size_t i = 0; i < n; i++) {
         memcpy(to, starts[i], lengths[i]);
         to[lengths[i]] = '\0';
-        exchange->request.segments[i] = to;
+        if (route->of_version && i == 1)
+            request->version = to;
+        else
+            request->segments[request->n_segments++] = to;
         to += lengths[i] + 1;
     }
-    exchange->request.n_segments = n;
 }
 
 const struct route *route_find(const struct route *routes, struct exchange *exchange,
@@ -174,7 +179,7 @@ const struct route *route_find(const struct route *routes, struct exchange *exch
         if (!pattern_matches(route->pattern, exchange->path, starts, lengths, &n))
             continue;
         if (strcmp(route->method, method) == 0) {
-            segments_fill(exchange, starts, lengths, n);
+            segments_fill(exchange, route, starts, lengths, n);
             return route;
         }
         buffer_print(allowed, "%s%s%s", allowed->length > 0 ? ", " : "", route->method,
@@ -220,4 +225,8 @@ const char *request_header(const struct http_request *request, const char *name)
 
 int64_t request_content_length(const struct http_request *request) {
     return ((const struct exchange *)request->connection)->content_length;
+}
+
+const char *request_target(const struct http_request *request) {
+    return ((const struct exchange *)request->connection)->target;
 }

@@ -12,7 +12,9 @@
 #include "server/http/http_private.h"
 
 /* What scripts of an allowed page may read beside the body. */
-#define EXPOSED "Content-Range, ETag, Location, Retry-After, X-Request-Id, traceparent"
+#define EXPOSED                                                                                 \
+    "Content-Range, ETag, Location, Repr-Digest, Retry-After, Upload-Complete, Upload-Length, " \
+    "Upload-Limit, Upload-Offset, X-Request-Id, traceparent"
 #define PREFLIGHT_SECONDS 600
 
 static bool refuse(struct exchange *exchange, int status, struct error *err) {

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/decode.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "server/http/context.h"
@@ -26,6 +27,10 @@ struct import {
     /* undoes Content-Encoding; the file's own compression is import_read's business */
     struct decoder *decoder;
     struct import_bounds bounds;
+    struct publish_key once; /* key: empty when the request has none */
+    struct digest *digest;   /* of what a replay must repeat; NULL without a key */
+    char version[MODEL_VERSION_SIZE];
+    bool replayed;
     uint64_t bytes, checked;
     char owner[KEY_ID_SIZE];
     struct byte_quota quota;
@@ -42,6 +47,7 @@ static void import_free(void *state) {
     quota_end(&import->quota, import->kept);
     file_writer_abort(import->writer);
     decoder_free(import->decoder);
+    digest_free(import->digest);
     if (import->folder && path_remove(import->folder, &leftovers) != STATUS_OK)
         log_line(import->models->logger, LOG_WARNING, "cannot remove '%s': %s", import->folder,
                  leftovers.text);
@@ -58,6 +64,8 @@ static enum status store(void *context, const char *bytes, size_t length, struct
     struct import *import = context;
     import->bytes += length;
     import->line_break = import->line_break || memchr(bytes, '\n', length);
+    if (import->digest)
+        digest_add(import->digest, bytes, length);
     if (import->bytes - import->checked >= DISK_CHECK_BYTES) {
         import->checked = import->bytes;
         enum status status = check_disk(import, DISK_CHECK_BYTES, err);
@@ -91,10 +99,6 @@ static enum status check_request(struct models *models, const struct http_reques
                              ".zst, .bz2, .xz or .zip behind",
                              request->segments[1]);
     enum status status = query_check(request, err);
-    if (status == STATUS_OK && request_header(request, "Idempotency-Key"))
-        status =
-            error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
-                          "an import takes no Idempotency-Key: repeating it makes a version more");
     if (status == STATUS_OK)
         status = models_check_new(models, request->segments[0], err);
     if (status == STATUS_OK)
@@ -103,6 +107,25 @@ static enum status check_request(struct models *models, const struct http_reques
         status = error_set_key(err, STATUS_TOO_LARGE, "max_import_bytes",
                                "the file has %" PRId64 " bytes; max_import_bytes is %" PRId64,
                                length, max);
+    return status;
+}
+
+static void digest_pair(void *context, const char *key, const char *value) {
+    digest_add(context, key, strlen(key) + 1);
+    digest_add(context, value, strlen(value) + 1);
+}
+
+/* With an Idempotency-Key: name of the file, query and content are what a replay must repeat. */
+static enum status once_begin(struct import *import, const struct http_request *request,
+                              struct error *err) {
+    enum status status = idempotency_key(request, import->once.key, err);
+    if (status != STATUS_OK || import->once.key[0] == '\0')
+        return status;
+    status = digest_create(&import->digest, err);
+    if (status == STATUS_OK) {
+        digest_pair(import->digest, "file", request->segments[1]);
+        request_query_visit(request, digest_pair, import->digest);
+    }
     return status;
 }
 
@@ -136,7 +159,9 @@ static enum status import_begin(struct server *server, const struct http_request
     const char *type = request_header(request, "Content-Type");
     import->form = type && strncasecmp(type, FORM_TYPE, sizeof FORM_TYPE - 1) == 0;
     snprintf(import->name, sizeof import->name, "%s", request->segments[0]);
-    status = models_workplace(models, &import->folder, err);
+    status = once_begin(import, request, err);
+    if (status == STATUS_OK)
+        status = models_workplace(models, &import->folder, err);
     if (status == STATUS_OK)
         status = check_disk(import, length > 0 ? (uint64_t)length : 0, err);
     if (status == STATUS_OK) {
@@ -175,7 +200,7 @@ static enum status import_claim(struct import *import, const char *folder, struc
 static enum status import_publish(struct import *import, struct error *err) {
     struct models *models = import->models;
     struct model *model = NULL;
-    char token[17], version[MODEL_VERSION_SIZE], digest[sizeof model->digest];
+    char token[17], digest[sizeof model->digest];
     char *folder = path_join(import->folder, "model");
     enum status status = decoder_finish(import->decoder, err);
     if (status == STATUS_OK && import->form && !import->line_break && import->bytes > 0)
@@ -192,6 +217,12 @@ static enum status import_publish(struct import *import, struct error *err) {
     if (status == STATUS_OK)
         status =
             import_read(&model, import->path, import->name, &import->bounds, models->kernel, err);
+    /* Versions that nobody asked for lately give way. */
+    while (status == STATUS_NO_MEMORY && cache_evict(models)) {
+        error_clear(err);
+        status =
+            import_read(&model, import->path, import->name, &import->bounds, models->kernel, err);
+    }
     if (status == STATUS_OK && !folder)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     if (status == STATUS_OK)
@@ -202,9 +233,14 @@ static enum status import_publish(struct import *import, struct error *err) {
     if (status == STATUS_OK)
         status = stop_check(import->bounds.stop, "the import", err);
     if (status == STATUS_OK) {
-        snprintf(version, sizeof version, "import-%s", token);
-        status = models_publish(models, import->name, version, folder, err);
-        import->kept = status == STATUS_OK;
+        snprintf(import->version, sizeof import->version, "import-%s", token);
+        if (import->digest)
+            digest_text(import->digest, import->once.fingerprint);
+        status = !import->digest
+                     ? models_publish(models, import->name, import->version, folder, err)
+                     : models_publish_once(models, import->name, import->version, folder,
+                                           &import->once, &import->replayed, err);
+        import->kept = status == STATUS_OK && !import->replayed;
     }
     free(folder);
     return status;
@@ -219,10 +255,16 @@ static void import_finish(struct server *server, const struct http_request *requ
     if (status != STATUS_OK)
         response_error(request, response, status == STATUS_CANCELLED ? 503 : 0, &err);
     else {
-        audit(&server->logger, "model_imported", key_owner(request->key), request->id, "model=%s",
-              import->name);
+        if (!import->replayed)
+            audit(&server->logger, "model_imported", key_owner(request->key), request->id,
+                  "model=%s", import->name);
+        /* The card of what was made, whatever is served by now. */
+        struct http_request made = *request;
+        made.version = import->version;
         response_header(response, "Location", "/v1/models/%s", import->name);
-        models_get(server, request, response);
+        if (import->replayed)
+            response_header(response, "Idempotent-Replayed", "true");
+        models_get(server, &made, response);
         if (response->status == 200)
             response->status = 201;
     }

@@ -90,23 +90,28 @@ static bool state_is(const struct file_state *a, const struct file_state *b) {
            a->changed == b->changed && a->modified == b->modified;
 }
 
-static bool export_was_seen(struct models *models, const char *path,
-                            const struct file_state *state) {
+/* Then its digest is known, too. */
+static bool export_was_seen(struct models *models, const char *path, const struct file_state *state,
+                            char digest[DIGEST_TEXT_SIZE]) {
     uint64_t key = checksum(path, strlen(path));
     bool seen = false;
     pthread_mutex_lock(&models->export_lock);
     size_t n = models->n_seen < EXPORTS_SEEN ? models->n_seen : EXPORTS_SEEN;
-    for (size_t i = 0; i < n && !seen; i++)
+    for (size_t i = 0; i < n && !seen; i++) {
         seen = models->seen[i].path == key && state_is(&models->seen[i].state, state);
+        if (seen)
+            memcpy(digest, models->seen[i].digest, DIGEST_TEXT_SIZE);
+    }
     pthread_mutex_unlock(&models->export_lock);
     return seen;
 }
 
 static void export_note_seen(struct models *models, const char *path,
-                             const struct file_state *state) {
+                             const struct file_state *state, const char *digest) {
+    struct export_seen seen = {.path = checksum(path, strlen(path)), .state = *state};
+    snprintf(seen.digest, sizeof seen.digest, "%s", digest);
     pthread_mutex_lock(&models->export_lock);
-    models->seen[models->n_seen++ % EXPORTS_SEEN] =
-        (struct export_seen){checksum(path, strlen(path)), *state};
+    models->seen[models->n_seen++ % EXPORTS_SEEN] = seen;
     pthread_mutex_unlock(&models->export_lock);
 }
 
@@ -120,33 +125,36 @@ static char *export_record_path(const char *path) {
 }
 
 /* Keeps size and checksum of what was written just now. */
-static void export_record(struct models *models, const char *path) {
+static enum status export_record(struct models *models, const char *path,
+                                 char digest[DIGEST_TEXT_SIZE], struct error *failed) {
     struct error err = {0};
     struct file_state state;
     uint64_t sum = 0;
     char text[CHECKSUM_TEXT_SIZE];
     enum status status = file_state(path, &state, &err);
     if (status == STATUS_OK)
-        status = file_checksum(path, &sum, &err);
-    if (status == STATUS_OK) {
-        export_note_seen(models, path, &state);
-        checksum_text(sum, text);
-        status = record_write(
-            export_record_path(path),
-            json_pack("{s:I, s:s}", "bytes", (json_int_t)state.size, RECORD_CONTENT_CHECKSUM, text),
-            "export", path, &err);
-    }
+        status = file_digest(path, &sum, digest, &err);
+    if (status != STATUS_OK)
+        return error_set(failed, status, "%s", err.text);
+    export_note_seen(models, path, &state, digest);
+    checksum_text(sum, text);
+    status = record_write(export_record_path(path),
+                          json_pack("{s:I, s:s, s:s}", "bytes", (json_int_t)state.size,
+                                    RECORD_CONTENT_CHECKSUM, text, "digest", digest),
+                          "export", path, &err);
     if (status != STATUS_OK) /* it is written again after a start */
         log_line(models->logger, LOG_WARNING, "checksum of '%s' is not kept: %s", path, err.text);
+    return STATUS_OK;
 }
 
 /* CORRUPT when the file is not what was written, or when nothing says what that was. */
-static enum status export_check(struct models *models, const char *path, struct error *err) {
+static enum status export_check(struct models *models, const char *path,
+                                char digest[DIGEST_TEXT_SIZE], struct error *err) {
     struct file_state state;
     uint64_t sum = 0;
     char found[CHECKSUM_TEXT_SIZE], wanted[CHECKSUM_TEXT_SIZE] = "";
     enum status status = file_state(path, &state, err);
-    if (status != STATUS_OK || export_was_seen(models, path, &state))
+    if (status != STATUS_OK || export_was_seen(models, path, &state, digest))
         return status;
     char *record = export_record_path(path);
     json_t *kept = NULL;
@@ -158,7 +166,7 @@ static enum status export_check(struct models *models, const char *path, struct 
         status = error_set(err, STATUS_CORRUPT, "checksum of '%s' is missing", path);
     json_decref(kept);
     if (status == STATUS_OK)
-        status = file_checksum(path, &sum, err);
+        status = file_digest(path, &sum, digest, err);
     if (status != STATUS_OK)
         return status;
     checksum_text(sum, found);
@@ -166,7 +174,7 @@ static enum status export_check(struct models *models, const char *path, struct 
         return error_set(err, STATUS_CORRUPT,
                          "'%s' was changed: its checksum is %s, %s was written", path, found,
                          wanted);
-    export_note_seen(models, path, &state);
+    export_note_seen(models, path, &state, digest);
     return STATUS_OK;
 }
 
@@ -174,7 +182,8 @@ static enum status export_check(struct models *models, const char *path, struct 
 
 static enum status export_fresh(struct models *models, const char *name, const struct model *model,
                                 const char *file, const struct export_options *options,
-                                const char *path, struct error *err) {
+                                const char *path, char digest[DIGEST_TEXT_SIZE],
+                                struct error *err) {
     uint64_t altered = 0;
     char what[160];
     snprintf(what, sizeof what, "'%.120s'", file);
@@ -189,7 +198,7 @@ static enum status export_fresh(struct models *models, const char *name, const s
                  "model '%s': %" PRIu64 " words stand in '%s' in another form", name, altered,
                  file);
     if (status == STATUS_OK)
-        export_record(models, path);
+        status = export_record(models, path, digest, err);
     return status;
 }
 
@@ -197,10 +206,11 @@ static enum status export_fresh(struct models *models, const char *name, const s
  * one. */
 static enum status export_ready(struct models *models, const char *name, const struct model *model,
                                 const char *file, const struct export_options *options,
-                                const char *path, struct error *err) {
+                                const char *path, char digest[DIGEST_TEXT_SIZE],
+                                struct error *err) {
     struct error why = {0};
     if (file_exists(path)) {
-        if (export_check(models, path, &why) == STATUS_OK)
+        if (export_check(models, path, digest, &why) == STATUS_OK)
             return STATUS_OK;
         log_line(models->logger, LOG_WARNING, "model '%s': '%s' is written again: %s", name, file,
                  why.text);
@@ -208,12 +218,13 @@ static enum status export_ready(struct models *models, const char *name, const s
         if (status != STATUS_OK)
             return status;
     }
-    return export_fresh(models, name, model, file, options, path, err);
+    return export_fresh(models, name, model, file, options, path, digest, err);
 }
 
 enum status models_export(struct models *models, const char *name, const char *version,
                           const struct model *model, const char *file,
-                          const struct export_options *options, char **path, struct error *err) {
+                          const struct export_options *options, char **path,
+                          char digest[DIGEST_TEXT_SIZE], struct error *err) {
     struct buffer text = {0};
     buffer_print(&text, "%s/%s/%s/" FILES_FOLDER, models->folder, name, version);
     char *folder = buffer_take(&text);
@@ -234,7 +245,7 @@ enum status models_export(struct models *models, const char *name, const char *v
         struct export_turn turn = {.path = made};
         status = turn_take(models, &turn, options->stop, err);
         if (status == STATUS_OK) {
-            status = export_ready(models, name, model, file, options, made, err);
+            status = export_ready(models, name, model, file, options, made, digest, err);
             turn_give(models, &turn);
         }
     }

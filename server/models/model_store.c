@@ -28,13 +28,19 @@ bool store_has_model(const char *folder) {
 }
 
 enum status store_describe(const char *folder, const struct model *model, uint64_t sequence,
-                           struct error *err) {
+                           const struct publish_key *once, struct error *err) {
     char *path = path_join(folder, VERSION_FILE);
     double now = machine_wall_seconds(), created = model->info.created;
     json_t *object = json_pack("{s:I, s:f, s:f, s:I, s:I, s:s}", "sequence", (json_int_t)sequence,
                                "created", time_is_known(created) ? created : now, "published", now,
                                "words", (json_int_t)vocabulary_size(model->vocabulary), "dim",
                                (json_int_t)model->input->columns, "digest", model->digest);
+    if (object && once &&
+        (json_object_set_new(object, "key", json_string(once->key)) != 0 ||
+         json_object_set_new(object, "fingerprint", json_string(once->fingerprint)) != 0)) {
+        json_decref(object);
+        object = NULL;
+    }
     return record_write(path, object, "model", model->info.name, err);
 }
 
@@ -71,6 +77,10 @@ static void read_description(const char *folder, struct model_version *version) 
         version->dim = json_integer_value(json_object_get(object, "dim"));
         const char *digest = json_string_value(json_object_get(object, "digest"));
         snprintf(version->digest, sizeof version->digest, "%s", !digest ? "" : digest);
+        struct publish_key *once = &version->once;
+        if (!record_string(object, "key", once->key, sizeof once->key) ||
+            !record_string(object, "fingerprint", once->fingerprint, sizeof once->fingerprint))
+            *once = (struct publish_key){.key = ""};
     }
     json_decref(object);
     free(path);
@@ -190,8 +200,8 @@ enum status store_read_current(const char *home, char version[MODEL_VERSION_SIZE
     return status;
 }
 
-static void file_set_aside(const char *data, const char *path, const char *name, const char *file,
-                           const struct logger *logger, const struct error *why) {
+void store_set_aside(const char *data, const char *path, const char *name, const char *file,
+                     const struct logger *logger, const struct error *why) {
     char entry[NAME_SIZE + MODEL_VERSION_SIZE + 32], what[sizeof entry + 32];
     snprintf(entry, sizeof entry, "model-%s-%s", name, file);
     snprintf(what, sizeof what, "%s of model '%s'", file, name);
@@ -202,7 +212,7 @@ void store_set_current_aside(const char *data, const char *home, const char *nam
                              const struct logger *logger, const struct error *why) {
     char *path = path_join(home, CURRENT_FILE);
     if (path)
-        file_set_aside(data, path, name, CURRENT_FILE, logger, why);
+        store_set_aside(data, path, name, CURRENT_FILE, logger, why);
     free(path);
 }
 
@@ -224,7 +234,7 @@ static enum status description_visit(void *context, const char *version, struct 
             error_set(&why, STATUS_CORRUPT, "'%s' is no record", path);
         snprintf(file, sizeof file, "%s-" VERSION_FILE, version);
         if (why.status != STATUS_OK && why.status != STATUS_NO_MEMORY)
-            file_set_aside(check->data, path, check->name, file, check->logger, &why);
+            store_set_aside(check->data, path, check->name, file, check->logger, &why);
         json_decref(object);
     }
     free(path);

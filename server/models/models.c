@@ -78,77 +78,6 @@ static bool entry_remove(struct models *models, const char *name) {
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-static bool is_damage(const struct error *error) {
-    return error->status == STATUS_CORRUPT || error->status == STATUS_MALFORMED;
-}
-
-/* Is there only no room for it now, or with these settings? */
-static bool is_want_of_memory(const struct error *error) {
-    return error->status == STATUS_NO_MEMORY ||
-           (error->status == STATUS_TOO_LARGE && strcmp(error->key, "memory_budget") == 0);
-}
-
-/* At the start a file that cannot be read is as good as a damaged one; while models are served it
- * may be trouble that passes. One of another format version stays, and so does one for which there
- * is no memory. */
-static bool is_unreadable(const struct error *error) {
-    return is_damage(error) || error->status == STATUS_IO || error->status == STATUS_REFUSED ||
-           (error->status == STATUS_TOO_LARGE && !is_want_of_memory(error));
-}
-
-static void set_version_aside(struct models *models, const char *name, const char *version,
-                              const char *folder, const struct error *why) {
-    char entry[NAME_SIZE + MODEL_VERSION_SIZE], what[sizeof entry + 32];
-    snprintf(entry, sizeof entry, "%s-%s", name, version);
-    snprintf(what, sizeof what, "model '%s' version '%s'", name, version);
-    quarantine_move(models->settings->data, entry, folder, what, models->logger, why);
-}
-
-/* model_load, within the budget. */
-static enum status load_within(struct models *models, const char *name, const char *folder,
-                               struct model **model, struct error *err) {
-    struct grant memory = {.budget = models->budget, .kind = BUDGET_MODELS};
-    char what[NAME_SIZE + 16];
-    uint64_t bytes = 0;
-    snprintf(what, sizeof what, "model '%s'", name);
-    enum status status = model_measure(folder, &bytes, err);
-    if (status == STATUS_OK)
-        status = grant_resize(&memory, bytes, what, err);
-    if (status == STATUS_OK)
-        status = model_load(model, folder, models->kernel, err);
-    if (status == STATUS_OK)
-        (*model)->memory = memory;
-    else
-        grant_clear(&memory);
-    return status;
-}
-
-/* Loads one version; one that is `unusable` by its failure is put into quarantine. */
-static enum status load_unless(struct models *models, const char *name, const char *home,
-                               const char *version, bool (*unusable)(const struct error *error),
-                               struct model **model, struct error *err) {
-    char *folder = path_join(home, version);
-    if (!folder)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
-    enum status status;
-    if (store_has_model(folder))
-        status = load_within(models, name, folder, model, err);
-    else
-        status = error_set_key(err, STATUS_NOT_FOUND, "version", "model '%s' has no version '%s'",
-                               name, version);
-    if (status == STATUS_OK)
-        store_date(folder, *model);
-    if (status != STATUS_OK && unusable(err))
-        set_version_aside(models, name, version, folder, err);
-    free(folder);
-    return status;
-}
-
-static enum status load_version(struct models *models, const char *name, const char *home,
-                                const char *version, struct model **model, struct error *err) {
-    return load_unless(models, name, home, version, is_damage, model, err);
-}
-
 /* A model of which nothing loads is not served; a folder without any version left is removed. */
 static enum status leave_out(struct models *models, const char *name, const char *home,
                              struct error *err) {
@@ -170,12 +99,13 @@ static enum status serve_newest_good(struct models *models, const char *name, co
     struct model_version *versions = NULL;
     size_t n = 0;
     if (store_read_current(home, current, &why) != STATUS_OK) {
-        if (is_unreadable(&why))
+        if (load_is_unreadable(&why))
             store_set_current_aside(models->settings->data, home, name, models->logger, &why);
-    } else if (load_unless(models, name, home, current, is_unreadable, &model, &why) == STATUS_OK) {
+    } else if (load_unless(models, name, home, current, load_is_unreadable, &model, &why) ==
+               STATUS_OK) {
         entry_set(models, name, current, model, "");
         return STATUS_OK;
-    } else if (is_want_of_memory(&why)) {
+    } else if (load_wants_memory(&why)) {
         log_line(models->logger, LOG_WARNING, "model '%s' is not loaded: %s", name, why.text);
         entry_set(models, name, current, NULL, why.text);
         return STATUS_OK;
@@ -183,21 +113,21 @@ static enum status serve_newest_good(struct models *models, const char *name, co
     log_line(models->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s", name,
              why.text);
     /* it may load another day */
-    bool keep_current = why.status != STATUS_NOT_FOUND && !is_unreadable(&why);
+    bool keep_current = why.status != STATUS_NOT_FOUND && !load_is_unreadable(&why);
     enum status status = store_versions(home, &versions, &n, err);
     for (size_t i = 0; status == STATUS_OK && !model && i < n; i++) {
         struct error skipped = {0};
         const char *version = versions[i].version;
         if (strcmp(version, current) == 0)
             continue;
-        if (load_unless(models, name, home, version, is_unreadable, &model, &skipped) ==
+        if (load_unless(models, name, home, version, load_is_unreadable, &model, &skipped) ==
             STATUS_OK) {
             log_line(models->logger, LOG_WARNING, "model '%s' is served from version '%s'", name,
                      version);
             entry_set(models, name, version, model, "");
             if (!keep_current)
                 status = store_write_current(home, version, err);
-        } else if (!is_unreadable(&skipped)) {
+        } else if (!load_is_unreadable(&skipped)) {
             log_line(models->logger, LOG_ERROR, "model '%s' version '%s' does not load: %s", name,
                      version, skipped.text);
         }
@@ -230,6 +160,7 @@ static enum status visit_home(void *context, const char *name, struct error *err
         return error_set(err, STATUS_NO_MEMORY, "out of memory while loading model '%s'", name);
     /* One model that cannot be served must not keep the others from it. */
     store_check_descriptions(models->settings->data, home, name, models->logger);
+    labels_load(models, name, home);
     size_t index;
     if (serve_newest_good(models, name, home, &failed) != STATUS_OK) {
         log_line(models->logger, LOG_ERROR, "model '%s': %s", name, failed.text);
@@ -275,7 +206,11 @@ void models_close(struct models *models) {
         return;
     for (size_t i = 0; i < models->n; i++)
         model_drop(models->entries[i].model);
+    while (cache_evict(models)) {
+    }
     free(models->entries);
+    free(models->cached);
+    free(models->labels);
     free(models->folder);
     pthread_mutex_destroy(&models->lock);
     pthread_mutex_destroy(&models->change);
@@ -339,6 +274,14 @@ enum status models_hold(struct models *models, const char *name, struct model **
     return status;
 }
 
+enum status models_served_version(struct models *models, const char *name,
+                                  char version[MODEL_VERSION_SIZE], struct error *err) {
+    struct model *model = NULL;
+    enum status status = hold_entry(models, name, &model, version, err);
+    model_drop(model);
+    return status;
+}
+
 size_t models_count(struct models *models) {
     pthread_mutex_lock(&models->lock);
     size_t n = models->n;
@@ -351,18 +294,6 @@ bool models_has_version(struct models *models, const char *name, const char *ver
     bool there = folder && store_has_model(folder);
     free(folder);
     return there;
-}
-
-enum status models_hold_or_suggest(struct models *models, const struct access_key *key,
-                                   const char *name, struct model **model,
-                                   char version[MODEL_VERSION_SIZE], struct buffer *members,
-                                   struct error *err) {
-    enum status status = key_check_reach(key, REACH_MODEL, name, err);
-    if (status == STATUS_OK)
-        status = models_hold(models, name, model, version, err);
-    if (status == STATUS_NOT_FOUND)
-        models_suggest(models, key, name, members);
-    return status;
 }
 
 enum status model_settings(const struct model *model, struct settings *settings,
@@ -395,8 +326,8 @@ enum status models_check_new(struct models *models, const char *name, struct err
     return STATUS_OK;
 }
 
-/* Removes the oldest versions beyond max_versions; never the current one. What fails is logged: the
- * next publish tries again. */
+/* Removes the oldest versions beyond max_versions; never the current one nor one that has a label.
+ * What fails is logged: the next publish tries again. */
 static void prune_versions(struct models *models, const char *name, const char *home,
                            const char *current) {
     struct model_version *versions = NULL;
@@ -404,16 +335,20 @@ static void prune_versions(struct models *models, const char *name, const char *
     size_t n = 0, kept = 1; /* the current one, wherever it stands */
     enum status status = store_versions(home, &versions, &n, &err);
     for (size_t i = 0; status == STATUS_OK && i < n; i++) {
+        char label[NAME_SIZE];
         if (strcmp(versions[i].version, current) == 0)
             continue;
         if (kept < (size_t)models->settings->max_versions) {
             kept++;
             continue;
         }
+        if (label_of_version(models, name, versions[i].version, label))
+            continue;
         char *path = path_join(home, versions[i].version);
         status = !path ? error_set(&err, STATUS_NO_MEMORY, "out of memory")
                        : record_discard(models->folder, path, models->logger, &err);
         free(path);
+        cache_drop(models, name, versions[i].version);
         if (status == STATUS_OK)
             log_line(models->logger, LOG_INFO, "model '%s': old version '%s' removed", name,
                      versions[i].version);
@@ -436,15 +371,15 @@ static uint64_t next_sequence(const char *home) {
 
 /* Checks the model in `folder` by loading it, then moves the folder into place. */
 static enum status move_in(struct models *models, const char *name, const char *home,
-                           const char *place, const char *folder, struct model **model,
-                           struct error *err) {
+                           const char *place, const char *folder, const struct publish_key *once,
+                           struct model **model, struct error *err) {
     enum status status = models_check_new(models, name, err);
     if (status == STATUS_OK)
-        status = load_within(models, name, folder, model, err);
+        status = load_folder(models, name, folder, model, err);
     if (status == STATUS_OK)
         status = folder_add(home, err);
     if (status == STATUS_OK)
-        status = store_describe(folder, *model, next_sequence(home), err);
+        status = store_describe(folder, *model, next_sequence(home), once, err);
     if (status == STATUS_OK)
         store_date(folder, *model);
     /* without a model in it: an earlier failure's remains */
@@ -469,7 +404,7 @@ static void move_out(const char *home, const char *place, const char *folder) {
 }
 
 static enum status publish(struct models *models, const char *name, const char *version,
-                           const char *folder, struct error *err) {
+                           const char *folder, const struct publish_key *once, struct error *err) {
     struct model *model = NULL;
     char *home = path_join(models->folder, name);
     char *place = !home ? NULL : path_join(home, version);
@@ -480,13 +415,13 @@ static enum status publish(struct models *models, const char *name, const char *
         goto fail;
     if (store_has_model(place)) { /* the rename was done already */
         status = load_version(models, name, home, version, &model, err);
-        if (is_damage(err) && store_has_model(folder))
+        if (load_is_damage(err) && store_has_model(folder))
             error_clear(err); /* quarantined; the folder at hand takes its place */
         else if (status != STATUS_OK)
             goto fail;
     }
     if (!model)
-        status = move_in(models, name, home, place, folder, &model, err);
+        status = move_in(models, name, home, place, folder, once, &model, err);
     else
         status = path_remove(folder, err);
     if (status == STATUS_OK)
@@ -497,6 +432,7 @@ static enum status publish(struct models *models, const char *name, const char *
     }
     entry_set(models, name, version, model, "");
     model = NULL;
+    cache_drop(models, name, version);
     log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
     prune_versions(models, name, home, version);
 fail:
@@ -518,7 +454,48 @@ enum status models_publish(struct models *models, const char *name, const char *
     if (status != STATUS_OK)
         return status;
     pthread_mutex_lock(&models->change);
-    status = publish(models, name, version, folder, err);
+    status = publish(models, name, version, folder, NULL, err);
+    pthread_mutex_unlock(&models->change);
+    return status;
+}
+
+/* The version that the key made before; `version` stays as it is when there is none. */
+static enum status replay_find(struct models *models, const char *name,
+                               const struct publish_key *once, char version[MODEL_VERSION_SIZE],
+                               bool *replayed, struct error *err) {
+    struct model_version *versions = NULL;
+    size_t n = 0;
+    char *home = path_join(models->folder, name);
+    enum status status = STATUS_OK;
+    *replayed = false;
+    if (!home)
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory while publishing '%s'", name);
+    else if (file_exists(home))
+        status = store_versions(home, &versions, &n, err);
+    for (size_t i = 0; status == STATUS_OK && i < n && !*replayed; i++) {
+        if (strcmp(versions[i].once.key, once->key) != 0)
+            continue;
+        if (strcmp(versions[i].once.fingerprint, once->fingerprint) != 0) {
+            status = error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
+                                   "Idempotency-Key '%s' was used before with another import",
+                                   once->key);
+        } else {
+            *replayed = true;
+            memcpy(version, versions[i].version, MODEL_VERSION_SIZE);
+        }
+    }
+    free(versions);
+    free(home);
+    return status;
+}
+
+enum status models_publish_once(struct models *models, const char *name,
+                                char version[MODEL_VERSION_SIZE], const char *folder,
+                                const struct publish_key *once, bool *replayed, struct error *err) {
+    pthread_mutex_lock(&models->change);
+    enum status status = replay_find(models, name, once, version, replayed, err);
+    if (status == STATUS_OK && !*replayed)
+        status = publish(models, name, version, folder, once, err);
     pthread_mutex_unlock(&models->change);
     return status;
 }
@@ -539,13 +516,14 @@ enum status models_switch(struct models *models, const char *name, const char *v
     enum status status =
         !home ? error_set(err, STATUS_NO_MEMORY, "out of memory while activating '%s'", name)
               : entry_reserve(models, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !(model = cache_hold(models, name, version)))
         status = load_version(models, name, home, version, &model, err);
     if (status == STATUS_OK)
         status = store_write_current(home, version, err);
     if (status == STATUS_OK) {
         entry_set(models, name, version, model, "");
         model = NULL;
+        cache_drop(models, name, version);
         log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
     }
     pthread_mutex_unlock(&models->change);
@@ -592,6 +570,8 @@ enum status models_remove(struct models *models, const char *name, struct error 
         status = record_discard(models->folder, home, models->logger, err);
     if (status == STATUS_OK) {
         entry_remove(models, name);
+        cache_drop(models, name, NULL);
+        labels_forget(models, name, NULL);
         log_line(models->logger, LOG_INFO, "model '%s' removed", name);
     }
     pthread_mutex_unlock(&models->change);

@@ -31,11 +31,17 @@ bool models_has_version(struct models *models, const char *name, const char *ver
  * Errors: NOT_FOUND "no model 'x'"; for one that does not fit NO_MEMORY, with the numbers. */
 enum status models_hold(struct models *models, const char *name, struct model **model,
                         char version[MODEL_VERSION_SIZE], struct error *err) MUST_CHECK;
+/* The same of the version that `asked` names, by itself or by a label, be it served or not; NULL:
+ * of the served one. A version that is not in memory is loaded, and kept as long as there is room.
+ * Errors: NOT_FOUND "model 'x' has no version or label 'y'". */
+enum status models_hold_version(struct models *models, const char *name, const char *asked,
+                                struct model **model, char version[MODEL_VERSION_SIZE],
+                                struct error *err) MUST_CHECK;
 /* The same, and appends `"suggestions":["name",...]` of names near `name` when there is none;
  * appends nothing when no name is near. FORBIDDEN for a name that the key does not reach; what is
  * suggested is reached. */
 enum status models_hold_or_suggest(struct models *models, const struct access_key *key,
-                                   const char *name, struct model **model,
+                                   const char *name, const char *asked, struct model **model,
                                    char version[MODEL_VERSION_SIZE], struct buffer *members,
                                    struct error *err) MUST_CHECK;
 /* Notes in a folder that is to be published whose it is: the id of a key, "" for nobody. */
@@ -73,7 +79,12 @@ void models_set_needed(struct models *models,
  * bytes. Called from any thread. */
 void models_set_reserved(struct models *models, uint64_t (*reserved)(void *context), void *context);
 
-/* Routes: list, card, delete, versions, files, import. */
+/* Refuses with DISK_FULL when `more` bytes on the disk of `folder` would eat into what reserve_disk
+ * and jobs need. `what` names them in the message. */
+enum status models_room(struct models *models, const char *folder, uint64_t more, const char *what,
+                        struct error *err) MUST_CHECK;
+
+/* Routes: list, card, delete, versions, labels, files, import. */
 void models_list(struct server *server, const struct http_request *request,
                  struct http_response *response);
 void models_get(struct server *server, const struct http_request *request,
@@ -84,6 +95,16 @@ void models_versions(struct server *server, const struct http_request *request,
                      struct http_response *response);
 void models_activate(struct server *server, const struct http_request *request,
                      struct http_response *response);
+void models_delete_version(struct server *server, const struct http_request *request,
+                           struct http_response *response);
+void models_labels(struct server *server, const struct http_request *request,
+                   struct http_response *response);
+void models_get_label(struct server *server, const struct http_request *request,
+                      struct http_response *response);
+void models_put_label(struct server *server, const struct http_request *request,
+                      struct http_response *response);
+void models_delete_label(struct server *server, const struct http_request *request,
+                         struct http_response *response);
 void models_file(struct server *server, const struct http_request *request,
                  struct http_response *response);
 extern const struct body_stream model_import;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/content_check.h"
 #include "server/http/context.h"
 #include "server/http/http_json.h"
 #include "server/http/parameters.h"
@@ -27,8 +28,8 @@ static enum status call_begin(struct call *call, struct server *server,
                               const struct http_request *request, struct error *err) {
     *call =
         (struct call){.models = server->models, .request = request, .name = request->segments[0]};
-    return models_hold_or_suggest(call->models, request->key, call->name, &call->model,
-                                  call->version, &call->members, err);
+    return models_hold_or_suggest(call->models, request->key, call->name, request->version,
+                                  &call->model, call->version, &call->members, err);
 }
 
 static void call_refuse(const struct call *call, struct http_response *response,
@@ -158,11 +159,27 @@ static json_t *import_json(const struct model *model) {
     return object;
 }
 
+/* The labels that name a version. */
+static json_t *labels_of_json(struct models *models, const char *name, const char *version) {
+    struct model_label *list = NULL;
+    struct error ignored = {0}; /* a failed allocation is noticed by response_json */
+    size_t n = 0;
+    if (labels_list(models, name, &list, &n, &ignored) != STATUS_OK)
+        return NULL;
+    json_t *labels = json_array();
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].version, version) == 0)
+            json_array_append_new(labels, json_string(list[i].label));
+    free(list);
+    return labels;
+}
+
 static json_t *card_json(const struct call *call) {
     const struct model *model = call->model;
     const struct model_info *info = &model->info;
     json_t *card = entry_json(call->name, call->version, model);
     json_t *corpus = json_object(), *training = json_object();
+    set(card, "version_labels", labels_of_json(call->models, call->name, call->version));
     set(card, "shards", json_integer(model->input->shards));
     set(card, "partition", json_string(model->input->partition == PARTITION_MOD ? "mod" : "div"));
     set(card, "max_norm", number_or_null(info->default_max_norm));
@@ -281,7 +298,8 @@ void models_delete(struct server *server, const struct http_request *request,
     buffer_clear(&members);
 }
 
-static json_t *version_json(const struct model_version *version, const char *current) {
+static json_t *version_json(const struct call *call, const struct model_version *version,
+                            const char *current) {
     json_t *object = json_object();
     set(object, "id", json_string(version->version));
     set(object, "version", json_string(version->version));
@@ -293,6 +311,7 @@ static json_t *version_json(const struct model_version *version, const char *cur
     set(object, "dim", json_integer(version->dim));
     set(object, "bytes", json_integer((json_int_t)version->bytes));
     set(object, "digest", json_string(version->digest));
+    set(object, "labels", labels_of_json(call->models, call->name, version->version));
     return object;
 }
 
@@ -306,7 +325,7 @@ static enum status make_versions(struct call *call, json_t **document, struct er
     if (status == STATUS_OK) {
         json_t *object = json_object(), *data = json_array();
         for (size_t i = 0; i < n; i++)
-            json_array_append_new(data, version_json(&versions[i], call->version));
+            json_array_append_new(data, version_json(call, &versions[i], call->version));
         set(object, "object", json_string("list"));
         set(object, "model", json_string(call->name));
         set(object, "current", json_string(call->version));
@@ -324,7 +343,11 @@ void models_versions(struct server *server, const struct http_request *request,
 }
 
 static enum status make_activated(struct call *call, json_t **document, struct error *err) {
-    enum status status = models_switch(call->models, call->name, call->request->segments[1], err);
+    char version[MODEL_VERSION_SIZE];
+    enum status status =
+        models_resolve(call->models, call->name, call->request->segments[1], version, err);
+    if (status == STATUS_OK)
+        status = models_switch(call->models, call->name, version, err);
     if (status != STATUS_OK)
         return status;
     audit(call->models->logger, "version_activated", key_owner(call->request->key),
@@ -332,8 +355,8 @@ static enum status make_activated(struct call *call, json_t **document, struct e
     /* The card of what is served now, not of what was held when the request came. */
     model_drop(call->model);
     call->model = NULL;
-    status = models_hold_or_suggest(call->models, call->request->key, call->name, &call->model,
-                                    call->version, &call->members, err);
+    status = models_hold_or_suggest(call->models, call->request->key, call->name, NULL,
+                                    &call->model, call->version, &call->members, err);
     if (status == STATUS_OK)
         *document = card_json(call);
     return status;
@@ -396,7 +419,7 @@ void models_file(struct server *server, const struct http_request *request,
     struct call call;
     struct export_options options = {.stop = request_stop_of_service(request)};
     struct error err = {0};
-    char *path = NULL;
+    char *path = NULL, digest[DIGEST_TEXT_SIZE] = "";
     enum status status = call_begin(&call, server, request, &err);
     if (status == STATUS_OK)
         status = find_format(&call, file, &err);
@@ -410,11 +433,13 @@ void models_file(struct server *server, const struct http_request *request,
         status = request_reserve(request, EXPORT_MEMORY, "the export", &err);
     if (status == STATUS_OK)
         status = models_export(call.models, call.name, call.version, call.model, file, &options,
-                               &path, &err);
+                               &path, digest, &err);
     if (status == STATUS_OK) {
-        char tag[160];
+        char tag[160], field[DIGEST_FIELD_SIZE];
+        digest_field_of_text(digest, field);
         file_tag(call.model, file, &options, tag);
         response_header(response, "X-Version", "%s", call.version);
+        response_header(response, "Repr-Digest", "%s", field);
         response_header(response, "X-Vecmill-Changed-Words", "%" PRIu64,
                         export_changed_words(call.model, file));
         response_header(response, "Content-Disposition", "attachment; filename=\"%s-%s\"",

@@ -10,9 +10,10 @@
 #define SUGGESTIONS 5
 #define SUGGEST_AMONG 100000 /* words compared: bounds the cost of an unknown word */
 
-enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) {
+enum status inquiry_hold(struct inquiry *inquiry, const char *name, const char *asked,
+                         struct error *err) {
     inquiry->name = name;
-    return models_hold_or_suggest(inquiry->server->models, inquiry->request->key, name,
+    return models_hold_or_suggest(inquiry->server->models, inquiry->request->key, name, asked,
                                   &inquiry->model, inquiry->version, &inquiry->members, err);
 }
 
@@ -65,7 +66,7 @@ void inquiry_run(struct server *server, const struct http_request *request,
         .server = server, .request = request, .response = response, .content_type = INQUIRY_JSON};
     struct buffer answer = request_answer(request);
     struct error err = {0};
-    enum status status = inquiry_hold(&inquiry, request->segments[0], &err);
+    enum status status = inquiry_hold(&inquiry, request->segments[0], request->version, &err);
     if (status == STATUS_OK)
         status = query_check(request, &err);
     if (status == STATUS_OK && route->members)

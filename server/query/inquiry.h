@@ -34,7 +34,8 @@ struct inquiry {
     struct buffer missing;    /* words passed over so, as JSON texts with commas between */
 };
 
-/* Runs one route: holds the model named by the first segment, refuses query keys that
+/* Runs one route: holds the model named by the first segment, in the
+ * version that the path names, refuses query keys that
  * the route's row does not name, reads a JSON body with `members`, lets `write` append the answer,
  * and sends it or the error. */
 struct inquiry_route {
@@ -44,9 +45,11 @@ struct inquiry_route {
 void inquiry_run(struct server *server, const struct http_request *request,
                  struct http_response *response, const struct inquiry_route *route);
 
-/* Holds the current version of `name` (borrowed) until inquiry_end. NOT_FOUND: names like it become
- * a member of the answer. */
-enum status inquiry_hold(struct inquiry *inquiry, const char *name, struct error *err) MUST_CHECK;
+/* Holds a version of `name` (borrowed) until inquiry_end: the one that `asked` names, by itself or
+ * by a label, or the one that is served for NULL. NOT_FOUND: names like it become a member of the
+ * answer. */
+enum status inquiry_hold(struct inquiry *inquiry, const char *name, const char *asked,
+                         struct error *err) MUST_CHECK;
 /* The memory that an answer of `numbers` float32 numbers takes: they are counted, and the text made
  * of them is expected, with `text` bytes for each at the least. Errors: grant_resize's. */
 enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t text,

@@ -172,8 +172,10 @@ static void rules_check_row(struct rules *rules, const struct route *route) {
         row_fault(rules, route, "must have either .handle or .stream");
     if (!route->stream == (route->body == BODY_STREAMED))
         row_fault(rules, route, "must have .stream for BODY_STREAMED only");
-    if (!route->limit == (route->body == BODY_BUFFERED))
-        row_fault(rules, route, "must have .limit for BODY_BUFFERED only");
+    if (!route->limit == (route->body == BODY_BUFFERED || route->in_parts))
+        row_fault(rules, route, "must have .limit for BODY_BUFFERED, or with .in_parts, only");
+    if (route->in_parts && !route->stream)
+        row_fault(rules, route, "has .in_parts without .stream");
     if (route->limit &&
         (!settings_find(route->limit) || settings_find(route->limit)->type != SETTING_IS_BYTES))
         row_fault(rules, route, "has a .limit that is no setting in bytes");
