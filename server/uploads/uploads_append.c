@@ -38,38 +38,9 @@ struct part {
 
 /* ---- header fields --------------------------------------------------------------------------- */
 
-void partial_headers(const struct uploads *uploads, const struct partial *partial,
-                     struct http_response *response) {
-    double expiry;
-    response_header(response, "Upload-Offset", "%" PRIu64, partial->offset);
-    response_header(response, "Upload-Complete", "?%d", (int)partial->done);
-    if (partial->length >= 0)
-        response_header(response, "Upload-Length", "%" PRId64, partial->length);
-    if (partial_expires(uploads, &expiry))
-        response_header(response, "Upload-Limit", "max-size=%" PRIu64 ", max-age=%.0f",
-                        partial->limit, expiry);
-    else
-        response_header(response, "Upload-Limit", "max-size=%" PRIu64, partial->limit);
-}
-
-json_t *partial_document(const struct uploads *uploads, const struct partial *partial) {
-    char created[32], updated[32], expires[32];
-    double expiry;
-    machine_format_time(partial->created, created);
-    machine_format_time(partial->updated, updated);
-    bool ends = partial_expires(uploads, &expiry);
-    machine_format_time(partial->updated + expiry, expires);
-    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:s, s:s, s:s?}", "id", partial->id,
-                     "method", partial->method, "target", partial->target, "offset",
-                     (json_int_t)partial->offset, "length",
-                     partial->length >= 0 ? json_integer(partial->length) : json_null(), "complete",
-                     (int)partial->done, "max_size", (json_int_t)partial->limit, "created", created,
-                     "updated", updated, "expires", ends ? expires : NULL);
-}
-
 /* A whole number; *number stays as it is when the field is not there. */
-static enum status field_number(const struct http_request *request, const char *name,
-                                int64_t *number, struct error *err) {
+static enum status header_number(const struct http_request *request, const char *name,
+                                 int64_t *number, struct error *err) {
     const char *text = request_header(request, name);
     size_t digits = text ? strspn(text, "0123456789") : 0;
     if (!text)
@@ -317,7 +288,7 @@ static enum status offset_refuse(const struct part *part, int64_t offset, struct
 static enum status part_admit(struct part *part, int64_t offset, struct error *err) {
     struct partial *partial = part->partial;
     int64_t length = -1;
-    enum status status = field_number(part->request, "Upload-Length", &length, err);
+    enum status status = header_number(part->request, "Upload-Length", &length, err);
     if (status != STATUS_OK)
         return status;
     if (partial->gone)
@@ -362,7 +333,7 @@ static enum status append_begin(struct server *server, const struct http_request
     if (status == STATUS_OK)
         status = type_check(request, err);
     if (status == STATUS_OK)
-        status = field_number(request, "Upload-Offset", &offset, err);
+        status = header_number(request, "Upload-Offset", &offset, err);
     if (status == STATUS_OK)
         status = field_complete(request, &part->complete, err);
     if (status == STATUS_OK)
@@ -428,7 +399,7 @@ static enum status create_begin(struct server *server, const struct http_request
     int64_t length = -1;
     enum status status = target_check(server, request, err);
     if (status == STATUS_OK)
-        status = field_number(request, "Upload-Length", &length, err);
+        status = header_number(request, "Upload-Length", &length, err);
     struct part *part = status == STATUS_OK ? part_make(server, request, err) : NULL;
     if (status == STATUS_OK && !part)
         status = STATUS_NO_MEMORY;

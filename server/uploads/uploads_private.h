@@ -1,5 +1,6 @@
 /* Between uploads.c (the table, records, expiry), uploads_append.c (bytes on their way in),
- * uploads_commit.c (the end of an upload) and uploads_routes.c. Private to these. */
+ * uploads_commit.c (the end of an upload), uploads_document.c (what is told) and uploads_routes.c.
+ * Private to these. */
 #ifndef VECMILL_SERVER_UPLOADS_PRIVATE_H
 #define VECMILL_SERVER_UPLOADS_PRIVATE_H
 
@@ -86,7 +87,7 @@ void partial_commit(struct server *server, const struct http_request *request,
 /* Answers as the route answered. Under its mutex. */
 void partial_answer(const struct partial *partial, struct http_response *response);
 
-/* ---- uploads_append.c ---- */
+/* ---- uploads_document.c ---- */
 /* Upload-Offset, Upload-Complete, Upload-Length and Upload-Limit. Under its mutex. */
 void partial_headers(const struct uploads *uploads, const struct partial *partial,
                      struct http_response *response);
