@@ -98,7 +98,7 @@ struct exchange {
     void *upload;                     /* state of a streamed body, NULL when none is open */
     const struct body_stream *stream; /* whose state that is */
     struct content_check check;       /* digests that the body must have */
-    double began, answered; /* monotonic; seconds from there to the answer, 0: none yet */
+    double began, answered;           /* monotonic; seconds from there to the answer, 0: none yet */
     char notes[REQUEST_NOTES][NAME_SIZE];
     bool token_given, token_good;             /* a key came with it; in one field of good form */
     unsigned char token_hash[KEY_HASH_BYTES]; /* its SHA-256; the key itself is overwritten */
