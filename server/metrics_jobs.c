@@ -35,9 +35,6 @@ static double while_training(const struct job_gauge *job, double value) {
 static double speed_of(const struct job_gauge *job) {
     return while_training(job, job->progress.words_per_second);
 }
-static double loss_of(const struct job_gauge *job) {
-    return while_training(job, job->progress.loss);
-}
 static double rate_of(const struct job_gauge *job) {
     return while_training(job, job->progress.learning_rate);
 }
@@ -55,7 +52,6 @@ static const struct job_row rows[] = {
     {"vecmill_job_words", "Corpus words passed by the running job, in all its epochs.", words_of},
     {"vecmill_job_words_expected", "Corpus words that it will pass in all.", words_expected_of},
     {"vecmill_job_words_per_second", "Corpus words that it passes per second now.", speed_of},
-    {"vecmill_job_loss", "Mean training loss per positive since the report before.", loss_of},
     {"vecmill_job_learning_rate", "Learning rate now.", rate_of},
     {"vecmill_job_eta_seconds", "Time that the training will take from now on, estimated.", eta_of},
     {"vecmill_job_report_age_seconds", "Time since the running job last got further.", age_of},
@@ -92,6 +88,25 @@ static void put_processes(struct exposition *page, const struct job_gauge *jobs,
     free(figures);
 }
 
+/* Loss, norms, evaluations: what training tells, each as vecmill_job_NAME. */
+static void put_figures(struct exposition *page, const struct job_gauge *jobs, size_t n,
+                        struct buffer *labels) {
+    char name[64], help[200];
+    size_t count;
+    const struct train_figure *figures = train_figures(&count);
+    for (size_t figure = 0; figure < count; figure++) {
+        snprintf(name, sizeof name, "vecmill_job_%s", figures[figure].name);
+        snprintf(help, sizeof help, "Of the running job: %s.", figures[figure].meaning);
+        exposition_family(page, name, FAMILY_GAUGE, help);
+        for (size_t i = 0; i < n; i++) {
+            double value = train_figure_value(&jobs[i].progress, &figures[figure]);
+            label_job(labels, &jobs[i]);
+            exposition_value(page, labels->data ? labels->data : "",
+                             while_training(&jobs[i], value));
+        }
+    }
+}
+
 /* Series of a job end with it, so that they are never more than max_jobs_running jobs have. */
 static void put_running(struct exposition *page, const struct server *server) {
     static const char *const phases[] = {"vocabulary", "training", "publishing"};
@@ -126,6 +141,7 @@ static void put_running(struct exposition *page, const struct server *server) {
             exposition_value(page, labels.data ? labels.data : "", rows[row].value(&jobs[i]));
         }
     }
+    put_figures(page, jobs, n, &labels);
     put_processes(page, jobs, n, &labels);
     page->text.failed = page->text.failed || labels.failed;
     buffer_clear(&labels);

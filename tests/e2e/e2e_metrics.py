@@ -191,14 +191,20 @@ def test_a_job_is_seen():
             id = server.submit("c", name, epochs=1, min_count=1, dim=dim, threads=1)
             server.wait(id, "succeeded")
         long = server.submit(
-            "c", "long", epochs=100000, min_count=1, dim=16, threads=1, progress_interval=0.1
-        )
+            "c", "long", epochs=100000, min_count=1, dim=16, threads=1, progress_interval=0.1,
+            holdout=0.1,
+        )  # fmt: skip
         queued = server.submit("c", "next", epochs=1, min_count=1, dim=16)
         server.wait_training(long, lambda job: job["loss"] is not None)
         samples = metrics(server)
         labels = {"job_id": long, "model": "long"}
-        for name in ("loss", "learning_rate", "words_per_second", "eta_seconds", "words"):
+        names = ("loss", "avg_loss", "epoch_loss", "learning_rate", "words_per_second", "eta_seconds")
+        for name in names + ("words", "gradient_norm"):
             check(value(samples, "vecmill_job_" + name, **labels) > 0, name, samples)
+        wait_until(
+            lambda: value(metrics(server), "vecmill_job_holdout_loss", **labels) > 0,
+            lambda: "no loss of what is held out",
+        )
         check(value(samples, "vecmill_job_epochs", **labels) == 100000, "epochs")
         check(value(samples, "vecmill_job_epoch", **labels) >= 1, "epoch")
         check(0 < value(samples, "vecmill_job_progress_ratio", **labels) < 1, "progress")
@@ -365,7 +371,8 @@ def test_text_lines():
         server.get("/v1/corpora", headers={"X-Request-Id": "plain"})
         server.get("/v1/corpora", headers={"X-Request-Id": "traced", "traceparent": TRACEPARENT})
         server.get("/v1/corpora", headers={"X-Request-Id": "odd", "traceparent": "00-1-2-3"})
-        wait_until(lambda: "id=odd" in server.log(), server.log)
+        ends = ("id=plain", "id=traced", "id=odd")
+        wait_until(lambda: all(end in server.log() for end in ends), server.log)
         shape = r'\S+Z info: request method=GET path="/v1/corpora" status=200 bytes=\d+ ms=[\d.]+ '
         for end in ("id=plain", "id=traced trace=" + TRACE, "id=odd"):
             found = [line for line in server.lines if re.match(shape + end + "$", line)]
