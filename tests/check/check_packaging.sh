@@ -34,7 +34,12 @@ volume = re.search(r"^VOLUME (\S+)$", text("Dockerfile"), re.M).group(1)
 routes = "".join(text(path) for path in glob.glob("server/**/*.c", recursive=True))
 paths = set(re.findall(r'"GET",\s*(?:\.\w+ = )?"(/[^"]*)"', routes))
 
-documents = list(yaml.safe_load_all(text("packaging/kubernetes.yaml")))
+def kubernetes(path, tls):
+    """With TLS: the lines that begin with "#tls " count."""
+    return list(yaml.safe_load_all(text(path).replace("#tls ", "") if tls else text(path)))
+
+
+documents = kubernetes("packaging/kubernetes.yaml", False)
 kinds = {document["kind"]: document for document in documents}
 check(
     sorted(kinds) == ["NetworkPolicy", "Service", "StatefulSet"] and len(documents) == 3,
@@ -94,19 +99,62 @@ check(
     == policy["ingress"][0]["ports"][0]["port"],
     "name of the port",
 )
-(mount, keys), (claim,) = container["volumeMounts"], stateful["volumeClaimTemplates"]
+(claim,) = stateful["volumeClaimTemplates"]
+mount = container["volumeMounts"][0]
 check(mount == {"name": claim["metadata"]["name"], "mountPath": volume}, "volume of the image")
-files = [row["value"] for row in container["env"] if row["name"] == "VECMILL_API_KEYS_FILE"]
-check(files == [keys["mountPath"] + "/keys"], "the keys file is in no volume")
-check([keys["name"]] == [volume["name"] for volume in pod["volumes"]], "volume of the keys")
-for row in container["env"]:
+secured = kubernetes("packaging/kubernetes.yaml", True)[0]["spec"]["template"]["spec"]
+for pod_spec, schemes, secrets in (
+    (pod, {None}, {"keys": "/run/secrets/vecmill"}),
+    (secured, {"HTTPS"}, {"keys": "/run/secrets/vecmill", "tls": "/run/secrets/vecmill-tls"}),
+):
+    (one,) = pod_spec["containers"]
+    probes = [one[name]["httpGet"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+    check({probe.get("scheme") for probe in probes} == schemes, "scheme of the probes")
+    mounts = {row["name"]: row["mountPath"] for row in one["volumeMounts"] if row.get("readOnly")}
+    check(mounts == secrets, "mounts of secrets %s" % mounts)
+    check({row["name"] for row in pod_spec["volumes"]} == set(secrets), "volumes of secrets")
+    files = [row["value"] for row in one["env"] if str(row.get("value")).startswith("/")]
+    check(
+        len(files) == 2 * len(secrets) - 1
+        and all(any(file.startswith(p + "/") for p in secrets.values()) for file in files),
+        "files of secrets %s" % files,
+    )
+for row in container["env"] + secured["containers"][0]["env"]:
     if "valueFrom" in row:  # part of another one's value
         continue
     name = re.fullmatch(r"VECMILL_(\w+)", row["name"])
     check(name and name.group(1).lower() in settings, "no setting %s" % row["name"])
     check(isinstance(row["value"], str), "%s must be a string" % row["name"])
 
-(one,) = yaml.safe_load(text("packaging/compose.yaml"))["services"].values()
+(monitor,) = kubernetes("packaging/servicemonitor.yaml", False)
+(monitor_tls,) = kubernetes("packaging/servicemonitor.yaml", True)
+(endpoint,), (endpoint_tls,) = monitor["spec"]["endpoints"], monitor_tls["spec"]["endpoints"]
+labels = service["metadata"]["labels"]
+check(monitor["spec"]["selector"]["matchLabels"].items() <= labels.items(), "monitor: labels")
+check(labels[monitor["spec"]["jobLabel"]] == "vecmill", "monitor: the job of the rules")
+check(endpoint["port"] == service["spec"]["ports"][0]["name"], "monitor: port")
+check(endpoint["path"] in paths and "scheme" not in endpoint, "monitor: path")
+check(endpoint_tls["scheme"] == "https" and endpoint_tls["tlsConfig"], "monitor: TLS")
+
+yaml.SafeLoader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
+services = yaml.safe_load(text("packaging/compose.yaml"))["services"]
+one = services["vecmill"]
+with_tls = yaml.safe_load(text("packaging/compose.tls.yaml"))
+for name, more in with_tls["services"].items():
+    check(set(more.get("secrets", [])) <= set(with_tls["secrets"]), "compose: secrets of " + name)
+    check(name in services, "compose: no service " + name)
+for environment in (one["environment"], with_tls["services"]["vecmill"]["environment"]):
+    for name, value in environment.items():
+        check(name.replace("VECMILL_", "").lower() in settings, "compose: no setting " + name)
+        check(isinstance(value, str), "compose: %s must be a string" % name)
+        if value.startswith("/run/secrets/"):
+            check(value[13:] in with_tls["services"]["vecmill"]["secrets"], "compose: " + value)
+for more in services.values():
+    for source in (row.split(":")[0] for row in more["volumes"]):
+        check(source[0] != "." or glob.glob("packaging/" + source), "compose: no " + source)
+    check(all(row.startswith("127.0.0.1:") for row in more["ports"]), "compose: ports")
+for more in ("prometheus", "grafana"):
+    check(services[more]["profiles"] == ["monitoring"] and ":" in services[more]["image"], more)
 check(
     one["ports"][0].endswith(":%d:%d" % (port, port)) and one["ports"][0].startswith("127.0.0.1:"),
     "compose: port",

@@ -144,9 +144,9 @@ def provoke(server):
     server.put("/v1/corpora/small", "a b c d\n")
 
 
-def submit(server, model, epochs):
+def submit(server, model, epochs, **more):
     return server.submit(
-        "c", model, epochs=epochs, min_count=1, dim=16, threads=1, progress_interval=0.2
+        "c", model, epochs=epochs, min_count=1, dim=16, threads=1, progress_interval=0.2, **more
     )
 
 
@@ -155,7 +155,7 @@ def test_queries_and_rules():
     with Service() as server:
         server.put("/v1/corpora/c", zipf_text(200000, words=500))
         server.wait(submit(server, "m", 1), "succeeded")
-        long = submit(server, "long", 100000)
+        long = submit(server, "long", 100000, holdout=0.1)
         with Prometheus("127.0.0.1:%d" % server.port) as prometheus:
             queries = [("board: " + title, text) for title, text in board_queries()]
             queries += [("alert: " + name, always(text)) for name, text in alert_rules()]
