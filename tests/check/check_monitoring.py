@@ -1,6 +1,6 @@
-"""packaging/prometheus and packaging/grafana: promtool takes rules and configurations, the rules pass
-their unit tests, each alert has a test and a place in the operator's guide; the board is whole. What
-its queries find is for e2e_prometheus."""
+"""packaging/prometheus and packaging/grafana: promtool takes rules and configurations, the rules
+pass their unit tests, each alert has a test and a place in the operator's guide; the board is
+whole. What its queries find is for e2e_prometheus."""
 
 import json
 import os

@@ -198,8 +198,8 @@ def test_a_job_is_seen():
         server.wait_training(long, lambda job: job["loss"] is not None)
         samples = metrics(server)
         labels = {"job_id": long, "model": "long"}
-        names = ("loss", "avg_loss", "epoch_loss", "learning_rate", "words_per_second", "eta_seconds")
-        for name in names + ("words", "gradient_norm"):
+        names = ("loss", "avg_loss", "epoch_loss", "learning_rate", "words_per_second")
+        for name in names + ("eta_seconds", "words", "gradient_norm"):
             check(value(samples, "vecmill_job_" + name, **labels) > 0, name, samples)
         wait_until(
             lambda: value(metrics(server), "vecmill_job_holdout_loss", **labels) > 0,
