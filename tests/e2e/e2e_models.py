@@ -191,12 +191,6 @@ def test_files(server):
     equal(server.ask("DELETE", "/v1/models/again").status, 200, "delete")
     error = server.error("GET", path + "vectors.csv", None, 404, "file", "no file 'vectors.csv'")
     check("vectors.npy" in error["available"], "404 lists what exists")
-    answer = server.ask("PUT", "/v1/models/again/files/vectors.txt", back, {"Idempotency-Key": "k"})
-    equal(
-        (answer.status, answer.json()["error"]["param"]),
-        (422, "Idempotency-Key"),
-        "an import takes no key",
-    )
     server.error("GET", "/v1/models/again", None, 404, "model")
     server.error("GET", path + "vectors.txt?normalise=1", None, 422, "normalise")
     server.error("GET", path + "vectors.txt?normalize=maybe", None, 422, "normalize")
