@@ -192,7 +192,8 @@ static enum status keys_open(struct server *server, const struct server_options 
 static uint64_t owned_bytes(void *context, const char *id, const char *but) {
     struct server *server = context;
     size_t n;
-    return corpora_owned(server->corpora, id, but) + models_owned(server->models, id, &n);
+    uint64_t parts = server->uploads ? uploads_owned(server->uploads, id) : 0;
+    return parts + corpora_owned(server->corpora, id, but) + models_owned(server->models, id, &n);
 }
 
 static enum status jobs_start(struct server *server, struct error *err) {

@@ -137,6 +137,22 @@ bool partial_is_seen(const struct partial *partial, const struct access_key *key
            (key->scope == SCOPE_ADMIN && key_reaches_all(key));
 }
 
+uint64_t uploads_owned(struct uploads *uploads, const char *owner) {
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&uploads->mutex);
+    for (size_t i = 0; i < uploads->n; i++) {
+        struct partial *partial = uploads->list[i];
+        if (strcmp(partial->owner, owner) != 0)
+            continue;
+        pthread_mutex_lock(&partial->mutex);
+        if (!partial->done && !partial->committing && !partial->gone)
+            bytes += partial->offset;
+        pthread_mutex_unlock(&partial->mutex);
+    }
+    pthread_mutex_unlock(&uploads->mutex);
+    return bytes;
+}
+
 enum status partial_hold(struct uploads *uploads, const char *id, const struct access_key *key,
                          struct partial **partial, struct error *err) {
     pthread_mutex_lock(&uploads->mutex);

@@ -17,6 +17,9 @@ enum status uploads_open(struct uploads **uploads, const struct settings *settin
                          const struct logger *logger, struct models *models,
                          struct error *err) MUST_CHECK;
 void uploads_close(struct uploads *uploads); /* NULL is fine */
+/* Bytes of the uploads that the key with this id began and that are not complete. One that its
+ * route takes at this moment is counted by that. */
+uint64_t uploads_owned(struct uploads *uploads, const char *owner);
 
 /* Routes. */
 extern const struct body_stream upload_create; /* in_parts of the routes that take uploads */

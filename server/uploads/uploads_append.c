@@ -34,6 +34,7 @@ struct part {
     bool answered; /* the upload was complete before: the answer is given again */
     /* Content-Digest was given: bytes count only when all of them were looked at */
     bool checked;
+    struct byte_quota quota; /* what comes counts against max_bytes of the key */
 };
 
 /* ---- header fields --------------------------------------------------------------------------- */
@@ -65,6 +66,7 @@ static enum status field_complete(const struct http_request *request, bool *comp
 /* ---- a part begins and ends ------------------------------------------------------------------ */
 
 static void part_free(struct part *part) {
+    quota_end(&part->quota, true);
     if (part->fd >= 0)
         close(part->fd);
     partial_drop(part->uploads, part->partial);
@@ -81,6 +83,7 @@ static struct part *part_make(struct server *server, const struct http_request *
     part->uploads = server->uploads;
     part->request = request;
     part->fd = -1;
+    quota_begin(&part->quota, request->access, request->key, NULL);
     part->checked = request_header(request, "Content-Digest") != NULL;
     return part;
 }
@@ -149,6 +152,8 @@ static enum status part_write(struct part *part, const char *bytes, size_t lengt
     enum status status = turn_check(part, err);
     if (status == STATUS_OK && length > bound_of(partial) - part->at)
         status = too_large(partial, err);
+    if (status == STATUS_OK)
+        status = quota_take(&part->quota, length, err);
     if (status == STATUS_OK && length > part->room) {
         status =
             models_room(part->uploads->models, part->uploads->folder, length, "the upload", err);
@@ -262,6 +267,7 @@ static void part_finish(struct server *server, const struct http_request *reques
         answer_part(part, response);
     }
     pthread_mutex_unlock(&partial->mutex);
+    quota_end(&part->quota, false); /* the route counts the whole, and what is kept stands in it */
     if (status == STATUS_OK && part->complete && !part->answered)
         partial_commit(server, request, partial, request_header(request, "Repr-Digest"), response);
     part_free(part);

@@ -100,6 +100,7 @@ def filled(path, corpus, model, job):
     return re.sub(r"\{\w+\}", "x", path)
 
 
+OF_ALL = ("/metrics", "/v1/backup")  # what speaks of every name
 FOREIGN = {"scope": "admin", "corpora": "mine-", "models": "mine-"}
 
 
@@ -142,11 +143,10 @@ def test_every_route():
                 check((got not in (401, 403)) == allowed, what, "needs", scope, "has", have, got)
                 check(got < 500, what, got)
             got = status(service.keys["foreign"])
-            of_all = path in ("/metrics", "/v1/backup")  # speak of every name
-            if "{corpus}" in path or "{model}" in path or of_all:
+            if "{corpus}" in path or "{model}" in path or path in OF_ALL:
                 check(got == 403, what, "with a key that reaches other names:", got)
-            elif "{job}" in path:
-                check(got == 404, what, "of a job that another key reaches:", got)
+            elif "{job}" in path or "{upload}" in path:
+                check(got == 404, what, "of what another key reaches:", got)
             else:
                 check(got not in (401, 403), what, "with a key that reaches other names:", got)
         service.check_silent()
@@ -230,6 +230,22 @@ def test_quotas():
             thread.join(PATIENCE)
         codes = sorted(answer.status for answer in answers)
         check(codes in ([201, 429], [429, 429]), "two uploads that do not fit together", codes)
+        # In parts, too: the parts count while they wait, and once more fits than what is kept.
+        for name in ("x", "y"):
+            service.delete("/v1/corpora/" + name)
+        begin = {"Content-Type": "text/plain", "Upload-Complete": "?0", **small}
+        part = service.put("/v1/corpora/parts", text, headers=begin)
+        expect(part, 201)
+        expect(service.put("/v1/corpora/x", text, headers=small), 429, "max_bytes")
+        where, more = part.headers["Location"], {"Upload-Offset": str(len(text)), **small}
+        more["Content-Type"] = "application/partial-upload"
+        expect(service.call("PATCH", where, text, {**more, "Upload-Complete": "?0"}), 429)
+        offset = service.get(where, headers=small).json["offset"]
+        more.update({"Upload-Offset": str(offset), "Upload-Complete": "?1"})
+        done = service.call("PATCH", where, b"end\n", more)
+        expect(done, 201)
+        service.delete("/v1/corpora/parts")
+        expect(service.put("/v1/corpora/x", text, headers=small), 201)
         # What is owned survives a restart.
         service.stop()
         service.start()
