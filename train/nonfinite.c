@@ -102,7 +102,7 @@ bool nonfinite_after(const struct nonfinite_block *block, double loss) {
 
 enum status nonfinite_error(const struct trainer *trainer, const struct nonfinite *found,
                             struct error *err) {
-    static const char *const places[] = {"input row", "output row", "score"};
+    static const char *const places[] = {"the input row", "the output row", "a score of the block"};
     size_t length;
     char column[48] = "";
     const char *word = vocabulary_word(trainer->vocabulary, found->id, &length);
@@ -116,7 +116,7 @@ enum status nonfinite_error(const struct trainer *trainer, const struct nonfinit
     }
     return error_set(
         err, STATUS_DIVERGED,
-        "training diverged: the first non-finite value is a value of the %s of '%.*s' "
+        "training diverged: the first non-finite value is in %s of '%.*s' "
         "(id %u)%s, at step %llu, epoch %llu, learning rate %g; try a smaller "
         "learning_rate or keep guard = true%s%.200s",
         places[found->place], (int)(length < WORD_SHOWN ? length : WORD_SHOWN), word, found->id,
