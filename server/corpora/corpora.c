@@ -83,7 +83,7 @@ struct orphan_sweep {
 static enum status orphan_remove(void *context, const char *file, struct error *err) {
     const struct orphan_sweep *sweep = context;
     size_t length = strlen(sweep->info->id);
-    if (strcmp(file, META_FILE) == 0 ||
+    if (strcmp(file, META_FILE) == 0 || strcmp(file, CORPUS_QUESTIONS) == 0 ||
         (strncmp(file, sweep->info->id, length) == 0 && strcmp(file + length, ".corpus") == 0))
         return STATUS_OK;
     char *path = record_path(sweep->corpora->folder, sweep->info->name, file);

@@ -35,6 +35,9 @@ enum status corpora_find(struct corpora *corpora, const char *name, struct corpu
 /* Hard-links the current content to `path`; *info as of that moment. */
 enum status corpora_link(struct corpora *corpora, const char *name, const char *path,
                          struct corpus_info *info, struct error *err) MUST_CHECK;
+/* Hard-links a set of questions that stands beside a corpus. NOT_FOUND names those that do. */
+enum status corpora_link_questions(struct corpora *corpora, const char *corpus, const char *name,
+                                   const char *path, struct error *err) MUST_CHECK;
 /* Remembers the report of a scan, if the content is still the one with this digest. */
 void corpora_note_report(struct corpora *corpora, const char *name, const char *digest,
                          const struct corpus_report *report);
@@ -65,5 +68,15 @@ void corpora_content(struct server *server, const struct http_request *request,
                      struct http_response *response);
 void corpora_delete(struct server *server, const struct http_request *request,
                     struct http_response *response);
+/* Sets of questions beside a corpus, for evaluations while one trains: data/corpora/<corpus>/
+ * questions/<name>. max_questions of them. */
+void corpora_questions_list(struct server *server, const struct http_request *request,
+                            struct http_response *response);
+void corpora_questions_put(struct server *server, const struct http_request *request,
+                           struct http_response *response);
+void corpora_questions_get(struct server *server, const struct http_request *request,
+                           struct http_response *response);
+void corpora_questions_delete(struct server *server, const struct http_request *request,
+                              struct http_response *response);
 
 #endif

@@ -9,6 +9,8 @@
 #include "server/http/idempotency.h"
 #include "server/records/record.h"
 
+#define CORPUS_QUESTIONS "questions" /* the folder of its sets of questions */
+
 /* Answered uploads remembered per corpus, so that a replay answers the same. */
 #define CORPUS_KEYS 16
 

@@ -289,6 +289,32 @@ void jobs_history(struct server *server, const struct http_request *request,
     job_drop(server->jobs, job);
 }
 
+void jobs_nonfinite(struct server *server, const struct http_request *request,
+                    struct http_response *response) {
+    struct error err = {0};
+    struct job *job = job_of(server, request);
+    char *path = job ? job_path(server->jobs, job->id, "nonfinite.tsv") : NULL;
+    char etag[32] = "";
+    uint64_t sum = 0;
+    if (!job)
+        unknown_job(request->segments[0], &err);
+    else if (!path)
+        error_set(&err, STATUS_NO_MEMORY, "out of memory to answer");
+    else if (!file_exists(path))
+        error_set_key(&err, STATUS_NOT_FOUND, "nonfinite_dump",
+                      "job '%s' has written no block: it met no value that is not finite, or its "
+                      "setting nonfinite_dump is false",
+                      job->id);
+    else if (file_checksum(path, &sum, &err) == STATUS_OK)
+        snprintf(etag, sizeof etag, "%016" PRIx64, sum);
+    if (err.status == STATUS_OK)
+        response_file(request, response, path, "text/tab-separated-values; charset=utf-8", etag);
+    else
+        response_error(request, response, 0, &err);
+    free(path);
+    job_drop(server->jobs, job);
+}
+
 static enum status state_conflict(const struct job *job, const char *deed, struct error *err) {
     const char *what = job->publishing ? "being published" : job_state_name(job->state);
     if (job->state == JOB_RUNNING && job->ask == JOB_ASK_PAUSE)

@@ -236,6 +236,23 @@ enum status job_inputs_write(const struct jobs *jobs, const struct job *job, str
     return status;
 }
 
+/* The questions as they are now are the job's. */
+static enum status questions_link(struct jobs *jobs, const struct job *job, struct error *err) {
+    struct error why = {0};
+    const char *name = job->settings.questions;
+    if (strcmp(name, "none") == 0)
+        return STATUS_OK;
+    char *path = job_path(jobs, job->id, "questions");
+    if (!path)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    enum status status = corpora_link_questions(jobs->corpora, job->corpus, name, path, &why);
+    free(path);
+    if (status == STATUS_NOT_FOUND)
+        status = STATUS_REFUSED;
+    return status == STATUS_OK ? status
+                               : error_set_key(err, status, "/settings/questions", "%s", why.text);
+}
+
 static enum status job_make(struct jobs *jobs, struct job *job, struct error *err) {
     struct corpus_info info = {0};
     char *folder = job_path(jobs, job->id, NULL), *corpus = job_path(jobs, job->id, "corpus");
@@ -244,6 +261,8 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
                              : folder_add(folder, err);
     if (status == STATUS_OK)
         status = corpora_link(jobs->corpora, job->corpus, corpus, &info, err);
+    if (status == STATUS_OK)
+        status = questions_link(jobs, job, err);
     if (status == STATUS_OK)
         status = job_format_settle(&job->settings, &info, err);
     if (status == STATUS_OK)
