@@ -9,17 +9,18 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from service import PATIENCE, Service, check, wait_until, zipf_text  # noqa: E402
+from service import PATIENCE, VECMILL, Service, check  # noqa: E402
+from service import run_tests, wait_until, zipf_text  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-RULES = os.path.join(ROOT, "packaging", "prometheus", "vecmill.rules.yml")
-BOARD = os.path.join(ROOT, "packaging", "grafana", "vecmill.json")
+PACKAGING = os.path.join(ROOT, "packaging")
+RULES = os.path.join(PACKAGING, "prometheus", "vecmill.rules.yml")
+BOARD = os.path.join(PACKAGING, "grafana", "vecmill.json")
 INTERVAL = 1  # seconds between scrapes
 
 
@@ -35,23 +36,24 @@ def free_port():
         return sock.getsockname()[1]
 
 
-class Prometheus:
-    """One that scrapes `target` each second, with the rules of packaging/."""
+def config_of(name, port, secrets=""):
+    """A file of packaging/prometheus that asks our server, each second."""
+    with open(os.path.join(PACKAGING, "prometheus", name), encoding="utf-8") as file:
+        text = file.read().replace("vecmill:8080", "127.0.0.1:%d" % port)
+    text = text.replace("interval: 15s", "interval: %ds" % INTERVAL)
+    return text.replace("/run/secrets", secrets)
 
-    def __init__(self, target):
+
+class Prometheus:
+    """One with the given configuration and the rules of packaging/."""
+
+    def __init__(self, config):
         self.folder = tempfile.mkdtemp(prefix="vecmill-prometheus-")
         self.port = free_port()
         shutil.copy(RULES, self.folder)
-        config = {
-            "global": {"scrape_interval": "%ds" % INTERVAL, "evaluation_interval": "1s"},
-            "rule_files": [os.path.basename(RULES)],
-            "scrape_configs": [
-                {"job_name": "vecmill", "static_configs": [{"targets": [target]}]}
-            ],
-        }
-        path = os.path.join(self.folder, "prometheus.json")
+        path = os.path.join(self.folder, "prometheus.yml")
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(config, file)  # which is YAML, too
+            file.write(config)
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         self.process = subprocess.Popen(
             [
@@ -156,7 +158,7 @@ def test_queries_and_rules():
         server.put("/v1/corpora/c", zipf_text(200000, words=500))
         server.wait(submit(server, "m", 1), "succeeded")
         long = submit(server, "long", 100000, holdout=0.1)
-        with Prometheus("127.0.0.1:%d" % server.port) as prometheus:
+        with Prometheus(config_of("prometheus.yml", server.port)) as prometheus:
             queries = [("board: " + title, text) for title, text in board_queries()]
             queries += [("alert: " + name, always(text)) for name, text in alert_rules()]
             check(len(queries) > 80, len(queries))
@@ -225,6 +227,61 @@ def alarms(prometheus, name):
     return [alert for alert in data["alerts"] if alert["labels"]["alertname"] == name]
 
 
+def run_commands(path, folder):
+    """The commands at the top of a file of packaging/ that make keys and certificates: run there
+    as they stand."""
+    with open(path, encoding="utf-8") as file:
+        comment = "".join(line[1:].strip() + "\n" for line in file if line.startswith("#"))
+    commands = [
+        re.sub(r" {3,}.*", "", line)  # what it is for stands behind it
+        for line in comment.replace("\\\n", "").split("\n")
+        if line.startswith(("vecmill key create", "openssl req"))
+    ]
+    programs = os.path.dirname(os.path.abspath(VECMILL)) + ":/usr/bin:/bin"
+    environment = dict(os.environ, PATH=programs)
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-c", "set -e -o pipefail; " + command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        check(done.returncode == 0, command, done.stderr)
+    return len(commands)
+
+
+def test_keys_and_tls():
+    """As packaging/compose.tls.yaml has it: its commands, its settings, Prometheus with a key."""
+    import yaml
+
+    path = os.path.join(PACKAGING, "compose.tls.yaml")
+    folder = tempfile.mkdtemp(prefix="vecmill-secrets-")
+    try:
+        check(run_commands(path, folder) == 3, "commands")
+        yaml.SafeLoader.add_constructor("!override", yaml.SafeLoader.construct_sequence)
+        with open(path, encoding="utf-8") as file:
+            variables = yaml.safe_load(file)["services"]["vecmill"]["environment"]
+        server = Service(start=False)
+        with server:
+            server.start(**{
+                name: value.replace("/run/secrets", folder) for name, value in variables.items()
+            })  # fmt: skip
+            config = config_of("prometheus.tls.yml", server.port, folder)
+            with Prometheus(config) as prometheus:
+                up = 'up{job="vecmill"} == 1'
+                wait_until(lambda: prometheus.query(up), lambda: prometheus.get("targets"))
+                check(prometheus.query("vecmill_build_info"), "nothing was scraped")
+            without = re.sub(r"(?m)^ *authorization:.*\n", "", config)
+            with Prometheus(without) as prometheus:
+                wait_until(
+                    lambda: "401" in json.dumps(prometheus.get("targets")),
+                    lambda: prometheus.get("targets"),
+                )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     if not program("prometheus"):
         print("SKIPPED: no prometheus (scripts/test-prometheus), so THE BOARD WAS NOT ASKED")
@@ -234,10 +291,7 @@ def main():
     except ImportError:
         print("SKIPPED: no PyYAML, so THE RULES WERE NOT ASKED")
         return 77
-    begun = time.monotonic()
-    test_queries_and_rules()
-    print("e2e_prometheus: passed in %d s" % (time.monotonic() - begun))
-    return 0
+    return run_tests([test_queries_and_rules, test_keys_and_tls])
 
 
 if __name__ == "__main__":
