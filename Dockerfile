@@ -18,6 +18,7 @@ COPY kernel kernel
 COPY config config
 COPY sampler sampler
 COPY embedding embedding
+COPY loss loss
 COPY corpus corpus
 COPY train train
 COPY server server

@@ -29,9 +29,11 @@ static enum status evaluation_read(struct evaluation *evaluation, struct invocat
     enum status status =
         option_choice(invocation, "set", "auto|analogies|similarity", &evaluation->set, err);
     if (status == STATUS_OK)
-        status = option_choice(invocation, "method", "add|mul", &evaluation->method, err);
+        status = option_choice(invocation, "method", CHOICE_NAMES(ANALOGY_METHODS),
+                               &evaluation->method, err);
     if (status == STATUS_OK)
-        status = option_choice(invocation, "case", "fold|exact", &evaluation->word_case, err);
+        status = option_choice(invocation, "case", CHOICE_NAMES(WORD_CASES), &evaluation->word_case,
+                               err);
     evaluation->json = option_value(invocation, "json") != NULL;
     return status == STATUS_OK
                ? option_number(invocation, "among", 0, UINT32_MAX, 30000, &evaluation->among, err)

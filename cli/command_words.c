@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,26 +10,54 @@
 const struct option_row nearest_options[] = {
     {"k", "N", "how many (default 10)"},
     {"among", "N", "only the N most frequent words; 0 = all (default 0)"},
+    {"prefix", "TEXT", "only words that begin with TEXT"},
+    {"min-score", "X", "only words whose score is X or more"},
     {0},
 };
 
 const struct option_row analogy_options[] = {
     {"k", "N", "how many (default 10)"},
     {"among", "N", "only the N most frequent words; 0 = all (default 0)"},
+    {"prefix", "TEXT", "only words that begin with TEXT"},
+    {"min-score", "X", "only words whose score is X or more"},
     {"method", "NAME", "add (3CosAdd, the default) or mul (3CosMul)"},
     {0},
 };
 
 struct wanted {
-    int64_t k, among;
+    int64_t k;
+    double min_score;
+    struct candidates candidates;
+    const char *prefix;
+    uint64_t *allowed; /* owned */
 };
 
 static enum status wanted_read(struct wanted *wanted, struct invocation *invocation,
                                struct error *err) {
+    const char *min_score = option_value(invocation, "min-score");
+    int64_t among = 0;
+    *wanted = (struct wanted){.min_score = -INFINITY, .prefix = option_value(invocation, "prefix")};
     enum status status = option_number(invocation, "k", 1, NEIGHBORS_MAX, 10, &wanted->k, err);
-    return status == STATUS_OK
-               ? option_number(invocation, "among", 0, UINT32_MAX, 0, &wanted->among, err)
+    if (status == STATUS_OK)
+        status = option_number(invocation, "among", 0, UINT32_MAX, 0, &among, err);
+    wanted->candidates.among = (uint32_t)among;
+    return status == STATUS_OK && min_score && !number_parse_real(min_score, &wanted->min_score)
+               ? misuse(invocation, err, "--min-score must be a number, not '%.64s'", min_score)
                : status;
+}
+
+/* The words that begin with the prefix, once the model is there. */
+static enum status wanted_prepare(struct wanted *wanted, const struct model *model,
+                                  struct error *err) {
+    if (!wanted->prefix)
+        return STATUS_OK;
+    size_t length = strlen(wanted->prefix);
+    wanted->allowed = word_bits_create(model->vocabulary, true);
+    if (!wanted->allowed)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    word_bits_keep_prefixes(model->vocabulary, &wanted->prefix, &length, 1, wanted->allowed);
+    wanted->candidates.allowed = wanted->allowed;
+    return STATUS_OK;
 }
 
 static void put_word(struct buffer *text, const struct model *model, uint32_t id) {
@@ -38,8 +67,8 @@ static void put_word(struct buffer *text, const struct model *model, uint32_t id
 }
 
 static void put_neighbors(struct buffer *text, const struct model *model,
-                          const struct neighbor *neighbors, size_t n) {
-    for (size_t i = 0; i < n; i++) {
+                          const struct wanted *wanted, const struct neighbor *neighbors, size_t n) {
+    for (size_t i = 0; i < n && neighbors[i].score >= (float)wanted->min_score; i++) {
         put_word(text, model, neighbors[i].id);
         buffer_print(text, "\t%.4f\n", (double)neighbors[i].score);
     }
@@ -62,13 +91,13 @@ static enum status nearest_to_word(const struct invocation *invocation, const st
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
     } else {
         memcpy(query, table_row(model->input, id), dim * sizeof *query);
-        status = search_neighbors(model, query, 1, &id, starts, (uint32_t)wanted->among, k,
-                                  search_threads(model, 1, (uint32_t)wanted->among,
+        status = search_neighbors(model, query, 1, &id, starts, &wanted->candidates, k,
+                                  search_threads(model, 1, wanted->candidates.among,
                                                  threads_of_settings(&invocation->settings)),
                                   NULL, neighbors, &found, err);
     }
     if (status == STATUS_OK)
-        put_neighbors(text, model, neighbors, found);
+        put_neighbors(text, model, wanted, neighbors, found);
     free(query);
     free(neighbors);
     return status;
@@ -83,11 +112,13 @@ enum status command_nearest(struct invocation *invocation, struct error *err) {
         status = model_open(invocation, &model, err);
     if (status != STATUS_OK)
         return status;
+    status = wanted_prepare(&wanted, model, err);
     for (size_t i = 1; i < invocation->n_operands && status == STATUS_OK; i++) {
         if (invocation->n_operands > 2)
             buffer_print(&text, "%s%s:\n", i > 1 ? "\n" : "", invocation->operands[i]);
         status = nearest_to_word(invocation, model, invocation->operands[i], &wanted, &text, err);
     }
+    free(wanted.allowed);
     model_drop(model);
     if (status != STATUS_OK) {
         buffer_clear(&text);
@@ -112,13 +143,13 @@ static enum status analogy_of(struct invocation *invocation, const struct model 
     struct neighbor *neighbors = malloc(k * sizeof *neighbors);
     if (!neighbors)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    enum status status =
-        search_analogy(model, ids + 1, 2, ids, 1, method, (uint32_t)wanted->among, k,
-                       search_threads(model, method == ANALOGY_MUL ? 3 : 1, (uint32_t)wanted->among,
-                                      threads_of_settings(&invocation->settings)),
-                       NULL, neighbors, &found, err);
+    enum status status = search_analogy(model, ids + 1, 2, ids, 1, method, &wanted->candidates, k,
+                                        search_threads(model, method == ANALOGY_MUL ? 3 : 1,
+                                                       wanted->candidates.among,
+                                                       threads_of_settings(&invocation->settings)),
+                                        NULL, neighbors, &found, err);
     if (status == STATUS_OK)
-        put_neighbors(text, model, neighbors, found);
+        put_neighbors(text, model, wanted, neighbors, found);
     free(neighbors);
     return status;
 }
@@ -130,12 +161,15 @@ enum status command_analogy(struct invocation *invocation, struct error *err) {
     struct buffer text = {0};
     enum status status = wanted_read(&wanted, invocation, err);
     if (status == STATUS_OK)
-        status = option_choice(invocation, "method", "add|mul", &method, err);
+        status = option_choice(invocation, "method", CHOICE_NAMES(ANALOGY_METHODS), &method, err);
     if (status == STATUS_OK)
         status = model_open(invocation, &model, err);
     if (status != STATUS_OK)
         return status;
-    status = analogy_of(invocation, model, &wanted, (enum analogy_method)method, &text, err);
+    status = wanted_prepare(&wanted, model, err);
+    if (status == STATUS_OK)
+        status = analogy_of(invocation, model, &wanted, (enum analogy_method)method, &text, err);
+    free(wanted.allowed);
     model_drop(model);
     if (status != STATUS_OK) {
         buffer_clear(&text);

@@ -12,15 +12,14 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/choice.h"
 #include "base/error.h"
 #include "config/choices.def"
 
 /* For each choice, `enum setting_<name>` with the constants of choices.def, from 0 on. */
-#define CHOICE_CONSTANT(constant, text) constant,
 #define SETTING_CHOICE(name, def, scope, meaning) \
     enum setting_##name{CHOICES_OF_##name(CHOICE_CONSTANT)};
 #include "config/settings.def"
-#undef CHOICE_CONSTANT
 
 /* What a number that may be `auto` holds while it is: beyond the bounds of any row. Whoever reads
  * such a number needs the value that was chosen for it. */

@@ -13,6 +13,7 @@
 
 #include "base/budget.h"
 #include "base/buffer.h"
+#include "base/choice.h"
 #include "base/decode.h"
 #include "base/digest.h"
 #include "base/error.h"
@@ -177,8 +178,15 @@ void model_drop(struct model *model);          /* frees with the last reference;
 enum status lookup_rows(const struct table *table, uint32_t dim, const uint32_t *ids, size_t n,
                         double max_norm, float *out, struct error *err) MUST_CHECK;
 
-/* With rows e and weights w of a list: sum w e; the same / sum w; the same / sqrt(sum w^2). */
-enum combiner { COMBINER_SUM, COMBINER_MEAN, COMBINER_SQRTN };
+/* With rows e and weights w of a list: sum w e; the same / sum w; the same / sqrt(sum w^2); the
+ * largest and the smallest w e, each column by itself. */
+#define COMBINERS(CHOICE)           \
+    CHOICE(COMBINER_SUM, "sum")     \
+    CHOICE(COMBINER_MEAN, "mean")   \
+    CHOICE(COMBINER_SQRTN, "sqrtn") \
+    CHOICE(COMBINER_MAX, "max")     \
+    CHOICE(COMBINER_MIN, "min")
+enum combiner { COMBINERS(CHOICE_CONSTANT) };
 /* Each of `lists` segments [starts[i], starts[i + 1]) of ids becomes one vector of out: [lists,
  * dim]. weights: one for each id, or NULL for ones. Sums are in double; a divisor of zero and an
  * empty list give zeros; each row is clipped to max_norm first. Errors: as lookup_rows. */
@@ -203,16 +211,29 @@ struct neighbor {
     uint32_t id;
     float score;
 };
+/* The words that a search may find; a NULL pointer stands for all. */
+struct candidates {
+    uint32_t among; /* only the most frequent ones; 0 = all */
+    /* [size / 64 + 1] or NULL: of these, words whose bit is set: bit id % 64 of entry id / 64 */
+    const uint64_t *allowed;
+};
+/* Such bits, all set or all clear; NULL without memory. Owns: the caller frees them. */
+uint64_t *word_bits_create(const struct vocabulary *vocabulary, bool set);
+void word_bits_put(uint64_t *bits, uint32_t id, bool set);
+/* Clears the bits of words that begin with none of n texts of lengths[n] bytes. O(words x n). */
+void word_bits_keep_prefixes(const struct vocabulary *vocabulary, const char *const *prefixes,
+                             const size_t *lengths, size_t n, uint64_t *bits);
 /* Exact cosine neighbours of `queries` vectors [queries, dim] packed (need not be normalised; a
  * zero vector is REFUSED). excluded: for query i the ids excluded[excluded_starts[i] ..
  * excluded_starts[i+1]) are left out. k is cut to what is left; found[i] tells how many. out:
- * [queries, k], best first; ties by lower id. Only the `among` most frequent words are candidates
- * (0 = all). threads >= 1. stop (or NULL) is asked before each block of rows, 96 KiB of them:
- * CANCELLED. Cost: queries x rows x dim multiply-adds, rows read once for a batch of queries. */
+ * [queries, k], best first; ties by lower id. threads >= 1. stop (or NULL) is asked before each
+ * block of rows, 96 KiB of them: CANCELLED. Cost: queries x rows x dim multiply-adds, rows
+ * read once for a batch of queries. */
 enum status search_neighbors(const struct model *model, const float *queries, size_t n_queries,
                              const uint32_t *excluded, const size_t *excluded_starts,
-                             uint32_t among, size_t k, int threads, const struct stop *stop,
-                             struct neighbor *out, size_t *found, struct error *err) MUST_CHECK;
+                             const struct candidates *candidates, size_t k, int threads,
+                             const struct stop *stop, struct neighbor *out, size_t *found,
+                             struct error *err) MUST_CHECK;
 /* How many of `threads` a search with n_vectors query vectors is worth: 1 when it is small (rows x
  * dim x vectors below 20 million multiply-adds), for it is over before a second thread runs. The
  * neighbours do not depend on it. */
@@ -222,13 +243,17 @@ int search_threads(const struct model *model, size_t n_vectors, uint32_t among, 
 uint64_t search_memory(const struct model *model, size_t n_vectors, size_t together, size_t k,
                        int threads);
 /* 3CosAdd; 3CosMul of Levy and Goldberg 2014, eps 0.001 */
-enum analogy_method { ANALOGY_ADD, ANALOGY_MUL };
+#define ANALOGY_METHODS(CHOICE) \
+    CHOICE(ANALOGY_ADD, "add")  \
+    CHOICE(ANALOGY_MUL, "mul")
+enum analogy_method { ANALOGY_METHODS(CHOICE_CONSTANT) };
 /* Best words for sum of unit(positive) minus unit(negative) (weights may be NULL); query words are
  * left out. stop: as in search_neighbors. */
 enum status search_analogy(const struct model *model, const uint32_t *positive, size_t n_positive,
                            const uint32_t *negative, size_t n_negative, enum analogy_method method,
-                           uint32_t among, size_t k, int threads, const struct stop *stop,
-                           struct neighbor *out, size_t *found, struct error *err) MUST_CHECK;
+                           const struct candidates *candidates, size_t k, int threads,
+                           const struct stop *stop, struct neighbor *out, size_t *found,
+                           struct error *err) MUST_CHECK;
 /* cosine; 0 when a row is zero */
 double search_similarity(const struct model *model, uint32_t a, uint32_t b);
 /* The word furthest from the mean of the unit vectors; scores[n] is each word's cosine to that
@@ -236,11 +261,68 @@ double search_similarity(const struct model *model, uint32_t a, uint32_t b);
 enum status search_odd_one_out(const struct model *model, const uint32_t *ids, size_t n,
                                size_t *odd, float *scores, struct error *err) MUST_CHECK;
 
+/* Cosine of the sums of two lists of words, each row as long as it is; 0 when a sum is zero. Words
+ * may stand in a list more than once. */
+enum status search_set_similarity(const struct model *model, const uint32_t *left, size_t n_left,
+                                  const uint32_t *right, size_t n_right, double *similarity,
+                                  struct error *err) MUST_CHECK;
+/* The words that are nearer to `word` by cosine than `other` is, `word` itself left out, by rising
+ * id: *total counts them all, so that the rank of `other` is *total + 1; those from the offset-th
+ * on are put into closer: [room]. Rows of zeros are never nearer. REFUSED when word or other has
+ * one. stop: asked every thousand rows. Cost: rows x dim multiply-adds in double, on one thread. */
+enum status search_closer(const struct model *model, uint32_t word, uint32_t other,
+                          const struct candidates *candidates, size_t offset, size_t room,
+                          const struct stop *stop, struct neighbor *closer, size_t *total,
+                          struct error *err) MUST_CHECK;
+
+/* ---- optimal transport (transport.c) and documents (document.c) ------------------------------ */
+
+/* The least cost of carrying supply: [n], to demand: [m], where one unit from i to j costs
+ * cost[i * m + j]: the sum of cost x amount over the best plan, divided by the units carried. All
+ * amounts are above 0 and add up to the same number, below 2^63; costs are finite and not negative:
+ * asserted. Exact but for rounding: 1e-12 (n + m) times the largest cost. By the network simplex
+ * method, on integers, with the leaving arc chosen so that it ends (Cunningham 1976). Cost: about
+ * (n + m) pivots of sqrt(n m) + n + m steps; 40 bytes for each of n + m. CANCELLED: stop is asked
+ * every hundred pivots. */
+enum status transport_cost(const double *cost, const uint64_t *supply, size_t n,
+                           const uint64_t *demand, size_t m, const struct stop *stop, double *least,
+                           struct error *err) MUST_CHECK;
+
+/* A text as its distinct words. */
+struct document {
+    uint32_t *ids;    /* [n], rising */
+    uint64_t *counts; /* [n], above 0 */
+    size_t n;
+    uint64_t words; /* sum of counts */
+};
+/* ids: [n], in any order; sorted in place. Owns: document_clear. */
+enum status document_init(struct document *document, uint32_t *ids, size_t n,
+                          struct error *err) MUST_CHECK;
+void document_clear(struct document *document); /* and leaves one of no words */
+/* cost: [a->n, b->n]: Euclidean distances of the words' rows; unit: of the rows at length 1 (rows
+ * of zeros stay zeros). */
+void document_costs(const struct model *model, const struct document *a, const struct document *b,
+                    bool unit, double *cost);
+/* centroid: [dim]: the mean of the words' rows, as document_costs takes them. The distance of two
+ * centroids is never above that of the documents. */
+void document_centroid(const struct model *model, const struct document *document, bool unit,
+                       double *centroid);
+/* Never above the distance: each word goes whole to its nearest one; the larger of both ways. */
+double document_bound(const struct document *a, const struct document *b, const double *cost);
+/* Word Mover's Distance (Kusner et al. 2015): the least cost of carrying the words of a to those of
+ * b, each document being one unit in all. Both hold words. Errors: transport_cost's. */
+enum status document_distance(const struct document *a, const struct document *b,
+                              const double *cost, const struct stop *stop, double *distance,
+                              struct error *err) MUST_CHECK;
+
 /* ---- evaluation (evaluate.c, similarity.c) --------------------------------------------------- */
 
 /* How words of a question file are looked for: as they stand only; or, where that finds nothing, in
  * any case (vocabulary_find_folded). */
-enum word_case { WORD_CASE_FOLD, WORD_CASE_EXACT };
+#define WORD_CASES(CHOICE)         \
+    CHOICE(WORD_CASE_FOLD, "fold") \
+    CHOICE(WORD_CASE_EXACT, "exact")
+enum word_case { WORD_CASES(CHOICE_CONSTANT) };
 /* What a file held beside questions, so that nothing is passed over in silence. */
 #define UNREAD_NAMED 100
 struct file_notes {

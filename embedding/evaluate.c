@@ -113,6 +113,7 @@ static enum status batch_run(struct analogies *run, struct error *err) {
         return error_set(err, STATUS_NO_MEMORY, "not enough memory for a vector");
     size_t n = batch_prepare(run, sum);
     bool multiply = run->method == ANALOGY_MUL;
+    const struct candidates candidates = {.among = run->among};
     struct scan scan = {.model = run->model,
                         .vectors = run->vectors,
                         .groups = n,
@@ -121,7 +122,7 @@ static enum status batch_run(struct analogies *run, struct error *err) {
                         .multiply = multiply,
                         .excluded = run->excluded,
                         .excluded_starts = run->starts,
-                        .among = run->among,
+                        .candidates = &candidates,
                         .k = 1,
                         .threads = run->threads,
                         .stop = run->stop};

@@ -52,6 +52,30 @@ enum status lookup_rows(const struct table *table, uint32_t dim, const uint32_t 
     return STATUS_OK;
 }
 
+/* Rounded like the row that lookup_rows gives, so that a list of one word equals that row. */
+static double clipped(float value, double factor) {
+    return factor < 1 ? (double)(float)(value * factor) : (double)value;
+}
+
+/* best becomes the largest weighted value of each column, or the smallest; zeros for no row. */
+static void list_choose(const struct table *table, uint32_t dim, const uint32_t *ids,
+                        const float *weights, size_t n, bool largest, double max_norm,
+                        double *best) {
+    memset(best, 0, dim * sizeof *best);
+    for (size_t i = 0; i < n; i++) {
+        const float *row = table_row(table, ids[i]);
+        double factor = clip_factor(row, dim, max_norm);
+        double weight = weights ? (double)weights[i] : 1;
+
+        for (uint32_t j = 0; j < dim; j++) {
+            double value = weight * clipped(row[j], factor);
+
+            if (i == 0 || (largest ? value > best[j] : value < best[j]))
+                best[j] = value;
+        }
+    }
+}
+
 /* sum becomes the weighted sum of one list; returns what it is to be divided by, 0 when the result
  * is all zeros. */
 static double list_add(const struct table *table, uint32_t dim, const uint32_t *ids,
@@ -67,16 +91,13 @@ static double list_add(const struct table *table, uint32_t dim, const uint32_t *
 
         weight_sum += weight;
         weight_squares += weight * weight;
-        for (uint32_t j = 0; j < dim; j++) {
-            /* Rounded like the row that lookup_rows gives, so that a list of one word equals that
-             * row. */
-            double value = factor < 1 ? (double)(float)(row[j] * factor) : (double)row[j];
-
-            sum[j] += weight * value;
-        }
+        for (uint32_t j = 0; j < dim; j++)
+            sum[j] += weight * clipped(row[j], factor);
     }
     switch (combiner) {
     case COMBINER_SUM:
+    case COMBINER_MAX:
+    case COMBINER_MIN:
         return n > 0 ? 1 : 0;
     case COMBINER_MEAN:
         return weight_sum;
@@ -114,6 +135,9 @@ enum status lookup_combined(const struct table *table, uint32_t dim, const uint3
                                   combiner, max_norm, sum);
         float *vector = out + list * dim;
 
+        if (combiner == COMBINER_MAX || combiner == COMBINER_MIN)
+            list_choose(table, dim, ids + first, weights ? weights + first : NULL, n,
+                        combiner == COMBINER_MAX, max_norm, sum);
         for (uint32_t j = 0; j < dim; j++)
             vector[j] = divisor != 0 ? (float)(sum[j] / divisor) : 0;
     }

@@ -117,7 +117,8 @@ static void group_collect(struct slice *slice, size_t group, const float *scores
             /* Written so that NaN, the mark of rows without direction, fails. */
             if (!(scores[i] >= (*size < pass->k ? -INFINITY : heap[0].score)))
                 continue;
-            if (!group_excludes(pass->scan, pass->first + group, slice->ids[i]))
+            if (candidates_allow(pass->scan->candidates, slice->ids[i]) &&
+                !group_excludes(pass->scan, pass->first + group, slice->ids[i]))
                 heap_offer(heap, size, pass->k,
                            (struct neighbor){.id = slice->ids[i], .score = scores[i]});
         }
@@ -319,7 +320,9 @@ static void slice_clear(struct slice *slice) {
 /* Candidate rows before each shard, and the rows of a block. */
 static bool pass_measure(struct pass *pass, const struct scan *scan, atomic_bool *stopped) {
     const struct table *table = scan->model->input;
-    uint32_t among = scan->among == 0 || scan->among > table->rows ? table->rows : scan->among;
+    uint32_t among = scan->candidates ? scan->candidates->among : 0;
+    if (among == 0 || among > table->rows)
+        among = table->rows;
     *pass = (struct pass){.scan = scan, .stopped = stopped};
     pass->block = BLOCK_BYTES / (table->stride * sizeof(float));
     pass->block = pass->block < 16 ? 16 : smaller(pass->block, BLOCK_ROWS);

@@ -17,7 +17,7 @@ struct scan {
     const uint32_t *excluded;
     const size_t *excluded_starts;
     bool multiply;
-    uint32_t among; /* candidates are the ids below; 0 = all */
+    const struct candidates *candidates; /* NULL: all */
     size_t k;
     int threads;
     const struct stop *stop; /* asked before each block; NULL: never */
@@ -28,6 +28,10 @@ struct scan {
  * neighbours is total. Errors: NO_MEMORY; CANCELLED. */
 enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
                      struct error *err) MUST_CHECK;
+/* Whether the bits of candidates allow a word; NULL allows all. `among` is not looked at. */
+static inline bool candidates_allow(const struct candidates *candidates, uint32_t id) {
+    return !candidates || !candidates->allowed || candidates->allowed[id / 64] >> (id % 64) & 1;
+}
 /* Euclidean norm, summed in double (direction.c). */
 double vector_norm(const float *vector, size_t n);
 /* Euclidean norm of a sum made by direction_add; 0 when nothing but rounding is left of it. */

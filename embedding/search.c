@@ -13,8 +13,9 @@ int search_threads(const struct model *model, size_t n_vectors, uint32_t among, 
 
 enum status search_neighbors(const struct model *model, const float *queries, size_t n_queries,
                              const uint32_t *excluded, const size_t *excluded_starts,
-                             uint32_t among, size_t k, int threads, const struct stop *stop,
-                             struct neighbor *out, size_t *found, struct error *err) {
+                             const struct candidates *candidates, size_t k, int threads,
+                             const struct stop *stop, struct neighbor *out, size_t *found,
+                             struct error *err) {
     size_t dim = model->input->columns;
     for (size_t q = 0; q < n_queries; q++) {
         bool zero = true;
@@ -34,7 +35,7 @@ enum status search_neighbors(const struct model *model, const float *queries, si
                         .width = 1,
                         .excluded = excluded,
                         .excluded_starts = excluded_starts,
-                        .among = among,
+                        .candidates = candidates,
                         .k = k,
                         .threads = threads,
                         .stop = stop};
@@ -76,8 +77,9 @@ static enum status question_add(const struct model *model, const uint32_t *ids, 
 
 enum status search_analogy(const struct model *model, const uint32_t *positive, size_t n_positive,
                            const uint32_t *negative, size_t n_negative, enum analogy_method method,
-                           uint32_t among, size_t k, int threads, const struct stop *stop,
-                           struct neighbor *out, size_t *found, struct error *err) {
+                           const struct candidates *candidates, size_t k, int threads,
+                           const struct stop *stop, struct neighbor *out, size_t *found,
+                           struct error *err) {
     size_t dim = model->input->columns, n = n_positive + n_negative, starts[2] = {0, n};
     enum status status = STATUS_OK;
     struct scan scan = {.model = model,
@@ -86,7 +88,7 @@ enum status search_analogy(const struct model *model, const uint32_t *positive, 
                         .positives = n_positive,
                         .multiply = method == ANALOGY_MUL,
                         .excluded_starts = starts,
-                        .among = among,
+                        .candidates = candidates,
                         .k = k,
                         .threads = threads,
                         .stop = stop};

@@ -7,18 +7,12 @@
 
 #include "base/machine.h"
 #include "base/random.h"
-#include "sampler/sampler.h"
-#include "server/query/inquiry.h"
+#include "server/query/candidate_draw.h"
 #include "train/train.h"
 
 #define DEFAULT_AMONG 30000     /* word2vec's habit for analogies */
 #define EVALUATION_VECTORS 3072 /* of the questions that are searched together, at most */
 #define LINE_MEMORY 96          /* bytes that a line of a question file takes while it is counted */
-/* Bytes while a sampler is made, for each word: weights, cells, probability, two lists of the alias
- * method; and for each id that is drawn: itself, its place in a set. */
-#define SAMPLER_WORD_MEMORY 48
-#define DRAW_MEMORY 24
-#define MAX_TRIES 50000000u /* draws a unique batch may be expected to take */
 
 enum { SET_ANALOGIES, SET_SIMILARITY };
 
@@ -57,8 +51,6 @@ static void write_analogies(const struct analogy_report *report, struct buffer *
     buffer_append_char(answer, ']');
 }
 
-#define CASE_CHOICES "fold|exact" /* in the order of enum word_case */
-
 /* What stands in both answers: how words were looked for, and what could not be read. */
 static void append_notes(struct buffer *answer, int word_case, const struct file_notes *notes) {
     buffer_print(
@@ -75,9 +67,10 @@ static enum status analogies(struct inquiry *inquiry, struct buffer *answer, str
     struct analogy_report report = {0};
     enum status status = query_int(inquiry->request, "among", 0, UINT32_MAX, &among, err);
     if (status == STATUS_OK)
-        status = query_choice(inquiry->request, "method", METHOD_CHOICES, &method, err);
+        status =
+            query_choice(inquiry->request, "method", CHOICE_NAMES(ANALOGY_METHODS), &method, err);
     if (status == STATUS_OK)
-        status = query_choice(inquiry->request, "case", CASE_CHOICES, &word_case, err);
+        status = query_choice(inquiry->request, "case", CHOICE_NAMES(WORD_CASES), &word_case, err);
     if (status != STATUS_OK)
         return status;
     status =
@@ -102,7 +95,8 @@ static enum status similarity(struct inquiry *inquiry, struct buffer *answer, st
     if (request_query(inquiry->request, "among", 0) || request_query(inquiry->request, "method", 0))
         return error_set_key(err, STATUS_REFUSED, "among",
                              "among and method are for set=analogies");
-    enum status status = query_choice(inquiry->request, "case", CASE_CHOICES, &word_case, err);
+    enum status status =
+        query_choice(inquiry->request, "case", CHOICE_NAMES(WORD_CASES), &word_case, err);
     if (status == STATUS_OK)
         status = evaluate_similarity(inquiry->model, inquiry->request->body,
                                      inquiry->request->body_length, (enum word_case)word_case,
@@ -170,20 +164,6 @@ struct draw {
     size_t n_truth;
     uint64_t tries;
 };
-
-/* A unique batch redraws what it has; where few ids hold nearly all the probability that would go
- * on for hours. */
-static enum status check_unique(const struct draw *draw, struct error *err) {
-    double distinct = 0;
-    for (uint32_t id = 0; id < sampler_range(draw->sampler) && distinct < (double)draw->n; id++)
-        distinct += sampler_expected_count(draw->sampler, id, (size_t)draw->n, MAX_TRIES);
-    if (distinct < (double)draw->n)
-        return error_set_key(
-            err, STATUS_REFUSED, "/num_sampled",
-            "%" PRId64 " different ids would take over %u draws: %.0f can be expected by then",
-            draw->n, MAX_TRIES, floor(distinct));
-    return STATUS_OK;
-}
 
 static void write_hits(const struct draw *draw, const struct accidental_hit *hits, size_t n,
                        struct buffer *answer) {
@@ -265,7 +245,7 @@ static enum status candidates_of_body(struct inquiry *inquiry, struct buffer *an
     if (status == STATUS_OK)
         status = train_sampler_create(&settings, inquiry->model->vocabulary, &draw.sampler, err);
     if (status == STATUS_OK && draw.unique && draw.n <= sampler_support(draw.sampler))
-        status = check_unique(&draw, err);
+        status = draw_check(draw.sampler, draw.n, "/num_sampled", err);
     if (status == STATUS_OK) {
         draw.ids = calloc((size_t)draw.n, sizeof *draw.ids);
         random_init(&random, (uint64_t)draw.seed, 0);

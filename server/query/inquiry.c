@@ -166,6 +166,12 @@ enum status inquiry_id(struct inquiry *inquiry, int64_t number, const char *poin
     return STATUS_OK;
 }
 
+void inquiry_miss(struct inquiry *inquiry, const char *word, size_t length) {
+    if (inquiry->missing.length > 0)
+        buffer_append_char(&inquiry->missing, ',');
+    json_append_string(&inquiry->missing, word, length);
+}
+
 enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char *pointer,
                          uint32_t *id, struct error *err) {
     if (json_is_string(item)) {
@@ -174,11 +180,8 @@ enum status inquiry_item(struct inquiry *inquiry, const json_t *item, const char
         if (inquiry->oov == MISSING_ERROR)
             return inquiry_word(inquiry, word, length, pointer, id, err);
         *id = vocabulary_find(inquiry->model->vocabulary, word, length);
-        if (*id == WORD_NONE) {
-            if (inquiry->missing.length > 0)
-                buffer_append_char(&inquiry->missing, ',');
-            json_append_string(&inquiry->missing, word, length);
-        }
+        if (*id == WORD_NONE)
+            inquiry_miss(inquiry, word, length);
         return STATUS_OK;
     }
     if (json_is_integer(item))
@@ -219,12 +222,7 @@ enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const c
 }
 
 const char *analogy_method_name(enum analogy_method method) {
-    switch (method) {
-    case ANALOGY_ADD:
-        return "add";
-    case ANALOGY_MUL:
-        return "mul";
-    }
+    switch (method) { ANALOGY_METHODS(CHOICE_CASE) }
     return "";
 }
 

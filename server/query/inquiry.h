@@ -14,10 +14,13 @@
 #define INQUIRY_JSON "application/json"
 
 /* What a word that the model does not know is: an error, left out, or a row of zeros. */
-enum missing_policy { MISSING_ERROR, MISSING_SKIP, MISSING_ZERO };
-/* In the order of enum missing_policy. */
-#define MISSING_CHOICES "error|skip|zero"
-#define MISSING_CHOICES_SKIP "error|skip" /* where a row of zeros has no answer */
+#define MISSING_POLICIES_SKIP(CHOICE) /* where a row of zeros has no answer */ \
+    CHOICE(MISSING_ERROR, "error")                                             \
+    CHOICE(MISSING_SKIP, "skip")
+#define MISSING_POLICIES(CHOICE)  \
+    MISSING_POLICIES_SKIP(CHOICE) \
+    CHOICE(MISSING_ZERO, "zero")
+enum missing_policy { MISSING_POLICIES(CHOICE_CONSTANT) };
 
 struct inquiry {
     struct server *server;
@@ -68,6 +71,8 @@ void inquiry_head(const struct inquiry *inquiry, struct buffer *answer);
 /* Appends `"word":"king","id":3` for an id of the vocabulary. */
 void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, uint32_t id);
 
+/* Notes a word as passed over. */
+void inquiry_miss(struct inquiry *inquiry, const char *word, size_t length);
 /* Appends `,"missing":[...]`: the words that inquiry_item passed over. */
 void inquiry_append_missing(struct inquiry *inquiry, struct buffer *answer);
 /* Appends a JSON list of words. */
@@ -92,7 +97,6 @@ enum status inquiry_items(struct inquiry *inquiry, const json_t *object, const c
                           const char *name, size_t min, uint32_t **ids, size_t *n,
                           struct error *err) MUST_CHECK;
 /* The name of an analogy's method in requests and answers. */
-#define METHOD_CHOICES "add|mul" /* in the order of enum analogy_method */
 const char *analogy_method_name(enum analogy_method method);
 /* The settings the model was trained with; the defaults for an import. Errors: of
  * settings_read_text, for a model that a later version made. */

@@ -11,9 +11,8 @@
 #include "server/query/inquiry.h"
 
 enum { ENCODING_FORMAT_FLOAT, ENCODING_FORMAT_BASE64 };
-#define OOV_CHOICES "error|zero" /* in the order of enum setting_unknown_text */
-#define OTHER_VALUES 64          /* of a body, beside the texts: the other members */
-#define STEPS 4                  /* characters taken off the end of a token one by one */
+#define OTHER_VALUES 64 /* of a body, beside the texts: the other members */
+#define STEPS 4         /* characters taken off the end of a token one by one */
 #define TOKEN_LISTS                                                                         \
     "lists of token ids are not taken, for those of other programs name other words: send " \
     "text instead (LangChain: check_embedding_ctx_length=False)"
@@ -253,7 +252,8 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
     if (status == STATUS_OK)
         status = field_int(inquiry->body, "dimensions", 1, table->columns, &dimensions, err);
     if (status == STATUS_OK)
-        status = field_choice(inquiry->body, "oov", OOV_CHOICES, &texts.unknown, err);
+        status = field_choice(inquiry->body, "oov", CHOICE_NAMES(CHOICES_OF_unknown_text),
+                              &texts.unknown, err);
     if (status == STATUS_OK)
         status = field_text(inquiry->body, "user", &user, &length, err);
     if (status == STATUS_OK)

@@ -20,10 +20,30 @@ void analogy_post(struct server *server, const struct http_request *request,
                   struct http_response *response);
 void similarity_post(struct server *server, const struct http_request *request,
                      struct http_response *response);
+void rank_post(struct server *server, const struct http_request *request,
+               struct http_response *response);
+void relative_post(struct server *server, const struct http_request *request,
+                   struct http_response *response);
+void closer_than_post(struct server *server, const struct http_request *request,
+                      struct http_response *response);
+void distances_post(struct server *server, const struct http_request *request,
+                    struct http_response *response);
+void n_similarity_post(struct server *server, const struct http_request *request,
+                       struct http_response *response);
+void wmd_post(struct server *server, const struct http_request *request,
+              struct http_response *response);
 void odd_one_out_post(struct server *server, const struct http_request *request,
                       struct http_response *response);
 void evaluate_post(struct server *server, const struct http_request *request,
                    struct http_response *response);
+void loss_nce_post(struct server *server, const struct http_request *request,
+                   struct http_response *response);
+void loss_sampled_softmax_post(struct server *server, const struct http_request *request,
+                               struct http_response *response);
+void loss_weighted_post(struct server *server, const struct http_request *request,
+                        struct http_response *response);
+void loss_softmax_post(struct server *server, const struct http_request *request,
+                       struct http_response *response);
 void candidates_post(struct server *server, const struct http_request *request,
                      struct http_response *response);
 

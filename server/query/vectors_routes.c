@@ -1,21 +1,23 @@
 /* Rows of a model: by word or id, nested, combined; and the vocabulary. */
+#include <float.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
 #include "server/query/representation.h"
+#include "server/query/segments.h"
 #include "server/query/selection.h"
 
 #define NO_COMBINER (-1)
-#define COMBINER_CHOICES "sum|mean|sqrtn" /* in the order of enum combiner */
 #define NORM_MAX 1e30
 
 struct lookup {
     struct inquiry *inquiry;
     struct selection selection;
-    int missing;  /* enum missing_policy */
-    int combiner; /* enum combiner or NO_COMBINER */
+    int missing;       /* enum missing_policy */
+    int combiner;      /* enum combiner or NO_COMBINER */
+    bool lowest_empty; /* a list of nothing is the lowest number under max, the highest under min */
     double max_norm;
     enum representation as;
     float *rows; /* [n_rows, dim] */
@@ -74,6 +76,18 @@ static enum status combine_with_zeros(struct lookup *lookup, struct error *err) 
     return status;
 }
 
+/* Segments without an entry, as tf.math.unsorted_segment_max and min leave them. */
+static void fill_empty(struct lookup *lookup) {
+    const struct selection *selection = &lookup->selection;
+    uint32_t dim = lookup->inquiry->model->input->columns;
+    if (!lookup->lowest_empty ||
+        (lookup->combiner != COMBINER_MAX && lookup->combiner != COMBINER_MIN))
+        return;
+    for (size_t list = 0; list < selection->lists; list++)
+        for (uint32_t i = 0; selection->starts[list] == selection->starts[list + 1] && i < dim; i++)
+            lookup->rows[list * dim + i] = lookup->combiner == COMBINER_MAX ? -FLT_MAX : FLT_MAX;
+}
+
 static enum status gather(struct lookup *lookup, struct error *err) {
     struct selection *selection = &lookup->selection;
     const struct table *table = lookup->inquiry->model->input;
@@ -95,12 +109,19 @@ static enum status gather(struct lookup *lookup, struct error *err) {
     if (lookup->combiner == NO_COMBINER)
         return gather_rows(lookup, err);
     lookup->n_rows = max;
-    if (selection->missing > 0 && lookup->missing == MISSING_ZERO)
-        return combine_with_zeros(lookup, err);
+    if (selection->missing > 0 && lookup->missing == MISSING_ZERO) {
+        status = combine_with_zeros(lookup, err);
+        if (status == STATUS_OK)
+            fill_empty(lookup);
+        return status;
+    }
     selection_drop_missing(selection);
-    return lookup_combined(table, table->columns, selection->ids, selection->weights,
-                           selection->starts, selection->lists, (enum combiner)lookup->combiner,
-                           lookup->max_norm, lookup->rows, err);
+    status = lookup_combined(table, table->columns, selection->ids, selection->weights,
+                             selection->starts, selection->lists, (enum combiner)lookup->combiner,
+                             lookup->max_norm, lookup->rows, err);
+    if (status == STATUS_OK)
+        fill_empty(lookup);
+    return status;
 }
 
 /* ---- the JSON form --------------------------------------------------------------------------- */
@@ -276,7 +297,8 @@ static enum status vectors_of_query(struct inquiry *inquiry, struct buffer *answ
     enum status status =
         query_real(inquiry->request, "max_norm", 0, NORM_MAX, &lookup.max_norm, err);
     if (status == STATUS_OK)
-        status = query_choice(inquiry->request, "oov", MISSING_CHOICES, &lookup.missing, err);
+        status = query_choice(inquiry->request, "oov", CHOICE_NAMES(MISSING_POLICIES),
+                              &lookup.missing, err);
     if (status == STATUS_OK) {
         request_query_visit(inquiry->request, visit_item, &tree);
         if (first.status != STATUS_OK)
@@ -305,19 +327,32 @@ static enum status vectors_of_body(struct inquiry *inquiry, struct buffer *answe
     if (status == STATUS_OK)
         status = field_real(body, "max_norm", 0, NORM_MAX, &lookup.max_norm, err);
     if (status == STATUS_OK)
-        status = field_choice(body, "combiner", COMBINER_CHOICES, &lookup.combiner, err);
+        status = field_choice(body, "combiner", CHOICE_NAMES(COMBINERS), &lookup.combiner, err);
     if (status == STATUS_OK)
-        status = field_choice(body, "oov", MISSING_CHOICES, &lookup.missing, err);
+        status = field_choice(body, "oov", CHOICE_NAMES(MISSING_POLICIES), &lookup.missing, err);
     if (status != STATUS_OK)
         return status;
     if ((!words) == (!ids))
         return error_set_key(err, STATUS_REFUSED, !words ? "/words" : "/ids",
                              "give either words or ids%s", !words ? "" : ", not both");
     if (weights && lookup.combiner == NO_COMBINER)
-        return error_set_key(err, STATUS_REFUSED, "/weights",
-                             "weights need a combiner: sum, mean or sqrtn");
-    return lookup_answer(&lookup, words ? "words" : "ids", words ? words : ids, weights, answer,
-                         err);
+        return error_set_key(err, STATUS_REFUSED, "/weights", "weights need a combiner: %s",
+                             CHOICE_NAMES(COMBINERS));
+    const char *member = words ? "words" : "ids";
+    if (!field_find(body, "segment_ids"))
+        return field_find(body, "num_segments")
+                   ? error_set_key(err, STATUS_REFUSED, "/num_segments",
+                                   "num_segments needs segment_ids")
+                   : lookup_answer(&lookup, member, words ? words : ids, weights, answer, err);
+    struct segments segments = {0};
+    status = segments_read(&segments, inquiry, member, words ? words : ids, weights,
+                           lookup.combiner != NO_COMBINER, err);
+    if (status == STATUS_OK) {
+        lookup.lowest_empty = segments.unsorted;
+        status = lookup_answer(&lookup, member, segments.items, segments.weights, answer, err);
+    }
+    segments_clear(&segments);
+    return status;
 }
 
 void vectors_get(struct server *server, const struct http_request *request,
@@ -328,8 +363,9 @@ void vectors_get(struct server *server, const struct http_request *request,
 
 void vectors_post(struct server *server, const struct http_request *request,
                   struct http_response *response) {
-    static const char *const members[] = {"words",    "ids", "weights", "max_norm",
-                                          "combiner", "oov", NULL};
+    static const char *const members[] = {"words",       "ids",          "weights",
+                                          "max_norm",    "combiner",     "oov",
+                                          "segment_ids", "num_segments", NULL};
     static const struct inquiry_route route = {members, vectors_of_body};
     inquiry_run(server, request, response, &route);
 }

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import sys
 
-FOLDERS = "base kernel config sampler embedding corpus train server cli tests bench".split()
+FOLDERS = "base kernel config sampler loss embedding corpus train server cli tests bench".split()
 FLAGS = ("-std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -Wno-unused-function "
          "-Wno-unused-const-variable").split()
 

@@ -133,16 +133,17 @@ static void batches_match_single_questions(void **state) {
         random_init(&random, 1, 1);
         buffer_append_text(&text, ": gram\n");
         for (int i = 0; i < QUESTIONS; i++) {
-            uint32_t ids[4], positive[2], among = 200;
+            uint32_t ids[4], positive[2];
+            const struct candidates candidates = {.among = 200};
             struct neighbor best;
             size_t found;
             struct error err = {0};
             for (int j = 0; j < 4; j++)
-                ids[j] = (uint32_t)random_below(&random, among);
+                ids[j] = (uint32_t)random_below(&random, candidates.among);
             positive[0] = ids[1];
             positive[1] = ids[2];
             assert_int_equal(search_analogy(model, positive, 2, ids, 1, (enum analogy_method)method,
-                                            among, 1, 1, NULL, &best, &found, &err),
+                                            &candidates, 1, 1, NULL, &best, &found, &err),
                              STATUS_OK);
             if (i % 2)
                 ids[3] = best.id;

@@ -195,6 +195,11 @@ static void combiner_table(void **state) {
         {COMBINER_MEAN, false, 0, {-1.5, 2, 1, 2, 1.333333333, -1.166666667}},
         {COMBINER_MEAN, true, 2, {0.72, -0.96, 0.894427191, 1.788854382, 0.266666667, 0.866666667}},
         {COMBINER_SQRTN, true, 0, {1.455213750, -1.940285000, 1, 2, -0.301511345, 1.507556723}},
+        {COMBINER_MAX, true, 0, {6, 4, 1, 2, 1.5, 4}},
+        {COMBINER_MAX, false, 0, {3, 8, 1, 2, 3, 0.25}},
+        {COMBINER_MAX, true, 2, {2.4, 0.8, 0.894427191, 1.788854382, 1.5, 1.6}},
+        {COMBINER_MIN, true, 0, {-3, -8, 1, 2, -3, 0.25}},
+        {COMBINER_MIN, false, 0, {-6, -4, 1, 2, 0.5, -4}},
         {COMBINER_SQRTN, false, 0, {-2.121320344, 2.828427125, 1, 2, 2.309401077, -2.020725942}},
         {COMBINER_SQRTN,
          true,
@@ -278,7 +283,7 @@ static void a_list_of_one_equals_the_row(void **state) {
     table = make(rows, ROWS, DIM, 7, PARTITION_DIV);
     for (uint32_t id = 0; id < ROWS; id++) {
         assert_int_equal(lookup_rows(table, DIM, &id, 1, 3.2, alone, &err), STATUS_OK);
-        for (int combiner = COMBINER_SUM; combiner <= COMBINER_SQRTN; combiner++) {
+        for (int combiner = COMBINER_SUM; combiner <= COMBINER_MIN; combiner++) {
             assert_int_equal(lookup_combined(table, DIM, &id, NULL, starts, 1,
                                              (enum combiner)combiner, 3.2, combined, &err),
                              STATUS_OK);

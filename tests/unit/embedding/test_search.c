@@ -49,13 +49,14 @@ static void check_case(uint32_t rows, uint32_t dim, uint32_t shards, enum partit
     struct neighbor *out = calloc(QUERIES * k + 1, sizeof *out),
                     *again = calloc(QUERIES * k + 1, sizeof *again);
     double *scores = calloc(rows, sizeof *scores);
+    const struct candidates candidates = {.among = among};
     struct error err = {0};
     if (rows > 10) /* a zero row never matches */
         memset(values + (size_t)9 * dim, 0, dim * sizeof *values);
     struct model *model = sample_model(NULL, values, rows, dim, shards, partition, NULL);
 
-    assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, among, k, 1, NULL,
-                                      out, found, &err),
+    assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, &candidates, k, 1,
+                                      NULL, out, found, &err),
                      STATUS_OK);
     for (size_t q = 0; q < QUERIES; q++) {
         for (uint32_t id = 0; id < rows; id++)
@@ -68,7 +69,7 @@ static void check_case(uint32_t rows, uint32_t dim, uint32_t shards, enum partit
         check_against(scores, rows, k, out + q * k, found[q]);
     }
     for (int threads = 2; threads <= 3; threads++) {
-        assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, among, k,
+        assert_int_equal(search_neighbors(model, queries, QUERIES, excluded, starts, &candidates, k,
                                           threads, NULL, again, found_again, &err),
                          STATUS_OK);
         assert_memory_equal(found, found_again, sizeof found);
@@ -118,11 +119,11 @@ static void sharding_and_batching_change_nothing(void **state) {
             continue;
         struct model *model =
             sample_model(NULL, values, ROWS, DIM, 1, PARTITION_MOD, (*kernel)->name);
-        assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 1, NULL, whole,
-                                          found, &err),
+        assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, NULL, K, 1, NULL,
+                                          whole, found, &err),
                          STATUS_OK);
         for (size_t q = 0; q < QUERIES; q += 7) {
-            assert_int_equal(search_neighbors(model, queries + q * DIM, 1, NULL, NULL, 0, K, 1,
+            assert_int_equal(search_neighbors(model, queries + q * DIM, 1, NULL, NULL, NULL, K, 1,
                                               NULL, other, found, &err),
                              STATUS_OK);
             assert_memory_equal(whole + q * K, other, K * sizeof *other);
@@ -131,7 +132,7 @@ static void sharding_and_batching_change_nothing(void **state) {
         for (uint32_t shards = 2; shards < 12; shards += 3) {
             model = sample_model(NULL, values, ROWS, DIM, shards,
                                  shards % 2 ? PARTITION_MOD : PARTITION_DIV, (*kernel)->name);
-            assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, K, 2, NULL,
+            assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, NULL, K, 2, NULL,
                                               other, found, &err),
                              STATUS_OK);
             assert_memory_equal(whole, other, QUERIES * K * sizeof *other);
@@ -162,7 +163,7 @@ static void ties_go_to_the_lower_id(void **state) {
     for (uint32_t shards = 1; shards < 5; shards++)
         for (int threads = 1; threads < 4; threads++) {
             struct model *model = sample_model(NULL, values, N, DIM, shards, PARTITION_MOD, NULL);
-            assert_int_equal(search_neighbors(model, query, 1, NULL, NULL, 0, 300, threads, NULL,
+            assert_int_equal(search_neighbors(model, query, 1, NULL, NULL, NULL, 300, threads, NULL,
                                               out, &found, &err),
                              STATUS_OK);
             assert_int_equal(found, 300);
@@ -186,7 +187,7 @@ static void extreme_rows_are_found(void **state) {
     struct model *model = sample_model(NULL, values, 7, 2, 1, PARTITION_MOD, NULL);
     (void)state;
     assert_int_equal(
-        search_neighbors(model, queries, 2, NULL, NULL, 0, 7, 1, NULL, out, found, &err),
+        search_neighbors(model, queries, 2, NULL, NULL, NULL, 7, 1, NULL, out, found, &err),
         STATUS_OK);
     for (size_t q = 0; q < 2; q++) {
         assert_int_equal(found[q], 6);
@@ -203,6 +204,58 @@ static void extreme_rows_are_found(void **state) {
     model_drop(model);
 }
 
+/* Candidates named by bits, beside the plain way; and what is nearer than a word. */
+static void only_candidates_are_found(void **state) {
+    enum { N = 200, DIM = 7 };
+    float *values = sample_values((size_t)N * DIM, 8);
+    memset(values + (size_t)70 * DIM, 0, DIM * sizeof *values);
+    struct model *model = sample_model(NULL, values, N, DIM, 3, PARTITION_MOD, NULL);
+    uint64_t *bits = word_bits_create(model->vocabulary, false);
+    struct error err = {0};
+    struct neighbor out[N], closer[N], page[2];
+    size_t found, total, again, nearer = 0;
+    const char *prefixes[] = {"w1", "w23"};
+    const size_t lengths[] = {2, 3};
+    (void)state;
+    for (uint32_t id = 0; id < N; id += 3)
+        word_bits_put(bits, id, true);
+    word_bits_put(bits, 9, false);
+    struct candidates candidates = {.among = 150, .allowed = bits};
+    assert_int_equal(
+        search_neighbors(model, values, 1, NULL, NULL, &candidates, N, 2, NULL, out, &found, &err),
+        STATUS_OK);
+    assert_int_equal(found, 49); /* 0, 3, ... 147 without 9; the row of zeros is none of them */
+    for (size_t i = 0; i < found; i++)
+        assert_true(out[i].id < 150 && out[i].id % 3 == 0 && out[i].id != 9);
+    free(bits);
+    bits = word_bits_create(model->vocabulary, true);
+    word_bits_keep_prefixes(model->vocabulary, prefixes, lengths, 2, bits);
+    for (uint32_t id = 0; id < N; id++) {
+        char word[8];
+        snprintf(word, sizeof word, "w%u", id);
+        bool begins = strncmp(word, "w1", 2) == 0 || strncmp(word, "w23", 3) == 0;
+        assert_int_equal(bits[id / 64] >> (id % 64) & 1, begins);
+    }
+    free(bits);
+    assert_int_equal(search_closer(model, 4, 50, NULL, 0, N, NULL, closer, &total, &err),
+                     STATUS_OK);
+    for (uint32_t id = 0; id < N; id++)
+        if (id != 4 && search_similarity(model, 4, id) > search_similarity(model, 4, 50))
+            assert_int_equal(closer[nearer++].id, id);
+    assert_int_equal(nearer, total);
+    assert_true(total > 5);
+    assert_int_equal(search_closer(model, 4, 50, NULL, 3, 2, NULL, page, &again, &err), STATUS_OK);
+    assert_int_equal(again, total);
+    assert_memory_equal(page, closer + 3, sizeof page);
+    assert_int_equal(search_closer(model, 4, 4, NULL, 0, N, NULL, closer, &total, &err), STATUS_OK);
+    assert_int_equal(total, 0);
+    assert_int_equal(search_closer(model, 4, 70, NULL, 0, N, NULL, closer, &total, &err),
+                     STATUS_REFUSED);
+    assert_string_equal(err.text, "id 70 has a zero vector: it has no direction");
+    model_drop(model);
+    free(values);
+}
+
 static void bad_queries_are_refused(void **state) {
     const float values[] = {1, 0, 0, 1};
     float query[] = {1, 2, 0, 0};
@@ -211,21 +264,25 @@ static void bad_queries_are_refused(void **state) {
     struct error err = {0};
     struct model *model = sample_model(NULL, values, 2, 2, 1, PARTITION_MOD, NULL);
     (void)state;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        search_neighbors(model, query, 2, NULL, NULL, NULL, 2, 1, NULL, out, found, &err),
+        STATUS_REFUSED);
     assert_string_equal(err.text, "query 1 is a zero vector: it has no direction");
     error_clear(&err);
     query[3] = NAN;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        search_neighbors(model, query, 2, NULL, NULL, NULL, 2, 1, NULL, out, found, &err),
+        STATUS_REFUSED);
     assert_string_equal(err.text, "value 1 of query 1 is not finite");
     error_clear(&err);
     query[3] = -INFINITY;
-    assert_int_equal(search_neighbors(model, query, 2, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
-                     STATUS_REFUSED);
+    assert_int_equal(
+        search_neighbors(model, query, 2, NULL, NULL, NULL, 2, 1, NULL, out, found, &err),
+        STATUS_REFUSED);
     error_clear(&err);
-    assert_int_equal(search_neighbors(model, query, 0, NULL, NULL, 0, 2, 1, NULL, out, found, &err),
-                     STATUS_OK);
+    assert_int_equal(
+        search_neighbors(model, query, 0, NULL, NULL, NULL, 2, 1, NULL, out, found, &err),
+        STATUS_OK);
     model_drop(model);
 }
 
@@ -273,12 +330,12 @@ static void check_analogy(const struct model *model, const struct analogy *analo
     size_t found, found_again;
     struct error err = {0};
     assert_int_equal(search_analogy(model, analogy->positive, analogy->n_positive,
-                                    analogy->negative, analogy->n_negative, analogy->method, 0, K,
-                                    1, NULL, out, &found, &err),
+                                    analogy->negative, analogy->n_negative, analogy->method, NULL,
+                                    K, 1, NULL, out, &found, &err),
                      STATUS_OK);
     assert_int_equal(search_analogy(model, analogy->positive, analogy->n_positive,
-                                    analogy->negative, analogy->n_negative, analogy->method, 0, K,
-                                    3, NULL, again, &found_again, &err),
+                                    analogy->negative, analogy->n_negative, analogy->method, NULL,
+                                    K, 3, NULL, again, &found_again, &err),
                      STATUS_OK);
     assert_int_equal(found, found_again);
     assert_memory_equal(out, again, found * sizeof out[0]);
@@ -326,22 +383,22 @@ static void bad_analogies_are_refused(void **state) {
     struct model *model = sample_model(NULL, values, 4, 2, 1, PARTITION_MOD, NULL);
     (void)state;
     assert_int_equal(
-        search_analogy(model, ids, 0, ids, 0, ANALOGY_ADD, 0, 2, 1, NULL, out, &found, &err),
+        search_analogy(model, ids, 0, ids, 0, ANALOGY_ADD, NULL, 2, 1, NULL, out, &found, &err),
         STATUS_REFUSED);
     assert_string_equal(err.text, "the question holds no words");
     error_clear(&err);
     assert_int_equal(
-        search_analogy(model, ids, 5, ids, 0, ANALOGY_MUL, 0, 2, 1, NULL, out, &found, &err),
+        search_analogy(model, ids, 5, ids, 0, ANALOGY_MUL, NULL, 2, 1, NULL, out, &found, &err),
         STATUS_REFUSED);
     assert_string_equal(err.text, "id 4 is outside 0..3");
     error_clear(&err);
     assert_int_equal(
-        search_analogy(model, ids, 1, ids + 3, 1, ANALOGY_ADD, 0, 2, 1, NULL, out, &found, &err),
+        search_analogy(model, ids, 1, ids + 3, 1, ANALOGY_ADD, NULL, 2, 1, NULL, out, &found, &err),
         STATUS_REFUSED);
     assert_string_equal(err.text, "the words of the question cancel out: no direction is left");
     error_clear(&err);
     assert_int_equal(
-        search_analogy(model, ids + 2, 1, ids, 0, ANALOGY_MUL, 0, 2, 1, NULL, out, &found, &err),
+        search_analogy(model, ids + 2, 1, ids, 0, ANALOGY_MUL, NULL, 2, 1, NULL, out, &found, &err),
         STATUS_REFUSED);
     assert_string_equal(err.text, "every word of the question has a zero vector");
     error_clear(&err);
@@ -394,7 +451,7 @@ static int search_until(const struct model *model, int stop_at, int threads, enu
     struct error err = {0};
     float *queries = sample_values(QUERIES * model->input->columns, 5);
     atomic_store(&blocks_scored, 0);
-    assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, 0, 2, threads, &stop,
+    assert_int_equal(search_neighbors(model, queries, QUERIES, NULL, NULL, NULL, 2, threads, &stop,
                                       out, found, &err),
                      wanted);
     if (wanted == STATUS_CANCELLED)
@@ -450,6 +507,7 @@ int main(void) {
         cmocka_unit_test(sharding_and_batching_change_nothing),
         cmocka_unit_test(ties_go_to_the_lower_id),
         cmocka_unit_test(extreme_rows_are_found),
+        cmocka_unit_test(only_candidates_are_found),
         cmocka_unit_test(bad_queries_are_refused),
         cmocka_unit_test(analogies_match_the_simple_version),
         cmocka_unit_test(bad_analogies_are_refused),
