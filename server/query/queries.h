@@ -44,8 +44,9 @@ enum status queries_add(struct queries *queries, const json_t *object, size_t in
                         struct error *err) MUST_CHECK;
 /* Adds the sum of object's members positive and negative: the row of each word at length 1, each
  * vector as long as it is, times its weight. An entry is a word or an id, [word, weight], or
- * {"word" | "id" | "vector", "weight"}; without a weight it counts 1 in positive and -1 in negative. `pointer` stands before
- * "/positive". *left_out: no entry is known, and nothing was added. */
+ * {"word" | "id" | "vector", "weight"}; without a weight it counts 1 in positive and -1 in
+ * negative. `pointer` stands before "/positive". *left_out: no entry is known, and nothing was
+ * added. */
 enum status queries_add_sum(struct queries *queries, const json_t *object, const char *pointer,
                             const char *what, size_t index, bool *left_out,
                             struct error *err) MUST_CHECK;

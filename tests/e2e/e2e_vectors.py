@@ -192,7 +192,7 @@ def test_combiners(server):
         422,
         "weights/0/1",
     )
-    server.error("POST", path, {"ids": [0], "combiner": "max"}, 422, "combiner", "sum|mean|sqrtn")
+    server.error("POST", path, {"ids": [0], "combiner": "prod"}, 422, "combiner", "sum|mean|sqrtn")
 
 
 def test_forms(server):
