@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """gensim's questions, put to a running program and to gensim on the same vectors: the answers must
-be the same. VECMILL names the program. Without gensim the test is skipped, loudly."""
+be the same. VECMILL names the program. gensim needs POT for
+Word Mover's Distance, which is held against a linear program, too."""
 
 import itertools
 import os
@@ -11,18 +12,10 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from models_client import Server, binary_file, check, equal, near
 import models_client
+from tools import require
 
-try:
-    import numpy
-    from gensim.models import KeyedVectors
-    from scipy.optimize import linprog
-except ImportError as missing:
-    print(f"e2e_gensim: SKIPPED: {missing}: gensim's questions are NOT CHECKED")
-    sys.exit(77)
-try:
-    import ot
-except ImportError:
-    ot = None
+numpy, gensim, _, optimize, _ = require("numpy", "gensim", "gensim.models", "scipy.optimize", "ot")
+KeyedVectors, linprog = gensim.models.KeyedVectors, optimize.linprog
 
 ROWS, DIM = 300, 12
 PATH = "/v1/models/made"
@@ -211,8 +204,7 @@ def check_wmd(server, kv, words):
         near([found[i] for i in range(25)], wanted, f"wmd, norm {norm}", 1e-6)
         equal((answer["k"], answer["matched"]), (25, 25), "all were matched")
         equal([e["distance"] for e in answer["data"]], sorted(found.values()), "nearest first")
-        if ot:
-            near(wanted, [kv.wmdistance(query, d, norm=norm) for d in documents], "gensim's", 2e-6)
+        near(wanted, [kv.wmdistance(query, d, norm=norm) for d in documents], "gensim's", 2e-6)
         few = server.post(PATH + "/wmd", {**body, "k": 3}).json()
         equal(few["data"], answer["data"][:3], "the nearest three")
         check(few["matched"] < 25, "bounds pass documents over")
@@ -255,8 +247,6 @@ def main():
             check_wmd(server, kv, words)
         finally:
             server.close()
-    if not ot:
-        print("e2e_gensim: POT is not here: WMD was held against a linear program only")
     print(f"e2e_gensim: {models_client.CHECKS} checks passed")
 
 

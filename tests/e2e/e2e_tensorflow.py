@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Losses, combiners and segments beside TensorFlow's own ops on the same numbers. VECMILL names the
-program. Without TensorFlow the test is skipped, loudly; test_loss and test_lookup hold the same
-arithmetic against numbers that were computed without it."""
+program. test_loss and test_lookup hold the same arithmetic against numbers that were computed
+without TensorFlow."""
 
 import os
 import sys
@@ -12,13 +12,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from models_client import Server, binary_file, check, equal
 import models_client
+from tools import require
 
-try:
-    import numpy
-    import tensorflow as tf
-except ImportError as missing:
-    print(f"e2e_tensorflow: SKIPPED: {missing}: TensorFlow's numbers are NOT CHECKED")
-    sys.exit(77)
+numpy, tf = require("numpy", "tensorflow")
 
 ROWS, DIM, BATCH = 30, 6, 5
 RNG = numpy.random.default_rng(2)
