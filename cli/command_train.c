@@ -67,6 +67,7 @@ static enum status training_open(struct training *training, struct invocation *i
                           : output_is_terminal(STDERR_FILENO) ? PROGRESS_BAR
                                                               : PROGRESS_JSON;
     training->settings = invocation->settings;
+    training->view.stop_early = training->settings.stop_early != STOP_EARLY_OFF;
     /* train_run removes its work folder in the end: it is never the user's own. */
     training->work = work ? path_join(work, "vecmill-work") : path_join(training->output, ".work");
     training->name = name ? strdup(name) : last_part(training->output);

@@ -56,6 +56,10 @@ static void draw_bar(struct progress_view *view, const struct train_progress *pr
         put_rate(&text, progress->words_per_second);
         if (isfinite(progress->loss))
             buffer_print(&text, "  loss %.4f", progress->loss);
+        if (isfinite(progress->holdout_loss))
+            buffer_print(&text, "  held out %.4f", progress->holdout_loss);
+        if (isfinite(progress->score))
+            buffer_print(&text, "  score %.4f", progress->score);
         buffer_append_text(&text, "  eta ");
         put_duration(&text, progress->eta_seconds);
     }
@@ -179,8 +183,38 @@ static void put_sample(struct buffer *text, const struct train_result *result) {
                                                         : "");
 }
 
-static void put_summary(struct buffer *text, const struct train_result *result,
-                        const char *output) {
+/* What evaluations told. */
+static void put_evaluation(struct buffer *text, const struct train_progress *last) {
+    if (isfinite(last->holdout_loss))
+        buffer_print(text, "held-out loss: %.4f", last->holdout_loss);
+    else if (last->evaluations > 0 && isfinite(last->score))
+        buffer_append_text(text, "score:");
+    if (isfinite(last->score))
+        buffer_print(text, "%s %.4f, %s, %llu of %llu asked",
+                     isfinite(last->holdout_loss) ? "; score" : "", last->score,
+                     train_score_name(last->score_set), (unsigned long long)last->score_answered,
+                     (unsigned long long)last->score_asked);
+    if (isfinite(last->holdout_loss) || isfinite(last->score))
+        buffer_append_char(text, '\n');
+    if (last->stopped == STOP_EARLY)
+        buffer_print(text, "stopped early: no gain in %llu evaluations\n",
+                     (unsigned long long)last->waited);
+    if (last->stopped == STOP_MAX_STEPS)
+        buffer_print(text, "stopped: max_steps, %llu steps\n", (unsigned long long)last->step);
+}
+
+/* With stop_early the model may be older than the end. */
+static void put_best(struct buffer *text, const struct train_progress *last) {
+    if (last->evaluations > 0 && isfinite(last->best))
+        buffer_print(text,
+                     "published: the rows of the best evaluation, %.4f, step %llu, %llu "
+                     "epochs passed\n",
+                     last->best, (unsigned long long)last->best_step,
+                     (unsigned long long)last->best_epoch);
+}
+
+static void put_summary(struct buffer *text, const struct progress_view *view,
+                        const struct train_result *result, const char *output) {
     const struct corpus_report *corpus = &result->corpus;
     buffer_append_text(text, "corpus: ");
     put_grouped(text, corpus->words);
@@ -214,6 +248,9 @@ static void put_summary(struct buffer *text, const struct train_result *result,
     buffer_append_text(text, ", ");
     put_rate(text, result->last.words_per_second);
     buffer_print(text, ", loss %.4f\n", result->last.loss);
+    put_evaluation(text, &result->last);
+    if (view->stop_early)
+        put_best(text, &result->last);
     if (result->last.examples < corpus->vocabulary) {
         buffer_append_text(text, "learned from: only ");
         put_grouped(text, result->last.examples);
@@ -234,7 +271,7 @@ enum status progress_summary(const struct progress_view *view, const struct trai
         put_report(&text, &result->corpus);
         buffer_append_text(&text, "}\n");
     } else {
-        put_summary(&text, result, output);
+        put_summary(&text, view, result, output);
     }
     return output_flush(&text, err);
 }

@@ -47,14 +47,16 @@ static bool part_is(const char *path, size_t n, const char *name) {
     return length == strlen(name) && strncmp(part, name, length) == 0;
 }
 
-/* models/NAME/VERSION/files: downloads; jobs/ID/work: scratch files beside the checkpoints. */
+/* models/NAME/VERSION/files: downloads; jobs/ID/work: scratch files beside the checkpoints and the
+ * best rows that they speak of. */
 static bool is_left_out(const char *path) {
     size_t length;
     if (part_is(path, 0, "models"))
         return part_is(path, 3, "files");
     const char *file = part_of(path, 3, &length);
     return part_is(path, 0, "jobs") && part_is(path, 2, "work") && length > 0 &&
-           strncmp(file, "checkpoint", strlen("checkpoint")) != 0;
+           strncmp(file, "checkpoint", strlen("checkpoint")) != 0 &&
+           strncmp(file, "best-", strlen("best-")) != 0;
 }
 
 /* ---- links ----------------------------------------------------------------------------------- */
