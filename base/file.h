@@ -75,6 +75,7 @@ enum status file_read_at(int fd, void *bytes, size_t length, uint64_t offset,
 /* ---- paths and folders ----------------------------------------------------------------------- */
 
 bool file_exists(const char *path);
+bool folder_exists(const char *path); /* a folder, or a link to one */
 enum status file_size(const char *path, uint64_t *size, struct error *err) MUST_CHECK;
 /* What changes when somebody writes to a file or replaces it; times in nanoseconds since 1970. */
 struct file_state {

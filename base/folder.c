@@ -53,17 +53,17 @@ static enum status parent_sync(const char *path, struct error *err) {
     return status;
 }
 
-static bool is_folder(const char *path) {
+bool folder_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 static enum status folder_create_one(const char *path, struct error *err) {
-    if (is_folder(path))
+    if (folder_exists(path))
         return STATUS_OK;
     if (mkdir(path, 0700) != 0) {
         int errnum = errno;
-        return errnum == EEXIST && is_folder(path)
+        return errnum == EEXIST && folder_exists(path)
                    ? STATUS_OK
                    : error_set_errno(err, errnum, "cannot create folder '%s'", path);
     }

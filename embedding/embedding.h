@@ -116,7 +116,8 @@ struct model_info {
     /* settings that were `auto`: names with a space between; `settings` has what was chosen */
     char chosen[MODEL_CHOSEN_SIZE];
     /* Later members; a file without them leaves 0 and "". */
-    char import_format[32];               /* "text" or "binary"; "": the model was trained here */
+    /* "text", "binary", "fasttext", "gensim", "npy", "safetensors"; "": it was trained here */
+    char import_format[32];
     char import_named[IMPORT_NAMES_SIZE]; /* the first duplicates, with tabs between; no word holds
                                              one, for control characters are U+FFFD */
     uint64_t import_rows;                 /* read, also those that were not kept */
@@ -132,6 +133,9 @@ struct model_info {
     char stopped[16];            /* "epochs", "max_steps" or "stop_early" */
     uint64_t best_epoch; /* stop_early: epochs and steps behind which these rows were kept */
     uint64_t best_step;
+    /* Later members; a file without them leaves 0. Of fastText's models: */
+    uint64_t import_labels;  /* of a classifier, left out */
+    uint64_t import_buckets; /* rows of n-grams, which went into the words' vectors */
 };
 
 struct model {
@@ -143,8 +147,9 @@ struct model {
     struct model_info info;
     char digest[DIGEST_TEXT_SIZE]; /* of the model file that was loaded; else empty */
     /* Words that a format cannot hold as they are, see export_changed_words: with white space in
-     * them; with what ends a field of a line; that and what is no label. */
-    uint64_t blank_words, escaped_words, relabelled_words;
+     * them; with what ends a field of a line; that and what is no label; what is no UTF-8 or holds
+     * a NUL. */
+    uint64_t blank_words, escaped_words, relabelled_words, recoded_words;
     struct grant memory; /* what it holds of a budget: given back when it is freed */
     void *references;    /* private to model.c: the count */
 };
@@ -379,45 +384,93 @@ enum status evaluate_similarity(const struct model *model, const char *text, siz
                                 enum word_case word_case, const struct stop *stop,
                                 struct similarity_report *report, struct error *err) MUST_CHECK;
 
-/* ---- formats (export.c, import.c) ------------------------------------------------------------ */
+/* ---- formats (export.c, export_name.c, export_loss.c, import_read.c) ------------------------- */
 
-/* Formats have the names of files: vectors.txt vectors.bin vectors.txt.gz vectors.bin.gz
- * vectors.npy model.safetensors vocab.tsv tensors.tsv metadata.tsv projector_config.pbtxt. Sets
- * *names to that list and returns its length. */
+/* How the numbers of a file are kept. One row: enumerator, NumPy's name.
+ *   float16: rounded to the nearest; a value beyond 65504 is refused.
+ *   int8: each row is scaled so that its largest value is 127, and rounded. */
+#define VECTOR_TYPE_ROWS(ROW) ROW(FLOAT32, "float32") ROW(FLOAT16, "float16") ROW(INT8, "int8")
+#define VECTOR_TYPE_ENUM(name, text) VECTOR_##name,
+enum vector_type { VECTOR_TYPE_ROWS(VECTOR_TYPE_ENUM) VECTOR_TYPES };
+#undef VECTOR_TYPE_ENUM
+const char *vector_type_name(enum vector_type type);
+
+/* Formats have the names of files, such as vectors.txt or vectors.float16.npy; the table in
+ * export.c has them all. Sets *names to that list and returns its length. */
 size_t export_formats(const char *const **names);
+/* How the numbers of a format are kept; format: one of the list. */
+enum vector_type export_type(const char *format);
+/* The format that a file's name, a format's name (or its ending, or "qdrant") and a type's name
+ * mean together; each may be NULL, but one of the first two. `file` may be a path; what tells is
+ * the end of its name: "king.npy" is vectors.npy, "king-vocab.tsv" is vocab.tsv. Errors, key
+ * "format" or "dtype": NOT_FOUND, listing what there is, when the ending is not known; REFUSED when
+ * it means several, when two of the three contradict each other, when there is no such type. */
+enum status export_choose(const char *file, const char *format, const char *type, const char **name,
+                          struct error *err) MUST_CHECK;
 struct export_options {
-    bool subtract_mean;      /* the rows minus their mean vector */
+    bool subtract_mean;      /* the rows minus their mean vector, that of all rows */
     bool normalize;          /* unit length */
+    uint32_t limit;          /* only the first so many rows; 0 = all */
     const struct stop *stop; /* asked after each 256 KiB of text, or NULL */
 };
 /* Writes `format` of model to path, whole or not at all. options may be NULL: rows as they are.
  * word2vec's formats have a header "rows dim\n" and rows by falling count; white space inside a
  * word becomes '_', with "_<id>" behind where another word is called so already. Tab-separated
  * files keep words as they are, but for tabs, line feeds and carriage returns (escaped) and, in
- * labels, bytes that are no UTF-8 (U+FFFD). docs/model-format.md has the rules. *altered, if not
- * NULL, counts the words that changed. Numbers in text are the shortest that read back. Errors:
- * NOT_FOUND for an unknown format; CANCELLED; those of the file writer. */
+ * labels, bytes that are no UTF-8 (U+FFFD). docs/formats.md has the rules. *altered, if not
+ * NULL, counts the words that changed. Numbers in text are the shortest that read back. Memory: a
+ * few rows and 256 KiB, and 16 bytes for each word that changed. Errors:
+ * NOT_FOUND for an unknown format; REFUSED for a value that the type cannot hold; CANCELLED; those
+ * of the file writer. */
 enum status export_write(const struct model *model, const char *format,
                          const struct export_options *options, const char *path, uint64_t *altered,
                          struct error *err) MUST_CHECK;
-/* What export_write counts as *altered, without writing; 0 for formats without words. */
-uint64_t export_changed_words(const struct model *model, const char *format);
+/* The files of static-embedding.tar or of its variants in a folder, which must not be there or be
+ * empty: CONFLICT. */
+enum status export_write_folder(const struct model *model, const char *format,
+                                const struct export_options *options, const char *folder,
+                                uint64_t *altered, struct error *err) MUST_CHECK;
+/* What export_write counts as *altered, without writing; 0 for formats without words. limit: as in
+ * the options. */
+uint64_t export_changed_words(const struct model *model, const char *format, uint32_t limit);
+
+/* What float16 or int8 costs, beside the rows as float32 with the same options. */
+#define LOSS_NEIGHBORS 10
+#define LOSS_WORDS 100   /* of which the neighbours are compared */
+#define LOSS_AMONG 20000 /* most frequent words that are their candidates */
+struct export_loss {
+    double cosine_mean, cosine_max; /* 1 - cosine of a row and what it became; rows of 0 left out */
+    uint32_t words, among;          /* so many of each were there */
+    double overlap; /* share of the neighbours that stay among the nearest; NaN for one row */
+};
+/* Cost: 2 LOSS_WORDS LOSS_AMONG dim multiply-adds and a pass over the rows. Errors: REFUSED as
+ * export_write; CANCELLED. */
+enum status export_measure(const struct model *model, const char *format,
+                           const struct export_options *options, struct export_loss *loss,
+                           struct error *err) MUST_CHECK;
+
 /* What is read of a vector file, and what that may take. NULL stands for all of it, unbounded. */
 struct import_bounds {
     struct decode_limits decode; /* of the file's compression */
     uint64_t max_rows;           /* only the first so many, whatever stands behind them; 0 = all */
+    const char *vocabulary;      /* file of the words of a .npy or safetensors; or NULL */
+    const char *name;            /* the file's name, whose ending is believed; NULL: that of path */
     struct budget *budget;       /* the rows and words are counted while they grow; or NULL */
     const struct stop *stop;     /* asked after each MiB of the file; or NULL */
 };
-/* Reads vectors.txt or vectors.bin (word2vec's formats; text also without header, as GloVe writes
- * it; compression is told by its magic) into a model with counts 0, which holds of the budget what
- * it takes. In text the last dim fields of a line are the vector and what stands before is the
+/* Reads vectors into a model, which holds of the budget what it takes. `path`: a file, told by its
+ * content (text of word2vec or GloVe, word2vec's binary, both also packed; fastText's model; a
+ * pickle of gensim with the .npy beside it; .npy and safetensors with a vocabulary); a tar of such
+ * files; a folder of them. Counts are kept where the file has them and they fall, else they are 0.
+ * In text the last dim fields of a line are the vector and what stands before is the
  * word; in binary a word ends at its first space. The first of two equal words is kept.
  * info.import_... tells what became of the rows. Errors: MALFORMED and REFUSED name the line or the
- * word; UNSUPPORTED says what the file is instead; TOO_LARGE over the limit; the budget's;
- * CANCELLED. Owns: model_drop. */
+ * word; UNSUPPORTED says what the file is instead, also when its name's ending says another thing; TOO_LARGE over the limit; the budget's; CANCELLED. Owns: model_drop. */
 enum status import_read(struct model **model, const char *path, const char *name,
                         const struct import_bounds *bounds, const struct kernel *kernel,
                         struct error *err) MUST_CHECK;
+/* Whether a file's name ends as one of vectors does. Errors: REFUSED, key "file", lists the
+ * endings. */
+enum status import_name_check(const char *name, struct error *err) MUST_CHECK;
 
 #endif

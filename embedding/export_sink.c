@@ -79,6 +79,15 @@ enum status export_sink_append(struct export_sink *sink, const void *bytes, size
     return STATUS_OK;
 }
 
+uint64_t export_sink_size(const struct export_sink *sink) {
+    return file_writer_size(sink->writer);
+}
+
+enum status export_sink_patch(struct export_sink *sink, uint64_t offset, const void *bytes,
+                              size_t length, struct error *err) {
+    return file_writer_patch(sink->writer, offset, bytes, length, err);
+}
+
 enum status export_sink_commit(struct export_sink *sink, struct error *err) {
     enum status status = sink->gzip ? sink_deflate(sink, Z_FINISH, err) : STATUS_OK;
     if (status == STATUS_OK) {

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -15,6 +16,10 @@ enum status export_sink_create(struct export_sink **sink, const char *path, bool
                                struct error *err) MUST_CHECK;
 enum status export_sink_append(struct export_sink *sink, const void *bytes, size_t length,
                                struct error *err) MUST_CHECK;
+/* Bytes appended so far, and overwriting of some of them; not through gzip. */
+uint64_t export_sink_size(const struct export_sink *sink);
+enum status export_sink_patch(struct export_sink *sink, uint64_t offset, const void *bytes,
+                              size_t length, struct error *err) MUST_CHECK;
 /* Makes the file visible. Frees the sink, also on failure; then nothing is left behind. */
 enum status export_sink_commit(struct export_sink *sink, struct error *err) MUST_CHECK;
 void export_sink_abort(struct export_sink *sink); /* NULL is fine */

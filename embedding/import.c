@@ -1,19 +1,15 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/intake.h"
-#include "base/machine.h"
 #include "base/utf8.h"
 #include "embedding/import_line.h"
-#include "embedding/import_rows.h"
-#include "embedding/vocabulary.h"
+#include "embedding/import_readers.h"
 
 /* Bounds on what a hostile file can make us hold. */
-#define MAX_DIM 65536
 #define LONGEST_LINE ((size_t)4 << 20)
 #define COLUMN_LOOKED_AT 4096
 #define PART ((size_t)1 << 20) /* bytes decoded at a time */
@@ -24,24 +20,19 @@ enum import_state { IMPORT_START, IMPORT_TEXT, IMPORT_BINARY };
 
 struct import {
     enum import_state state;
-    const struct kernel *kernel;
+    struct import_target *to;
     bool header;       /* a line "rows dim" came first */
     uint64_t promised; /* rows of the header */
     size_t dim;
-    uint64_t max_rows;   /* the first so many rows are taken, 0 = all */
-    bool enough;         /* they are */
     bool hasty;          /* nothing more comes to tell what the file is */
     bool over;           /* a row failed, or it is to stop: nothing more is taken */
     bool unended;        /* text: the last line has no end */
     uint64_t line;       /* text: number of the line last taken */
     uint64_t empty_line; /* text: number of the first empty line, 0 = none */
     bool breaks;         /* binary: a line break ends each row */
-    struct model_info *info;
     struct buffer pending;
     size_t scanned;      /* bytes of pending known to hold no end of line */
     struct grant memory; /* of pending */
-    const struct stop *stop;
-    struct import_rows rows;
 };
 
 static bool byte_is_blank(char c) {
@@ -96,18 +87,18 @@ static enum status header_check(const struct import *import, struct error *err) 
                          "line 1: the number of words must be between 1 and %" PRIu32
                          ", not %" PRIu64,
                          WORD_NONE - 1, import->promised);
-    if (import->dim == 0 || import->dim > MAX_DIM)
+    if (import->dim == 0 || import->dim > IMPORT_MAX_DIM)
         return error_set(err, STATUS_REFUSED,
                          "line 1: the length of the vectors must be between 1 and %d, not %zu",
-                         MAX_DIM, import->dim);
+                         IMPORT_MAX_DIM, import->dim);
     return STATUS_OK;
 }
 
 /* A header that promises more than ever fits is refused before a row is read. */
 static enum status promise_check(const struct import *import, struct error *err) {
     struct grant probe = {.budget = import->memory.budget, .kind = import->memory.kind};
-    bool fewer = import->max_rows > 0 && import->max_rows < import->promised;
-    uint64_t rows = fewer ? import->max_rows : import->promised;
+    bool fewer = import->to->bounds.max_rows > 0 && import->to->bounds.max_rows < import->promised;
+    uint64_t rows = fewer ? import->to->bounds.max_rows : import->promised;
     uint64_t bytes = import_rows_bytes(rows, 0, rows, import->dim);
     return bytes > budget_bound(probe.budget, probe.kind)
                ? grant_resize(&probe, bytes, "the import", err)
@@ -116,15 +107,15 @@ static enum status promise_check(const struct import *import, struct error *err)
 
 /* Whether there are as many rows as the header promises. max_rows above that beats the header. */
 static bool is_full(const struct import *import) {
-    return import->header && import->info->import_rows == import->promised &&
-           import->max_rows <= import->promised;
+    return import->header && import->to->info->import_rows == import->promised &&
+           import->to->bounds.max_rows <= import->promised;
 }
 
 /* The header's number of words is not that of the rows. place: of the first row too many, or "". */
 static enum status refuse_number(const struct import *import, bool more, const char *place,
                                  struct error *err) {
     char way_out[120] = "";
-    uint64_t rows = import->info->import_rows, whole = rows - (rows > 0 && import->unended);
+    uint64_t rows = import->to->info->import_rows, whole = rows - (rows > 0 && import->unended);
     if (whole > 0)
         snprintf(way_out, sizeof way_out, "; %smax_rows %" PRIu64 " takes the first %" PRIu64,
                  whole < rows ? "the last line has no end, " : "", whole, whole);
@@ -135,28 +126,6 @@ static enum status refuse_number(const struct import *import, bool more, const c
     return error_set_key(err, STATUS_MALFORMED, "max_rows",
                          "the header promises %" PRIu64 " words, the file holds %" PRIu64 "%s",
                          import->promised, rows, way_out);
-}
-
-/* Every row passes here: its values are checked and its word is kept. `number` is that of its line
- * or its own. */
-static enum status row_keep(struct import *import, const char *word, size_t length,
-                            const float *vector, const char *unit, uint64_t number,
-                            struct error *err) {
-    struct model_info *info = import->info;
-    size_t bad = import->kernel->first_nonfinite(vector, import->dim);
-    if (bad < import->dim) {
-        char quoted[WORD_QUOTE_SIZE];
-        word_quote(word, length, quoted);
-        return error_set(err, STATUS_REFUSED,
-                         "%s %" PRIu64 ": value %zu of word '%s' is not finite", unit, number,
-                         bad + 1, quoted);
-    }
-    import->enough = ++info->import_rows == import->max_rows;
-    if (length == 0) {
-        info->import_unnamed++;
-        return STATUS_OK;
-    }
-    return import_rows_add(&import->rows, word, length, err);
 }
 
 /* One line without its end. */
@@ -177,12 +146,12 @@ static enum status line_take(struct import *import, const char *line, size_t len
         snprintf(place, sizeof place, "line %" PRIu64 ": ", import->line);
         return refuse_number(import, true, place, err);
     }
-    enum status status = import_rows_reserve(&import->rows, &vector, err);
+    enum status status = import_rows_reserve(&import->to->rows, &vector, err);
     if (status == STATUS_OK)
         status =
             line_parse(line, line + length, import->dim, import->line, vector, &word, &length, err);
     if (status == STATUS_OK)
-        status = row_keep(import, word, length, vector, "line", import->line, err);
+        status = import_keep(import->to, word, length, vector, "line", import->line, err);
     return status;
 }
 
@@ -196,7 +165,7 @@ static enum status text_advance(struct import *import, bool last, struct error *
     const char *data = import->pending.data;
     size_t at = 0, length = import->pending.length;
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && at < length && !import->enough) {
+    while (status == STATUS_OK && at < length && !import->to->enough) {
         size_t from = at + import->scanned;
         const char *end = memchr(data + from, '\n', length - from);
         size_t stop = !end ? length : (size_t)(end - data);
@@ -230,14 +199,14 @@ static enum status word_scan(const struct import *import, size_t at, size_t *wor
     if (*word <= LONGEST_WORD)
         return STATUS_OK;
     return error_set(err, STATUS_MALFORMED, "word %" PRIu64 " is longer than %d bytes",
-                     import->info->import_rows + 1, LONGEST_WORD);
+                     import->to->info->import_rows + 1, LONGEST_WORD);
 }
 
 /* Where the word of the next row begins. The byte behind the first row tells whether rows end with
  * a line break, as word2vec.c writes them; any other break belongs to a word. */
 static size_t word_begin(struct import *import, size_t at) {
     bool is_break = at < import->pending.length && import->pending.data[at] == '\n';
-    if (import->info->import_rows == 1 && is_break)
+    if (import->to->info->import_rows == 1 && is_break)
         import->breaks = true;
     return at + (is_break && import->breaks);
 }
@@ -254,7 +223,7 @@ static enum status binary_advance(struct import *import, bool last, struct error
     const char *data = import->pending.data;
     size_t at = 0, length = import->pending.length, row = import->dim * sizeof(float), word;
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && at < length && !import->enough && !is_full(import)) {
+    while (status == STATUS_OK && at < length && !import->to->enough && !is_full(import)) {
         size_t begin = word_begin(import, at);
         bool whole;
         if (begin == length)
@@ -268,15 +237,15 @@ static enum status binary_advance(struct import *import, bool last, struct error
             return error_set_key(err, STATUS_MALFORMED, "max_rows",
                                  "word %" PRIu64 " of %" PRIu64
                                  " is cut short; max_rows takes the first ones",
-                                 import->info->import_rows + 1, import->promised);
+                                 import->to->info->import_rows + 1, import->promised);
         }
         float *vector;
-        status = import_rows_reserve(&import->rows, &vector, err);
+        status = import_rows_reserve(&import->to->rows, &vector, err);
         if (status != STATUS_OK)
             return status;
         memcpy(vector, data + begin + word + 1, row);
-        status = row_keep(import, data + begin, word, vector, "word", import->info->import_rows + 1,
-                          err);
+        status = import_keep(import->to, data + begin, word, vector, "word",
+                             import->to->info->import_rows + 1, err);
         at = begin + word + 1 + row;
     }
     if (status == STATUS_OK && is_full(import))
@@ -352,7 +321,7 @@ static bool start_rows(struct import *import, const char *rows, const char *end,
 static enum status start_headless(struct import *import, const char *data, const char *line_end,
                                   const char *end, struct error *err) {
     size_t dim = lines_dim(data, end);
-    if (dim == 0 || dim > MAX_DIM)
+    if (dim == 0 || dim > IMPORT_MAX_DIM)
         return line_explain(data, line_end, err);
     import->dim = dim;
     import->state = IMPORT_TEXT;
@@ -398,14 +367,15 @@ static enum status start_advance(struct import *import, bool last, struct error 
         import->header = true;
         import->line = 1;
         pending_drop(import, (size_t)(rows - data));
-        import->rows.expected = import->max_rows > 0 ? import->max_rows : import->promised;
+        import->to->rows.expected =
+            import->to->bounds.max_rows > 0 ? import->to->bounds.max_rows : import->promised;
         status = promise_check(import, err);
         if (status != STATUS_OK)
             return status;
     } else {
         status = start_headless(import, data, data + line_trim(data, length), end, err);
     }
-    import->rows.dim = import->dim;
+    import->to->rows.dim = import->dim;
     return status;
 }
 
@@ -423,7 +393,7 @@ static enum status import_advance(struct import *import, bool last, struct error
 
 static enum status import_push(void *context, const char *bytes, size_t length, struct error *err) {
     struct import *import = context;
-    if (import->enough) /* ends the decoding */
+    if (import->to->enough) /* ends the decoding */
         return error_set(err, STATUS_CANCELLED, "the first rows are read");
     buffer_append(&import->pending, bytes, length);
     if (import->pending.failed) {
@@ -433,41 +403,17 @@ static enum status import_push(void *context, const char *bytes, size_t length, 
     return import_advance(import, false, err);
 }
 
-/* What is told of the words that were kept. */
-static enum status words_check(struct import *import, struct error *err) {
-    const struct import_rows *rows = &import->rows;
-    struct model_info *info = import->info;
-    uint32_t reals = 0;
-    if (rows->n == 0)
-        return error_set(err, STATUS_REFUSED, "none of the %" PRIu64 " rows has a word",
-                         info->import_rows);
-    for (uint32_t id = 0; id < rows->n; id++) {
-        const char *word = rows->text.data + rows->offsets[id];
-        size_t length = (size_t)(rows->offsets[id + (size_t)1] - rows->offsets[id]), blank = 0;
-        while (blank < length && !byte_is_blank(word[blank]))
-            blank++;
-        info->import_spaced += blank < length;
-        info->import_invalid += !utf8_valid(word, length);
-        reals += word_is_real(word, length);
-    }
-    if (!import->header && rows->n > 1 && reals == rows->n)
-        return error_set(err, STATUS_MALFORMED,
-                         "every word is a number with a point, as if the words were left out; a "
-                         "first line 'rows dim' makes them words");
-    return STATUS_OK;
-}
-
 /* Whether all rows that were wanted are read. */
 static enum status rows_check(struct import *import, struct error *err) {
-    struct model_info *info = import->info;
+    struct model_info *info = import->to->info;
     snprintf(info->import_format, sizeof info->import_format, "%s",
              import->state == IMPORT_BINARY ? "binary" : "text");
-    if (import->header && !import->enough && info->import_rows != import->promised)
+    if (import->header && !import->to->enough && info->import_rows != import->promised)
         return refuse_number(import, false, "", err);
     if (import->header && import->promised >= info->import_rows)
         info->import_skipped = (double)(import->promised - info->import_rows);
     else
-        info->import_skipped = import->enough ? NAN : 0;
+        info->import_skipped = import->to->enough ? NAN : 0;
     return STATUS_OK;
 }
 
@@ -475,8 +421,9 @@ static enum status rows_check(struct import *import, struct error *err) {
 static enum status import_parts(struct import *import, struct intake *intake,
                                 const struct file_map *map, struct error *err) {
     enum status status = STATUS_OK;
-    for (size_t at = 0; status == STATUS_OK && at < map->length && !import->enough; at += PART) {
-        status = stop_check(import->stop, "the import", err);
+    for (size_t at = 0; status == STATUS_OK && at < map->length && !import->to->enough;
+         at += PART) {
+        status = stop_check(import->to->bounds.stop, "the import", err);
         import->over = import->over || status != STATUS_OK;
         if (status == STATUS_OK)
             status = intake_push(intake, map->data + at,
@@ -492,33 +439,30 @@ static uint64_t grant_wanted(const struct grant *grant) {
 /* An import that is refused for what it holds itself will never fit: no use to try again. */
 static enum status refuse_for_good(const struct import *import, enum status status,
                                    struct error *err) {
-    struct grant all = import->rows.memory;
+    struct grant all = import->to->rows.memory;
     if (status != STATUS_NO_MEMORY || strcmp(err->key, "memory_budget") != 0)
         return status;
-    all.refused = grant_wanted(&import->rows.memory) + grant_wanted(&import->memory);
+    all.refused = grant_wanted(&import->to->rows.memory) + grant_wanted(&import->memory);
     error_clear(err);
     return grant_explain(&all, "the import", err);
 }
 
-static enum status import_stream(struct import *import, const char *path,
-                                 const struct decode_limits *limits, struct error *err) {
-    struct file_map map;
+static enum status import_stream(struct import *import, const struct file_map *map,
+                                 struct error *err) {
+    struct import_target *to = import->to;
     struct intake *intake = NULL;
     const struct intake_options options = {.subject = "vector file",
                                            .use = FILE_AS_VECTORS,
                                            .max_invalid = FILE_INVALID_SHARE,
-                                           .limits = *limits};
-    enum status status = file_map_open(&map, path, err);
-    if (status != STATUS_OK)
-        return status;
-    status = intake_create(&intake, &options, import_push, import, err);
+                                           .limits = to->bounds.decode};
+    enum status status = intake_create(&intake, &options, import_push, import, err);
     if (status == STATUS_OK)
-        status = import_parts(import, intake, &map, err);
-    if (status == STATUS_OK && !import->enough)
+        status = import_parts(import, intake, map, err);
+    if (status == STATUS_OK && !to->enough)
         status = intake_finish(intake, err);
-    if (status == STATUS_OK && !import->enough)
+    if (status == STATUS_OK && !to->enough)
         status = import_advance(import, true, err);
-    if (status != STATUS_OK && import->max_rows > 0 && !import->over) {
+    if (status != STATUS_OK && to->bounds.max_rows > 0 && !import->over) {
         /* what was decoded may hold them */
         struct error ignored = {0};
         import->hasty = true;
@@ -526,61 +470,23 @@ static enum status import_stream(struct import *import, const char *path,
             status_ignore(import_advance(import, false, &ignored));
     }
     intake_free(intake);
-    file_map_close(&map);
-    if (import->enough) { /* what stands behind the first rows may be damaged */
+    if (to->enough) { /* what stands behind the first rows may be damaged */
         error_clear(err);
         status = STATUS_OK;
     }
     return status == STATUS_OK ? rows_check(import, err) : refuse_for_good(import, status, err);
 }
 
-enum status import_read(struct model **model, const char *path, const char *name,
-                        const struct import_bounds *bounds, const struct kernel *kernel,
-                        struct error *err) {
-    struct import_bounds all = bounds ? *bounds : (struct import_bounds){0};
-    struct grant memory = {.budget = all.budget, .kind = BUDGET_IMPORTS};
-    struct import import = {.kernel = kernel,
-                            .max_rows = all.max_rows,
-                            .memory = memory,
-                            .stop = all.stop,
-                            .rows.memory = memory};
-    struct vocabulary *vocabulary = NULL;
-    struct table *table = NULL;
-    struct model_info *info = calloc(1, sizeof *info);
-    *model = NULL;
-    import.info = info;
+enum status import_lines(struct import_target *target, const struct file_map *map,
+                         struct error *err) {
+    struct import import = {
+        .to = target,
+        .memory = {.budget = target->bounds.budget, .kind = BUDGET_IMPORTS},
+    };
     import.pending.grant = &import.memory;
-    if (!info)
-        return error_set(err, STATUS_NO_MEMORY, "not enough memory to import '%s'", path);
-    enum status status = import_stream(&import, path, &all.decode, err);
-    if (status == STATUS_OK)
-        status = import_rows_drop_duplicates(&import.rows, info, err);
-    if (status == STATUS_OK)
-        status = words_check(&import, err);
-    if (status == STATUS_OK)
-        status = import_rows_finish(&import.rows, &vocabulary, &table, err);
+    enum status status = import_stream(&import, map, err);
+    target->headless = !import.header;
     buffer_clear(&import.pending);
     grant_clear(&import.memory);
-    memory = import.rows.memory;
-    import.rows.memory = (struct grant){0}; /* the model's from here on */
-    import_rows_clear(&import.rows);
-    if (status != STATUS_OK)
-        goto fail;
-    snprintf(info->name, sizeof info->name, "%s", name);
-    snprintf(info->kernel, sizeof info->kernel, "%s", kernel->name);
-    snprintf(info->program, sizeof info->program, "vecmill %s", VECMILL_VERSION);
-    info->created = machine_wall_seconds();
-    status = model_create(model, vocabulary, table, NULL, info, kernel, err);
-    free(info);
-    if (status == STATUS_OK)
-        (*model)->memory = memory;
-    else
-        grant_clear(&memory);
-    return status;
-fail:
-    grant_clear(&memory);
-    vocabulary_free(vocabulary);
-    table_free(table);
-    free(info);
     return status;
 }

@@ -87,6 +87,16 @@ enum status import_rows_add(struct import_rows *rows, const char *word, size_t l
     return STATUS_OK;
 }
 
+enum status import_rows_count(struct import_rows *rows, uint64_t count, struct error *err) {
+    uint64_t *counts =
+        array_grow(rows->counts, &rows->counts_room, rows->n + (size_t)1, sizeof *counts);
+    if (!counts)
+        return rows_no_memory(rows, err);
+    rows->counts = counts;
+    counts[rows->n - 1] = count;
+    return STATUS_OK;
+}
+
 static float *rows_vector(const struct import_rows *rows, uint32_t id) {
     return rows->blocks[id / rows->block_rows] + id % rows->block_rows * rows->dim;
 }
@@ -147,6 +157,8 @@ enum status import_rows_drop_duplicates(struct import_rows *rows, struct model_i
             memmove(rows->text.data + rows->offsets[kept], word, length);
             rows->offsets[kept + (size_t)1] = rows->offsets[kept] + length;
             memcpy(rows_vector(rows, kept), rows_vector(rows, id), rows->dim * sizeof(float));
+            if (rows->counts)
+                rows->counts[kept] = rows->counts[id];
         }
         *slot = ++kept;
     }
@@ -157,9 +169,12 @@ enum status import_rows_drop_duplicates(struct import_rows *rows, struct model_i
 
 enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary,
                                struct table **table, struct error *err) {
+    struct error falls = {0};
+    uint64_t total;
     *table = NULL;
-    enum status status =
-        vocabulary_create(vocabulary, rows->n, rows->text.data, rows->offsets, NULL, err);
+    bool counted = rows->counts && counts_check(rows->counts, rows->n, &total, &falls) == STATUS_OK;
+    enum status status = vocabulary_create(vocabulary, rows->n, rows->text.data, rows->offsets,
+                                           counted ? rows->counts : NULL, err);
     if (status == STATUS_OK)
         status = table_create(table, rows->n, (uint32_t)rows->dim, 1, PARTITION_MOD, err);
     for (uint32_t id = 0; status == STATUS_OK && id < rows->n; id++) {
@@ -178,6 +193,7 @@ void import_rows_clear(struct import_rows *rows) {
         free(rows->blocks[i]);
     free(rows->blocks);
     free(rows->offsets);
+    free(rows->counts);
     buffer_clear(&rows->text);
     grant_clear(&rows->memory);
     *rows = (struct import_rows){0};

@@ -13,6 +13,8 @@ struct import_rows {
     struct buffer text; /* all words one after the other */
     uint64_t *offsets;  /* [n + 1] */
     size_t offsets_room;
+    uint64_t *counts; /* [n], or NULL: not known */
+    size_t counts_room;
     float **blocks; /* [n_blocks] of block_rows rows each */
     size_t n_blocks, blocks_room, block_rows;
     uint64_t expected; /* rows that a header promised, 0 = no header; set before the first row */
@@ -28,11 +30,15 @@ enum status import_rows_reserve(struct import_rows *rows, float **vector,
                                 struct error *err) MUST_CHECK;
 enum status import_rows_add(struct import_rows *rows, const char *word, size_t length,
                             struct error *err) MUST_CHECK;
+/* The count of the row added last. Either each row gets one, or none. */
+enum status import_rows_count(struct import_rows *rows, uint64_t count,
+                              struct error *err) MUST_CHECK;
 /* Drops the rows of words that stand further up; ids close ranks. Counts them, and names the first
  * few, in info. */
 enum status import_rows_drop_duplicates(struct import_rows *rows, struct model_info *info,
                                         struct error *err) MUST_CHECK;
-/* Moves the rows into a vocabulary and a table. Owns: the caller frees both, also on failure. */
+/* Moves the rows into a vocabulary and a table. Counts that do not fall are left out. Owns: the
+ * caller frees both, also on failure. */
 enum status import_rows_finish(struct import_rows *rows, struct vocabulary **vocabulary,
                                struct table **table, struct error *err) MUST_CHECK;
 void import_rows_clear(struct import_rows *rows);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "embedding/table.h"
 #include "embedding/vocabulary.h"
 #include "embedding/word_shape.h"
@@ -97,12 +96,11 @@ static void words_count(struct model *model) {
     for (uint32_t id = 0; id < vocabulary_size(model->vocabulary); id++) {
         size_t length;
         const char *word = vocabulary_word(model->vocabulary, id, &length);
-        bool escaped = word_has_separator(word, length);
 
         model->blank_words += word_has_blank(word, length);
-        model->escaped_words += escaped;
-        model->relabelled_words +=
-            escaped || !utf8_valid(word, length) || word_is_blank(word, length);
+        model->escaped_words += word_has_separator(word, length);
+        model->relabelled_words += word_is_no_label(word, length);
+        model->recoded_words += word_is_no_text(word, length);
     }
 }
 

@@ -56,11 +56,14 @@ static const struct field fields[] = {
     FIELD(TEXT, stopped),
     FIELD(COUNT, best_epoch),
     FIELD(COUNT, best_step),
+    FIELD(COUNT, import_labels),
+    FIELD(COUNT, import_buckets),
 };
 #undef FIELD
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 #define N_FIRST_FIELDS 13  /* what files of the first programs hold: all up to default_max_norm */
 #define N_SECOND_FIELDS 24 /* of the next ones: all up to import_skipped */
+#define N_THIRD_FIELDS 32  /* of those after them: all up to best_step */
 
 /* A value is one line: line ends and the escape itself are escaped, every other byte stands as it
  * is. */
@@ -166,6 +169,11 @@ static bool field_read(const struct field *field, struct model_info *info, const
     return true;
 }
 
+/* Whether files of an earlier program end before the field. */
+static bool may_end(size_t field) {
+    return field == N_FIRST_FIELDS || field == N_SECOND_FIELDS || field == N_THIRD_FIELDS;
+}
+
 enum status metadata_read(struct model_info *info, const char *text, size_t length,
                           struct error *err) {
     const char *end = text + length;
@@ -173,8 +181,7 @@ enum status metadata_read(struct model_info *info, const char *text, size_t leng
     for (size_t i = N_FIRST_FIELDS; i < N_FIELDS; i++)
         memset((char *)info + fields[i].offset, 0, fields[i].size);
     info->sample_share = info->avg_loss = info->total_loss = info->holdout_loss = info->score = NAN;
-    for (size_t i = 0;
-         i < N_FIELDS && ((i != N_FIRST_FIELDS && i != N_SECOND_FIELDS) || text != end); i++) {
+    for (size_t i = 0; i < N_FIELDS && (!may_end(i) || text != end); i++) {
         const char *line_end = text < end ? memchr(text, '\n', (size_t)(end - text)) : NULL;
         size_t name_length = strlen(fields[i].name);
 

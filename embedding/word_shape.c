@@ -1,5 +1,7 @@
 #include "embedding/word_shape.h"
 
+#include <string.h>
+
 #include "base/utf8.h"
 
 bool word_has_blank(const char *word, size_t length) {
@@ -33,4 +35,13 @@ bool word_is_blank(const char *word, size_t length) {
         at += taken;
     }
     return true;
+}
+
+bool word_is_no_label(const char *word, size_t length) {
+    return word_has_separator(word, length) || !utf8_valid(word, length) ||
+           word_is_blank(word, length);
+}
+
+bool word_is_no_text(const char *word, size_t length) {
+    return memchr(word, '\0', length) || !utf8_valid(word, length);
 }

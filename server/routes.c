@@ -21,7 +21,8 @@
     "application/vnd.safetensors=Bytes"
 #define EXPORT_TYPES                                                                 \
     "application/octet-stream=Bytes text/plain=Text text/tab-separated-values=Text " \
-    "application/gzip=Bytes application/x-npy=Bytes application/vnd.safetensors=Bytes"
+    "application/gzip=Bytes application/x-npy=Bytes application/vnd.safetensors=Bytes " \
+    "application/x-tar=Bytes application/x-ndjson=Text"
 #define VECTOR_FIELDS "X-Shape X-Dtype X-Model X-Version X-Missing"
 
 const struct route server_routes[] = {
@@ -434,12 +435,12 @@ const struct route server_routes[] = {
      .scope = SCOPE_READ,
      .handle = models_file,
      .summary = "The model in a format of the field",
-     .query = "subtract_mean:SubtractMean normalize:Normalize",
+     .query = "subtract_mean:SubtractMean normalize:Normalize limit:ExportLimit dtype:VectorType",
      .takes = "Range If-Range If-None-Match",
      .status = 200,
      .answer = EXPORT_TYPES,
-     .headers =
-         "ETag Accept-Ranges Content-Disposition Repr-Digest X-Version X-Vecmill-Changed-Words",
+     .headers = "ETag Accept-Ranges Content-Disposition Repr-Digest X-Version "
+                "X-Vecmill-Changed-Words X-Vecmill-Loss",
      .also = "206 304 416 507"},
     {.method = "PUT",
      .pattern = "/v1/models/{model}/files/{file}",
@@ -449,7 +450,7 @@ const struct route server_routes[] = {
      .in_parts = &upload_create,
      .limit = "max_import_bytes",
      .summary = "Import vectors made elsewhere as a served model",
-     .query = "max_rows:MaxRows",
+     .query = "max_rows:MaxRows limit:MaxRows",
      .takes = UPLOAD_FIELDS,
      .request = "application/octet-stream=Bytes text/plain=Text",
      .status = 201,

@@ -20,6 +20,7 @@
 struct import {
     struct models *models;
     char name[NAME_SIZE];
+    char *file;   /* the name that the request gives it */
     char *folder; /* everything in progress lies here */
     /* the vector file; import_read tells text, binary and compression by the content */
     char *path;
@@ -53,6 +54,7 @@ static void import_free(void *state) {
                  leftovers.text);
     free(import->folder);
     free(import->path);
+    free(import->file);
     free(import);
 }
 
@@ -75,30 +77,13 @@ static enum status store(void *context, const char *bytes, size_t length, struct
     return file_writer_append(import->writer, bytes, length, err);
 }
 
-/* What the file holds is told by its bytes; but a name should be one of vectors. */
-static bool name_is_known(const char *file) {
-    static const char *const names[] = {"vectors.txt", "vectors.bin", "vectors"},
-                             *const ends[] = {"", ".gz", ".zst", ".bz2", ".xz", ".zip"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t length = strlen(names[i]);
-        for (size_t k = 0; k < sizeof ends / sizeof *ends && strncmp(file, names[i], length) == 0;
-             k++)
-            if (strcmp(file + length, ends[k]) == 0 && (ends[k][0] != '\0' || i < 2))
-                return true;
-    }
-    return false;
-}
-
 static enum status check_request(struct models *models, const struct http_request *request,
                                  enum encoding *encoding, struct error *err) {
     const char *header = request_header(request, "Content-Encoding");
     int64_t length = request_content_length(request), max = models->settings->max_import_bytes;
-    if (!name_is_known(request->segments[1]))
-        return error_set_key(err, STATUS_REFUSED, "file",
-                             "cannot import '%.80s': vectors.txt or vectors.bin can be, with .gz, "
-                             ".zst, .bz2, .xz or .zip behind",
-                             request->segments[1]);
-    enum status status = query_check(request, err);
+    enum status status = import_name_check(request->segments[1], err);
+    if (status == STATUS_OK)
+        status = query_check(request, err);
     if (status == STATUS_OK)
         status = models_check_new(models, request->segments[0], err);
     if (status == STATUS_OK)
@@ -107,6 +92,22 @@ static enum status check_request(struct models *models, const struct http_reques
         status = error_set_key(err, STATUS_TOO_LARGE, "max_import_bytes",
                                "the file has %" PRId64 " bytes; max_import_bytes is %" PRId64,
                                length, max);
+    return status;
+}
+
+/* max_rows, or limit, which means the same. */
+static enum status read_limit(const struct http_request *request, int64_t *max_rows,
+                              struct error *err) {
+    int64_t limit = 0;
+    enum status status = query_int(request, "max_rows", 1, WORD_NONE - 1, max_rows, err);
+    if (status == STATUS_OK)
+        status = query_int(request, "limit", 1, WORD_NONE - 1, &limit, err);
+    if (status == STATUS_OK && limit > 0 && *max_rows > 0 && limit != *max_rows)
+        return error_set_key(err, STATUS_REFUSED, "limit",
+                             "limit is %" PRId64 " and max_rows %" PRId64
+                             ", which mean the same: give one",
+                             limit, *max_rows);
+    *max_rows = limit > 0 ? limit : *max_rows;
     return status;
 }
 
@@ -141,7 +142,7 @@ static enum status import_begin(struct server *server, const struct http_request
         status = quota_count(request->key, "max_models", request->key->max_models, owned, err);
     }
     if (status == STATUS_OK)
-        status = query_int(request, "max_rows", 1, WORD_NONE - 1, &max_rows, err);
+        status = read_limit(request, &max_rows, err);
     if (status != STATUS_OK)
         return status;
     int64_t length = request_content_length(request);
@@ -166,8 +167,11 @@ static enum status import_begin(struct server *server, const struct http_request
         status = check_disk(import, length > 0 ? (uint64_t)length : 0, err);
     if (status == STATUS_OK) {
         import->path = path_join(import->folder, "vectors");
-        status = !import->path ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
-                               : file_writer_create(&import->writer, import->path, err);
+        import->file = strdup(request->segments[1]);
+        import->bounds.name = import->file;
+        status = !import->path || !import->file
+                     ? error_set(err, STATUS_NO_MEMORY, "out of memory for an import")
+                     : file_writer_create(&import->writer, import->path, err);
     }
     if (status == STATUS_OK)
         status =

@@ -1,6 +1,7 @@
 /* Exports of published models: each is written once, beside the version it belongs to, and sent
  * from disk ever after. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,9 +125,40 @@ static char *export_record_path(const char *path) {
     return buffer_take(&text);
 }
 
-/* Keeps size and checksum of what was written just now. */
+static json_t *loss_json(const struct export_loss *loss) {
+    json_t *object = json_pack("{s:f, s:f, s:I, s:I}", "cosine_mean", loss->cosine_mean,
+                               "cosine_max", loss->cosine_max, "words", (json_int_t)loss->words,
+                               "among", (json_int_t)loss->among);
+    if (isfinite(loss->overlap))
+        json_object_set_new(object, "overlap", json_real(loss->overlap));
+    return object;
+}
+
+/* False: the record does not tell it. */
+static bool loss_read(const char *path, struct export_loss *loss) {
+    struct error ignored = {0};
+    char *record = export_record_path(path);
+    json_t *kept = NULL;
+    bool found = record && record_read(record, &kept, &ignored) == STATUS_OK;
+    const json_t *object = json_object_get(kept, "loss");
+    const json_t *overlap = json_object_get(object, "overlap");
+    if (found && json_is_object(object))
+        *loss = (struct export_loss){
+            .cosine_mean = json_number_value(json_object_get(object, "cosine_mean")),
+            .cosine_max = json_number_value(json_object_get(object, "cosine_max")),
+            .words = (uint32_t)json_integer_value(json_object_get(object, "words")),
+            .among = (uint32_t)json_integer_value(json_object_get(object, "among")),
+            .overlap = overlap ? json_number_value(overlap) : NAN};
+    found = found && json_is_object(object);
+    json_decref(kept);
+    free(record);
+    return found;
+}
+
+/* Keeps size and checksum of what was written just now; loss: or NULL. */
 static enum status export_record(struct models *models, const char *path,
-                                 char digest[DIGEST_TEXT_SIZE], struct error *failed) {
+                                 const struct export_loss *loss, char digest[DIGEST_TEXT_SIZE],
+                                 struct error *failed) {
     struct error err = {0};
     struct file_state state;
     uint64_t sum = 0;
@@ -138,10 +170,11 @@ static enum status export_record(struct models *models, const char *path,
         return error_set(failed, status, "%s", err.text);
     export_note_seen(models, path, &state, digest);
     checksum_text(sum, text);
-    status = record_write(export_record_path(path),
-                          json_pack("{s:I, s:s, s:s}", "bytes", (json_int_t)state.size,
-                                    RECORD_CONTENT_CHECKSUM, text, "digest", digest),
-                          "export", path, &err);
+    json_t *record = json_pack("{s:I, s:s, s:s}", "bytes", (json_int_t)state.size,
+                               RECORD_CONTENT_CHECKSUM, text, "digest", digest);
+    if (loss)
+        json_object_set_new(record, "loss", loss_json(loss));
+    status = record_write(export_record_path(path), record, "export", path, &err);
     if (status != STATUS_OK) /* it is written again after a start */
         log_line(models->logger, LOG_WARNING, "checksum of '%s' is not kept: %s", path, err.text);
     return STATUS_OK;
@@ -184,6 +217,8 @@ static enum status export_fresh(struct models *models, const char *name, const s
                                 const char *file, const struct export_options *options,
                                 const char *path, char digest[DIGEST_TEXT_SIZE],
                                 struct error *err) {
+    bool lossy = export_type(file) != VECTOR_FLOAT32;
+    struct export_loss loss;
     uint64_t altered = 0;
     char what[160];
     snprintf(what, sizeof what, "'%.120s'", file);
@@ -197,8 +232,10 @@ static enum status export_fresh(struct models *models, const char *name, const s
         log_line(models->logger, LOG_WARNING,
                  "model '%s': %" PRIu64 " words stand in '%s' in another form", name, altered,
                  file);
+    if (status == STATUS_OK && lossy)
+        status = export_measure(model, file, options, &loss, err);
     if (status == STATUS_OK)
-        status = export_record(models, path, digest, err);
+        status = export_record(models, path, lossy ? &loss : NULL, digest, err);
     return status;
 }
 
@@ -224,12 +261,15 @@ static enum status export_ready(struct models *models, const char *name, const s
 enum status models_export(struct models *models, const char *name, const char *version,
                           const struct model *model, const char *file,
                           const struct export_options *options, char **path,
-                          char digest[DIGEST_TEXT_SIZE], struct error *err) {
+                          struct export_about *about, struct error *err) {
     struct buffer text = {0};
     buffer_print(&text, "%s/%s/%s/" FILES_FOLDER, models->folder, name, version);
     char *folder = buffer_take(&text);
-    buffer_print(&text, "%s%s%s", options->subtract_mean ? "subtract_mean-" : "",
-                 options->normalize ? "normalize-" : "", file);
+    buffer_print(&text, "%s%s", options->subtract_mean ? "subtract_mean-" : "",
+                 options->normalize ? "normalize-" : "");
+    if (options->limit > 0)
+        buffer_print(&text, "limit%u-", options->limit);
+    buffer_append_text(&text, file);
     char *entry = buffer_take(&text);
     char *made = !folder || !entry ? NULL : path_join(folder, entry);
     enum status status = STATUS_OK;
@@ -245,7 +285,10 @@ enum status models_export(struct models *models, const char *name, const char *v
         struct export_turn turn = {.path = made};
         status = turn_take(models, &turn, options->stop, err);
         if (status == STATUS_OK) {
-            status = export_ready(models, name, model, file, options, made, digest, err);
+            status = export_ready(models, name, model, file, options, made, about->digest, err);
+            if (status == STATUS_OK && export_type(file) != VECTOR_FLOAT32 &&
+                !loss_read(made, &about->loss))
+                status = export_measure(model, file, options, &about->loss, err);
             turn_give(models, &turn);
         }
     }

@@ -8,7 +8,7 @@
  *                                             not load them
  * data/models/<name>/<version>/owner          id of the key that made it, if one did
  * data/models/<name>/<version>/files/         exports, each written once, and <export>.json, its
- *                                             size and checksum
+ *                                             size and checksum, and what its numbers lost
  * data/quarantine/<name>-<version>-<random>/  versions that failed their checks */
 #ifndef VECMILL_SERVER_MODELS_PRIVATE_H
 #define VECMILL_SERVER_MODELS_PRIVATE_H
@@ -204,12 +204,15 @@ enum status models_switch(struct models *models, const char *name, const char *v
 /* data/models/<name>. Owns: caller frees; NULL when out of memory. */
 char *models_home(const struct models *models, const char *name);
 /* Path of the export of a version, written when it is not there yet; several callers write one file
- * once. digest: of the file. Owns: caller frees *path. DISK_FULL when it would eat into
- * reserve_disk. */
+ * once. Owns: caller frees *path. DISK_FULL when it would eat into reserve_disk. */
+struct export_about {
+    char digest[DIGEST_TEXT_SIZE]; /* of the file */
+    struct export_loss loss;       /* set for a format whose numbers are no float32 */
+};
 enum status models_export(struct models *models, const char *name, const char *version,
                           const struct model *model, const char *file,
                           const struct export_options *options, char **path,
-                          char digest[DIGEST_TEXT_SIZE], struct error *err) MUST_CHECK;
+                          struct export_about *about, struct error *err) MUST_CHECK;
 /* A fresh folder for work in progress on the same file system; removed at the next start if we die.
  * Owns: caller frees *path. */
 enum status models_workplace(const struct models *models, char **path,

@@ -39,6 +39,10 @@ static void call_refuse(const struct call *call, struct http_response *response,
                         members);
 }
 
+static uint32_t call_rows(const struct call *call) {
+    return call->model ? call->model->input->rows : 0;
+}
+
 static void call_end(struct call *call) {
     buffer_clear(&call->members);
     model_drop(call->model);
@@ -131,7 +135,7 @@ static json_t *changed_words_json(const struct model *model) {
     size_t n = export_formats(&names);
     json_t *object = json_object();
     for (size_t i = 0; i < n; i++)
-        set(object, names[i], json_integer((json_int_t)export_changed_words(model, names[i])));
+        set(object, names[i], json_integer((json_int_t)export_changed_words(model, names[i], 0)));
     return object;
 }
 
@@ -156,6 +160,8 @@ static json_t *import_json(const struct model *model) {
     set(object, "without_word", json_integer((json_int_t)info->import_unnamed));
     set(object, "with_white_space", json_integer((json_int_t)info->import_spaced));
     set(object, "not_utf8", json_integer((json_int_t)info->import_invalid));
+    set(object, "labels", json_integer((json_int_t)info->import_labels));
+    set(object, "ngram_rows", json_integer((json_int_t)info->import_buckets));
     return object;
 }
 
@@ -378,6 +384,9 @@ static const char *file_type(const char *file) {
                  {".pbtxt", "text/plain; charset=utf-8"},
                  {".tsv", "text/tab-separated-values; charset=utf-8"},
                  {".npy", "application/x-npy"},
+                 {".ndjson", "application/x-ndjson"},
+                 {".copy", "text/plain; charset=utf-8"},
+                 {".tar", "application/x-tar"},
                  {".safetensors", "application/vnd.safetensors"}};
     size_t length = strlen(file);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -388,63 +397,103 @@ static const char *file_type(const char *file) {
     return "application/octet-stream";
 }
 
-static enum status find_format(struct call *call, const char *file, struct error *err) {
+/* The format that the file's name, and ?dtype, mean. */
+static enum status find_format(struct call *call, const char *file, const char **format,
+                               struct error *err) {
+    static const char *const types[] = {"float32", "float16", "int8"};
     const char *const *names;
+    int type = -1;
+    enum status status = query_choice(call->request, "dtype", "float32|float16|int8", &type, err);
+    if (status == STATUS_OK)
+        status = export_choose(file, NULL, type < 0 ? NULL : types[type], format, err);
+    if (status == STATUS_OK || strcmp(err->key, "format") != 0)
+        return status;
     size_t n = export_formats(&names);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], file) == 0)
-            return STATUS_OK;
     buffer_append_text(&call->members, "\"available\":[");
     for (size_t i = 0; i < n; i++)
         buffer_print(&call->members, "%s\"%s\"", i == 0 ? "" : ",", names[i]);
     buffer_append_char(&call->members, ']');
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    error_clear(err);
     return error_set_key(err, STATUS_NOT_FOUND, "file",
                          "no file '%.80s' of model '%s'; there are vectors.txt, vectors.bin "
-                         "and others, listed in available",
+                         "and others, listed in available; the ending of a name tells the format",
                          file, call->name);
 }
 
 /* `digest-file` with the options in it: what is behind one tag never changes. */
-static void file_tag(const struct model *model, const char *file,
+static void file_tag(const struct model *model, const char *format,
                      const struct export_options *options, char tag[160]) {
     const char *digest =
         strncmp(model->digest, "sha256:", 7) == 0 ? model->digest + 7 : model->digest;
-    snprintf(tag, 160, "\"%.32s-%s%s%.60s\"", digest, options->subtract_mean ? "m" : "",
-             options->normalize ? "n-" : "-", file);
+    char limit[16] = "";
+    if (options->limit > 0)
+        snprintf(limit, sizeof limit, "%u", options->limit);
+    snprintf(tag, 160, "\"%.32s-%s%s%s-%.60s\"", digest, options->subtract_mean ? "m" : "",
+             options->normalize ? "n" : "", limit, format);
+}
+
+static enum status read_options(const struct http_request *request, struct export_options *options,
+                                struct error *err) {
+    int64_t limit = 0;
+    enum status status = query_flag(request, "subtract_mean", &options->subtract_mean, err);
+    if (status == STATUS_OK)
+        status = query_flag(request, "normalize", &options->normalize, err);
+    if (status == STATUS_OK)
+        status = query_int(request, "limit", 1, WORD_NONE - 1, &limit, err);
+    options->limit = (uint32_t)limit;
+    return status;
+}
+
+/* What a smaller type costs. */
+static void tell_loss(struct http_response *response, const char *format,
+                      const struct export_loss *loss) {
+    char overlap[40] = "";
+    if (!isnan(loss->overlap))
+        snprintf(overlap, sizeof overlap, "; neighbors-overlap=%.4f", loss->overlap);
+    response_header(response, "X-Vecmill-Loss",
+                    "dtype=%s; cosine-error-mean=%.3g; cosine-error-max=%.3g%s; neighbors=%d; "
+                    "words=%u; among=%u",
+                    vector_type_name(export_type(format)), loss->cosine_mean, loss->cosine_max,
+                    overlap, LOSS_NEIGHBORS, loss->words, loss->among);
 }
 
 void models_file(struct server *server, const struct http_request *request,
                  struct http_response *response) {
-    const char *file = request->segments[1];
+    const char *file = request->segments[1], *format = NULL;
     struct call call;
     struct export_options options = {.stop = request_stop_of_service(request)};
+    struct export_about about = {0};
     struct error err = {0};
-    char *path = NULL, digest[DIGEST_TEXT_SIZE] = "";
+    char *path = NULL;
     enum status status = call_begin(&call, server, request, &err);
-    if (status == STATUS_OK)
-        status = find_format(&call, file, &err);
     if (status == STATUS_OK)
         status = query_check(request, &err);
     if (status == STATUS_OK)
-        status = query_flag(request, "subtract_mean", &options.subtract_mean, &err);
+        status = find_format(&call, file, &format, &err);
     if (status == STATUS_OK)
-        status = query_flag(request, "normalize", &options.normalize, &err);
+        status = read_options(request, &options, &err);
+    if (options.limit >= call_rows(&call))
+        options.limit = 0; /* all: one file, one tag */
     if (status == STATUS_OK)
         status = request_reserve(request, EXPORT_MEMORY, "the export", &err);
     if (status == STATUS_OK)
-        status = models_export(call.models, call.name, call.version, call.model, file, &options,
-                               &path, digest, &err);
+        status = models_export(call.models, call.name, call.version, call.model, format, &options,
+                               &path, &about, &err);
     if (status == STATUS_OK) {
         char tag[160], field[DIGEST_FIELD_SIZE];
-        digest_field_of_text(digest, field);
-        file_tag(call.model, file, &options, tag);
+        digest_field_of_text(about.digest, field);
+        file_tag(call.model, format, &options, tag);
         response_header(response, "X-Version", "%s", call.version);
         response_header(response, "Repr-Digest", "%s", field);
         response_header(response, "X-Vecmill-Changed-Words", "%" PRIu64,
-                        export_changed_words(call.model, file));
+                        export_changed_words(call.model, format, options.limit));
+        if (export_type(format) != VECTOR_FLOAT32)
+            tell_loss(response, format, &about.loss);
         response_header(response, "Content-Disposition", "attachment; filename=\"%s-%s\"",
                         call.name, file);
-        response_file(request, response, path, file_type(file), tag);
+        response_file(request, response, path, file_type(format), tag);
     } else {
         call_refuse(&call, response, &err);
     }

@@ -102,7 +102,6 @@ KINDS = {
     "a PDF document": b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n",
     "a Parquet file": b"PAR1\x15\x04\x15\x10" + bytes(200),
     "a 7-Zip archive": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(100),
-    "fastText's binary model": b"\xba\x16\x4f\x2f\x0c\0\0\0" + bytes(100),
     "a web page": b"\n<!DOCTYPE html>\n<html><body>page</body></html>\n",
     "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n",
     "an office document": zipped(("[Content_Types].xml", "<x/>"), ("word/document.xml", "<x/>")),
@@ -114,6 +113,7 @@ KINDS = {
 }
 # The same, of text only.
 TEXT_KINDS = {
+    "fastText's binary model": b"\xba\x16\x4f\x2f\x0c\0\0\0" + bytes(100),
     "text in UTF-16: ": LINES.encode("utf-16-le"),
     "not in UTF-8": ("Das Mädchen geht über die Straße\n" * 200).encode("latin1"),
     "JSON": b'{"text": "a b c"}\n' * 50,

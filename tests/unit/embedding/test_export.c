@@ -254,7 +254,7 @@ static void tab_separated_words_are_kept(void **state) {
     free(data);
     for (size_t i = 0; i < export_formats(&names); i++) {
         free(exported(state, model, names[i], NULL, &length, &altered));
-        assert_int_equal(export_changed_words(model, names[i]), altered);
+        assert_int_equal(export_changed_words(model, names[i], 0), altered);
     }
     model_drop(model);
     free(values);
@@ -325,18 +325,20 @@ static void failures_leave_nothing(void **state) {
          *target = temporary_path(state, "vectors.txt");
     const char *const *names;
     struct error err = {0};
-    assert_int_equal(export_formats(&names), 10);
+    size_t n = export_formats(&names);
+    assert_true(n > 20);
     assert_string_equal(names[0], "vectors.txt");
-    assert_string_equal(names[9], "projector_config.pbtxt");
+    assert_string_equal(names[n - 1], "projector_config.pbtxt");
     assert_int_equal(export_write(model, "vectors.doc", NULL, target, NULL, &err),
                      STATUS_NOT_FOUND);
-    assert_string_equal(
-        err.text, "no format 'vectors.doc'; there are vectors.txt vectors.bin vectors.txt.gz "
-                  "vectors.bin.gz vectors.npy model.safetensors vocab.tsv tensors.tsv metadata.tsv "
-                  "projector_config.pbtxt");
+    assert_string_equal(err.text,
+                        "no format 'vectors.doc'; there are vectors.txt, vectors.bin, vectors.npy, "
+                        "vectors.kv, model.safetensors, static-embedding.tar, pgvector.copy, "
+                        "qdrant.ndjson, elasticsearch.ndjson, vocab.tsv, tensors.tsv, "
+                        "metadata.tsv, projector_config.pbtxt");
     assert_false(file_exists(target));
     error_clear(&err);
-    for (size_t i = 0; i < 10; i++) {
+    for (size_t i = 0; i < n; i++) {
         assert_int_not_equal(export_write(model, names[i], NULL, path, NULL, &err), STATUS_OK);
         assert_true(err.text[0] != '\0');
         error_clear(&err);
@@ -350,7 +352,7 @@ static void exports_stop_when_told(void **state) {
     struct model *model = awkward_model(true, 1);
     struct stop_after after;
     struct stop stop = stop_after(&after, 1);
-    struct export_options options = {.stop = &stop};
+    struct export_options options = {.normalize = true, .stop = &stop};
     const char *const *names;
     size_t n = export_formats(&names);
     for (size_t i = 0; i < n; i++) {

@@ -268,9 +268,9 @@ static void *export_one(void *context) {
     struct exporter *exporter = context;
     struct export_options options = {0};
     struct error err = {0};
-    char digest[DIGEST_TEXT_SIZE];
+    struct export_about about;
     exporter->status = models_export(exporter->fixture->models, "m", "v1", exporter->model,
-                                     "vectors.txt", &options, &exporter->path, digest, &err);
+                                     "vectors.txt", &options, &exporter->path, &about, &err);
     return NULL;
 }
 
