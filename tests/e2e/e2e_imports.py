@@ -27,7 +27,14 @@ except ImportError:
 
 FILES = "/v1/models/m/files/"
 NOTHING = dict(
-    skipped=0, duplicates=0, duplicate_words=[], without_word=0, with_white_space=0, not_utf8=0
+    skipped=0,
+    duplicates=0,
+    duplicate_words=[],
+    without_word=0,
+    with_white_space=0,
+    not_utf8=0,
+    labels=0,
+    ngram_rows=0,
 )
 
 
