@@ -462,10 +462,11 @@ struct import_bounds {
  * content (text of word2vec or GloVe, word2vec's binary, both also packed; fastText's model; a
  * pickle of gensim with the .npy beside it; .npy and safetensors with a vocabulary); a tar of such
  * files; a folder of them. Counts are kept where the file has them and they fall, else they are 0.
- * In text the last dim fields of a line are the vector and what stands before is the
- * word; in binary a word ends at its first space. The first of two equal words is kept.
- * info.import_... tells what became of the rows. Errors: MALFORMED and REFUSED name the line or the
- * word; UNSUPPORTED says what the file is instead, also when its name's ending says another thing; TOO_LARGE over the limit; the budget's; CANCELLED. Owns: model_drop. */
+ * In text the last dim fields of a line are the vector and what stands before is the word; in
+ * binary a word ends at its first space. The first of two equal words is kept. info.import_...
+ * tells what became of the rows. Errors: MALFORMED and REFUSED name the line or the word;
+ * UNSUPPORTED says what the file is instead, also when its name's ending says another thing;
+ * TOO_LARGE over the limit; the budget's; CANCELLED. Owns: model_drop. */
 enum status import_read(struct model **model, const char *path, const char *name,
                         const struct import_bounds *bounds, const struct kernel *kernel,
                         struct error *err) MUST_CHECK;

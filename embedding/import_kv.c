@@ -33,9 +33,9 @@ static enum status vectors_find(struct keyed_vectors *kv, struct error *err) {
     if (pickle_member(kv->pickle, kv->state, "index_to_key") ||
         pickle_member(kv->pickle, kv->state, "index2word"))
         return STATUS_OK;
-    return error_set(err, STATUS_UNSUPPORTED,
-                     "the vector file is a Python pickle that holds no KeyedVectors of gensim: "
-                     OTHER_WAY);
+    return error_set(
+        err, STATUS_UNSUPPORTED,
+        "the vector file is a Python pickle that holds no KeyedVectors of gensim: " OTHER_WAY);
 }
 
 static enum status words_read(const struct keyed_vectors *kv, struct import_words *words,

@@ -19,8 +19,8 @@
 #define VECTOR_TYPES                                                                \
     "application/json=Rows application/x-npy=Bytes application/octet-stream=Bytes " \
     "application/vnd.safetensors=Bytes"
-#define EXPORT_TYPES                                                                 \
-    "application/octet-stream=Bytes text/plain=Text text/tab-separated-values=Text " \
+#define EXPORT_TYPES                                                                    \
+    "application/octet-stream=Bytes text/plain=Text text/tab-separated-values=Text "    \
     "application/gzip=Bytes application/x-npy=Bytes application/vnd.safetensors=Bytes " \
     "application/x-tar=Bytes application/x-ndjson=Text"
 #define VECTOR_FIELDS "X-Shape X-Dtype X-Model X-Version X-Missing"
