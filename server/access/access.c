@@ -129,6 +129,7 @@ static void take_over(struct access *access, struct key_list *list) {
     struct access_key *old = access->keys;
     access->keys = list->keys;
     access->n = list->n;
+    atomic_store(&access->count, list->n);
     pthread_mutex_unlock(&access->mutex);
     free(old);
     *list = (struct key_list){0};
@@ -197,12 +198,7 @@ bool access_required(struct access *access) {
 }
 
 size_t access_count(struct access *access) {
-    if (!access)
-        return 0;
-    pthread_mutex_lock(&access->mutex);
-    size_t n = access->n;
-    pthread_mutex_unlock(&access->mutex);
-    return n;
+    return access ? atomic_load(&access->count) : 0;
 }
 
 /* ---- who it is, and how often ---------------------------------------------------------------- */

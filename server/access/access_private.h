@@ -3,6 +3,7 @@
 #define VECMILL_SERVER_ACCESS_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "server/access/access.h"
 
@@ -18,6 +19,7 @@ struct access {
     const struct logger *logger;
     char *kept; /* data/keys */
     bool beyond;
+    atomic_size_t count;   /* of keys: asked with every request */
     pthread_mutex_t mutex; /* guards what follows */
     struct access_key *keys;
     size_t n;

@@ -48,6 +48,24 @@ enum status key_create(struct access_key *key, char text[KEY_TEXT_SIZE], struct 
     return status;
 }
 
+static bool hexadecimal(const char *text, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!strchr("0123456789abcdefABCDEF", text[i]) || text[i] == '\0')
+            return false;
+    return true;
+}
+
+void key_redact(char *text) {
+    size_t prefix = strlen(KEY_PREFIX), head = prefix + ID_DIGITS + 1;
+    for (char *at = text; (at = strstr(at, KEY_PREFIX)); at += prefix) {
+        if (strnlen(at, head) < head || !hexadecimal(at + prefix, ID_DIGITS) || at[head - 1] != '_')
+            continue;
+        /* also of one that is cut */
+        for (char *c = at + head; *c != '\0' && hexadecimal(c, 1); c++)
+            *c = '*';
+    }
+}
+
 /* ---- members --------------------------------------------------------------------------------- */
 
 static enum status set_scope(struct access_key *key, const char *value, struct error *err) {

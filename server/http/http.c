@@ -324,7 +324,7 @@ static struct http_link *connection_begin(struct http *http, struct MHD_Connecti
     struct http_link *link = info ? link_create(http, info->connect_fd) : NULL;
     if (!link)
         return NULL;
-    if (http->tls) {
+    if (http_speaks_tls(http->settings)) {
         const union MHD_ConnectionInfo *session =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         tls_begin(link, session->tls_session);

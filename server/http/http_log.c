@@ -88,6 +88,8 @@ void log_request(const struct exchange *exchange, bool whole) {
     struct entry entry = {.n = 0};
     quote_path(exchange->target, path);
     snprintf(target, sizeof target, "%s", exchange->target);
+    key_redact(path);
+    key_redact(target);
     address_text(exchange->link->address, client);
     add_text(&entry, "method", exchange->method);
     add_text(&entry, "route", route ? route->pattern : NULL);

@@ -198,7 +198,7 @@ void tls_warn(const struct tls *tls, const struct logger *logger) {
 
 enum status http_reload(struct http *http, struct error *err) {
     struct tls *made = NULL;
-    if (!http->tls) /* it never changes between none and one */
+    if (!http_speaks_tls(http->settings))
         return STATUS_OK;
     enum status status = tls_load(http->settings, &made, err);
     if (status != STATUS_OK)

@@ -132,6 +132,8 @@ def test_every_route():
                 check(status("vm_wrong") == 200, what, "is not open to a wrong key")
                 continue
             check(status(None) == 401, what, "without a key:", status(None))
+            lost = where + ("&" if "?" in where else "?") + "key=" + service.key
+            check(service.call(method, lost, b"{}", key=None).status == 401, what, "by query")
             for wrong in ("x", "vm_" + "0" * 12 + "_" + "0" * 64, service.key + "0"):
                 check(status(wrong) == 401, what, "with a wrong key:", status(wrong))
             for value in bad:

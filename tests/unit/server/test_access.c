@@ -133,6 +133,20 @@ static void test_rows(void **state) {
     }
 }
 
+static void test_redacted(void **state) {
+    (void)state;
+    struct access_key key = {0};
+    struct error err = {0};
+    char secret[KEY_TEXT_SIZE], text[400], wanted[400];
+    assert_int_equal(key_create(&key, secret, &err), STATUS_OK);
+    snprintf(text, sizeof text, "/a?vm_=1&key=%s&vm_x&%.30s", secret, secret);
+    snprintf(wanted, sizeof wanted, "/a?vm_=1&key=vm_%s_%.64s&vm_x&vm_%s_%.14s", key.id,
+             "****************************************************************", key.id,
+             "**************");
+    key_redact(text);
+    assert_string_equal(text, wanted);
+}
+
 /* ---- reach ----------------------------------------------------------------------------------- */
 
 static void test_reach(void **state) {
@@ -396,6 +410,7 @@ int main(void) {
         cmocka_unit_test(test_made_and_read),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_redacted),
         cmocka_unit_test(test_reach),
         WITH_FOLDER(test_first_key),
         WITH_FOLDER(test_open_doors),
