@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/machine.h"
 #include "server/uploads/uploads_private.h"
@@ -85,6 +86,9 @@ enum status partial_settle(struct uploads *uploads, struct partial *partial, int
         status = file_sync(fd, err);
     if (opened >= 0)
         close(opened);
+    if (status != STATUS_OK)
+        return status;
+    status = failpoint_hit("upload.before_record", err);
     if (status != STATUS_OK)
         return status;
     uint64_t before = partial->durable;

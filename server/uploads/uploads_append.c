@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/content_check.h"
-#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/machine.h"
 #include "server/http/context.h"
@@ -171,8 +170,7 @@ static enum status part_write(struct part *part, const char *bytes, size_t lengt
     partial->updated = machine_wall_seconds();
     if (partial->offset - partial->durable < SETTLE_BYTES)
         return STATUS_OK;
-    status = partial_settle(part->uploads, partial, part->fd, err);
-    return status == STATUS_OK ? failpoint_hit("upload.settled", err) : status;
+    return partial_settle(part->uploads, partial, part->fd, err);
 }
 
 static enum status part_push(void *state, const char *bytes, size_t length, struct error *err) {

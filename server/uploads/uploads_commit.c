@@ -113,7 +113,9 @@ static void settle_done(struct uploads *uploads, struct partial *partial,
     if (response->body.data && response->body.length <= UPLOAD_ANSWER_MAX)
         partial->answer = strndup(response->body.data, response->body.length);
     char *path = partial_path(uploads, partial, "body");
-    enum status status = partial_record(uploads, partial, &err);
+    enum status status = failpoint_hit("upload.taken", &err);
+    if (status == STATUS_OK)
+        status = partial_record(uploads, partial, &err);
     if (status == STATUS_OK)
         status = path ? path_remove(path, &err) : STATUS_OK;
     if (status != STATUS_OK) /* it is complete all the same, and asked again it says so */

@@ -46,8 +46,10 @@ void uploads_get(struct server *server, const struct http_request *request,
         status = partial_hold(uploads, request->segments[0], request->key, &partial, &err);
     if (status == STATUS_OK) {
         pthread_mutex_lock(&partial->mutex);
+        if (partial->gone) /* at this moment */
+            status = error_set_key(&err, STATUS_NOT_FOUND, "upload", "no upload '%s'", partial->id);
         /* What is told must survive. */
-        if (!partial->done && !partial->gone && !partial->committing)
+        else if (!partial->done && !partial->committing)
             status = partial_settle(uploads, partial, -1, &err);
         if (status == STATUS_OK) {
             response_json(response, 200, partial_document(uploads, partial));

@@ -19,7 +19,15 @@ from service import ENDED, PATIENCE, Service, check, wait_until, zipf_text
 
 TEXT = zipf_text(60000, words=300)
 VECTORS = "".join("w%d 1.5 2.5 3.5\n" % i for i in range(9000))
-POINTS = ("corpus.staged", "job.before_record", "job.before_publish", "job.published")
+POINTS = (
+    "corpus.staged",
+    "job.before_record",
+    "job.before_publish",
+    "job.published",
+    "upload.before_record",
+    "upload.commit",
+    "upload.taken",
+)
 CALLS = ("file.fsync", "file.rename", "file.write")
 ACTIONS = ("kill", "eio", "enospc")
 PLANTED = "file.rename:skip@2"  # of an upload: the first is the content, the second its record
@@ -49,15 +57,56 @@ def provoke(s):
     return upload, imported, job
 
 
+PART = b"one two three\n" * 50
+
+
+def provoke_parts(s):
+    """Where an upload in parts is, the offset that was promised of it, and what its end answered;
+    each None where the service is not there any more, or refused."""
+    where = offset = end = None
+    try:
+        fields = {"Upload-Complete": "?0", "Content-Type": "text/plain"}
+        made = s.call("PUT", "/v1/corpora/p", b"", fields)
+        check(made.status in (201, 503, 507), made)
+        where = made.headers["Location"] if made.status == 201 else None
+        if where:
+            part = s.call("PATCH", where, PART, {"Upload-Offset": "0"})
+            check(part.status in (204, 503, 507), part)
+            offset = len(PART) if part.status == 204 else None
+        if offset:
+            last = {"Upload-Offset": str(offset), "Upload-Complete": "?1"}
+            end = s.call("PATCH", where, b"", last).status
+            check(end in (201, 503, 507), "the end of an upload answers", end)
+    except (OSError, http.client.HTTPException):
+        pass  # killed
+    return where, offset, end
+
+
+def check_parts(s, where, offset, end):
+    if where is None:
+        return
+    head = s.call("HEAD", where)
+    check(head.status == 200, "an upload in parts is lost", head)
+    at = int(head.headers["Upload-Offset"])
+    check(at in (0, len(PART)) and (offset is None or at == offset), "its bytes are lost", at)
+    check(end != 201 or s.get("/v1/corpora/p").status == 200, "a corpus in parts is lost")
+    last = {"Upload-Offset": str(at), "Upload-Complete": "?1"}
+    answer = s.call("PATCH", where, PART[at:], last)
+    check(answer.status == 201, "an upload does not end", answer)
+    check(s.get("/v1/corpora/p/content").body == PART, "a corpus in parts is another one")
+
+
 def scenario(spec):
     with Service("--retry-interval", "0.05", start=False) as s:
         s.start()
         check(s.put("/v1/corpora/c", TEXT).status == 201, "corpus")
         s.stop()
         upload = imported = job = None
+        parts = (None, None, None)
         try:
             s.start(VECMILL_FAILPOINTS=spec)
             upload, imported, job = provoke(s)
+            parts = provoke_parts(s)
         except AssertionError as error:
             check("does not start" in str(error), error)
         # Without a port it ended, or does so now.
@@ -84,6 +133,7 @@ def scenario(spec):
         if job is not None:
             s.wait(job, "succeeded")
             check(s.get("/v1/models/m").status == 200, "a published model is lost")
+        check_parts(s, *parts)
         s.check_tidy()
         quarantine = os.path.join(s.data, "quarantine")
         check(not os.path.isdir(quarantine) or not os.listdir(quarantine), "something was damaged")

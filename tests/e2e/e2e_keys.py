@@ -293,6 +293,33 @@ def test_quotas():
         service.check_silent()
 
 
+def test_uploads_of_others():
+    """An upload in parts is for the key that began it, and for an admin of all."""
+    with Keyed(extra=[("other", {"scope": "train", "name": "other"})]) as service:
+
+        def ask(method, path, key, body=b"", **fields):
+            fields = {name.replace("_", "-"): value for name, value in fields.items()}
+            return service.call(method, path, body, fields, key=service.keys[key])
+
+        begin = {"Upload_Complete": "?0", "Content_Type": "text/plain"}
+        expect(ask("PUT", "/v1/corpora/c", "read", **begin), 403)
+        made = expect(ask("PUT", "/v1/corpora/c", "train", **begin), 201)
+        where = made.headers["Location"]
+        part = {"Upload_Offset": "0", "Content_Type": "application/partial-upload"}
+        for method in ("HEAD", "DELETE"):
+            expect(ask(method, where, "other"), 404)
+        expect(ask("PATCH", where, "other", b"x", **part), 404)
+        check(expect(ask("GET", "/v1/uploads", "other"), 200).json["data"] == [], "listed")
+        service.kill()
+        service.start()
+        expect(ask("PATCH", where, "other", b"x", **part), 404)
+        expect(ask("PATCH", where, "train", b"a b c\n", **part), 204)
+        check(len(ask("GET", "/v1/uploads", "admin").json["data"]) == 1, "an admin sees it")
+        end = {**part, "Upload_Offset": "6", "Upload_Complete": "?1"}
+        expect(ask("PATCH", where, "admin", **end), 201)
+        expect(ask("GET", "/v1/corpora/c", "read"), 200)
+
+
 def test_reload():
     with Keyed() as service:
         key, row = make_key(scope="read")
@@ -494,6 +521,7 @@ if __name__ == "__main__":
                 test_every_route,
                 test_names_in_bodies_and_lists,
                 test_quotas,
+                test_uploads_of_others,
                 test_reload,
                 test_beyond_loopback,
                 test_sources,

@@ -225,7 +225,7 @@ def test_versions(server):
         None,
         404,
         "version",
-        "no version 'none'",
+        "no version or label 'none'",
     )
     server.error("POST", f"/v1/models/none/versions/{first}/activate", None, 404, "model")
     return first
