@@ -61,8 +61,11 @@ static void reported_losses_are_steady(void **state) {
         far += fabs(row->loss - mean) > 4.5 * row->loss_error;
         squares += pow((row->loss - mean) / row->loss_error, 2);
         n++;
+        /* one block's mean is off by 0.6 of itself or less, a mean of loss_blocks by 0.6 / 31 */
+        if (row->epoch > 1 || row->epoch_ended)
+            assert_true(blocks_share < 0.03);
         if (row->epoch_ended)
-            assert_true(blocks_share < 0.03 && row->loss == row->epoch_loss);
+            assert_true(row->loss == row->epoch_loss);
     }
     /* errors are neither too small nor made up; neighbours share blocks, so that few are free */
     assert_true(n >= 3 && far == 0 && squares / (double)n < 6 && squares > 0);
