@@ -23,6 +23,7 @@ COPY corpus corpus
 COPY train train
 COPY server server
 COPY cli cli
+COPY packaging packaging
 RUN cmake --preset release -DVECMILL_TESTS=OFF && cmake --build --preset release && \
     strip build/release/vecmill
 
@@ -46,7 +47,10 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["/usr/local/bin/vecmill", "healthcheck"]
+ARG REVISION=
 LABEL org.opencontainers.image.title="vecmill" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.revision="${REVISION}" \
     org.opencontainers.image.description="Word2vec/NCE embedding trainer as a service" \
     org.opencontainers.image.licenses="Apache-2.0"
 ENTRYPOINT ["/usr/local/bin/vecmill"]

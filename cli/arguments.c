@@ -23,7 +23,7 @@ enum status misuse(struct invocation *invocation, struct error *err, const char 
     return error_set(err, STATUS_REFUSED, "%s", text);
 }
 
-static bool takes_settings(const struct command *command) {
+bool command_takes_settings(const struct command *command) {
     return command->scopes != 0 || command->settings;
 }
 
@@ -53,13 +53,17 @@ const char *option_value(const struct invocation *invocation, const char *name) 
     return invocation->values[index];
 }
 
+bool command_takes_setting(const struct command *command, const struct setting *row) {
+    return takes_setting(command, row->name) &&
+           (command->settings || (row->scope & command->scopes) != 0);
+}
+
 static bool is_offered(const void *context, const char *name) {
     const struct command *command = context;
     const struct setting *row = name ? settings_find(name) : NULL;
     if (!row)
         return (command->scopes & SETTING_OF_JOB) != 0;
-    return takes_setting(command, row->name) &&
-           (command->settings || (row->scope & command->scopes) != 0);
+    return command_takes_setting(command, row);
 }
 
 /* name: without its dashes; shown: as it was given. */
@@ -162,7 +166,7 @@ static enum status take_option(struct walk *walk, const char *argument, struct e
         invocation->values[row - invocation->command->options] = row->value ? given.value : "";
         return status;
     }
-    if (strcmp(given.name, CONFIG_OPTION) == 0 && takes_settings(invocation->command)) {
+    if (strcmp(given.name, CONFIG_OPTION) == 0 && command_takes_settings(invocation->command)) {
         enum status status = take_value(walk, &given, err);
         walk->config = given.value;
         return status;
@@ -170,7 +174,7 @@ static enum status take_option(struct walk *walk, const char *argument, struct e
     char dashed[DISTANCE_NAME_SIZE + 2];
     snprintf(dashed, sizeof dashed, "--%s", given.name);
     const struct setting *setting =
-        takes_settings(invocation->command) ? settings_find(given.name) : NULL;
+        command_takes_settings(invocation->command) ? settings_find(given.name) : NULL;
     return setting ? take_setting(walk, &given, setting, err)
                    : refuse_option(invocation, given.name, dashed, err);
 }
@@ -239,7 +243,7 @@ enum status arguments_read(struct invocation *invocation, int n, char **argument
     if (status != STATUS_OK || invocation->help)
         return status;
     status = check_operands(invocation, err);
-    if (status != STATUS_OK || !takes_settings(invocation->command))
+    if (status != STATUS_OK || !command_takes_settings(invocation->command))
         return status;
     status = read_settings(invocation, walk.config, err);
     if (status != STATUS_OK)

@@ -72,6 +72,9 @@ struct invocation {
  * invocation->misused. */
 enum status arguments_read(struct invocation *invocation, int n, char **arguments,
                            struct error *err) MUST_CHECK;
+bool command_takes_settings(const struct command *command);
+/* As an option of the command. */
+bool command_takes_setting(const struct command *command, const struct setting *row);
 /* What an option of the command was given: NULL when it was not. The name must be in the table. */
 const char *option_value(const struct invocation *invocation, const char *name);
 /* A whole number between bounds; `initial` when the option was not given. */

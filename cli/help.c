@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/manual.h"
 
 #define COLUMN 34 /* where settings_write_help begins its texts */
 
@@ -19,7 +20,9 @@ void help_print(const struct command *commands) {
         "environment, the\n"
         "environment the file. '-' and '_' mean the same in names. '--' ends the options.\n\n"
         "'vecmill help COMMAND' or 'vecmill COMMAND --help' explains a command and its settings;\n"
-        "'vecmill help conf' prints a settings file with every setting explained.\n\nexit "
+        "'vecmill help conf' prints a settings file with every setting explained, 'vecmill help "
+        "man [conf]' a\n"
+        "man page, 'vecmill help completion bash|zsh|fish' completion for a shell.\n\nexit "
         "status:\n",
         stdout);
 #define EXIT_LINE(name, code, meaning) fprintf(stdout, "  %d  %s\n", code, meaning);
@@ -78,19 +81,52 @@ void help_print_command(const struct command *command) {
     buffer_clear(&text);
 }
 
+static void put_conf(const struct command *commands, struct buffer *text) {
+    struct settings settings;
+    (void)commands;
+    settings_init(&settings);
+    settings_write_text(&settings, SETTING_OF_ALL, true, text);
+}
+
+static void put_conf_page(const struct command *commands, struct buffer *text) {
+    (void)commands;
+    manual_put_settings(text);
+}
+
+/* What help prints that is no help of a command. */
+static const struct {
+    const char *topic, *detail;
+    void (*put)(const struct command *commands, struct buffer *text);
+} pages[] = {
+    {"conf", "", put_conf},
+    {"man", "", manual_put_program},
+    {"man", "conf", put_conf_page},
+    {"completion", "bash", completion_put_bash},
+    {"completion", "zsh", completion_put_zsh},
+    {"completion", "fish", completion_put_fish},
+};
+
 enum status command_help(struct invocation *invocation, struct error *err) {
     if (invocation->n_operands == 0) {
         help_print(invocation->commands);
         return STATUS_OK;
     }
     const char *topic = invocation->operands[0];
-    if (strcmp(topic, "conf") == 0) {
-        struct settings settings;
+    const char *detail = invocation->n_operands > 1 ? invocation->operands[1] : NULL;
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (strcmp(topic, pages[i].topic) != 0 ||
+            strcmp(detail ? detail : "", pages[i].detail) != 0)
+            continue;
         struct buffer text = {0};
-        settings_init(&settings);
-        settings_write_text(&settings, SETTING_OF_ALL, true, &text);
+        pages[i].put(invocation->commands, &text);
         return output_flush(&text, err);
     }
+    if (strcmp(topic, "completion") == 0)
+        return misuse(invocation, err, "completion is for bash, zsh or fish, not '%.64s'",
+                      detail ? detail : "");
+    if (detail)
+        return misuse(invocation, err, "'help %.64s' takes no '%.64s'; see 'vecmill help'", topic,
+                      detail);
     for (const struct command *command = invocation->commands; command->name; command++) {
         if (strcmp(command->name, topic) == 0) {
             help_print_command(command);

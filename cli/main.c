@@ -81,8 +81,9 @@ static const struct command commands[] = {
     {"healthcheck", "[--listen HOST:PORT]", "ask the running service whether it is well", NULL,
      NULL, 0, health_settings, 0, 0, command_healthcheck},
     {"version", "", "print the version", NULL, NULL, 0, NULL, 0, 0, command_version},
-    {"help", "[COMMAND|conf]", "explain a command; conf prints a commented settings file", NULL,
-     NULL, 0, NULL, 0, 1, command_help},
+    {"help", "[COMMAND|conf|man [conf]|completion SHELL]",
+     "explain a command; print a settings file, a man page, completion for a shell", NULL, NULL, 0,
+     NULL, 0, 2, command_help},
     {0},
 };
 

@@ -145,6 +145,8 @@ enum status settings_read_environment(struct settings *settings, char *const *en
 void settings_write_text(const struct settings *settings, unsigned scopes, bool commented,
                          struct buffer *text);
 
+/* Appends what a row may be: "1 to 4096; default 100". */
+void settings_describe(const struct setting *row, struct buffer *text);
 /* Appends the help of the rows: "  --dim N   length of the vectors (1 to 4096; default 100)". */
 void settings_write_help(unsigned scopes, struct buffer *text);
 

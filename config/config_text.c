@@ -199,7 +199,7 @@ static void write_value(const struct settings *settings, const struct setting *r
 }
 
 /* "1 to 4096; default 100" */
-static void describe(const struct setting *row, struct buffer *text) {
+void settings_describe(const struct setting *row, struct buffer *text) {
     switch (row->type) {
     case SETTING_IS_FLAG:
         buffer_append_text(text, "true or false");
@@ -237,7 +237,7 @@ void settings_write_text(const struct settings *settings, unsigned scopes, bool 
             continue;
         if (commented) {
             buffer_print(text, "\n# %s\n# ", row->meaning);
-            describe(row, text);
+            settings_describe(row, text);
             buffer_append_text(text, "\n#");
         }
         buffer_print(text, "%s = ", row->name);
@@ -285,7 +285,7 @@ void settings_write_help(unsigned scopes, struct buffer *text) {
         buffer_print(text, "%*s", (int)(HELP_COLUMN - column), "");
         struct buffer words = {0};
         buffer_print(&words, "%s (", row->meaning);
-        describe(row, &words);
+        settings_describe(row, &words);
         buffer_append_char(&words, ')');
         if (words.failed)
             text->failed = true;
