@@ -73,6 +73,8 @@ void jobs_events(struct server *server, const struct http_request *request,
                  struct http_response *response);
 void jobs_history(struct server *server, const struct http_request *request,
                   struct http_response *response);
+void jobs_event_file(struct server *server, const struct http_request *request,
+                     struct http_response *response);
 /* What nonfinite_dump wrote. */
 void jobs_nonfinite(struct server *server, const struct http_request *request,
                     struct http_response *response);

@@ -71,6 +71,12 @@ enum status job_log_load(struct job_log *log, const char *path, struct error *er
 /* Appends the rows, "{...},{...}", at most `points` of them spread evenly (0 = all); the last one
  * is always among them. */
 void job_log_rows(struct job_log *log, size_t points, struct buffer *text);
+/* ---- jobs_tensorboard.c ---- */
+/* The rows of the log as TensorBoard's event file, each number a scalar over the step. points: as
+ * for job_log_rows. The memory is counted for the request. */
+enum status job_event_file(struct job_log *log, size_t points, const struct http_request *request,
+                           struct buffer *file, struct error *err) MUST_CHECK;
+
 /* True when a client that has seen `seen` has nothing more to wait for. */
 bool job_log_exhausted(struct job_log *log, uint64_t seen);
 

@@ -289,6 +289,33 @@ void jobs_history(struct server *server, const struct http_request *request,
     job_drop(server->jobs, job);
 }
 
+void jobs_event_file(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
+    struct error err = {0};
+    struct job_log *log = NULL;
+    struct buffer file = request_answer(request);
+    int64_t points = 0;
+    struct job *job = job_of(server, request);
+    if (!job)
+        unknown_job(request->segments[0], &err);
+    else if (query_check(request, &err) == STATUS_OK &&
+             query_int(request, "points", 1, 10000000, &points, &err) == STATUS_OK &&
+             log_hold(server->jobs, job, &log, &err) == STATUS_OK)
+        status_ignore(job_event_file(log, (size_t)points, request, &file, &err));
+    if (err.status != STATUS_OK) {
+        response_error(request, response, 0, &err);
+    } else {
+        /* the time in ten digits: files of one run are read in the order of their names */
+        response_header(response, "Content-Disposition",
+                        "attachment; filename=\"events.out.tfevents.%010.0f.%s\"", job->created,
+                        job->id);
+        response_bytes(response, 200, "application/octet-stream", &file);
+    }
+    buffer_clear(&file);
+    job_log_drop(log);
+    job_drop(server->jobs, job);
+}
+
 void jobs_nonfinite(struct server *server, const struct http_request *request,
                     struct http_response *response) {
     struct error err = {0};
