@@ -75,3 +75,14 @@ void log_line_with(const struct logger *logger, enum log_level level,
     write_line(logger, level, fields, n, message, format, arguments);
     va_end(arguments);
 }
+
+void log_about(const struct logger *logger, enum log_level level, const char *what,
+               const char *name, const char *format, ...) {
+    const struct log_field field = {.name = what, .kind = LOG_FIELD_TEXT, .text = name};
+    va_list arguments;
+    if (!is_wanted(logger, level))
+        return;
+    va_start(arguments, format);
+    write_line(logger, level, &field, 1, NULL, format, arguments);
+    va_end(arguments);
+}

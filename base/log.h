@@ -57,5 +57,8 @@ void log_line(const struct logger *logger, enum log_level level, const char *for
 void log_line_with(const struct logger *logger, enum log_level level,
                    const struct log_field *fields, size_t n, const char *message,
                    const char *format, ...) PRINTF_LIKE(6, 7);
+/* A line about one thing, with a field that names it: what = "model", name = "news". */
+void log_about(const struct logger *logger, enum log_level level, const char *what,
+               const char *name, const char *format, ...) PRINTF_LIKE(5, 6);
 
 #endif

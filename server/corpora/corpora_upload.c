@@ -356,8 +356,8 @@ static void corpus_finish(struct server *server, const struct http_request *requ
         response_header(response, "Location", "/v1/corpora/%s", answer.name);
         if (replayed)
             response_header(response, "Idempotent-Replayed", "true");
-        log_line(&server->logger, LOG_INFO, "corpus '%s': %llu bytes, %s", answer.name,
-                 (unsigned long long)answer.bytes, answer.digest);
+        log_about(&server->logger, LOG_INFO, "corpus", answer.name, "corpus '%s': %llu bytes, %s",
+                  answer.name, (unsigned long long)answer.bytes, answer.digest);
         audit(&server->logger, "corpus_stored", key_owner(request->key), request->id,
               "corpus=%s bytes=%llu digest=%s", answer.name, (unsigned long long)answer.bytes,
               answer.digest);

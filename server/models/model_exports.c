@@ -229,9 +229,9 @@ static enum status export_fresh(struct models *models, const char *name, const s
     if (status == STATUS_OK)
         status = export_write(model, file, options, path, &altered, err);
     if (status == STATUS_OK && altered > 0)
-        log_line(models->logger, LOG_WARNING,
-                 "model '%s': %" PRIu64 " words stand in '%s' in another form", name, altered,
-                 file);
+        log_about(models->logger, LOG_WARNING, "model", name,
+                  "model '%s': %" PRIu64 " words stand in '%s' in another form", name, altered,
+                  file);
     if (status == STATUS_OK && lossy)
         status = export_measure(model, file, options, &loss, err);
     if (status == STATUS_OK)

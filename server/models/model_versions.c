@@ -116,7 +116,8 @@ static enum status remove_version(struct models *models, const char *name, const
     free(path);
     if (status == STATUS_OK) {
         cache_drop(models, name, version);
-        log_line(models->logger, LOG_INFO, "model '%s': version '%s' removed", name, version);
+        log_about(models->logger, LOG_INFO, "model", name, "model '%s': version '%s' removed", name,
+                  version);
     }
     return status;
 }
@@ -164,8 +165,8 @@ enum status models_set_label(struct models *models, const char *name, const char
     if (status == STATUS_OK)
         status = labels_change(models, name, home, label, version, made, err);
     if (status == STATUS_OK)
-        log_line(models->logger, LOG_INFO, "model '%s': label '%s' is version '%s'", name, label,
-                 version);
+        log_about(models->logger, LOG_INFO, "model", name, "model '%s': label '%s' is version '%s'",
+                  name, label, version);
     pthread_mutex_unlock(&models->change);
     free(home);
     return status;
@@ -183,7 +184,8 @@ enum status models_remove_label(struct models *models, const char *name, const c
     if (status == STATUS_OK)
         status = labels_change(models, name, home, label, NULL, NULL, err);
     if (status == STATUS_OK)
-        log_line(models->logger, LOG_INFO, "model '%s': label '%s' removed", name, label);
+        log_about(models->logger, LOG_INFO, "model", name, "model '%s': label '%s' removed", name,
+                  label);
     pthread_mutex_unlock(&models->change);
     free(home);
     return status;

@@ -83,8 +83,8 @@ static enum status leave_out(struct models *models, const char *name, const char
                              struct error *err) {
     struct model_version *versions = NULL;
     size_t n = 0;
-    log_line(models->logger, LOG_ERROR, "model '%s' has no version that loads and is not served",
-             name);
+    log_about(models->logger, LOG_ERROR, "model", name,
+              "model '%s' has no version that loads and is not served", name);
     enum status status = store_versions(home, &versions, &n, err);
     free(versions);
     return status == STATUS_OK && n == 0 ? path_remove(home, err) : status;
@@ -106,12 +106,13 @@ static enum status serve_newest_good(struct models *models, const char *name, co
         entry_set(models, name, current, model, "");
         return STATUS_OK;
     } else if (load_wants_memory(&why)) {
-        log_line(models->logger, LOG_WARNING, "model '%s' is not loaded: %s", name, why.text);
+        log_about(models->logger, LOG_WARNING, "model", name, "model '%s' is not loaded: %s", name,
+                  why.text);
         entry_set(models, name, current, NULL, why.text);
         return STATUS_OK;
     }
-    log_line(models->logger, LOG_WARNING, "model '%s' cannot be served as it was left: %s", name,
-             why.text);
+    log_about(models->logger, LOG_WARNING, "model", name,
+              "model '%s' cannot be served as it was left: %s", name, why.text);
     /* it may load another day */
     bool keep_current = why.status != STATUS_NOT_FOUND && !load_is_unreadable(&why);
     enum status status = store_versions(home, &versions, &n, err);
@@ -122,14 +123,14 @@ static enum status serve_newest_good(struct models *models, const char *name, co
             continue;
         if (load_unless(models, name, home, version, load_is_unreadable, &model, &skipped) ==
             STATUS_OK) {
-            log_line(models->logger, LOG_WARNING, "model '%s' is served from version '%s'", name,
-                     version);
+            log_about(models->logger, LOG_WARNING, "model", name,
+                      "model '%s' is served from version '%s'", name, version);
             entry_set(models, name, version, model, "");
             if (!keep_current)
                 status = store_write_current(home, version, err);
         } else if (!load_is_unreadable(&skipped)) {
-            log_line(models->logger, LOG_ERROR, "model '%s' version '%s' does not load: %s", name,
-                     version, skipped.text);
+            log_about(models->logger, LOG_ERROR, "model", name,
+                      "model '%s' version '%s' does not load: %s", name, version, skipped.text);
         }
     }
     free(versions);
@@ -163,7 +164,7 @@ static enum status visit_home(void *context, const char *name, struct error *err
     labels_load(models, name, home);
     size_t index;
     if (serve_newest_good(models, name, home, &failed) != STATUS_OK) {
-        log_line(models->logger, LOG_ERROR, "model '%s': %s", name, failed.text);
+        log_about(models->logger, LOG_ERROR, "model", name, "model '%s': %s", name, failed.text);
         if (failed.status == STATUS_IO && !entry_find(models, name, &index))
             set_home_aside(models, name, home, &failed);
     }
@@ -252,7 +253,7 @@ static enum status load_late(struct models *models, const char *name, struct mod
         if (status == STATUS_OK) {
             *model = model_hold(made);
             entry_set(models, name, version, made, "");
-            log_line(models->logger, LOG_INFO, "model '%s' is loaded now", name);
+            log_about(models->logger, LOG_INFO, "model", name, "model '%s' is loaded now", name);
         } else {
             entry_set(models, name, version, NULL, err->text);
         }
@@ -350,11 +351,12 @@ static void prune_versions(struct models *models, const char *name, const char *
         free(path);
         cache_drop(models, name, versions[i].version);
         if (status == STATUS_OK)
-            log_line(models->logger, LOG_INFO, "model '%s': old version '%s' removed", name,
-                     versions[i].version);
+            log_about(models->logger, LOG_INFO, "model", name,
+                      "model '%s': old version '%s' removed", name, versions[i].version);
     }
     if (status != STATUS_OK)
-        log_line(models->logger, LOG_WARNING, "model '%s': old versions stay: %s", name, err.text);
+        log_about(models->logger, LOG_WARNING, "model", name, "model '%s': old versions stay: %s",
+                  name, err.text);
     free(versions);
 }
 
@@ -433,7 +435,8 @@ static enum status publish(struct models *models, const char *name, const char *
     entry_set(models, name, version, model, "");
     model = NULL;
     cache_drop(models, name, version);
-    log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
+    log_about(models->logger, LOG_INFO, "model", name, "model '%s' is served from version '%s'",
+              name, version);
     prune_versions(models, name, home, version);
 fail:
     model_drop(model);
@@ -524,7 +527,8 @@ enum status models_switch(struct models *models, const char *name, const char *v
         entry_set(models, name, version, model, "");
         model = NULL;
         cache_drop(models, name, version);
-        log_line(models->logger, LOG_INFO, "model '%s' is served from version '%s'", name, version);
+        log_about(models->logger, LOG_INFO, "model", name, "model '%s' is served from version '%s'",
+                  name, version);
     }
     pthread_mutex_unlock(&models->change);
     model_drop(model);
@@ -572,7 +576,7 @@ enum status models_remove(struct models *models, const char *name, struct error 
         entry_remove(models, name);
         cache_drop(models, name, NULL);
         labels_forget(models, name, NULL);
-        log_line(models->logger, LOG_INFO, "model '%s' removed", name);
+        log_about(models->logger, LOG_INFO, "model", name, "model '%s' removed", name);
     }
     pthread_mutex_unlock(&models->change);
     free(home);

@@ -322,6 +322,8 @@ def test_lines_of_the_log():
         check(about.items() <= entry_of(server, "post").items(), entry_of(server, "post"))
         server.wait(id, "succeeded")
         check_lines_of_job(server, about)
+        served = [e for e in entries(server) if " is served from version" in e["message"]]
+        check(len(served) == 1 and served[0]["model"] == "m", served)
         body = {"model": "m", "input": "w1"}
         server.post("/v1/embeddings", body, headers={"X-Request-Id": "ask"})
         check(entry_of(server, "ask")["model"] == "m", entry_of(server, "ask"))

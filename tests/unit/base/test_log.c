@@ -92,6 +92,10 @@ static void fields_go_along(void **state) {
     assert_string_equal(kept.line, "request a\\x0ab");
     assert_string_equal(kept.message, "request");
     assert_string_equal(kept.fields, "route=/a,0,0;bytes=,7,0;seconds=,0,0.5;");
+    log_about(&logger, LOG_INFO, "model", "news", "model '%s'", "news");
+    assert_string_equal(kept.message, "model 'news'");
+    assert_string_equal(kept.fields, "model=news,0,0;");
+    log_line_with(&logger, LOG_INFO, fields, 3, "request", "request %s", "c");
     log_line_with(&logger, LOG_DEBUG, fields, 3, "not", "not %s", "this");
     assert_string_equal(kept.message, "request");
     log_line(&logger, LOG_INFO, "%s", "plain");
