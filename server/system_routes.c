@@ -110,7 +110,7 @@ static void append_bounds(struct buffer *text, const struct setting *row) {
     if (row->choices)
         append_choices(text, row->choices);
     if (row->type == SETTING_IS_TEXT) {
-        buffer_append_text(text, ",\"maxLength\":");
+        buffer_print(text, ",\"minLength\":%.0f,\"maxLength\":", row->min);
         append_bound(text, row, row->max);
     }
     buffer_append_text(text, ",\"description\":");

@@ -123,9 +123,9 @@ static enum status body_describe(struct upload *upload, const struct http_reques
     int asked = (int)settings->format;
     if (!field)
         field = settings->text_field;
-    if (strlen(field) >= sizeof upload->asked.text_field)
+    if (field[0] == '\0' || strlen(field) >= sizeof upload->asked.text_field)
         return error_set_key(err, STATUS_REFUSED, "text_field",
-                             "text_field must have at most %zu bytes",
+                             "text_field must have 1 to %zu bytes",
                              sizeof upload->asked.text_field - 1);
     snprintf(upload->asked.text_field, sizeof upload->asked.text_field, "%s", field);
     enum status status = query_choice(request, "format", "auto|text|ndjson|tokens", &asked, err);

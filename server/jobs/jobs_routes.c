@@ -216,16 +216,8 @@ static enum status log_hold(struct jobs *jobs, struct job *job, struct job_log *
     return STATUS_OK;
 }
 
-/* The id a client has seen last: a header when it reconnects, a query key where headers cannot be
- * set. */
-static enum status seen_id(const struct http_request *request, uint64_t *seen, struct error *err) {
-    const char *text = request_header(request, "Last-Event-ID"), *key = "Last-Event-ID";
+static enum status event_id(const char *key, const char *text, uint64_t *seen, struct error *err) {
     int64_t value = 0;
-    if (!text) {
-        key = "last_event_id";
-        text = request_query(request, key, 0);
-    }
-    *seen = 0;
     if (!text || text[0] == '\0')
         return STATUS_OK;
     if (!number_parse_int(text, &value) || value < 0)
@@ -233,6 +225,18 @@ static enum status seen_id(const struct http_request *request, uint64_t *seen, s
                              text);
     *seen = (uint64_t)value;
     return STATUS_OK;
+}
+
+/* The id a client has seen last: a header when it reconnects, which counts, or a query key where
+ * headers cannot be set. */
+static enum status seen_id(const struct http_request *request, uint64_t *seen, struct error *err) {
+    *seen = 0;
+    enum status status = query_check(request, err);
+    if (status == STATUS_OK)
+        status = event_id("last_event_id", request_query(request, "last_event_id", 0), seen, err);
+    if (status == STATUS_OK)
+        status = event_id("Last-Event-ID", request_header(request, "Last-Event-ID"), seen, err);
+    return status;
 }
 
 void jobs_events(struct server *server, const struct http_request *request,

@@ -1,0 +1,8 @@
+"""What schemathesis must be told of our media types: SCHEMATHESIS_HOOKS names this file."""
+
+import schemathesis
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(_context, value):
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
