@@ -72,8 +72,8 @@ static bool guard_framing(struct exchange *exchange) {
 }
 
 static bool guard_method(struct exchange *exchange, const char *method) {
-    static const char *const known[] = {"GET",   "HEAD",    "POST",  "PUT",    "DELETE",
-                                        "PATCH", "QUERY",   "OPTIONS", "TRACE", "CONNECT"};
+    static const char *const known[] = {"GET",   "HEAD",  "POST",    "PUT",   "DELETE",
+                                        "PATCH", "QUERY", "OPTIONS", "TRACE", "CONNECT"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(method, known[i]) == 0) {
             exchange->request.method = strcmp(method, "HEAD") == 0 ? "GET" : known[i];
