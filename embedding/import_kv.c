@@ -50,6 +50,8 @@ static enum status words_read(const struct keyed_vectors *kv, struct import_word
         char number[24];
         if (word->type == PICKLE_TEXT) {
             status = import_words_add(words, word->bytes, (size_t)word->n, err);
+        } else if (word->type == PICKLE_NONE) { /* a row that was never given a key */
+            status = import_words_add(words, "", 0, err);
         } else if (word->type == PICKLE_NUMBER) { /* ids of documents */
             int length = snprintf(number, sizeof number, "%" PRId64, (int64_t)word->n);
             status = import_words_add(words, number, (size_t)length, err);

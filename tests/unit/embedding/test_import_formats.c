@@ -318,9 +318,9 @@ static void damage(void **state, const char *name, const char *bytes, size_t len
                    uint64_t seed) {
     struct random random;
     char *copy = malloc(length + 1);
-    size_t step = length / 400 + 1;
+    size_t step = length / 150 + 1;
     random_init(&random, seed, 0);
-    for (size_t i = 0; i < 1200 + length / step; i++) {
+    for (size_t i = 0; i < 300 + length / step; i++) {
         struct model *model;
         struct error err = {0};
         size_t n = i < length / step ? i * step : length;
