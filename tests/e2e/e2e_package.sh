@@ -13,6 +13,10 @@ cleanup() {
 trap cleanup EXIT
 VECMILL=$(realpath "$VECMILL")
 
+for tool in groff mandoc zsh fish; do
+    command -v $tool >/dev/null || echo "e2e_package: no $tool here: it was not asked"
+done
+
 # ---- man pages ----
 "$VECMILL" help man >"$work/vecmill.1"
 "$VECMILL" help man conf >"$work/vecmill.conf.5"
@@ -119,6 +123,8 @@ if [ -n "${TEST_DEEP:-}" ] && command -v dpkg-deb >/dev/null; then
     [ "$first" = "$(sha256sum <"$package")" ] || fail "the package differs from one to the next"
     if command -v lintian >/dev/null; then
         lintian --allow-root --fail-on error,warning "$package" || fail "lintian complains"
+    else
+        echo "e2e_package: no lintian here: it was not asked"
     fi
     dpkg-deb -x "$package" "$work/deb"
     user=env
@@ -126,4 +132,5 @@ if [ -n "${TEST_DEEP:-}" ] && command -v dpkg-deb >/dev/null; then
     chmod -R go+rX "$work"
     serves "$work/deb/usr/lib/systemd/system/vecmill.service" "$work/deb" $user
 fi
+[ -n "${TEST_DEEP:-}" ] || echo "e2e_package: the Debian package is built with TEST_DEEP only"
 echo "e2e_package: pages, completion and what is installed fit"

@@ -59,12 +59,13 @@ static void test_agrees(void **state) {
     struct work work;
     size_t length;
     char *text = zipf_text(60000, 3000, &length);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         work_init(&work, text, length);
         work.settings.threads = 1 + i % 2;
         work.settings.min_count = i == 1 ? 7 : i == 2 ? 4 : 1;
         work.settings.max_vocab = i == 3 ? 100 : 0;
         work.settings.sample = i == 4 ? 1e-7 : i == 5 ? 0 : SETTING_AUTO_REAL;
+        work.settings.holdout = i == 6 ? 0.2 : 0;
         assert_agrees(&work);
         work_clear(&work);
     }
