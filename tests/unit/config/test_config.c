@@ -555,8 +555,10 @@ static void help_names_every_row(void **state) {
     assert_non_null(strstr(
         text.data,
         "  --dim N                         length of the vectors (1 to 4096; default 100)\n"));
-    for (const char *line = text.data; *line; line += strcspn(line, "\n") + 1)
-        assert_true(strcspn(line, "\n") <= 100);
+    for (const char *line = text.data; *line; line += strcspn(line, "\n") + 1) {
+        const char *word = line + strspn(line, " "); /* one that is too long stands alone */
+        assert_true(strcspn(line, "\n") <= 100 || strcspn(word, " \n") == strcspn(word, "\n"));
+    }
     buffer_clear(&text);
     settings_write_help(SETTING_OF_JOB, &text);
     assert_null(strstr(text.data, "--listen"));
