@@ -10,6 +10,9 @@ enum {
     EVENT_STEP = 2 << 3 | 0,
     EVENT_FILE_VERSION = 3 << 3 | 2,
     EVENT_SUMMARY = 5 << 3 | 2,
+    EVENT_SESSION = 7 << 3 | 2,
+    SESSION_STATUS = 1 << 3 | 0,
+    SESSION_START = 1, /* its value */
     SUMMARY_VALUE = 1 << 3 | 2,
     VALUE_TAG = 1 << 3 | 2,
     VALUE_SIMPLE = 2 << 3 | 5,
@@ -94,4 +97,45 @@ void event_file_scalars(struct buffer *file, double wall_time, int64_t step,
         put_bytes(&event, EVENT_SUMMARY, summary.data, summary.length);
     buffer_clear(&summary);
     put_record(file, &event);
+}
+
+void event_file_restart(struct buffer *file, double wall_time, int64_t step) {
+    static const char started[] = {SESSION_STATUS, SESSION_START};
+    struct buffer event = {0};
+    put_time(&event, wall_time);
+    put_varint(&event, EVENT_STEP);
+    put_varint(&event, (uint64_t)step);
+    put_bytes(&event, EVENT_SESSION, started, sizeof started);
+    put_record(file, &event);
+}
+
+static uint64_t get_little(const unsigned char *at, unsigned bytes) {
+    uint64_t value = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        value |= (uint64_t)at[i] << (8 * i);
+    return value;
+}
+
+bool event_head_read(const unsigned char head[EVENT_HEAD], uint64_t *length) {
+    *length = get_little(head, 8);
+    return *length <= EVENT_MESSAGE_MAX && get_little(head + 8, 4) == crc32c_masked(head, 8);
+}
+
+bool event_message_whole(const unsigned char *message, uint64_t length) {
+    return get_little(message + length, EVENT_TAIL) == crc32c_masked(message, (size_t)length);
+}
+
+bool event_message_step(const unsigned char *message, uint64_t length, int64_t *step) {
+    const unsigned char *at = message + 9, *end = message + length;
+    uint64_t value = 0;
+    if (length < 11 || message[0] != EVENT_WALL_TIME || *at++ != EVENT_STEP)
+        return false;
+    for (unsigned shift = 0; at < end && shift < 64; shift += 7) {
+        value |= (uint64_t)(*at & 0x7f) << shift;
+        if (*at++ < 0x80) {
+            *step = (int64_t)value;
+            return at < end && *at == EVENT_SUMMARY;
+        }
+    }
+    return false;
 }

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "cli/board.h"
 #include "cli/child.h"
 #include "cli/corpus_convert.h"
 #include "cli/progress_bar.h"
@@ -16,6 +17,7 @@ const struct option_row train_options_rows[] = {
     {"work", "DIR", "folder for scratch files, in DIR/vecmill-work; default: .work in the output"},
     {"name", "NAME", "name of the model; default: the last part of the output folder"},
     {"resume", NULL, "go on from the last checkpoint, if there is one"},
+    {"tensorboard", "DIR", "folder for TensorBoard: writes DIR/NAME-TIME/ as it trains"},
     {"progress", "NAME", "auto, bar, json or none; auto: a bar on a terminal, else JSON lines"},
     {"job", "FOLDER", "train the job in FOLDER, as the server does"},
     {"progress-fd", "N", "with --job: descriptor for progress reports"},
@@ -31,6 +33,7 @@ struct training {
     struct output lines;
     struct logger logger;
     struct progress_view view;
+    struct board board;
     struct watch watch;
 };
 
@@ -73,6 +76,8 @@ static enum status training_open(struct training *training, struct invocation *i
     training->name = name ? strdup(name) : last_part(training->output);
     training->converted = training->work ? path_join(training->work, "corpus-converted") : NULL;
     training->dump = path_join(training->output, "nonfinite.tsv");
+    training->board.top = option_value(invocation, "tensorboard");
+    training->board.logger = &training->logger;
     if (!training->converted || !training->name || !training->dump)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     return kernel_of_settings(&training->settings, &training->kernel, err);
@@ -83,6 +88,7 @@ static void training_clear(struct training *training) {
     free(training->converted);
     free(training->name);
     free(training->dump);
+    board_close(&training->board);
 }
 
 /* Settles the format; NDJSON becomes tokens in the work folder. */
@@ -117,8 +123,16 @@ static enum status training_prepare(struct training *training, struct error *err
     return status;
 }
 
+static void training_show(void *context, const struct train_progress *progress) {
+    struct training *training = context;
+    progress_show(&training->view, progress);
+    board_show(&training->board, progress);
+}
+
 static enum status training_run(struct training *training, bool resume, struct error *err) {
     enum status status = training_prepare(training, err);
+    if (status == STATUS_OK)
+        status = board_open(&training->board, training->work, training->name, resume, err);
     if (status != STATUS_OK)
         return status;
     struct train_result result;
@@ -131,8 +145,8 @@ static enum status training_run(struct training *training, bool resume, struct e
                                     .kernel = training->kernel,
                                     .logger = &training->logger,
                                     .request = &training->watch.request,
-                                    .on_progress = progress_show,
-                                    .context = &training->view,
+                                    .on_progress = training_show,
+                                    .context = training,
                                     .resume = resume};
     status = train_run(&options, &result, err);
     progress_end(&training->view);

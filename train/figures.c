@@ -47,6 +47,32 @@ void train_progress_init(struct train_progress *progress) {
         train_figure_set(progress, &figures[i], (double)NAN);
 }
 
+static void put_scalar(struct event_scalar *scalars, size_t *n, const char *name, double value) {
+    if (isfinite(value))
+        scalars[(*n)++] = (struct event_scalar){name, (float)value};
+}
+
+size_t train_scalars(const struct train_progress *now, struct event_scalar scalars[TRAIN_SCALARS]) {
+    size_t n = 0;
+    _Static_assert(N_FIGURES + 10 <= TRAIN_SCALARS, "every number must have room");
+    put_scalar(scalars, &n, "progress", now->progress);
+    put_scalar(scalars, &n, "epoch", (double)now->epoch);
+    put_scalar(scalars, &n, "words", (double)now->words);
+    put_scalar(scalars, &n, "words_per_second", now->words_per_second);
+    put_scalar(scalars, &n, "learning_rate", now->learning_rate);
+    put_scalar(scalars, &n, "seconds", now->seconds);
+    for (size_t i = 0; i < N_FIGURES; i++)
+        if (!figures[i].evaluated || now->evaluated)
+            put_scalar(scalars, &n, figures[i].name, train_figure_value(now, &figures[i]));
+    if (now->evaluated) {
+        put_scalar(scalars, &n, "evaluations", (double)now->evaluations);
+        put_scalar(scalars, &n, "waited", (double)now->waited);
+        put_scalar(scalars, &n, "score_answered", (double)now->score_answered);
+        put_scalar(scalars, &n, "score_asked", (double)now->score_asked);
+    }
+    return n;
+}
+
 const char *train_score_name(uint32_t score_set) {
     switch ((enum train_score)score_set) {
     case SCORE_NONE:

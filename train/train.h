@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/event_file.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "corpus/corpus.h"
@@ -86,6 +87,12 @@ const struct train_figure *train_figures(size_t *count);
 double train_figure_value(const struct train_progress *progress, const struct train_figure *figure);
 void train_figure_set(struct train_progress *progress, const struct train_figure *figure,
                       double value);
+/* The numbers of a report of the training phase as scalars over its step, by the names that events
+ * and the history have: all but those that are constant, and those that are not known. Returns how
+ * many. */
+#define TRAIN_SCALARS 32
+size_t train_scalars(const struct train_progress *progress,
+                     struct event_scalar scalars[TRAIN_SCALARS]);
 /* "analogies", "similarity"; NULL for none, and for a number that is no kind. */
 const char *train_score_name(uint32_t score_set);
 /* "epochs", "max_steps", "stop_early"; NULL while it runs, and for a number that is no reason. */

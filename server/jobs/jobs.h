@@ -75,6 +75,9 @@ void jobs_history(struct server *server, const struct http_request *request,
                   struct http_response *response);
 void jobs_event_file(struct server *server, const struct http_request *request,
                      struct http_response *response);
+/* The event file of the job that trained a model. */
+void model_event_file(struct server *server, const struct http_request *request,
+                      struct http_response *response);
 /* What nonfinite_dump wrote. */
 void jobs_nonfinite(struct server *server, const struct http_request *request,
                     struct http_response *response);

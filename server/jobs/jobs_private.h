@@ -48,6 +48,8 @@ enum event_kind {
     EVENT_EVALUATION
 };
 struct job_log; /* reference-counted; safe from any thread */
+struct event_log;
+struct job;
 
 /* max: events kept; when there are more, older progress is thinned to every other one, then
  * epochs, then lines. States stay. */
@@ -76,6 +78,22 @@ void job_log_rows(struct job_log *log, size_t points, struct buffer *text);
  * for job_log_rows. The memory is counted for the request. */
 enum status job_event_file(struct job_log *log, size_t points, const struct http_request *request,
                            struct buffer *file, struct error *err) MUST_CHECK;
+/* A file name that TensorBoard knows. */
+#define JOB_EVENT_FILE_SIZE (40 + JOB_ID_SIZE)
+void job_event_file_name(const struct job *job, char name[JOB_EVENT_FILE_SIZE]);
+/* tensorboard_dir/MODEL/JOB, of a job; NULL without that setting, or when out of memory. Owns:
+ * caller frees. */
+char *job_board_folder(const struct jobs *jobs, const struct job *job);
+/* The event file of a job that runs, below tensorboard_dir: one of its slot thread's. Its failures
+ * are warnings of the log, told once until it works again. Never under the table's mutex. */
+struct job_board {
+    struct event_log *log; /* NULL: not opened yet */
+    bool failed;
+};
+/* Appends the numbers of a report of the training phase. */
+void job_board_put(struct job_board *board, const struct jobs *jobs, const struct job *job,
+                   const struct train_progress *report);
+void job_board_close(struct job_board *board);
 
 /* True when a client that has seen `seen` has nothing more to wait for. */
 bool job_log_exhausted(struct job_log *log, uint64_t seen);
@@ -190,6 +208,8 @@ struct job *job_create(void);
 char *job_path(const struct jobs *jobs, const char *id, const char *file);
 /* Held for the caller; NULL when unknown. */
 struct job *job_hold(struct jobs *jobs, const char *id);
+/* The same by the version of the model that it trained. */
+struct job *job_hold_version(struct jobs *jobs, const char *model, const char *version);
 void job_drop(struct jobs *jobs, struct job *job);
 void job_free(struct job *job); /* NULL is fine */
 /* Writes job.json as the job is now; with_events: the events file first. The table's mutex must not

@@ -293,30 +293,66 @@ void jobs_history(struct server *server, const struct http_request *request,
     job_drop(server->jobs, job);
 }
 
-void jobs_event_file(struct server *server, const struct http_request *request,
-                     struct http_response *response) {
-    struct error err = {0};
+/* The answer of the event files: of a job, which is held, or the error. */
+static void answer_event_file(struct server *server, const struct http_request *request,
+                              struct http_response *response, struct job *job, struct error *err) {
     struct job_log *log = NULL;
     struct buffer file = request_answer(request);
+    char name[JOB_EVENT_FILE_SIZE];
     int64_t points = 0;
-    struct job *job = job_of(server, request);
-    if (!job)
-        unknown_job(request->segments[0], &err);
-    else if (query_check(request, &err) == STATUS_OK &&
-             query_int(request, "points", 1, 10000000, &points, &err) == STATUS_OK &&
-             log_hold(server->jobs, job, &log, &err) == STATUS_OK)
-        status_ignore(job_event_file(log, (size_t)points, request, &file, &err));
-    if (err.status != STATUS_OK) {
-        response_error(request, response, 0, &err);
+    if (err->status == STATUS_OK && query_check(request, err) == STATUS_OK &&
+        query_int(request, "points", 1, 10000000, &points, err) == STATUS_OK &&
+        log_hold(server->jobs, job, &log, err) == STATUS_OK)
+        status_ignore(job_event_file(log, (size_t)points, request, &file, err));
+    if (err->status != STATUS_OK) {
+        response_error(request, response, 0, err);
     } else {
-        /* the time in ten digits: files of one run are read in the order of their names */
-        response_header(response, "Content-Disposition",
-                        "attachment; filename=\"events.out.tfevents.%010.0f.%s\"", job->created,
-                        job->id);
+        job_event_file_name(job, name);
+        response_header(response, "Content-Disposition", "attachment; filename=\"%s\"", name);
         response_bytes(response, 200, "application/octet-stream", &file);
     }
     buffer_clear(&file);
     job_log_drop(log);
+}
+
+void jobs_event_file(struct server *server, const struct http_request *request,
+                     struct http_response *response) {
+    struct error err = {0};
+    struct job *job = job_of(server, request);
+    if (!job)
+        unknown_job(request->segments[0], &err);
+    answer_event_file(server, request, response, job, &err);
+    job_drop(server->jobs, job);
+}
+
+void model_event_file(struct server *server, const struct http_request *request,
+                      struct http_response *response) {
+    struct error err = {0};
+    struct buffer members = {0};
+    struct model *model = NULL;
+    struct job *job = NULL;
+    char version[MODEL_VERSION_SIZE];
+    const char *name = request->segments[0];
+    if (models_hold_or_suggest(server->models, request->key, name, request->version, &model,
+                               version, &members, &err) == STATUS_OK) {
+        job = job_hold_version(server->jobs, name, version);
+        if (!job)
+            error_set_key(&err, STATUS_NOT_FOUND, "version",
+                          "no job trained version '%s' of model '%s': it was imported, or its job "
+                          "is forgotten (max_jobs_kept)",
+                          version, name);
+        else if (!job_reached(job, request->key))
+            error_set_key(&err, STATUS_FORBIDDEN, "corpus",
+                          "the key does not reach the corpus of the job that trained version '%s' "
+                          "of model '%s'",
+                          version, name);
+    }
+    if (err.status != STATUS_OK)
+        response_error_with(request, response, 0, &err, members.failed ? NULL : members.data);
+    else
+        answer_event_file(server, request, response, job, &err);
+    buffer_clear(&members);
+    model_drop(model);
     job_drop(server->jobs, job);
 }
 

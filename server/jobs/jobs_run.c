@@ -52,6 +52,7 @@ struct run {
     uint64_t memory_kills; /* on this machine when it began */
     double killed_at;      /* monotonic; 0: it was not */
     double stored_at, store_cost;
+    struct job_board board;
     int status; /* as waitpid gives it */
 };
 
@@ -173,6 +174,7 @@ static void report_take(struct run *run) {
     report_apply(run, report);
     bool urgent = job_log_next(job->log) + 100 > job->reserved;
     pthread_mutex_unlock(&run->jobs->mutex);
+    job_board_put(&run->board, run->jobs, job, report);
     if (scanned)
         corpora_note_report(run->jobs->corpora, job->corpus, job->digest, &report->corpus);
     double wait = run->store_cost * STORE_SHARE > STORE_SECONDS ? run->store_cost * STORE_SHARE
@@ -582,6 +584,7 @@ void job_perform(struct jobs *jobs, struct job *job) {
         job_say(jobs, job, LOG_INFO, "training '%s' from corpus '%s', process %ld", job->model,
                 job->corpus, (long)job->pid);
         run_watch(run);
+        job_board_close(&run->board);
         run_ended(run);
     }
     free(run);

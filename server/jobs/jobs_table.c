@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/event_log.h"
 #include "base/file.h"
 #include "base/machine.h"
 #include "server/jobs/jobs_private.h"
@@ -39,6 +40,19 @@ struct job *job_hold(struct jobs *jobs, const char *id) {
     pthread_mutex_lock(&jobs->mutex);
     for (size_t i = jobs->n; i > 0 && !found; i--)
         if (!jobs->jobs[i - 1]->creating && strcmp(jobs->jobs[i - 1]->id, id) == 0)
+            found = jobs->jobs[i - 1];
+    if (found)
+        found->holds++;
+    pthread_mutex_unlock(&jobs->mutex);
+    return found;
+}
+
+struct job *job_hold_version(struct jobs *jobs, const char *model, const char *version) {
+    struct job *found = NULL;
+    pthread_mutex_lock(&jobs->mutex);
+    for (size_t i = jobs->n; i > 0 && !found; i--)
+        if (strcmp(jobs->jobs[i - 1]->version, version) == 0 &&
+            strcmp(jobs->jobs[i - 1]->model, model) == 0)
             found = jobs->jobs[i - 1];
     if (found)
         found->holds++;
@@ -141,6 +155,15 @@ static struct job *job_forget(struct jobs *jobs) {
     return job;
 }
 
+/* Nothing grows without a limit: what TensorBoard shows of a job goes with it. */
+static void job_board_remove(const struct jobs *jobs, const struct job *job) {
+    struct error err = {0};
+    char *folder = job_board_folder(jobs, job);
+    if (folder && event_log_remove(folder, &err) != STATUS_OK)
+        job_say(jobs, job, LOG_WARNING, "%s", err.text);
+    free(folder);
+}
+
 void jobs_forget(struct jobs *jobs) {
     for (;;) {
         pthread_mutex_lock(&jobs->mutex);
@@ -150,6 +173,7 @@ void jobs_forget(struct jobs *jobs) {
             return;
         job_remove_file(jobs, job, JOB_FILE); /* first: a folder without it is an orphan */
         job_remove_file(jobs, job, NULL);
+        job_board_remove(jobs, job);
         job_drop(jobs, job);
     }
 }
