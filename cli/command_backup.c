@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -84,6 +85,7 @@ enum status command_backup(struct invocation *invocation, struct error *err) {
         return misuse(invocation, err, "a tar file is not for a terminal");
     if (!tar && file_exists(output))
         return misuse(invocation, err, "'%s' exists already", output);
+    (void)umask(S_IRWXG | S_IRWXO); /* a copy is as private as its data folder */
     enum status status = backup_open(&backup, data, err);
     if (status != STATUS_OK)
         return status;

@@ -216,6 +216,7 @@ def test_command_line():
         s.stop()
         tar = os.path.join(folder, "x.tar")
         backup(s.data, tar)
+        check(os.stat(tar).st_mode & 0o077 == 0, "a copy is more open than its data folder")
         names = unpack(tar, os.path.join(folder, "out"))
         check("FORMAT" in names and "LOCK" not in names, names)
         check(not any("/files" in entry for entry in names), names)
