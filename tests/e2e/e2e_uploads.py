@@ -20,7 +20,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from service import PATIENCE, Service, check, expect, run_tests, sha, wait_until, zipf_text
+from service import PATIENCE, VECMILL, Service, check, expect, run_tests, sha, wait_until, zipf_text
 
 PART = "application/partial-upload"
 TEXT = zipf_text(300000)
@@ -395,6 +395,22 @@ def test_the_loop_of_the_guide():
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=PATIENCE)
         check(done.returncode == 0 and b'"bytes":%d' % len(data) in done.stdout, done)
         check(expect(s.get("/v1/corpora/big"), 200).json["digest"] == sha(data), done.stdout)
+        # What waiting does not change ends it.
+        command[-1] = "/v1/nothing"
+        done = subprocess.run(command, stderr=subprocess.PIPE, timeout=PATIENCE)
+        check(done.returncode == 1 and b"40" in done.stderr, done)
+        # With a key, and without the one that is needed.
+        create = [VECMILL, "key", "create", "--scope", "train"]
+        made = subprocess.run(create, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        key, row = made.stdout.decode().splitlines()
+        with Service("--api-keys", row, start=False) as keyed:
+            keyed.start()
+            command[-2:] = ["http://127.0.0.1:%d" % keyed.port, "/v1/corpora/big"]
+            for given, code in ((None, 1), ("vm_wrong", 1), (key, 0)):
+                env = {**os.environ, **({"KEY": given} if given else {})}
+                done = subprocess.run(command, capture_output=True, env=env, timeout=PATIENCE)
+                check(done.returncode == code, given, done)
+            check(b'"bytes":%d' % len(data) in done.stdout, done)
 
 
 if __name__ == "__main__":
