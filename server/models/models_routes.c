@@ -357,7 +357,7 @@ static enum status make_activated(struct call *call, json_t **document, struct e
     if (status != STATUS_OK)
         return status;
     audit(call->models->logger, "version_activated", key_owner(call->request->key),
-          call->request->id, "model=%s version=%s", call->name, call->request->segments[1]);
+          call->request->id, "model=%s version=%s", call->name, version);
     /* The card of what is served now, not of what was held when the request came. */
     model_drop(call->model);
     call->model = NULL;

@@ -39,6 +39,9 @@ void models_delete_version(struct server *server, const struct http_request *req
     if (status == STATUS_OK)
         status =
             models_remove_version(server->models, request->segments[0], request->segments[1], &err);
+    if (status == STATUS_OK)
+        audit(&server->logger, "version_deleted", key_owner(request->key), request->id,
+              "model=%s version=%s", request->segments[0], request->segments[1]);
     answer_none(server, request, response, status, &err);
 }
 
