@@ -196,6 +196,11 @@ static uint64_t owned_bytes(void *context, const char *id, const char *but) {
     return parts + corpora_owned(server->corpora, id, but) + models_owned(server->models, id, &n);
 }
 
+static uint64_t coming_models(void *context, const char *id, const char *but) {
+    struct server *server = context;
+    return jobs_coming(server->jobs, id, but);
+}
+
 static enum status jobs_start(struct server *server, struct error *err) {
     struct jobs_options options = {
         .settings = &server->settings,
@@ -206,7 +211,10 @@ static enum status jobs_start(struct server *server, struct error *err) {
         .corpora = server->corpora,
         .models = server->models,
     };
-    return jobs_open(&server->jobs, &options, err);
+    enum status status = jobs_open(&server->jobs, &options, err);
+    if (status == STATUS_OK)
+        access_set_coming(server->access, coming_models, server);
+    return status;
 }
 
 enum status server_start(struct server **server, const struct server_options *options,
@@ -273,6 +281,8 @@ void server_reload(struct server *server) {
         log_line(logger, LOG_ERROR, "the keys stay as they were: %s", keys.text);
     else
         log_line(logger, LOG_INFO, "keys: %zu, read again", access_count(server->access));
+    if (access_required(server->access)) /* the first ones may have come now */
+        machine_forbid_dumps();
     if (http_reload(server->http, &tls) != STATUS_OK)
         log_line(logger, LOG_ERROR, "the certificate stays as it was: %s", tls.text);
     else if (http_speaks_tls(&server->settings))

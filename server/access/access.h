@@ -145,6 +145,13 @@ struct byte_quota {
 void access_set_owned(struct access *access,
                       uint64_t (*owned)(void *context, const char *id, const char *but),
                       void *context);
+/* coming(context, id, but): models that are not there and that jobs of the key are going to make,
+ * but for the model `but`. Called from any thread. */
+void access_set_coming(struct access *access,
+                       uint64_t (*coming)(void *context, const char *id, const char *but),
+                       void *context);
+/* What that function says now; 0 without one. */
+uint64_t quota_coming(struct access *access, const char *id, const char *but);
 /* Counts what the key owns; `replaces`: a corpus that the upload takes the place of, or NULL.
  * access or key NULL, or a key without a bound: nothing is counted. */
 void quota_begin(struct byte_quota *quota, struct access *access, const struct access_key *key,

@@ -25,6 +25,8 @@ struct access {
     size_t n;
     uint64_t (*owned)(void *context, const char *id, const char *but);
     void *owned_context;
+    uint64_t (*coming)(void *context, const char *id, const char *but);
+    void *coming_context;
     struct key_use *uses;
     size_t n_uses, capacity;
 };

@@ -12,6 +12,25 @@ void access_set_owned(struct access *access,
     pthread_mutex_unlock(&access->mutex);
 }
 
+void access_set_coming(struct access *access,
+                       uint64_t (*coming)(void *context, const char *id, const char *but),
+                       void *context) {
+    pthread_mutex_lock(&access->mutex);
+    access->coming = coming;
+    access->coming_context = context;
+    pthread_mutex_unlock(&access->mutex);
+}
+
+uint64_t quota_coming(struct access *access, const char *id, const char *but) {
+    if (!access)
+        return 0;
+    pthread_mutex_lock(&access->mutex);
+    uint64_t (*coming)(void *context, const char *id, const char *but) = access->coming;
+    void *context = access->coming_context;
+    pthread_mutex_unlock(&access->mutex);
+    return coming ? coming(context, id, but) : 0;
+}
+
 void quota_begin(struct byte_quota *quota, struct access *access, const struct access_key *key,
                  const char *replaces) {
     *quota = (struct byte_quota){0};

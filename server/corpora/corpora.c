@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "server/corpora/corpora_private.h"
+#include "server/corpora/question_sets.h"
 
 #define META_FILE "meta.json"
 
@@ -245,10 +246,11 @@ fail:
     return status;
 }
 
-/* What `key` was answered with, or NULL. */
-static const struct corpus_info *replay_find(const struct corpus_entry *entry, const char *key) {
+/* What `key` of that owner was answered with, or NULL: others may use the same key. */
+static const struct corpus_info *replay_find(const struct corpus_entry *entry, const char *key,
+                                             const char *owner) {
     for (size_t i = 0; key && entry && i < entry->n_keys; i++)
-        if (strcmp(entry->keys[i].key, key) == 0)
+        if (strcmp(entry->keys[i].key, key) == 0 && strcmp(entry->keys[i].info.owner, owner) == 0)
             return &entry->keys[i].info;
     return NULL;
 }
@@ -259,7 +261,7 @@ enum status corpora_switch(struct corpora *corpora, const struct corpus_info *in
     enum status status = STATUS_OK;
     pthread_mutex_lock(&corpora->mutex);
     const struct corpus_entry *old = entry_find(corpora, info->name);
-    const struct corpus_info *before = replay_find(old, key);
+    const struct corpus_info *before = replay_find(old, key, info->owner);
     *replayed = before != NULL;
     *answer = before ? *before : *info;
     if (before &&
@@ -413,7 +415,11 @@ uint64_t corpora_owned(struct corpora *corpora, const char *owner, const char *b
     pthread_mutex_lock(&corpora->mutex);
     for (size_t i = 0; i < corpora->n; i++) {
         const struct corpus_info *info = &corpora->entries[i]->info;
-        if (strcmp(info->owner, owner) == 0 && !(but && strcmp(info->name, but) == 0))
+        if (strcmp(info->owner, owner) != 0)
+            continue;
+        uint64_t one;
+        bytes += questions_bytes(corpora, info->name, NULL, &one);
+        if (!(but && strcmp(info->name, but) == 0))
             bytes += info->bytes;
     }
     pthread_mutex_unlock(&corpora->mutex);

@@ -56,12 +56,16 @@ enum status corpus_read(const json_t *record, const char *name, struct corpus_en
 /* Refuses a name that is bad, or that would be one corpus too many. */
 enum status corpora_admit(struct corpora *corpora, const char *name, struct error *err) MUST_CHECK;
 /* The switch: moves the finished content at `staged` (inside corpora->folder, durable) to
- * info->name and records it. `key`: the Idempotency-Key or NULL. A key that was answered before:
- * the same content gives the old answer and *replayed, another content is REFUSED. *answer is what
- * the client is told. On failure `staged` is still the caller's. */
+ * info->name and records it. `key`: the Idempotency-Key or NULL. A key of info->owner that was
+ * answered before: the same content gives the old answer and *replayed, another content is
+ * REFUSED. *answer is what the client is told. On failure `staged` is still the caller's. */
 enum status corpora_switch(struct corpora *corpora, const struct corpus_info *info, const char *key,
                            const char *staged, struct corpus_info *answer, bool *replayed,
                            struct error *err) MUST_CHECK;
+/* DISK_FULL when `more` bytes would eat into what reserve_disk and jobs need. `what` names them in
+ * the message. */
+enum status corpora_room(struct corpora *corpora, uint64_t more, const char *what,
+                         struct error *err) MUST_CHECK;
 /* What corpora_set_reserved's function says now. */
 uint64_t corpora_reserved(struct corpora *corpora);
 /* Path of the content that is current now, and *info of it. Another upload may remove it at any

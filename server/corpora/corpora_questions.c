@@ -8,6 +8,7 @@
 #include "embedding/embedding.h"
 #include "server/access/access.h"
 #include "server/corpora/corpora_private.h"
+#include "server/corpora/question_sets.h"
 #include "server/http/context.h"
 #include "server/http/http_json.h"
 #include "server/http/parameters.h"
@@ -63,53 +64,7 @@ static enum status questions_read(const struct kernel *kernel, const struct http
     return status;
 }
 
-/* ---- on disk --------------------------------------------------------------------------------- */
-
-/* data/corpora/<corpus>/questions, or the set in it; NULL when out of memory. */
-static char *questions_path(const struct corpora *corpora, const char *corpus, const char *name) {
-    char *folder = record_path(corpora->folder, corpus, CORPUS_QUESTIONS), *path = folder;
-    if (folder && name) {
-        path = path_join(folder, name);
-        free(folder);
-    }
-    return path;
-}
-
-struct question_list {
-    json_t *data; /* or NULL */
-    const char *folder;
-    uint64_t sets;
-    struct buffer names; /* with commas between */
-};
-
-static enum status set_list(void *context, const char *file, struct error *err) {
-    struct question_list *list = context;
-    uint64_t bytes = 0;
-    if (file[0] == '.')
-        return STATUS_OK;
-    char *path = path_join(list->folder, file);
-    enum status status = !path ? error_set(err, STATUS_NO_MEMORY, "out of memory to list questions")
-                               : file_size(path, &bytes, err);
-    free(path);
-    buffer_print(&list->names, "%s%s", list->sets++ > 0 ? ", " : "", file);
-    if (status == STATUS_OK && list->data &&
-        json_array_append_new(
-            list->data, json_pack("{s:s, s:I}", "name", file, "bytes", (json_int_t)bytes)) != 0)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory to list questions");
-    return status;
-}
-
-/* Locked. The caller clears list->names. */
-static enum status sets_list(const struct corpora *corpora, const char *corpus,
-                             struct question_list *list, struct error *err) {
-    char *folder = questions_path(corpora, corpus, NULL);
-    list->folder = folder;
-    enum status status = !folder               ? error_set(err, STATUS_NO_MEMORY, "out of memory")
-                         : file_exists(folder) ? folder_visit(folder, set_list, list, err)
-                                               : STATUS_OK;
-    free(folder);
-    return status;
-}
+/* ---- beside a corpus ------------------------------------------------------------------------- */
 
 /* Both names are good, and there is such a corpus. */
 static enum status names_check(struct corpora *corpora, const char *corpus, const char *name,
@@ -174,6 +129,28 @@ static enum status questions_store(struct corpora *corpora, const char *corpus, 
     return status;
 }
 
+/* Sets count as what the corpus is made of: for the key that owns it. Others need room of their own
+ * for what they put there. */
+static enum status questions_take(struct corpora *corpora, const struct http_request *request,
+                                  struct byte_quota *quota, struct error *err) {
+    const char *corpus = request->segments[0], *name = request->segments[1];
+    uint64_t length = request->body_length, before = 0;
+    struct corpus_info info;
+    enum status status = corpora_find(corpora, corpus, &info, err);
+    if (status != STATUS_OK)
+        return status;
+    quota_begin(quota, request->access, request->key, NULL);
+    if (strcmp(info.owner, key_owner(request->key)) == 0) {
+        pthread_mutex_lock(&corpora->mutex);
+        (void)questions_bytes(corpora, corpus, name, &before);
+        pthread_mutex_unlock(&corpora->mutex);
+    }
+    status = quota_take(quota, length > before ? length - before : 0, err);
+    if (status == STATUS_OK)
+        status = corpora_room(corpora, length, "the set of questions", err);
+    return status;
+}
+
 enum status corpora_link_questions(struct corpora *corpora, const char *corpus, const char *name,
                                    const char *path, struct error *err) {
     enum status status = names_check(corpora, corpus, name, err);
@@ -216,12 +193,16 @@ void corpora_questions_put(struct server *server, const struct http_request *req
                            struct http_response *response) {
     struct error err = {0};
     struct questions_info info = {0};
+    struct byte_quota quota = {0};
     const char *corpus = request->segments[0], *name = request->segments[1];
     enum status status = names_check(server->corpora, corpus, name, &err);
+    if (status == STATUS_OK)
+        status = questions_take(server->corpora, request, &quota, &err);
     if (status == STATUS_OK)
         status = questions_read(server->kernel, request, &info, &err);
     if (status == STATUS_OK)
         status = questions_store(server->corpora, corpus, name, request, &err);
+    quota_end(&quota, status == STATUS_OK);
     if (status != STATUS_OK) {
         response_error(request, response, 0, &err);
         return;

@@ -139,19 +139,24 @@ static enum status body_describe(struct upload *upload, const struct http_reques
     return status;
 }
 
-static enum status disk_check(const struct upload *upload, uint64_t more, struct error *err) {
-    uint64_t available = 0, jobs = corpora_reserved(upload->corpora),
-             reserve = (uint64_t)upload->corpora->settings->reserve_disk;
-    enum status status = disk_available(upload->corpora->folder, &available, err);
+enum status corpora_room(struct corpora *corpora, uint64_t more, const char *what,
+                         struct error *err) {
+    uint64_t available = 0, jobs = corpora_reserved(corpora),
+             reserve = (uint64_t)corpora->settings->reserve_disk;
+    enum status status = disk_available(corpora->folder, &available, err);
     if (status != STATUS_OK)
         return status;
     if (available >= reserve && available - reserve >= jobs && available - reserve - jobs >= more)
         return STATUS_OK;
     return error_set_key(err, STATUS_DISK_FULL, "reserve_disk",
                          "disk has %llu bytes free, reserve_disk keeps %llu of them and jobs need "
-                         "%llu, the corpus needs %llu",
+                         "%llu, %s needs %llu",
                          (unsigned long long)available, (unsigned long long)reserve,
-                         (unsigned long long)jobs, (unsigned long long)more);
+                         (unsigned long long)jobs, what, (unsigned long long)more);
+}
+
+static enum status disk_check(const struct upload *upload, uint64_t more, struct error *err) {
+    return corpora_room(upload->corpora, more, "the corpus", err);
 }
 
 /* The last station: digest and file. */
@@ -329,6 +334,15 @@ enum status upload_complete(struct upload *upload, struct corpus_info *answer, b
     return status;
 }
 
+void upload_note(const struct logger *logger, const struct http_request *request,
+                 const struct corpus_info *info) {
+    log_about(logger, LOG_INFO, "corpus", info->name, "corpus '%s': %llu bytes, %s", info->name,
+              (unsigned long long)info->bytes, info->digest);
+    audit(logger, "corpus_stored", key_owner(request->key), request->id,
+          "corpus=%s bytes=%llu digest=%s", info->name, (unsigned long long)info->bytes,
+          info->digest);
+}
+
 static enum status corpus_begin(struct server *server, const struct http_request *request,
                                 void **state, struct error *err) {
     struct upload *upload = NULL;
@@ -356,11 +370,8 @@ static void corpus_finish(struct server *server, const struct http_request *requ
         response_header(response, "Location", "/v1/corpora/%s", answer.name);
         if (replayed)
             response_header(response, "Idempotent-Replayed", "true");
-        log_about(&server->logger, LOG_INFO, "corpus", answer.name, "corpus '%s': %llu bytes, %s",
-                  answer.name, (unsigned long long)answer.bytes, answer.digest);
-        audit(&server->logger, "corpus_stored", key_owner(request->key), request->id,
-              "corpus=%s bytes=%llu digest=%s", answer.name, (unsigned long long)answer.bytes,
-              answer.digest);
+        else
+            upload_note(&server->logger, request, &answer);
     }
     upload_free(upload);
 }

@@ -17,6 +17,9 @@ enum status upload_push(void *upload, const char *bytes, size_t length,
  * corpora_switch. */
 enum status upload_complete(struct upload *upload, struct corpus_info *answer, bool *replayed,
                             struct error *err) MUST_CHECK;
+/* Tells log and audit of a corpus that was stored for the request. */
+void upload_note(const struct logger *logger, const struct http_request *request,
+                 const struct corpus_info *info);
 const char *upload_key(const struct upload *upload); /* the Idempotency-Key, "" for none */
 void upload_free(void *upload);                      /* NULL is fine */
 

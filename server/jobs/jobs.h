@@ -59,6 +59,9 @@ struct job_gauge {
 };
 /* The running jobs, `max` of them at most, oldest first; returns how many. */
 size_t jobs_running(struct jobs *jobs, struct job_gauge *gauges, size_t max);
+/* Models that are not there and that jobs of the key `owner` are going to make, but for the model
+ * `but`. */
+uint64_t jobs_coming(struct jobs *jobs, const char *owner, const char *but);
 /* Bytes of disk that running and waiting jobs still need. Looks at the disk. */
 uint64_t jobs_disk_needed(struct jobs *jobs);
 

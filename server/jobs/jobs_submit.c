@@ -50,27 +50,42 @@ static bool is_to_come(struct jobs *jobs, const struct job *job, const char *own
            !models_has(jobs->models, job->model);
 }
 
+/* Under the mutex. */
+static uint64_t coming_count(struct jobs *jobs, const char *owner, const char *but) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < jobs->n; i++) {
+        const struct job *job = jobs->jobs[i];
+        bool first = strcmp(job->model, but) != 0 && is_to_come(jobs, job, owner);
+        for (size_t k = 0; k < i && first; k++)
+            first = !is_to_come(jobs, jobs->jobs[k], owner) ||
+                    strcmp(jobs->jobs[k]->model, job->model) != 0;
+        n += first;
+    }
+    return n;
+}
+
+uint64_t jobs_coming(struct jobs *jobs, const char *owner, const char *but) {
+    pthread_mutex_lock(&jobs->mutex);
+    uint64_t n = coming_count(jobs, owner, but);
+    pthread_mutex_unlock(&jobs->mutex);
+    return n;
+}
+
 /* Under the mutex: quotas of the key. What it owns on disk was counted before: n_models. */
 static enum status quotas_check(struct jobs *jobs, const struct job_request *request,
                                 size_t n_models, struct error *err) {
     const struct access_key *key = &request->asker;
-    uint64_t n_jobs = 0, n_new = 0;
+    uint64_t n_jobs = 0;
     if (key->id[0] == '\0')
         return STATUS_OK;
     for (size_t i = 0; i < jobs->n; i++) {
         const struct job *job = jobs->jobs[i];
         n_jobs += strcmp(job->owner, key->id) == 0 && !job_ended(job->state);
-        if (key->max_models <= 0 || !is_to_come(jobs, job, key->id))
-            continue;
-        bool first = strcmp(job->model, request->model) != 0;
-        for (size_t k = 0; k < i && first; k++)
-            first = !is_to_come(jobs, jobs->jobs[k], key->id) ||
-                    strcmp(jobs->jobs[k]->model, job->model) != 0;
-        n_new += first;
     }
     enum status status = quota_count(key, "max_jobs", key->max_jobs, n_jobs, err);
-    if (status == STATUS_OK && !models_has(jobs->models, request->model))
-        status = quota_count(key, "max_models", key->max_models, n_models + n_new, err);
+    if (status == STATUS_OK && key->max_models > 0 && !models_has(jobs->models, request->model))
+        status = quota_count(key, "max_models", key->max_models,
+                             n_models + coming_count(jobs, key->id, request->model), err);
     return status;
 }
 

@@ -110,6 +110,8 @@ static void train_finish(struct server *server, const struct http_request *reque
     request_note(request, NOTE_CORPUS, train->job.corpus);
     memcpy(train->job.key, upload_key(train->upload), sizeof train->job.key);
     enum status status = upload_complete(train->upload, &answer, &replayed, &err);
+    if (status == STATUS_OK && !replayed)
+        upload_note(&server->logger, request, &answer);
     if (status == STATUS_OK)
         status = train_fingerprint(&train->job, answer.digest, &err);
     if (status == STATUS_OK)

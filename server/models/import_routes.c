@@ -33,7 +33,7 @@ struct import {
     char version[MODEL_VERSION_SIZE];
     bool replayed;
     uint64_t bytes, checked;
-    char owner[KEY_ID_SIZE];
+    struct publish_terms terms;
     struct byte_quota quota;
     bool form;       /* sent as curl -d sends it, which takes the line breaks out */
     bool line_break; /* there was one */
@@ -134,13 +134,13 @@ static enum status import_begin(struct server *server, const struct http_request
                                 void **state, struct error *err) {
     enum encoding encoding = ENCODING_IDENTITY;
     struct models *models = server->models;
+    struct publish_terms terms = {.access = request->access};
     int64_t max_rows = 0;
+    if (request->key)
+        terms.asker = *request->key;
     enum status status = check_request(models, request, &encoding, err);
-    if (status == STATUS_OK && request->key && !models_has(models, request->segments[0])) {
-        size_t owned = 0;
-        (void)models_owned(models, request->key->id, &owned);
-        status = quota_count(request->key, "max_models", request->key->max_models, owned, err);
-    }
+    if (status == STATUS_OK)
+        status = models_admit(models, request->segments[0], &terms, err);
     if (status == STATUS_OK)
         status = read_limit(request, &max_rows, err);
     if (status != STATUS_OK)
@@ -150,7 +150,7 @@ static enum status import_begin(struct server *server, const struct http_request
     if (!import)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     import->models = models;
-    snprintf(import->owner, sizeof import->owner, "%s", key_owner(request->key));
+    import->terms = terms;
     quota_begin(&import->quota, request->access, request->key, NULL);
     import->bounds =
         (struct import_bounds){.decode = {.bytes = (uint64_t)models->settings->max_import_bytes,
@@ -197,15 +197,12 @@ static enum status import_claim(struct import *import, const char *folder, struc
     free(path);
     if (status == STATUS_OK)
         status = quota_take(&import->quota, bytes, err);
-    return status == STATUS_OK ? model_own(folder, import->owner, err) : status;
+    return status == STATUS_OK ? model_own(folder, import->terms.asker.id, err) : status;
 }
 
-/* The file is whole: read it, save it as a model, publish that. */
-static enum status import_publish(struct import *import, struct error *err) {
-    struct models *models = import->models;
-    struct model *model = NULL;
-    char token[17], digest[sizeof model->digest];
-    char *folder = path_join(import->folder, "model");
+/* The last bytes come out of the decoder, and the file is whole. What was imported before is known
+ * by it: that takes no place again. */
+static enum status import_settle(struct import *import, struct error *err) {
     enum status status = decoder_finish(import->decoder, err);
     if (status == STATUS_OK && import->form && !import->line_break && import->bytes > 0)
         status = error_set_key(err, STATUS_UNSUPPORTED, "Content-Type",
@@ -216,34 +213,52 @@ static enum status import_publish(struct import *import, struct error *err) {
         import->writer = NULL; /* commit frees it in any case */
         status = file_writer_commit(writer, false, err);
     }
-    if (status == STATUS_OK)
-        status = random_token(token, 16, err);
-    if (status == STATUS_OK)
-        status =
-            import_read(&model, import->path, import->name, &import->bounds, models->kernel, err);
+    if (status != STATUS_OK || !import->digest)
+        return status;
+    digest_text(import->digest, import->once.fingerprint);
+    import->terms.once = &import->once;
+    return models_replay(import->models, import->name, &import->terms, import->version,
+                         &import->replayed, err);
+}
+
+/* Read, and saved as a model. */
+static enum status import_save(struct import *import, const char *folder, struct error *err) {
+    struct models *models = import->models;
+    struct model *model = NULL;
+    char digest[sizeof model->digest];
+    enum status status =
+        import_read(&model, import->path, import->name, &import->bounds, models->kernel, err);
     /* Versions that nobody asked for lately give way. */
     while (status == STATUS_NO_MEMORY && cache_evict(models)) {
         error_clear(err);
         status =
             import_read(&model, import->path, import->name, &import->bounds, models->kernel, err);
     }
-    if (status == STATUS_OK && !folder)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
     if (status == STATUS_OK)
         status = model_save(model, folder, digest, err);
     model_drop(model);
+    return status;
+}
+
+static enum status import_publish(struct import *import, struct error *err) {
+    char token[17], *folder = path_join(import->folder, "model");
+    enum status status = folder ? import_settle(import, err)
+                                : error_set(err, STATUS_NO_MEMORY, "out of memory for an import");
+    if (status != STATUS_OK || import->replayed) {
+        free(folder);
+        return status;
+    }
+    status = random_token(token, 16, err);
+    if (status == STATUS_OK)
+        status = import_save(import, folder, err);
     if (status == STATUS_OK)
         status = import_claim(import, folder, err);
     if (status == STATUS_OK)
         status = stop_check(import->bounds.stop, "the import", err);
     if (status == STATUS_OK) {
         snprintf(import->version, sizeof import->version, "import-%s", token);
-        if (import->digest)
-            digest_text(import->digest, import->once.fingerprint);
-        status = !import->digest
-                     ? models_publish(models, import->name, import->version, folder, err)
-                     : models_publish_once(models, import->name, import->version, folder,
-                                           &import->once, &import->replayed, err);
+        status = models_publish_import(import->models, import->name, import->version, folder,
+                                       &import->terms, &import->replayed, err);
         import->kept = status == STATUS_OK && !import->replayed;
     }
     free(folder);

@@ -462,43 +462,19 @@ enum status models_publish(struct models *models, const char *name, const char *
     return status;
 }
 
-/* The version that the key made before; `version` stays as it is when there is none. */
-static enum status replay_find(struct models *models, const char *name,
-                               const struct publish_key *once, char version[MODEL_VERSION_SIZE],
-                               bool *replayed, struct error *err) {
-    struct model_version *versions = NULL;
-    size_t n = 0;
-    char *home = path_join(models->folder, name);
+enum status models_publish_import(struct models *models, const char *name,
+                                  char version[MODEL_VERSION_SIZE], const char *folder,
+                                  const struct publish_terms *terms, bool *replayed,
+                                  struct error *err) {
     enum status status = STATUS_OK;
     *replayed = false;
-    if (!home)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory while publishing '%s'", name);
-    else if (file_exists(home))
-        status = store_versions(home, &versions, &n, err);
-    for (size_t i = 0; status == STATUS_OK && i < n && !*replayed; i++) {
-        if (strcmp(versions[i].once.key, once->key) != 0)
-            continue;
-        if (strcmp(versions[i].once.fingerprint, once->fingerprint) != 0) {
-            status = error_set_key(err, STATUS_REFUSED, "Idempotency-Key",
-                                   "Idempotency-Key '%s' was used before with another import",
-                                   once->key);
-        } else {
-            *replayed = true;
-            memcpy(version, versions[i].version, MODEL_VERSION_SIZE);
-        }
-    }
-    free(versions);
-    free(home);
-    return status;
-}
-
-enum status models_publish_once(struct models *models, const char *name,
-                                char version[MODEL_VERSION_SIZE], const char *folder,
-                                const struct publish_key *once, bool *replayed, struct error *err) {
     pthread_mutex_lock(&models->change);
-    enum status status = replay_find(models, name, once, version, replayed, err);
+    if (terms->once)
+        status = models_replay(models, name, terms, version, replayed, err);
     if (status == STATUS_OK && !*replayed)
-        status = publish(models, name, version, folder, once, err);
+        status = models_admit(models, name, terms, err);
+    if (status == STATUS_OK && !*replayed)
+        status = publish(models, name, version, folder, terms->once, err);
     pthread_mutex_unlock(&models->change);
     return status;
 }

@@ -26,6 +26,13 @@ struct publish_key {
     char key[IDEMPOTENCY_KEY_SIZE], fingerprint[DIGEST_TEXT_SIZE];
 };
 
+/* Who publishes an import, and how often. */
+struct publish_terms {
+    const struct publish_key *once; /* or NULL */
+    struct access *access;
+    struct access_key asker; /* id "": there are no keys */
+};
+
 /* ---- model_store.c: the folder of one model -------------------------------------------------- */
 struct model_version {
     char version[MODEL_VERSION_SIZE];
@@ -184,12 +191,21 @@ enum status models_remove_label(struct models *models, const char *name, const c
 /* The version that is served, loaded or not. NOT_FOUND "no model 'x'". */
 enum status models_served_version(struct models *models, const char *name,
                                   char version[MODEL_VERSION_SIZE], struct error *err) MUST_CHECK;
-/* models_publish of an import that has a key. A key that made a version before: *replayed, and
- * `version` becomes that one's name; REFUSED when its fingerprint is another. */
-enum status models_publish_once(struct models *models, const char *name,
-                                char version[MODEL_VERSION_SIZE], const char *folder,
-                                const struct publish_key *once, bool *replayed,
-                                struct error *err) MUST_CHECK;
+/* models_publish of an import, as far as models_admit lets it in. What the same key of access made
+ * with the same Idempotency-Key before: *replayed, see models_replay. */
+enum status models_publish_import(struct models *models, const char *name,
+                                  char version[MODEL_VERSION_SIZE], const char *folder,
+                                  const struct publish_terms *terms, bool *replayed,
+                                  struct error *err) MUST_CHECK;
+/* The version that the import made before, if any: then *replayed, and `version` becomes its name.
+ * REFUSED when its fingerprint is another. terms->once is not NULL. */
+enum status models_replay(struct models *models, const char *name,
+                          const struct publish_terms *terms, char version[MODEL_VERSION_SIZE],
+                          bool *replayed, struct error *err) MUST_CHECK;
+/* BUSY when a new model of that name is more than max_models of the asker's key, with what its jobs
+ * are going to make. */
+enum status models_admit(struct models *models, const char *name, const struct publish_terms *terms,
+                         struct error *err) MUST_CHECK;
 /* All models by name, each held as far as it is loaded. Owns: models_snapshot_free. */
 enum status models_snapshot(struct models *models, struct served_model **list, size_t *n,
                             struct error *err) MUST_CHECK;

@@ -265,8 +265,10 @@ static void part_finish(struct server *server, const struct http_request *reques
         answer_part(part, response);
     }
     pthread_mutex_unlock(&partial->mutex);
-    quota_end(&part->quota, false); /* the route counts the whole, and what is kept stands in it */
-    if (status == STATUS_OK && part->complete && !part->answered)
+    bool whole = status == STATUS_OK && part->complete && !part->answered;
+    /* The route counts the whole. A part that stays counts for who counted before it came, too. */
+    quota_end(&part->quota, !whole);
+    if (whole)
         partial_commit(server, request, partial, request_header(request, "Repr-Digest"), response);
     part_free(part);
 }

@@ -293,6 +293,113 @@ def test_quotas():
         service.check_silent()
 
 
+VECTORS = b"2 2\na 1 2\nb 3 4\n"
+
+
+def test_answers_of_others():
+    """An Idempotency-Key belongs to the key that sent it: nobody gets another one's answer."""
+    with Keyed(extra=[("other", {"scope": "train"})]) as service:
+        text = zipf_text(20000)
+        job = {"corpus": "c", "model": "j", "settings": {"dim": 4, "epochs": 1, "min_count": 1}}
+        calls = (
+            ("PUT", "/v1/corpora/c", text.encode(), b"more\n", 201),
+            ("PUT", "/v1/models/m/files/v.txt", VECTORS, b"1 1\na 1\n", 201),
+            ("POST", "/v1/jobs", job, {**job, "model": "k"}, 202),
+            ("POST", "/v1/models/t/train?dim=4&min_count=1", text.encode(), b"more\n", 202),
+        )
+        for method, path, body, another, code in calls:
+
+            def ask(key, body, method=method, path=path):
+                headers = {"Idempotency-Key": "once" + path, **bearer(service.keys[key])}
+                if isinstance(body, bytes):
+                    headers["Content-Type"] = "text/plain"
+                return service.call(method, path, body, headers, key=None)
+
+            def replayed(answer, code=code):
+                return expect(answer, code).headers.get("Idempotent-Replayed") == "true"
+
+            check(not replayed(ask("train", body)), path, "the first one")
+            check(not replayed(ask("other", another)), path, "is told what others have sent")
+            check(replayed(ask("train", body)), path, "is not replayed")
+            check(replayed(ask("other", another)), path, "is not replayed")
+            expect(ask("other", body), 422, "Idempotency-Key")
+        log = "\n".join(service.lines)
+        stored = log.count("audit event=corpus_stored key=" + service.keys["train"].split("_")[1])
+        check(stored == 2, "a replay stores nothing, each way of storing is told of", stored)
+
+
+def test_quotas_by_other_ways():
+    """Sets of questions take bytes; imports and jobs share max_models."""
+    extra = [
+        ("small", {"scope": "train", "max_bytes": "100K"}),
+        ("one", {"scope": "train", "max_models": 1}),
+    ]
+    with Keyed(extra=extra) as service:
+        small, one = bearer(service.keys["small"]), bearer(service.keys["one"])
+        expect(service.put("/v1/corpora/c", "a b c\n", headers=small), 201)
+        expect(service.put("/v1/corpora/foreign", zipf_text(20000)), 201)
+        questions = {**small, "Content-Type": "text/plain"}
+        sets = ": x\n" + "a b c d\n" * 6000
+        where = "/v1/corpora/%s/questions/%s"
+        expect(service.put(where % ("c", "q"), sets, headers=questions), 201)
+        # In its own place there is room, beside it there is not, wherever that is.
+        expect(service.put(where % ("c", "q"), sets + "a a a a\n", headers=questions), 201)
+        for corpus, name in (("c", "r"), ("foreign", "q")):
+            answer = service.put(where % (corpus, name), sets * 2, headers=questions)
+            expect(answer, 429, "max_bytes", "102400")
+            expect(service.get(where % (corpus, name)), 404)
+        expect(service.put("/v1/corpora/d", zipf_text(80000), headers=small), 429, "max_bytes")
+        expect(service.delete(where % ("c", "q"), headers=small), 204)
+        expect(service.put("/v1/corpora/d", zipf_text(80000), headers=small), 201)
+        # What came in parts meanwhile counts for an upload that had begun before.
+        expect(service.delete("/v1/corpora/d", headers=small), 204)
+        text, plain = zipf_text(80000).encode(), {"Content-Type": "text/plain", **small}
+
+        def around_parts():
+            yield text[:1000]
+            begin = {"Upload-Complete": "?0", **plain}
+            expect(service.put("/v1/corpora/parts", text, headers=begin), 201)
+            yield text[1000:]
+
+        answer = service.call("PUT", "/v1/corpora/d", around_parts(), plain)
+        expect(answer, 429, "max_bytes")
+        # A job's model counts before it is there; of imports at the same time one gets in.
+        body = {"corpus": "foreign", "model": "first", "settings": {"dim": 4, "epochs": 100000}}
+        body["settings"].update(min_count=1, threads=1)
+        job = expect(service.post("/v1/jobs", body, headers=one), 202).json["id"]
+        where = "/v1/models/%s/files/v.txt"
+        expect(service.put(where % "second", VECTORS, headers=one), 429, "max_models")
+        expect(service.put(where % "first", VECTORS, headers=one), 201)
+        expect(service.post("/v1/jobs/%s/cancel" % job, headers=one), 200)
+        service.wait(job, "cancelled")
+        expect(service.delete("/v1/models/first"), 200)
+        barrier, answers = threading.Barrier(4), []
+
+        def send(name):
+            def pieces():
+                yield VECTORS[:5]
+                barrier.wait(PATIENCE)  # all of them have begun
+                yield VECTORS[5:]
+
+            headers = {"Content-Type": "text/plain", **one}
+            answers.append(service.call("PUT", where % name, pieces(), headers))
+
+        threads = [threading.Thread(target=send, args=("m%d" % i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        codes = sorted(answer.status for answer in answers)
+        check(codes == [201, 429, 429, 429], "imports at the same time", codes)
+        made = [model["id"] for model in service.get("/v1/models").json["data"]]
+        check(len(made) == 1, "models of one that may have one", made)
+        # An import that is sent again takes no place again.
+        again = {"Idempotency-Key": "k", "Content-Type": "text/plain", **one}
+        expect(service.delete("/v1/models/" + made[0]), 200)
+        expect(service.put(where % "m", VECTORS, headers=again), 201)
+        expect(service.put(where % "m", VECTORS, headers=again), 201)
+
+
 def test_uploads_of_others():
     """An upload in parts is for the key that began it, and for an admin of all."""
     with Keyed(extra=[("other", {"scope": "train", "name": "other"})]) as service:
@@ -521,6 +628,8 @@ if __name__ == "__main__":
                 test_every_route,
                 test_names_in_bodies_and_lists,
                 test_quotas,
+                test_answers_of_others,
+                test_quotas_by_other_ways,
                 test_uploads_of_others,
                 test_reload,
                 test_beyond_loopback,
