@@ -203,8 +203,11 @@ static enum status intake_start(struct upload *upload, enum encoding encoding, s
 
 /* What a handler of the body said, with what is at fault named. */
 static enum status blame(const struct upload *upload, enum status status, struct error *err) {
-    if (status == STATUS_TOO_LARGE && err->key[0] == '\0')
+    if (status == STATUS_TOO_LARGE && err->key[0] == '\0') {
+        size_t length = strlen(err->text);
         snprintf(err->key, sizeof err->key, "max_corpus_bytes");
+        snprintf(err->text + length, sizeof err->text - length, ": max_corpus_bytes");
+    }
     if (status == STATUS_MALFORMED && upload->form && !upload->line_break) {
         size_t length = strlen(err->text);
         snprintf(err->text + length, sizeof err->text - length, "; %s", FORM_HINT);

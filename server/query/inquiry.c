@@ -17,6 +17,15 @@ enum status inquiry_hold(struct inquiry *inquiry, const char *name, const char *
                                   &inquiry->model, inquiry->version, &inquiry->members, err);
 }
 
+enum status inquiry_hold_named(struct inquiry *inquiry, const char *name, struct error *err) {
+    size_t length = strcspn(name, "@");
+    if (name[length] == '\0' || length >= sizeof inquiry->split)
+        return inquiry_hold(inquiry, name, NULL, err);
+    memcpy(inquiry->split, name, length);
+    inquiry->split[length] = '\0';
+    return inquiry_hold(inquiry, inquiry->split, name + length + 1, err);
+}
+
 enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t text,
                             struct error *err) {
     uint64_t bytes, answer;

@@ -27,6 +27,7 @@ struct inquiry {
     const struct http_request *request;
     struct http_response *response; /* for headers; status and body are set by inquiry_end */
     const char *name;               /* of the model; borrowed from the request */
+    char split[NAME_SIZE];          /* what stands before the @ of a name, if there is one */
     struct model *model;            /* held; NULL before inquiry_hold */
     char version[MODEL_VERSION_SIZE];
     json_t *body;             /* the request's object, owned; NULL for GET */
@@ -53,6 +54,9 @@ void inquiry_run(struct server *server, const struct http_request *request,
  * answer. */
 enum status inquiry_hold(struct inquiry *inquiry, const char *name, const char *asked,
                          struct error *err) MUST_CHECK;
+/* The same for "name", "name@version" or "name@label": no name holds an '@'. */
+enum status inquiry_hold_named(struct inquiry *inquiry, const char *name,
+                               struct error *err) MUST_CHECK;
 /* The memory that an answer of `numbers` float32 numbers takes: they are counted, and the text made
  * of them is expected, with `text` bytes for each at the least. Errors: grant_resize's. */
 enum status inquiry_reserve(struct inquiry *inquiry, uint64_t numbers, size_t text,

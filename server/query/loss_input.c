@@ -14,7 +14,7 @@ enum status loss_model(struct inquiry *inquiry, struct error *err) {
     enum status status = field_text(inquiry->body, "model", &name, &length, err);
     if (status == STATUS_OK && name && strlen(name) != length)
         return error_set_key(err, STATUS_REFUSED, "/model", "model holds a NUL");
-    return status == STATUS_OK && name ? inquiry_hold(inquiry, name, NULL, err) : status;
+    return status == STATUS_OK && name ? inquiry_hold_named(inquiry, name, err) : status;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

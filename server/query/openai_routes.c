@@ -302,17 +302,6 @@ static enum status read_model_name(const json_t *body, const char **name, struct
     return status;
 }
 
-/* "model@version" or "model@label": no name holds an '@'. What stands before it goes to `model`. */
-static const char *split_name(const char *name, char model[NAME_SIZE], const char **asked) {
-    size_t length = strcspn(name, "@");
-    if (name[length] == '\0' || length >= NAME_SIZE)
-        return name;
-    memcpy(model, name, length);
-    model[length] = '\0';
-    *asked = name + length + 1;
-    return model;
-}
-
 void vectors_openai(struct server *server, const struct http_request *request,
                     struct http_response *response) {
     struct inquiry inquiry = {.server = server,
@@ -322,17 +311,14 @@ void vectors_openai(struct server *server, const struct http_request *request,
                               .refusal = 400}; /* OpenAI knows no 422 */
     struct buffer answer = request_answer(request);
     struct error err = {0};
-    const char *name = NULL, *asked = NULL;
-    char model[NAME_SIZE];
+    const char *name = NULL;
     enum status status = read_body(&inquiry, &err);
     if (status == STATUS_OK)
         status = read_model_name(inquiry.body, &name, &err);
     if (status == STATUS_OK)
-        name = split_name(name, model, &asked);
-    if (status == STATUS_OK)
-        request_note(request, NOTE_MODEL, name);
-    if (status == STATUS_OK)
-        status = inquiry_hold(&inquiry, name, asked, &err);
+        status = inquiry_hold_named(&inquiry, name, &err);
+    if (inquiry.name)
+        request_note(request, NOTE_MODEL, inquiry.name);
     if (status == STATUS_OK)
         status = embed(&inquiry, &answer, &err);
     inquiry_end(&inquiry, status, &answer, &err);
