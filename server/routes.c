@@ -212,7 +212,7 @@ const struct route server_routes[] = {
      .limit = "max_evaluation_bytes",
      .handle = corpora_questions_put,
      .summary = "Store analogies or similarities, for the setting questions of jobs",
-     .request = "text/plain=Text",
+     .request = "text/plain=Text application/octet-stream=Bytes",
      .status = 201,
      .answer = "Questions",
      .headers = "Location"},

@@ -87,7 +87,7 @@ void log_request(const struct exchange *exchange, bool whole) {
     char path[PATH_SIZE], target[PATH_SIZE * 2], client[INET6_ADDRSTRLEN];
     struct entry entry = {.n = 0};
     quote_path(exchange->target, path);
-    snprintf(target, sizeof target, "%s", exchange->target);
+    (void)log_escape(exchange->target, target, sizeof target); /* it may not be UTF-8 */
     key_redact(path);
     key_redact(target);
     address_text(exchange->link->address, client);

@@ -4,6 +4,7 @@ library only. VECMILL names the program.
 """
 
 import os
+import re
 import socket
 import sys
 
@@ -56,24 +57,24 @@ def ask(server, path, method="GET", source="127.0.0.1"):
     return status, headers
 
 
-def open_connections(server, source="127.0.0.9"):
-    """Connections now open, without the one that asks."""
-    client = Client(server, source)
-    status, _ = client.ask("/metrics", close=True)
-    client.close()
-    if status != 200:
+def open_connections(client):
+    """Connections now open, with the client that asks; -1 when it gets no answer."""
+    if client.ask("/metrics")[0] != 200:
         return -1
-    for line in client.body.decode().split("\n"):
-        if line.startswith("vecmill_http_connections "):
-            return int(line.split()[1]) - 1
-    raise AssertionError("no gauge of connections")
+    counts = re.findall(r"^vecmill_http_connections\{.*?\} (\d+)$", client.body.decode(), re.M)
+    check(counts, "no gauge of connections")
+    return sum(map(int, counts))
 
 
 def crowd(server, n, source="127.0.0.1"):
-    """n connections that send nothing, once the server has taken them all."""
-    before = open_connections(server)
-    clients = [Client(server, source) for _ in range(n)]
-    wait_until(lambda: open_connections(server) >= before + n, lambda: "not taken")
+    """n connections without a whole request, once the server has taken them all and has none but
+    them: one that still is on its way out would leave no room for the last of them. The first one
+    asks for the others, and then begins a request, so as not to be idle between two of them."""
+    first = Client(server, source)
+    wait_until(lambda: open_connections(first) == 1, lambda: "others do not end")
+    clients = [first] + [Client(server, source) for _ in range(n - 1)]
+    wait_until(lambda: open_connections(first) == n, lambda: "not taken")
+    first.sock.sendall(b"GET / HTTP/1.1\r\n")
     return clients
 
 

@@ -105,6 +105,7 @@ class Target:
                            self.vectors.body],
             "application/x-ndjson": [b'{"text":"a b c"}\n' * 20, b'["a","b"]\n' * 20],
             "application/octet-stream": [self.vectors.body],
+            "application/partial-upload": [b"a b c\n" * 20],
         }
         holes = {
             "model": ["m", "m", "m", "none"],
@@ -113,6 +114,9 @@ class Target:
             "version": ["1", "0", "x"],
             "file": ["vectors.txt", "vectors.bin.gz", "model.safetensors", "vocab.tsv"],
             "problem": ["refused", "none"],
+            "questions": ["q", "q", "none"],
+            "label": ["stable", "stable", "none"],
+            "upload": ["none", "0" * 32],
         }
         self.requests = Requests(document, holes, bodies, names + ["nosuchword"])
 

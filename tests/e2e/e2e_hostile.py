@@ -237,8 +237,9 @@ def check_end(server, failures):
     if code != 0:
         failures.append("stop: exit status %s" % code)
     odd = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffd]"
-    if any(re.search(odd, line) for line in server.lines):
-        failures.append("a control character reached the log")
+    for line in server.lines:
+        if re.search(odd, line):
+            failures.append("a control character reached the log: %r" % line)
 
 
 def main():

@@ -115,6 +115,8 @@ class Requests:
         for parameter in operation.get("parameters", ()):
             name, schema = parameter["name"], parameter["schema"]
             if parameter["in"] == "path":
+                if name not in self.names:
+                    raise SystemExit("the fuzzer has nothing for {%s} of %s" % (name, path))
                 value = rng.choice(self.names[name])
                 path = path.replace("{" + name + "}", quote(value, safe=""))
             elif parameter["in"] == "header":

@@ -3,9 +3,14 @@
 #ifndef VECMILL_TESTS_OPENAPI_RULES_H
 #define VECMILL_TESTS_OPENAPI_RULES_H
 
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "server/json/json.h"
 #include "server/system.h"
