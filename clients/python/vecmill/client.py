@@ -30,9 +30,11 @@ class Corpus:
 
     @property
     def path(self) -> str:
+        """Of the corpus on the server, for `client.call`."""
         return "/v1/corpora/" + segment(self.name)
 
     def refresh(self) -> "Corpus":
+        """Asks the server for `info` again: behind a training it has the report."""
         self.info = self.client.get(self.path)
         return self
 
@@ -120,6 +122,7 @@ class Client:
 
     @property
     def url(self) -> str:
+        """Where the server is."""
         return self.transport.url
 
     def close(self) -> None:

@@ -159,6 +159,9 @@ def error_of_answer(status: int, headers: Message, body: bytes) -> VecmillError:
         fields["suggestions"] = re.findall(r"did you mean '([^']+)'", str(detail))
     if not detail:
         shown = body[:200].decode("utf-8", "replace").strip()
+        if shown and headers.get("Content-Type", "").startswith("text/plain"):
+            detail = shown
+    if not detail:
         detail = "HTTP status %d without an explanation: is this vecmill? %s" % (status, shown)
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else VecmillError)
     if status == 404 and fields["word"] is not None:

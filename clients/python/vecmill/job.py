@@ -33,6 +33,7 @@ class Job:
 
     @property
     def path(self) -> str:
+        """Of the job on the server, for `client.call`."""
         return "/v1/jobs/" + segment(self.id)
 
     @property
@@ -42,6 +43,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
+        """It had succeeded, failed or been cancelled when last asked."""
         return self.state in ENDED
 
     @property

@@ -43,6 +43,7 @@ class Model(Questions):
 
     @property
     def path(self) -> str:
+        """Of the model, or its version, on the server, for `client.call`."""
         path = "/v1/models/" + segment(self.name)
         return path + ("/versions/" + segment(self.asked_version) if self.asked_version else "")
 
@@ -61,10 +62,12 @@ class Model(Questions):
 
     @property
     def version(self) -> str:
+        """The version that is served, or that this model is pinned to."""
         return str(self.card()["version"])
 
     @property
     def dim(self) -> int:
+        """Length of the vectors; gensim's name is vector_size."""
         return int(self.card()["dim"])
 
     vector_size = dim
@@ -107,12 +110,14 @@ class Model(Questions):
 
     @property
     def key_to_index(self) -> Dict[str, int]:
+        """{word: its id}."""
         return {word: place for place, word in enumerate(self.index_to_key)}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.index_to_key)
 
     def __contains__(self, key: object) -> bool:
+        """Does the model know the word, or have the id?"""
         if isinstance(key, (int, np.integer)) and is_id(key):
             return bool(0 <= int(key) < len(self))
         return isinstance(key, str) and not self.missing([key])

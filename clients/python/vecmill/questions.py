@@ -206,16 +206,19 @@ class Questions:
     def similar_by_word(
         self, word: str, topn: int = 10, restrict_vocab: Optional[int] = None
     ) -> Found:
+        """The words nearest to one."""
         return self.most_similar(word, topn=topn, restrict_vocab=restrict_vocab)
 
     def similar_by_key(
         self, key: Key, topn: int = 10, restrict_vocab: Optional[int] = None
     ) -> Found:
+        """The words nearest to a word or id."""
         return self.most_similar(key, topn=topn, restrict_vocab=restrict_vocab)
 
     def similar_by_vector(
         self, vector: Any, topn: int = 10, restrict_vocab: Optional[int] = None
     ) -> Found:
+        """The words nearest to a vector."""
         vector = np.asarray(vector, dtype=np.float32)
         return self.most_similar([vector], topn=topn, restrict_vocab=restrict_vocab)
 

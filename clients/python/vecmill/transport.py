@@ -118,7 +118,7 @@ class Transport:
         verify: bool,
         user_agent: str,
     ) -> None:
-        if "://" not in url:
+        if "://" not in url and not url.startswith(("http:", "https:")):
             url = "http://" + url
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:

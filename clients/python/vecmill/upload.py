@@ -77,7 +77,9 @@ def _send_parts(
                 "Content-Length": str(source.size - offset),
             }
             try:
-                return dict(client.call("PATCH", upload, body=body, headers=headers).json)
+                answer = dict(client.call("PATCH", upload, body=body, headers=headers).json)
+                _give_up(client, upload)  # its answer, which the server keeps, has come
+                return answer
             except (ConnectionFailed, Busy, ServerError, Conflict) as error:
                 trouble: VecmillError = error
             now = _offset(client, upload, trouble)

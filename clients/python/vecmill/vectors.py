@@ -42,6 +42,7 @@ class Vectors:
 
     @property
     def key_to_index(self) -> Dict[str, int]:
+        """{word: its row}."""
         if self._places is None:
             self._places = {word: place for place, word in enumerate(self.words)}
         return self._places
