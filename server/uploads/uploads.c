@@ -178,20 +178,56 @@ void partial_drop(struct uploads *uploads, struct partial *partial) {
     pthread_mutex_unlock(&uploads->mutex);
 }
 
-static enum status place_take(struct uploads *uploads, struct partial *partial, struct error *err) {
+/* Under the table's mutex: of those that are complete the one that was so first, held; or NULL. */
+static struct partial *done_hold(struct uploads *uploads) {
+    struct partial *found = NULL;
+    double since = 0;
+    for (size_t i = 0; i < uploads->n; i++) {
+        struct partial *partial = uploads->list[i];
+        if (pthread_mutex_trylock(&partial->mutex) != 0)
+            continue; /* in use */
+        if (partial->done && !partial->gone && (!found || partial->updated < since)) {
+            found = partial;
+            since = partial->updated;
+        }
+        pthread_mutex_unlock(&partial->mutex);
+    }
+    if (found)
+        found->holds++;
+    return found;
+}
+
+/* A place in the table, or *done is one that may give its place, held. */
+static enum status place_try(struct uploads *uploads, struct partial *partial,
+                             struct partial **done, struct error *err) {
     size_t max = (size_t)uploads->settings->max_uploads;
+    enum status status = STATUS_OK;
+    *done = NULL;
     pthread_mutex_lock(&uploads->mutex);
-    enum status status =
-        uploads->n < max
-            ? append(uploads, partial, err)
-            : error_set_key(err, STATUS_BUSY, "max_uploads",
-                            "there are %zu uploads in parts already: max_uploads is %zu; DELETE "
-                            "/v1/uploads/{upload} gives one up",
-                            uploads->n, max);
-    if (status == STATUS_OK)
+    if (uploads->n < max)
+        status = append(uploads, partial, err);
+    else if (!(*done = done_hold(uploads)))
+        status = error_set_key(err, STATUS_BUSY, "max_uploads",
+                               "there are %zu uploads in parts already: max_uploads is %zu; DELETE "
+                               "/v1/uploads/{upload} gives one up",
+                               uploads->n, max);
+    if (status == STATUS_OK && !*done)
         partial->holds++; /* for the caller */
     pthread_cond_broadcast(&uploads->changed);
     pthread_mutex_unlock(&uploads->mutex);
+    return status;
+}
+
+/* One that is complete is kept for who asks for its answer again, and makes room for new ones. */
+static enum status place_take(struct uploads *uploads, struct partial *partial, struct error *err) {
+    struct partial *done = NULL;
+    enum status status;
+    do {
+        status = place_try(uploads, partial, &done, err);
+        if (status == STATUS_OK && done)
+            status = partial_discard(uploads, done, err);
+        partial_drop(uploads, done);
+    } while (status == STATUS_OK && done);
     return status;
 }
 

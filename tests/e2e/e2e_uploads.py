@@ -346,6 +346,21 @@ def test_limits():
         append(s, second, 0, b"x", status=404)
         limit = expect(s.call("PUT", "/v1/corpora/c", b"", {"Upload-Complete": "?0"}), 201)
         check("max-age=2" in limit.headers["Upload-Limit"], limit.headers)
+    # Those that are complete give their place, the oldest first; those that are not keep it.
+    with Service("--max-uploads", "2", "--upload-expiry", "0") as s:
+        done = []
+        for name in "abc":
+            done.append(create(s, "/v1/corpora/" + name))
+            append(s, done[-1], 0, b"a b\n", complete=True)
+        expect(s.call("HEAD", done[0]), 404)
+        check(offset_of(s, done[2])[0] == 4, "the newest one answers")
+        waiting = create(s)
+        expect(s.call("HEAD", done[1]), 404)
+        other = create(s)
+        create(s, status=429)
+        for location in (waiting, other):
+            append(s, location, 0, b"a b\n", complete=True)
+        create(s)
     # Expired while nobody was there.
     with Service() as s:
         location = create(s, body=b"a b\n")
