@@ -289,8 +289,9 @@ enum status process_begin(char *const *arguments, char *const *environment, bool
 void descriptor_close(int *fd); /* -1 is fine, and what it becomes */
 /* Asks the process to write a checkpoint and end; one that was stopped goes on for that. */
 void process_ask(pid_t pid);
-/* What the kernel says that it does: "is stopped", "waits for a disk", ... */
-const char *process_activity(pid_t pid);
+/* What the kernel says that it does, a fixed text: "is stopped", "waits for a disk", ... *held: one
+ * of these two, which a process does not get out of by itself. */
+const char *process_activity(pid_t pid, bool *held);
 
 /* ---- jobs_run.c ---- */
 /* A job in state running: its process, or its publishing, until it is in another state. */

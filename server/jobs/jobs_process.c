@@ -57,9 +57,10 @@ void process_ask(pid_t pid) {
     kill(pid, SIGCONT);
 }
 
-const char *process_activity(pid_t pid) {
+const char *process_activity(pid_t pid, bool *held) {
     char path[64], *text = NULL;
     size_t length = 0;
+    *held = false;
     struct error ignored = {0};
     const char *what = "says nothing";
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
@@ -70,6 +71,7 @@ const char *process_activity(pid_t pid) {
                : state == 'D'               ? "waits for a disk"
                : state == 'R'               ? "computes"
                                             : "sleeps";
+        *held = state == 'T' || state == 't' || state == 'D';
     }
     free(text);
     return what;

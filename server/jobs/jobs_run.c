@@ -48,6 +48,7 @@ struct run {
     uint64_t n_lines;
     uint64_t words;        /* at the last report */
     double moved_at;       /* monotonic: the last report that told of progress */
+    const char *activity;  /* while stalled: what was told of the process, a fixed text */
     struct error failure;  /* what the process said it failed of */
     uint64_t memory_kills; /* on this machine when it began */
     double killed_at;      /* monotonic; 0: it was not */
@@ -119,19 +120,24 @@ static void run_moved(struct run *run) {
     job_say(run->jobs, run->job, LOG_INFO, "%s", line);
 }
 
-/* Told once: by the job, its events, the log and the metrics. */
+/* Told by the job, its events, the log and the metrics: once, and again when the process is held,
+ * as when one that had waited for a processor is stopped. */
 static void stall_check(struct run *run) {
     struct job *job = run->job;
     double limit = run->jobs->settings->stall_timeout;
+    bool held;
+    const char *activity;
     char line[200];
     if (limit <= 0 ||
         machine_monotonic_seconds() - run->moved_at < limit + 2 * job->settings.progress_interval)
         return;
+    activity = process_activity(job->pid, &held);
     pthread_mutex_lock(&run->jobs->mutex);
-    if (!job->stalled) {
+    if (!job->stalled || (held && run->activity != activity)) {
         job->stalled = true;
+        run->activity = activity;
         snprintf(line, sizeof line, "no progress for stall_timeout, %g s: training process %ld %s",
-                 limit, (long)job->pid, process_activity(job->pid));
+                 limit, (long)job->pid, activity);
         job_line_event(job, line, strlen(line));
         job_say(run->jobs, job, LOG_WARNING, "%s", line);
     }

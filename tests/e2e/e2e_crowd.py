@@ -57,11 +57,12 @@ def ask(server, path, method="GET", source="127.0.0.1"):
     return status, headers
 
 
-def open_connections(client):
-    """Connections now open, with the client that asks; -1 when it gets no answer."""
+def open_connections(client, kind=".*?"):
+    """Connections now open, of any kind, the client that asks among them; -1 without an answer."""
     if client.ask("/metrics")[0] != 200:
         return -1
-    counts = re.findall(r"^vecmill_http_connections\{.*?\} (\d+)$", client.body.decode(), re.M)
+    gauge = r'^vecmill_http_connections\{kind="%s"\} (\d+)$' % kind
+    counts = re.findall(gauge, client.body.decode(), re.M)
     check(counts, "no gauge of connections")
     return sum(map(int, counts))
 
@@ -136,6 +137,8 @@ def test_idle_ones_give_way():
         held = [Client(server) for _ in range(4)]
         for client in held:
             check(client.ask("/healthz")[0] == 200, "held")
+        # An answer is there before the server has seen that the connection is idle.
+        wait_until(lambda: open_connections(held[3], "idle") == 3, lambda: "not idle")
         check(ask(server, "/v1/models", source="127.0.0.2")[0] == 200, "none gave way")
         check(held[0].answer()[0] == 0, "the longest idle is still there")
         check(held[3].ask("/v1/models")[0] == 200, "the latest gave way")
