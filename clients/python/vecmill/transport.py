@@ -243,7 +243,12 @@ class Transport:
             # Refused while it was sent: the answer may be there all the same.
             if _failure_of(body) is error or connection.sock is None:
                 raise
-        return connection.getresponse()
+        response = connection.getresponse()
+        bodied = method != "HEAD" and response.status not in (204, 304)
+        if bodied and response.length is None and not response.chunked:
+            # http.client takes a head that was cut for a whole one; ours always tell a length.
+            raise http.client.IncompleteRead(b"")
+        return response
 
     def _failure(self, error: Exception) -> ConnectionFailed:
         """An exception of sockets as one of ours, with what to do about it."""

@@ -99,7 +99,7 @@ def _send_parts(
 def _offset(client: "Client", upload: str, trouble: VecmillError) -> int:
     """How many bytes are safe, as the server says; 0 while it cannot be asked."""
     try:
-        return int(client.call("HEAD", upload, retries=0).headers["Upload-Offset"])
+        return int(client.call("HEAD", upload, retries=0).headers.get("Upload-Offset") or 0)
     except NotFound:
         raise trouble from None
     except (ConnectionFailed, Busy, ServerError):
