@@ -89,31 +89,47 @@ static void test_labels_last(void **state) {
     fixture_close(&fixture);
 }
 
-static void test_publish_once(void **state) {
+/* One import: a key of access, what it sends, and what comes of it. */
+static void test_publish_import(void **state) {
+    static const struct {
+        const char *owner, *fingerprint;
+        enum status status;
+        bool replayed;
+    } imports[] = {
+        {"a", "sha256:0", STATUS_OK, false},      {"a", "sha256:0", STATUS_OK, true},
+        {"a", "sha256:1", STATUS_REFUSED, false}, {"b", "sha256:1", STATUS_OK, false},
+        {"b", "sha256:1", STATUS_OK, true},
+    };
     struct fixture fixture;
-    struct publish_key once = {"k", "sha256:1"};
+    struct publish_key once = {.key = "k"};
+    struct publish_terms terms = {.once = &once, .asker = {.max_models = 1}};
     struct error err = {0};
     bool replayed = false;
     fixture_open(&fixture, *state);
-    for (int i = 0; i < 3; i++) {
-        char version[MODEL_VERSION_SIZE], *folder = NULL;
-        snprintf(version, sizeof version, "import-%d", i);
-        snprintf(once.fingerprint, sizeof once.fingerprint, "sha256:%d", i == 2);
+    for (size_t i = 0; i < sizeof imports / sizeof *imports; i++) {
+        char version[MODEL_VERSION_SIZE], first[MODEL_VERSION_SIZE], *folder = NULL;
+        snprintf(version, sizeof version, "import-%zu", i);
+        snprintf(first, sizeof first, "import-%d", i < 3 ? 0 : 3);
+        snprintf(once.fingerprint, sizeof once.fingerprint, "%s", imports[i].fingerprint);
+        snprintf(terms.asker.id, sizeof terms.asker.id, "%s", imports[i].owner);
         assert_int_equal(models_workplace(fixture.models, &folder, &err), STATUS_OK);
         char *inner = path_join(folder, "model");
         save_model(inner, "m", 1);
+        assert_int_equal(model_own(inner, imports[i].owner, &err), STATUS_OK);
         enum status status =
-            models_publish_once(fixture.models, "m", version, inner, &once, &replayed, &err);
-        assert_int_equal(status, i == 2 ? STATUS_REFUSED : STATUS_OK);
-        assert_int_equal(replayed, i == 1);
-        if (i == 1)
-            assert_string_equal(version, "import-0");
+            models_publish_import(fixture.models, "m", version, inner, &terms, &replayed, &err);
+        assert_int_equal(status, imports[i].status);
+        assert_int_equal(replayed, imports[i].replayed);
+        if (replayed)
+            assert_string_equal(version, first);
         error_clear(&err);
         assert_int_equal(path_remove(folder, &err), STATUS_OK);
         free(inner);
         free(folder);
     }
-    assert_int_equal(count_versions(&fixture, "m"), 1);
+    assert_int_equal(count_versions(&fixture, "m"), 2);
+    assert_int_equal(models_admit(fixture.models, "m", &terms, &err), STATUS_OK);
+    assert_int_equal(models_admit(fixture.models, "n", &terms, &err), STATUS_BUSY);
     fixture_close(&fixture);
 }
 
@@ -122,7 +138,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_versions_in_memory, temporary_setup,
                                         temporary_teardown),
         cmocka_unit_test_setup_teardown(test_labels_last, temporary_setup, temporary_teardown),
-        cmocka_unit_test_setup_teardown(test_publish_once, temporary_setup, temporary_teardown),
+        cmocka_unit_test_setup_teardown(test_publish_import, temporary_setup, temporary_teardown),
     };
     json_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
