@@ -6,6 +6,7 @@
 #include "base/machine.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "server/access/access.h"
 
 bool output_is_terminal(int fd) {
     return isatty(fd) == 1;
@@ -99,8 +100,10 @@ static void output_write(void *context, enum log_level level, const struct log_e
         buffer_print(&text, "%s%s %s: %s\n", output->bar ? "\r\x1b[K" : "", time, names[level],
                      entry->line);
     }
-    if (!text.failed)
+    if (!text.failed) {
+        key_redact(text.data); /* wherever a client put one: paths, names, errors that quote them */
         fwrite(text.data, 1, text.length, stderr);
+    }
     buffer_clear(&text);
 }
 

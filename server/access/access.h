@@ -52,8 +52,9 @@ enum status key_create(struct access_key *key, char text[KEY_TEXT_SIZE],
 enum status key_hash(const char *token, size_t length, unsigned char hash[KEY_HASH_BYTES],
                      struct error *err) MUST_CHECK;
 /* Overwrites the secret of every key that stands in the text with '*': a client may put one where
- * it does not belong, as into a query string. */
+ * it does not belong, as into a query string. Also of one that is cut or has characters as %XX. */
 void key_redact(char *text);
+bool key_stands_in(const char *text); /* a whole one */
 /* Sets one member of a row from its text: scope, name, corpora, models, max_bytes, max_models,
  * max_jobs, requests_per_minute. REFUSED with the name as key. */
 enum status key_set(struct access_key *key, const char *member, const char *value,

@@ -1,4 +1,5 @@
 /* Keys as text: the key itself, once, and its row in the keys file. */
+#include <ctype.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
@@ -55,15 +56,58 @@ static bool hexadecimal(const char *text, size_t n) {
     return true;
 }
 
-void key_redact(char *text) {
-    size_t prefix = strlen(KEY_PREFIX), head = prefix + ID_DIGITS + 1;
-    for (char *at = text; (at = strstr(at, KEY_PREFIX)); at += prefix) {
-        if (strnlen(at, head) < head || !hexadecimal(at + prefix, ID_DIGITS) || at[head - 1] != '_')
-            continue;
-        /* also of one that is cut */
-        for (char *c = at + head; *c != '\0' && hexadecimal(c, 1); c++)
-            *c = '*';
+/* The character at `at` as targets may spell it: itself, or %XX. *n: bytes that it takes. */
+static char spelt(const char *at, size_t *n) {
+    char digits[3] = "";
+    *n = 1;
+    if (at[0] != '%' || !hexadecimal(at + 1, 1) || !hexadecimal(at + 2, 1))
+        return at[0];
+    memcpy(digits, at + 1, 2);
+    *n = 3;
+    return (char)strtol(digits, NULL, 16);
+}
+
+/* Bytes of a key at `at` before its secret; 0: there is none. */
+static size_t head_length(const char *at) {
+    size_t prefix = strlen(KEY_PREFIX), n, length = 0;
+    for (size_t i = 0; i <= prefix + ID_DIGITS; i++, length += n) {
+        char c = spelt(at + length, &n);
+        bool fits = i < prefix               ? tolower((unsigned char)c) == KEY_PREFIX[i]
+                    : i < prefix + ID_DIGITS ? hexadecimal(&c, 1)
+                                             : c == '_';
+        if (!fits)
+            return 0;
     }
+    return length;
+}
+
+/* Digits of a secret at `at`, and their bytes in *length. */
+static size_t secret_digits(const char *at, size_t *length) {
+    size_t digits = 0, n;
+    *length = 0;
+    for (char c; c = spelt(at + *length, &n), hexadecimal(&c, 1); digits++)
+        *length += n;
+    return digits;
+}
+
+void key_redact(char *text) {
+    for (char *at = text; *at != '\0'; at++) {
+        size_t head = head_length(at), length;
+        if (head == 0)
+            continue;
+        (void)secret_digits(at + head, &length); /* also of one that is cut */
+        memset(at + head, '*', length);
+        at += head - 1;
+    }
+}
+
+bool key_stands_in(const char *text) {
+    for (const char *at = text; *at != '\0'; at++) {
+        size_t head = head_length(at), length;
+        if (head > 0 && secret_digits(at + head, &length) >= SECRET_DIGITS)
+            return true;
+    }
+    return false;
 }
 
 /* ---- members --------------------------------------------------------------------------------- */

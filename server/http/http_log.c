@@ -88,8 +88,6 @@ void log_request(const struct exchange *exchange, bool whole) {
     struct entry entry = {.n = 0};
     quote_path(exchange->target, path);
     (void)log_escape(exchange->target, target, sizeof target); /* it may not be UTF-8 */
-    key_redact(path);
-    key_redact(target);
     address_text(exchange->link->address, client);
     add_text(&entry, "method", exchange->method);
     add_text(&entry, "route", route ? route->pattern : NULL);

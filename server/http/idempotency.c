@@ -17,6 +17,9 @@ enum status idempotency_key(const struct http_request *request, char key[IDEMPOT
         return error_set_key(err, STATUS_MALFORMED, "Idempotency-Key",
                              "Idempotency-Key must be 1 to %d printable characters without spaces",
                              IDEMPOTENCY_KEY_SIZE - 1);
+    if (key_stands_in(value)) /* it is written to disk */
+        return error_set_key(err, STATUS_MALFORMED, "Idempotency-Key",
+                             "Idempotency-Key is a key of access: that belongs into Authorization");
     memcpy(key, value, length + 1);
     return STATUS_OK;
 }

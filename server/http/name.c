@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "server/access/access.h"
+
 enum status name_check(const char *key, const char *name, struct error *err) {
     static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     size_t length = strlen(name);
@@ -14,5 +16,8 @@ enum status name_check(const char *key, const char *name, struct error *err) {
                              "not hold '..', not '%.128s'",
                              key, name);
     }
+    if (key_stands_in(name)) /* lists would tell it to others */
+        return error_set_key(err, STATUS_REFUSED, key,
+                             "%s is a key of access, which no name may be", key);
     return STATUS_OK;
 }

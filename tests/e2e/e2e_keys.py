@@ -293,6 +293,39 @@ def test_quotas():
         service.check_silent()
 
 
+def test_keys_where_they_do_not_belong():
+    """Whatever a client takes its key for, no log and no file has it."""
+    for options in ((), ("--log-format", "text", "--log-level", "debug")):
+        with Keyed(*options) as service:
+            key = service.keys["train"]
+            spelt = "".join("%%%02X" % ord(c) if c in "vm_a" else c for c in key)
+            for path in ("/" + key, "/v1/models/" + key, "/v1/corpora/" + spelt):
+                check(service.get(path).status >= 400, path)
+            for path in ("/v1/models?key=" + key, "/v1/models?key=" + spelt):
+                check(service.get(path).status >= 400, path)
+            text = {"Content-Type": "text/plain"}
+            fields = ("Idempotency-Key", "X-Request-Id", "traceparent", "User-Agent", "X-Api-Key")
+            fields += ("Content-Type", "Content-Encoding", "Repr-Digest", "Upload-Offset")
+            for name in fields:
+                answer = service.put("/v1/corpora/c", "a b\n", headers={**text, name: key})
+                refused = answer.status == 400
+                check(refused == (name in ("Idempotency-Key", "Repr-Digest")), name, answer)
+            expect(service.put("/v1/corpora/" + key, "a b\n", headers=text), 422, "key of access")
+            expect(service.put("/v1/models/%s/files/v.txt" % key, VECTORS, headers=text), 422)
+            train = service.post("/v1/models/m/train?corpus=" + key, b"a b\n", headers=text)
+            expect(train, 422, "key of access")
+            begin = {**text, "Upload-Complete": "?0"}
+            expect(service.put("/v1/corpora/" + key, "a", headers=begin), 422)
+            expect(service.put("/v1/corpora/c?format=" + key, "a", headers=begin), 422)
+            wrong = ({"corpus": key, "model": "m"}, {"corpus": "c", "model": key}, {key: key})
+            for body in wrong:
+                check(service.post("/v1/jobs", body).status in (404, 422), body)
+            check(service.post("/v1/embeddings", {"model": key, "input": key}).status == 404)
+            check(service.post("/v1/plan", {"corpus": key}).status in (404, 422), "plan")
+            service.stop()
+            service.check_silent()
+
+
 VECTORS = b"2 2\na 1 2\nb 3 4\n"
 
 
@@ -628,6 +661,7 @@ if __name__ == "__main__":
                 test_every_route,
                 test_names_in_bodies_and_lists,
                 test_quotas,
+                test_keys_where_they_do_not_belong,
                 test_answers_of_others,
                 test_quotas_by_other_ways,
                 test_uploads_of_others,

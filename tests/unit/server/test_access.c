@@ -145,6 +145,15 @@ static void test_redacted(void **state) {
              "**************");
     key_redact(text);
     assert_string_equal(text, wanted);
+    assert_false(key_stands_in(text));
+    assert_true(key_stands_in(secret));
+    /* As a target may spell it. */
+    size_t n = 0;
+    for (const char *c = secret; *c != '\0'; c++)
+        n += (size_t)snprintf(text + n, sizeof text - n, strchr("vm_a", *c) ? "%%%02x" : "%c", *c);
+    assert_true(key_stands_in(text));
+    key_redact(text);
+    assert_false(key_stands_in(text));
 }
 
 /* ---- reach ----------------------------------------------------------------------------------- */
