@@ -1,8 +1,10 @@
 /* vecmill key: makes keys, and looks at the files that hold their rows. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,7 +70,22 @@ static enum status text_replace(const char *path, const struct buffer *text, str
     return status;
 }
 
-static enum status row_append(const char *path, const struct buffer *row, struct error *err) {
+/* Others that append wait until *fd is closed: each replaces the file, and the last would win. The
+ * folder is locked, for the file changes and may not be there. */
+static enum status folder_lock(const char *path, int *fd, struct error *err) {
+    const char *slash = strrchr(path, '/');
+    char *folder = !slash ? strdup(".") : strndup(path, slash > path ? (size_t)(slash - path) : 1);
+    if (!folder)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory for '%s'", path);
+    enum status status = STATUS_OK;
+    *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0 || flock(*fd, LOCK_EX) != 0)
+        status = error_set_errno(err, errno, "cannot lock '%s'", folder);
+    free(folder);
+    return status;
+}
+
+static enum status row_put(const char *path, const struct buffer *row, struct error *err) {
     struct buffer whole = {0};
     struct access_key *keys = NULL;
     char *text;
@@ -90,6 +107,18 @@ static enum status row_append(const char *path, const struct buffer *row, struct
     buffer_clear(&whole);
     free(keys);
     free(text);
+    return status;
+}
+
+static enum status row_append(const char *path, const struct buffer *row, struct error *err) {
+    char *real = realpath(path, NULL); /* a link stays one; NULL: the file is not there yet */
+    int lock = -1;
+    enum status status = folder_lock(real ? real : path, &lock, err);
+    if (status == STATUS_OK)
+        status = row_put(real ? real : path, row, err);
+    if (lock >= 0)
+        close(lock);
+    free(real);
     return status;
 }
 

@@ -635,6 +635,18 @@ def test_commands():
         make_key(file)
         check(os.stat(file).st_mode & 0o777 == 0o640, "the mode of the file is another one")
 
+        # Through a link, and many at the same time: no row is lost.
+        link, append = os.path.join(folder, "link"), [VECMILL, "key", "create", "--append"]
+        others = file + ".others"
+        shutil.copy(file, others)
+        os.symlink(others, link)
+        making = [subprocess.Popen([*append, link], stdout=subprocess.PIPE) for _ in range(8)]
+        for one in making:
+            one.communicate()
+        check(os.path.islink(link), "the link became a file")
+        with open(others) as rows:
+            check(len(rows.read().splitlines()) == 2 + len(making), "rows were lost")
+
         def run(*arguments, text=""):
             done = subprocess.run(
                 [VECMILL, "key", *arguments], input=text.encode(), capture_output=True
