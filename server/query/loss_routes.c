@@ -62,7 +62,8 @@ struct sampled {
     bool subtract_log_q, remove_hits, gradients;
     const float **true_rows, **sampled_rows;
     float *true_biases, *sampled_biases;
-    double *losses, *logits, *by_logits, *by_inputs; /* the last three with gradients only */
+    /* All but the first with gradients only; the last two when weights were given as numbers. */
+    double *losses, *logits, *by_logits, *by_inputs, *by_weights, *by_biases;
 };
 
 static void sampled_clear(struct sampled *sampled) {
@@ -78,6 +79,8 @@ static void sampled_clear(struct sampled *sampled) {
     free(sampled->logits);
     free(sampled->by_logits);
     free(sampled->by_inputs);
+    free(sampled->by_weights);
+    free(sampled->by_biases);
 }
 
 static enum status sampled_read(struct sampled *sampled, struct error *err) {
@@ -107,13 +110,16 @@ static enum status sampled_read(struct sampled *sampled, struct error *err) {
 static enum status sampled_allocate(struct sampled *sampled, struct error *err) {
     size_t batch = sampled->truth.n, truths = batch * sampled->truth.per_row, n = sampled->drawn.n,
            scores = sampled->gradients ? batch * (sampled->truth.per_row + n) : 0,
-           steps = sampled->gradients ? batch * sampled->inputs.dim : 0;
+           steps = sampled->gradients ? batch * sampled->inputs.dim : 0,
+           classes = sampled->gradients && !sampled->classes.table ? sampled->classes.rows.n : 0,
+           rows = classes * sampled->inputs.dim;
     uint64_t bytes = (truths + n) * (sizeof(float *) + sizeof(float)) +
-                     (batch + 2 * scores + steps) * sizeof(double);
+                     (batch + 2 * scores + steps + rows + classes) * sizeof(double);
     enum status status = request_reserve(sampled->inquiry->request, bytes, "the loss", err);
     if (status == STATUS_OK)
-        status = request_expect_answer(sampled->inquiry->request,
-                                       (batch + 2 * scores + steps) * LOSS_TEXT, err);
+        status = request_expect_answer(
+            sampled->inquiry->request,
+            (batch + 2 * scores + steps) * LOSS_TEXT + 2 * (rows + classes), err);
     if (status != STATUS_OK)
         return status;
     sampled->true_rows = calloc(truths + 1, sizeof *sampled->true_rows);
@@ -124,14 +130,17 @@ static enum status sampled_allocate(struct sampled *sampled, struct error *err) 
     sampled->logits = calloc(scores + 1, sizeof *sampled->logits);
     sampled->by_logits = calloc(scores + 1, sizeof *sampled->by_logits);
     sampled->by_inputs = calloc(steps + 1, sizeof *sampled->by_inputs);
+    sampled->by_weights = calloc(rows + 1, sizeof *sampled->by_weights);
+    sampled->by_biases = calloc(classes + 1, sizeof *sampled->by_biases);
     return sampled->true_rows && sampled->sampled_rows && sampled->true_biases &&
                    sampled->sampled_biases && sampled->losses && sampled->logits &&
-                   sampled->by_logits && sampled->by_inputs
+                   sampled->by_logits && sampled->by_inputs && sampled->by_weights &&
+                   sampled->by_biases
                ? STATUS_OK
                : error_set(err, STATUS_NO_MEMORY, "out of memory for %zu losses", batch);
 }
 
-/* By the inputs: what the rows add, each by its logit. */
+/* By the inputs: what the rows add, each by its logit; by the rows: what the inputs add. */
 static void sampled_differentiate(struct sampled *sampled) {
     size_t n_true = sampled->truth.per_row, n = n_true + sampled->drawn.n,
            dim = sampled->inputs.dim;
@@ -142,6 +151,13 @@ static void sampled_differentiate(struct sampled *sampled) {
             double step = sampled->by_logits[b * n + c];
             for (size_t d = 0; d < dim; d++)
                 sampled->by_inputs[b * dim + d] += step * row[d];
+            if (sampled->classes.table)
+                continue;
+            size_t id = (size_t)(c < n_true ? sampled->truth.ids[b * n_true + c]
+                                            : sampled->drawn.ids[c - n_true]);
+            for (size_t d = 0; d < dim; d++)
+                sampled->by_weights[id * dim + d] += step * sampled->inputs.rows[b][d];
+            sampled->by_biases[id] += step;
         }
 }
 
@@ -193,7 +209,8 @@ static void write_sampled(const struct sampled *sampled, const char *name, struc
     const struct drawn *drawn = &sampled->drawn;
     size_t batch = sampled->truth.n, per_row = sampled->truth.per_row,
            truth_shape[2] = {batch, per_row}, logit_shape[2] = {batch, per_row + drawn->n},
-           input_shape[2] = {batch, sampled->inputs.dim};
+           input_shape[2] = {batch, sampled->inputs.dim},
+           weight_shape[2] = {sampled->classes.rows.n, sampled->inputs.dim};
     write_losses(sampled->inquiry, name, sampled->losses, 1, &batch, answer);
     buffer_print(answer,
                  ",\"num_true\":%zu,\"num_sampled\":%zu,\"num_classes\":%zu,"
@@ -218,6 +235,12 @@ static void write_sampled(const struct sampled *sampled, const char *name, struc
         tensor_append(sampled->by_logits, 2, logit_shape, answer);
         buffer_append_text(answer, ",\"inputs\":");
         tensor_append(sampled->by_inputs, 2, input_shape, answer);
+        if (!sampled->classes.table) {
+            buffer_append_text(answer, ",\"weights\":");
+            tensor_append(sampled->by_weights, 2, weight_shape, answer);
+            buffer_append_text(answer, ",\"biases\":");
+            tensor_append(sampled->by_biases, 1, weight_shape, answer);
+        }
         buffer_append_char(answer, '}');
     }
     buffer_append_char(answer, '}');

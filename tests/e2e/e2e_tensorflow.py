@@ -3,6 +3,7 @@
 program. test_loss and test_lookup hold the same arithmetic against numbers that were computed
 without TensorFlow."""
 
+import json
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from models_client import Server, binary_file, check, equal
 import models_client
+from service import zipf_text
 from tools import require
 
 numpy, tf = require("numpy", "tensorflow")
@@ -48,10 +50,11 @@ def check_sampled(server):
             )
             for hits in (None, False, True):
                 inputs_tf = tf.Variable(inputs)
+                rows_tf, biases_tf = tf.Variable(weights), tf.Variable(biases)
                 options = {} if hits is None else {"remove_accidental_hits": hits}
-                with tf.GradientTape() as tape:
+                with tf.GradientTape(persistent=True) as tape:
                     wanted = op(
-                        weights, biases, labels, inputs_tf, 8, ROWS, num_true,
+                        rows_tf, biases_tf, labels, inputs_tf, 8, ROWS, num_true,
                         sampled_values=sampled, **options
                     )
                     total = tf.reduce_sum(wanted)
@@ -68,6 +71,11 @@ def check_sampled(server):
                     answer["gradients"]["inputs"], lists(tape.gradient(total, inputs_tf)),
                     "gradient of " + what, 1e-4
                 )
+                for member, variable in (("weights", rows_tf), ("biases", biases_tf)):
+                    slices = tf.convert_to_tensor(tape.gradient(total, variable))
+                    near(answer["gradients"][member], lists(slices),
+                         f"gradient by {member} of {what}", 1e-4 * max(1, scale))
+                del tape
                 equal(answer["remove_accidental_hits"], defaults[name] if hits is None else hits,
                       "default of hits")
                 again = server.post(
@@ -133,6 +141,83 @@ def check_softmax(server):
         near(answer["losses"], lists(wanted), "sparse labels")
 
 
+def tensors_of(server, model):
+    """What a model holds, by name, from its safetensors file."""
+    body = server.get(f"/v1/models/{model}/files/model.safetensors").body
+    length = int.from_bytes(body[:8], "little")
+    head, data = json.loads(body[8 : 8 + length]), body[8 + length :]
+    return {
+        name: numpy.frombuffer(data[slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"])
+        for name, entry in head.items()
+        if name != "__metadata__"
+    }
+
+
+def check_model(server):
+    """The rows of a trained model, by words and by ids, also of a version and by a label."""
+    service = server.service
+    service.put("/v1/corpora/text", zipf_text(20000))
+    for seed in (1, 2):
+        id = service.submit("text", "en", dim=DIM, epochs=1, min_count=1, seed=seed, threads=1)
+        version = service.wait(id, "succeeded")["version"]
+        service.call("PUT", f"/v1/models/en/labels/seed{seed}", {"version": version})
+    for name, path in (("en", "en"), ("en@seed1", "en/versions/seed1"), (f"en@{version}", "en")):
+        tensors = tensors_of(server, path)
+        table, rows, biases = tensors["embeddings"], tensors["output"], tensors["bias"]
+        words = server.get(f"/v1/models/{path}/words?limit=10").json()["data"]
+        ids = [row["id"] for row in words]
+        labels = RNG.integers(0, len(table), size=(len(ids), 2))
+        sampled = tf.random.uniform_candidate_sampler(labels, 2, 16, True, len(table), seed=5)
+        body = {
+            "model": name, "inputs": ids, "labels": labels.tolist(),
+            "sampled_values": [lists(part) for part in sampled], "gradients": True,
+        }
+        inputs = tf.Variable(table[ids])
+        with tf.GradientTape() as tape:
+            wanted = tf.nn.nce_loss(
+                rows, biases, labels, inputs, 16, len(table), 2, sampled_values=sampled
+            )
+        answer = server.post("/v1/losses/nce", body).json()
+        near(answer["losses"], lists(wanted), "rows of " + name)
+        near(answer["gradients"]["inputs"], lists(tape.gradient(wanted, inputs)), "gradient", 1e-4)
+        check("weights" not in answer["gradients"], "gradients by a whole model")
+        by_words = server.post(
+            "/v1/losses/nce", {**body, "inputs": [row["word"] for row in words]}
+        ).json()
+        equal(by_words, answer, "words instead of ids")
+        weights = numpy.abs(numbers(len(ids)))
+        weighed = server.post("/v1/losses/nce", {**body, "label_weights": weights.tolist()}).json()
+        near(weighed["losses"], (wanted.numpy() * weights).tolist(), "label_weights")
+        near(weighed["mean"], float((wanted.numpy() * weights).mean()), "mean of weighted losses")
+        # all classes, and some of them in an order of their own
+        scores = table[ids] @ rows.T + biases
+        truth = RNG.integers(0, len(table), size=len(ids))
+        body = {"model": name, "inputs": ids, "labels": truth.tolist()}
+        wanted = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, scores)
+        answer = server.post("/v1/losses/softmax_cross_entropy", body).json()
+        near(answer["losses"], lists(wanted), "all classes of " + name)
+        classes = RNG.permutation(len(table))[:7]
+        truth = RNG.integers(0, 7, size=len(ids))
+        body = {**body, "classes": classes.tolist(), "labels": truth.tolist()}
+        wanted = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, scores[:, classes])
+        answer = server.post("/v1/losses/softmax_cross_entropy", body).json()
+        near(answer["losses"], lists(wanted), "classes")
+        dense = RNG.random(size=(len(ids), 7)).astype(numpy.float32)
+        body = {**body, "labels": dense.tolist(), "pos_weight": 2, "label_weights": 0.5}
+        wanted = 0.5 * tf.nn.weighted_cross_entropy_with_logits(dense, scores[:, classes], 2.0)
+        answer = server.post("/v1/losses/weighted_cross_entropy", body).json()
+        near(answer["losses"], lists(wanted), "weighted classes")
+    body = {"model": "en@nothing", "inputs": [0], "labels": [0], "num_sampled": 2}
+    for name, status, text in (
+        ("en@nothing", 404, "has no version or label 'nothing'"),
+        ("none", 404, "no model 'none'"),
+        ("made", 422, "holds no output rows"),
+    ):
+        answer = server.ask("POST", "/v1/losses/nce", {**body, "model": name})
+        equal(answer.status, status, name)
+        check(text in answer.json()["detail"], f"{text!r} is not in {answer.body!r}")
+
+
 def check_combined(server):
     table = numbers(ROWS, DIM)
     path = "/v1/models/made/embeddings"
@@ -194,6 +279,7 @@ def main():
             check_weighted(server)
             check_softmax(server)
             check_combined(server)
+            check_model(server)
         finally:
             server.close()
     print(f"e2e_tensorflow: {models_client.CHECKS} checks passed, TensorFlow {tf.__version__}")
