@@ -137,6 +137,7 @@ enum status command_plan(struct invocation *invocation, struct error *err) MUST_
 enum status command_serve(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_nearest(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_analogy(struct invocation *invocation, struct error *err) MUST_CHECK;
+enum status command_embed(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_lookup(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_eval(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_export(struct invocation *invocation, struct error *err) MUST_CHECK;

@@ -11,6 +11,8 @@
 #include "cli/cli.h"
 
 static const char *const model_settings[] = {"kernel", "threads", NULL};
+static const char *const embed_settings[] = {"text_weighting", "sif_a",  "remove_component",
+                                             "unknown_text",   "kernel", NULL};
 static const char *const import_settings[] = {"kernel", "max_import_bytes", "max_window_bytes",
                                               NULL};
 static const char *const health_settings[] = {"listen", "tls_cert", NULL};
@@ -41,6 +43,10 @@ static const struct command commands[] = {
      model_settings, 4, 4, command_analogy},
     {"lookup", "MODEL WORD...", "print the vectors of words", NULL, NULL, 0, model_settings, 2,
      SIZE_MAX, command_lookup},
+    {"embed", "MODEL [TEXT]...", "print the vectors of texts",
+     "Without a TEXT, each line of standard input is one. A line of numbers for each, of length "
+     "1:\nthe mean of the vectors of its tokens, weighted by --text-weighting.\n",
+     NULL, 0, embed_settings, 1, SIZE_MAX, command_embed},
     {"eval", "MODEL FILE", "score a model on analogy questions or word similarities",
      "FILE holds word2vec's questions (\": section\" lines, four words a line) or lines of two "
      "words and a score.\n",

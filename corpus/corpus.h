@@ -46,6 +46,43 @@ enum status corpus_tokenize(const struct settings *settings, const char *text, s
  * the rest begins. */
 const char *corpus_strip(const char *token, size_t *length);
 
+/* The id of the word that a token of a text stands for: the token as it is; else without
+ * punctuation at its ends; else the same in any case. *altered: not as it is. WORD_NONE: there is
+ * none. */
+enum status corpus_find_token(const struct vocabulary *vocabulary, const char *token, size_t length,
+                              uint32_t *id, bool *altered, struct error *err) MUST_CHECK;
+
+/* ---- vectors of texts (text_vector.c) -------------------------------------------------------- */
+
+/* How the words of a text count in its vector. With p(w) the share of a word in the corpus, a word
+ * counts 1, or a / (a + p(w)), smooth inverse frequency: none, sif. zipf is sif with p(w) as Zipf's
+ * law has it for the word's place r in the vocabulary, 1 / (r H), H the sum of 1 / r over all: for
+ * models that have no counts. remove_component takes away what all texts have in common, see
+ * text_component.
+ * Source: Arora, Liang, Ma: A Simple but Tough-to-Beat Baseline for Sentence Embeddings (2017). */
+struct text_weights {
+    enum setting_text_weighting weighting;
+    double sif_a; /* a */
+    bool remove_component;
+};
+#define SIF_A_MIN 1e-9
+#define SIF_A_MAX 1e9
+/* REFUSED, with key: sif of a model without counts. */
+enum status text_weights_check(const struct text_weights *weights, const struct model *model,
+                               const char *key, struct error *err) MUST_CHECK;
+/* The common component of texts, a vector of length 1 (or zeros): the direction of the vector that
+ * a text of endless length has whose words are drawn as often as the corpus has them (as Zipf's law
+ * has it, without counts). component: [columns]. Deterministic. The first call for a model reads
+ * all its rows; the model keeps the last one of each weighting. Any thread. */
+enum status text_component(const struct text_weights *weights, const struct model *model,
+                           float *component, struct error *err) MUST_CHECK;
+/* vectors [n, columns]: of texts, whose words are ids[starts[i]..starts[i + 1]): the weighted mean
+ * of their rows, clipped as the model's lookups are, with the component taken off. A text without
+ * words, and one of which nothing is left (less than 1e-6 of its length), is zeros. */
+enum status text_vectors(const struct model *model, const struct text_weights *weights,
+                         const uint32_t *ids, const size_t *starts, size_t n, float *vectors,
+                         struct error *err) MUST_CHECK;
+
 /* A lower bound of the vocabulary's size, from the first `sample` bytes of the text of the file
  * `corpus`: lets a server refuse early what cannot fit. It never is above what corpus_create finds
  * without pruning. Takes memory of the order of the sample. Errors: NOT_FOUND, MALFORMED,

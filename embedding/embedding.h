@@ -150,8 +150,9 @@ struct model {
      * them; with what ends a field of a line; that and what is no label; what is no UTF-8 or holds
      * a NUL. */
     uint64_t blank_words, escaped_words, relabelled_words, recoded_words;
-    struct grant memory; /* what it holds of a budget: given back when it is freed */
-    void *references;    /* private to model.c: the count */
+    struct grant memory;       /* what it holds of a budget: given back when it is freed */
+    void *references;          /* private to model.c: the count */
+    struct model_notes *notes; /* private to model_notes.c */
 };
 
 /* Takes ownership of vocabulary, input and output, also on failure, and computes the norms. The new
@@ -174,6 +175,13 @@ enum status model_load(struct model **model, const char *path, const struct kern
 enum status model_measure(const char *path, uint64_t *bytes, struct error *err) MUST_CHECK;
 struct model *model_hold(struct model *model); /* one more reference; returns model */
 void model_drop(struct model *model);          /* frees with the last reference; NULL is fine */
+
+/* Vectors that others made of a model's rows and want to find again: [columns] floats at `slot` <
+ * MODEL_SLOTS, by the key that they were made with. A later one takes the place of the one before;
+ * without memory it is not kept. Any thread. */
+#define MODEL_SLOTS 3
+bool model_recall(const struct model *model, unsigned slot, double key, float *values);
+void model_remember(const struct model *model, unsigned slot, double key, const float *values);
 
 /* ---- lookup (lookup.c) ----------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embedding/model_notes.h"
 #include "embedding/table.h"
 #include "embedding/vocabulary.h"
 #include "embedding/word_shape.h"
@@ -111,6 +112,7 @@ static void model_free(struct model *model) {
     table_free(model->output);
     free(model->norms);
     free(model->references);
+    model_notes_free(model->notes);
     free(model);
     grant_clear(&memory); /* at last: what is given back is free */
 }
@@ -120,12 +122,14 @@ enum status model_create(struct model **model, struct vocabulary *vocabulary, st
                          const struct kernel *kernel, struct error *err) {
     struct model *made = calloc(1, sizeof *made);
     atomic_size_t *references = malloc(sizeof *references);
+    struct model_notes *notes = model_notes_create();
     enum status status;
 
     *model = NULL;
-    if (!made || !references) {
+    if (!made || !references || !notes) {
         free(made);
         free(references);
+        model_notes_free(notes);
         vocabulary_free(vocabulary);
         table_free(input);
         table_free(output);
@@ -137,7 +141,8 @@ enum status model_create(struct model **model, struct vocabulary *vocabulary, st
                            .output = output,
                            .kernel = kernel,
                            .info = *info,
-                           .references = references};
+                           .references = references,
+                           .notes = notes};
     status = shapes_check(vocabulary, input, output, err);
     if (status != STATUS_OK)
         goto fail;

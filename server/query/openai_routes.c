@@ -12,7 +12,6 @@
 
 enum { ENCODING_FORMAT_FLOAT, ENCODING_FORMAT_BASE64 };
 #define OTHER_VALUES 64 /* of a body, beside the texts: the other members */
-#define STEPS 4         /* characters taken off the end of a token one by one */
 #define TOKEN_LISTS                                                                         \
     "lists of token ids are not taken, for those of other programs name other words: send " \
     "text instead (LangChain: check_embedding_ctx_length=False)"
@@ -34,6 +33,7 @@ struct texts {
     struct coverage *coverage; /* [n] */
     size_t n;
     int unknown; /* enum setting_unknown_text */
+    struct text_weights weights;
 };
 
 static enum status add_id(struct texts *texts, uint32_t id, struct error *err) {
@@ -45,54 +45,13 @@ static enum status add_id(struct texts *texts, uint32_t id, struct error *err) {
     return STATUS_OK;
 }
 
-static enum status find_word(const struct vocabulary *vocabulary, const char *word, size_t length,
-                             bool fold, uint32_t *id, struct error *err) {
-    *id = vocabulary_find(vocabulary, word, length);
-    return *id != WORD_NONE || !fold ? STATUS_OK
-                                     : vocabulary_find_folded(vocabulary, word, length, id, err);
-}
-
-/* Tries the token with less and less punctuation at its ends: behind it one character after the
- * other, so that "c++," is "c++", and with and without what stands before it. */
-static enum status find_bare(const struct vocabulary *vocabulary, const char *token, size_t length,
-                             bool fold, uint32_t *id, struct error *err) {
-    size_t bare_length = length, end = length;
-    const char *bare = corpus_strip(token, &bare_length);
-    size_t before = (size_t)(bare - token), last = before + bare_length;
-    enum status status = find_word(vocabulary, token, length, fold, id, err);
-    for (int step = 0; status == STATUS_OK && *id == WORD_NONE && bare_length > 0; step++) {
-        if (before > 0)
-            status = find_word(vocabulary, bare, end - before, fold, id, err);
-        if (status != STATUS_OK || *id != WORD_NONE || end == last)
-            break;
-        do
-            end = step < STEPS ? end - 1 : last;
-        while (end > last && ((unsigned char)token[end] & 0xc0) == 0x80);
-        status = find_word(vocabulary, token, end, fold, id, err);
-    }
-    return status;
-}
-
-/* The token as it stands; else without punctuation at its ends; else the same in any case. */
-static enum status find_token(const struct vocabulary *vocabulary, const char *token, size_t length,
-                              uint32_t *id, bool *altered, struct error *err) {
-    *id = vocabulary_find(vocabulary, token, length);
-    *altered = *id == WORD_NONE;
-    if (*id != WORD_NONE)
-        return STATUS_OK;
-    enum status status = find_bare(vocabulary, token, length, false, id, err);
-    return status != STATUS_OK || *id != WORD_NONE
-               ? status
-               : find_bare(vocabulary, token, length, true, id, err);
-}
-
 static enum status visit_token(void *context, const char *token, size_t length, struct error *err) {
     struct texts *texts = context;
     struct coverage *coverage = &texts->coverage[texts->n];
     uint32_t id;
     bool altered;
     enum status status =
-        find_token(texts->inquiry->model->vocabulary, token, length, &id, &altered, err);
+        corpus_find_token(texts->inquiry->model->vocabulary, token, length, &id, &altered, err);
     if (status != STATUS_OK)
         return status;
     coverage->tokens++;
@@ -238,6 +197,24 @@ static void write_embeddings(const struct texts *texts, float *rows, size_t dime
                  zeros, all.tokens, all.tokens);
 }
 
+static enum status read_weights(struct texts *texts, struct error *err) {
+    const struct settings *settings = &texts->inquiry->server->settings;
+    const json_t *body = texts->inquiry->body;
+    int weighting = (int)settings->text_weighting;
+    texts->weights.sif_a = settings->sif_a;
+    texts->weights.remove_component = settings->remove_component;
+    enum status status =
+        field_choice(body, "weighting", CHOICE_NAMES(CHOICES_OF_text_weighting), &weighting, err);
+    texts->weights.weighting = (enum setting_text_weighting)weighting;
+    if (status == STATUS_OK)
+        status = field_real(body, "sif_a", SIF_A_MIN, SIF_A_MAX, &texts->weights.sif_a, err);
+    if (status == STATUS_OK)
+        status = field_flag(body, "remove_component", &texts->weights.remove_component, err);
+    return status == STATUS_OK
+               ? text_weights_check(&texts->weights, texts->inquiry->model, "/weighting", err)
+               : status;
+}
+
 static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     const struct table *table = inquiry->model->input;
     struct texts texts = {.inquiry = inquiry,
@@ -257,6 +234,8 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
     if (status == STATUS_OK)
         status = field_text(inquiry->body, "user", &user, &length, err);
     if (status == STATUS_OK)
+        status = read_weights(&texts, err);
+    if (status == STATUS_OK)
         status = read_inputs(&texts, field_find(inquiry->body, "input"), err);
     if (status == STATUS_OK)
         status = inquiry_reserve(inquiry, (uint64_t)texts.n * table->columns, 4, err);
@@ -265,9 +244,8 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
         if (!rows)
             status = error_set(err, STATUS_NO_MEMORY, "out of memory for %zu vectors", texts.n);
         else
-            status =
-                lookup_combined(table, table->columns, texts.ids, NULL, texts.starts, texts.n,
-                                COMBINER_MEAN, inquiry->model->info.default_max_norm, rows, err);
+            status = text_vectors(inquiry->model, &texts.weights, texts.ids, texts.starts, texts.n,
+                                  rows, err);
     }
     if (status == STATUS_OK)
         write_embeddings(&texts, rows, (size_t)dimensions, format, answer);
@@ -279,8 +257,9 @@ static enum status embed(struct inquiry *inquiry, struct buffer *answer, struct 
 }
 
 static enum status read_body(struct inquiry *inquiry, struct error *err) {
-    static const char *const members[] = {"model", "input", "encoding_format", "dimensions", "user",
-                                          "oov",   NULL};
+    static const char *const members[] = {"model", "input", "encoding_format",  "dimensions",
+                                          "user",  "oov",   "remove_component", "weighting",
+                                          "sif_a", NULL};
     size_t max = (size_t)inquiry->server->settings.max_batch;
     struct error why = {0};
     enum status status = json_body_texts(inquiry->server, inquiry->request, members,

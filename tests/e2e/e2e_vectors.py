@@ -307,6 +307,7 @@ def test_openai(server):
     near([answer["coverage"], answer["data"][0].pop("coverage")], [2 / 3, 2 / 3], "coverage")
     check(answer.pop("version").startswith("import-"), "version")
     del answer["coverage"]
+    check(answer.pop("version").startswith("import-"), "the version is told")
     equal(
         answer,
         {
@@ -386,9 +387,43 @@ def test_openai(server):
     check("message" in answer.json()["error"], "in OpenAI's shape")
 
 
+def text_vector(ids, weight, share, removed):
+    """Of the published table: the weighted sum, without what it has in common with all."""
+    vector = [sum(weight(i) * E[i][c] for i in ids) for c in range(2)]
+    common = unit([sum(share(i) * weight(i) * E[i][c] for i in range(4)) for c in range(2)])
+    along = sum(a * b for a, b in zip(vector, common)) if removed else 0
+    return unit([a - along * b for a, b in zip(vector, common)])
+
+
+def test_weighting(server):
+    path, text = "/v1/embeddings", {"model": "table", "input": "king woman"}
+    harmonic = sum(1 / r for r in (1, 2, 3, 4))
+    share = lambda i: 1 / ((i + 1) * harmonic)
+    plain = server.post(path, text).json()
+    equal(server.post(path, {**text, "weighting": "none", "remove_component": False}).json(), plain,
+          "the defaults")
+    for a in (1e-3, 0.2, None):
+        weigh = lambda i: (a or 1e-3) / ((a or 1e-3) + share(i))
+        for removed in (False, True):
+            body = {**text, "weighting": "zipf", "sif_a": a, "remove_component": removed}
+            found = server.post(path, body).json()["data"][0]["embedding"]
+            near(found, text_vector([0, 3], weigh, share, removed), f"zipf, {a}, {removed}")
+    # without weights the component is still that of texts whose words Zipf's law draws
+    found = server.post(path, {**text, "remove_component": True}).json()["data"][0]["embedding"]
+    near(found, text_vector([0, 3], lambda i: 1, share, True), "component")
+    for more, place, words in (
+        ({"weighting": "sif"}, "weighting", "weighting 'zipf' goes by their order"),
+        ({"weighting": "tfidf"}, "weighting", "sif"),
+        ({"sif_a": 0}, "sif_a", "1e-09"),
+        ({"remove_component": 1}, "remove_component", "true or false"),
+    ):
+        server.error("POST", path, {**text, **more}, 400, place, words)
+
+
 if __name__ == "__main__":
     sys.exit(
         run_against_samples(
-            [test_get, test_nested, test_combiners, test_forms, test_words, test_openai]
+            [test_get, test_nested, test_combiners, test_forms, test_words, test_openai,
+             test_weighting]
         )
     )
