@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -89,6 +90,22 @@ static enum log_level level_of(enum setting_log_level level) {
     return LOG_ERROR;
 }
 
+/* A key that clients send, given to a server without keys, was most likely meant to protect it. */
+static enum status check_client_key(const struct invocation *invocation, struct error *err) {
+    static const char variable[] = "VECMILL_API_KEY=";
+    const struct settings *settings = &invocation->settings;
+    if (strcmp(settings->api_keys, "none") != 0 || strcmp(settings->api_keys_file, "none") != 0 ||
+        settings->first_key)
+        return STATUS_OK;
+    for (char *const *at = invocation->environment; *at; at++)
+        if (strncmp(*at, variable, sizeof variable - 1) == 0 && (*at)[sizeof variable - 1] != '\0')
+            return error_set_key(err, STATUS_REFUSED, "api_keys",
+                                 "VECMILL_API_KEY is the key that clients send, and this server "
+                                 "has no keys: unset it, or name what the server takes by "
+                                 "VECMILL_API_KEYS or VECMILL_API_KEYS_FILE");
+    return STATUS_OK;
+}
+
 enum status command_serve(struct invocation *invocation, struct error *err) {
     const struct settings *settings = &invocation->settings;
     enum status status = credentials_apply(&invocation->settings, invocation->environment, err);
@@ -99,6 +116,9 @@ enum status command_serve(struct invocation *invocation, struct error *err) {
         settings_write_text(settings, SETTING_OF_ALL, false, &text);
         return output_flush(&text, err);
     }
+    status = check_client_key(invocation, err);
+    if (status != STATUS_OK)
+        return status;
     struct output output = {
         .json = settings->log_format == LOG_FORMAT_JSON ||
                 (settings->log_format == LOG_FORMAT_AUTO && !output_is_terminal(STDERR_FILENO))};

@@ -135,8 +135,9 @@ enum status settings_read_file(struct settings *settings, const char *path, unsi
                                struct error *err) MUST_CHECK;
 
 /* Reads VECMILL_NAME=value for each row from `environment`, which ends with NULL. Other VECMILL_
- * names are REFUSED, but for VECMILL_CONF (path of a file) and for VECMILL_SERVICE_* and
- * VECMILL_PORT*, which Kubernetes makes of a Service called vecmill. */
+ * names are REFUSED, but for VECMILL_CONF (path of a file), for VECMILL_URL and VECMILL_API_KEY,
+ * which clients read, and for VECMILL_SERVICE_* and VECMILL_PORT*, which Kubernetes makes of a
+ * Service called vecmill. */
 enum status settings_read_environment(struct settings *settings, char *const *environment,
                                       unsigned scopes, struct error *err) MUST_CHECK;
 

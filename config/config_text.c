@@ -116,14 +116,15 @@ enum status settings_read_file(struct settings *settings, const char *path, unsi
     return status;
 }
 
-/* What is ours but no setting, and what Kubernetes puts into the environment of a pod beside a
- * Service called vecmill. */
+/* What is ours but no setting, what clients of the service read, and what Kubernetes puts into the
+ * environment of a pod beside a Service called vecmill. */
 static bool is_no_setting(const char *name) {
 #ifdef VECMILL_FAILPOINTS
     if (strncmp(name, "FAILPOINTS=", 11) == 0)
         return true;
 #endif
-    if (strncmp(name, "CONF=", 5) == 0)
+    if (strncmp(name, "CONF=", 5) == 0 || strncmp(name, "URL=", 4) == 0 ||
+        strncmp(name, "API_KEY=", 8) == 0)
         return true;
     return strncmp(name, "SERVICE_", 8) == 0 || strncmp(name, "PORT_", 5) == 0 ||
            strncmp(name, "PORT=", 5) == 0;

@@ -438,6 +438,8 @@ static void environment(void **state) {
                                 "VECMILL_LISTEN=:9",
                                 "VECMILL_SERVICE_HOST=10.0.0.1",
                                 "VECMILL_PORT=tcp:",
+                                "VECMILL_URL=http://127.0.0.1:8080",
+                                "VECMILL_API_KEY=vm_1",
                                 "VECMILL_PORT_80_TCP=tcp:",
                                 "VECMILLER=1",
                                 "VECMILL_",
