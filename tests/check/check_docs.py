@@ -21,7 +21,7 @@ from check_tree import read_law
 
 MAX_COLUMNS, MAX_TABLE_COLUMNS = 100, 120
 FOLDERS = ("base kernel config sampler loss embedding corpus train server cli tests bench docs "
-           "cmake packaging scripts").split()
+           "cmake packaging scripts clients").split()
 PATH = re.compile(rf"(?<![\w/.<>-])(?:{'|'.join(FOLDERS)})/[\w./*-]*")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|^    .*?$|`[^`\n]+`", re.S | re.M)
@@ -197,7 +197,8 @@ def main():
     failed = self_test()
     for says in failed:
         print(f"check_docs: self-test: {says}", file=sys.stderr)
-    paths = sorted(glob.glob("*.md") + glob.glob("docs/**/*.md", recursive=True))
+    paths = sorted(glob.glob("*.md") + [path for folder in ("docs", "clients")
+                                       for path in glob.glob(f"{folder}/**/*.md", recursive=True)])
     texts = {path: read(path) for path in paths}
     found = [says for path, text in texts.items() for says in complaints(path, text)]
     found += unlinked(texts) + stale_conf()

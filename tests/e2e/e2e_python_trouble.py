@@ -25,7 +25,7 @@ from e2e_python_client import PACKAGE, SENTENCES, SMALL, near, np, raises, vecmi
 from cutting_proxy import CuttingProxy
 from e2e_keys import Keyed
 from e2e_tls import Secure
-from service import PATIENCE, Service, check, run_tests, wait_until, zipf_text
+from service import PATIENCE, VECMILL, Service, check, run_tests, wait_until, zipf_text
 
 upload = sys.modules["vecmill.upload"]
 
@@ -62,6 +62,16 @@ def test_keys():
             check(vecmill.Client()["en"].dim == 8, "from the environment")
         finally:
             del os.environ["VECMILL_API_KEY"], os.environ["VECMILL_URL"]
+    # A server without keys does not take the client's for its own, nor start in spite of it.
+    environment = {**os.environ, "VECMILL_API_KEY": "vm_x", "VECMILL_URL": "http://127.0.0.1:1"}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [VECMILL, "serve", "--listen", "127.0.0.1:0", "--data", folder]
+        done = subprocess.run(
+            command, env=environment, stderr=subprocess.PIPE, timeout=PATIENCE, check=False
+        )
+    check(done.returncode != 0 and b"VECMILL_API_KEYS" in done.stderr, done.stderr)
+    done = subprocess.run([VECMILL, "key", "create"], env=environment, stdout=subprocess.PIPE)
+    check(done.returncode == 0 and done.stdout.startswith(b"vm_"), "other commands", done)
     raises(ValueError, "characters", vecmill.Client, key="a b")
     raises(ValueError, "characters", vecmill.Client, key="a\r\nX-Evil: 1")
     for bad in ("ftp://host", "http://", "http://user:secret@host", "http://host?key=x", "http:/x"):

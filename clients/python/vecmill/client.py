@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
-from .errors import NotFound, VecmillError
+from .errors import ConnectionFailed, NotFound, RequestTimeout, VecmillError
 from .job import Job
 from .losses import Losses
 from .model import Model
@@ -154,6 +155,22 @@ class Client:
     def ready(self) -> Dict[str, Any]:
         """{"status", "reasons", "warnings"}: does it take requests?"""
         return dict(self.call("GET", "/readyz", expected=(503,), retries=0).json)
+
+    def wait_until_ready(self, timeout: float = 60.0) -> Dict[str, Any]:
+        """Asks until the server takes requests, as behind its start, and returns what `ready`
+        does. RequestTimeout says why it does not."""
+        end, why = time.monotonic() + timeout, ""
+        while True:
+            try:
+                found = self.ready()
+                if found.get("status") == "ready":
+                    return found
+                why = ", ".join(str(reason) for reason in found.get("reasons", []))
+            except ConnectionFailed as error:
+                why = str(error)
+            if time.monotonic() > end:
+                raise RequestTimeout("not ready after %g seconds: %s" % (timeout, why))
+            time.sleep(0.1)
 
     def settings(self) -> Dict[str, Dict[str, Any]]:
         """Every setting by its name: default, bounds, meaning."""

@@ -39,7 +39,8 @@ class Plan(Dict[str, Any]):
             lines.append("%-11s %s of %s %s%s" % shown)
         if took:
             lines.append(
-                "time        about %.3g s with %d threads" % (took["seconds"], took["threads"])
+                "time        about %.3g s with %d thread%s"
+                % (took["seconds"], took["threads"], "" if took["threads"] == 1 else "s")
             )
         if self["refusal"]:
             lines.append("refusal     %s" % self["refusal"].get("detail"))
