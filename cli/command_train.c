@@ -78,6 +78,8 @@ static enum status training_open(struct training *training, struct invocation *i
     training->dump = path_join(training->output, "nonfinite.tsv");
     training->board.top = option_value(invocation, "tensorboard");
     training->board.logger = &training->logger;
+    if (training->board.top && !*training->board.top)
+        return misuse(invocation, err, "--tensorboard needs a folder");
     if (!training->converted || !training->name || !training->dump)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     return kernel_of_settings(&training->settings, &training->kernel, err);

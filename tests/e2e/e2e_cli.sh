@@ -39,7 +39,8 @@ expect_out() {
 run --help
 expect_code 0
 cp out overview
-for command in serve train nearest analogy lookup eval export import healthcheck version help; do
+commands="serve train nearest analogy lookup embed eval export import healthcheck version help"
+for command in $commands; do
     grep -q "^  $command " overview || fail "--help leaves out $command"
     run help "$command"
     expect_code 0
@@ -163,6 +164,27 @@ expect_code 0
 run nearest model t1w1 t2w2 --k 1
 expect_out "t1w1:"
 expect_out "t2w2:"
+run nearest model t1w1 --k 60
+cp out nearest_all
+run nearest model t1w1 --k 5 --prefix t2
+expect_code 0
+cmp -s out <(grep '^t2' nearest_all | head -5) || fail "--prefix: $(cat out)"
+least=$(sed -n 4p nearest_all | cut -f2)
+run nearest model t1w1 --k 60 --min-score "$least"
+expect_code 0
+[ "$(wc -l <out)" -le 4 ] && cmp -s out <(head -n "$(wc -l <out)" nearest_all) ||
+    fail "--min-score $least: $(cat out)"
+run nearest model t1w1 --prefix t --min-score 1.5
+expect_code 0
+[ ! -s out ] || fail "scores above 1.5: $(cat out)"
+run nearest model t1w1 --prefix nothingbeginsso
+expect_code 0
+[ ! -s out ] || fail "a prefix of no word: $(cat out)"
+expect_error 2 "vecmill nearest: --min-score must be a number, not 'high'" \
+    nearest model t1w1 --min-score high
+run analogy model t1w1 t1w2 t3w1 --prefix t2 --k 60
+expect_code 0
+[ -s out ] && ! grep -qv '^t2' out || fail "analogy --prefix: $(cat out)"
 expect_error 1 "vecmill nearest: no word 't1w' in the model; did you mean '$(
     run nearest model t1w
     sed "s/.*mean '\(.*\)'?/\1/" err
@@ -172,6 +194,37 @@ run lookup model/model.vecmill t1w1 -- t2w2
 expect_code 0
 [ "$(awk '{ print NF }' out | sort -u)" = 17 ] || fail "lookup: $(cat out)"
 cp out looked_up
+# a text of one word is that word's vector, at length 1
+unit() {
+    awk -v first="$1" '{ n = 0; for (i = first; i <= NF; i++) n += $i * $i
+        for (i = first; i <= NF; i++) printf "%.4f ", $i / sqrt(n) + 1e-6; print "" }' "$2"
+}
+run embed model t1w1 t2w2
+expect_code 0
+cmp -s <(unit 2 looked_up) <(unit 1 out) || fail "embed: $(unit 2 looked_up; cat out)"
+cp out embedded
+code=0
+printf 't1w1\nt2w2' | "$program" embed model >out 2>err || code=$?
+expect_code 0
+cmp -s out embedded || fail "embed of lines: $(cat out)"
+for weighting in none sif zipf; do
+    run embed model "t1w1 t2w2 t1w3" --text-weighting $weighting --remove-component true
+    expect_code 0
+    [ "$(wc -w <out)" = 16 ] || fail "embed: $(cat out)"
+    cp out "by_$weighting"
+done
+if cmp -s by_none by_sif || cmp -s by_sif by_zipf; then fail "weightings are alike"; fi
+run embed model absent --unknown-text zero
+expect_code 0
+[ "$(tr -d '0 \n' <out)" = "" ] || fail "zeros: $(cat out)"
+run embed model t1w1 absent
+expect_code 1
+grep -q "text 2 holds no token that the model knows; --unknown-text zero" err || fail "$(cat err)"
+printf '2 2\na 1 2\nb 3 4\n' >vectors.txt
+run import vectors.txt --output imported
+run embed imported a --text-weighting sif
+expect_code 1
+grep -q "weighting 'zipf' goes by their order instead" err || fail "$(cat err)"
 run analogy model t1w1 t1w2 t3w1 --k 3
 expect_code 0
 [ "$(wc -l <out)" = 3 ] || fail "analogy: $(cat out)"
