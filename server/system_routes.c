@@ -135,7 +135,18 @@ void setting_append_schema(struct buffer *text, const struct setting *row) {
     append_bounds(text, row);
 }
 
-static void append_setting(struct buffer *text, const struct server *server,
+/* Keys are told to nobody, files and folders of the machine to keys that reach everything. */
+static bool withheld(const struct setting *row, bool all) {
+    static const char *const paths[] = {"data",     "tensorboard_dir", "api_keys_file",
+                                        "tls_cert", "tls_key",         "tls_client_ca"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && !all; i++)
+        if (strcmp(row->name, paths[i]) == 0)
+            return true;
+    return strcmp(row->name, "api_keys") == 0;
+}
+
+/* all: who asks reaches everything. */
+static void append_setting(struct buffer *text, const struct server *server, bool all,
                            const struct setting *row) {
     bool of_job = (row->scope & SETTING_OF_JOB) != 0;
     buffer_append_text(text, "{\"name\":");
@@ -147,10 +158,9 @@ static void append_setting(struct buffer *text, const struct server *server,
     if (!of_job || (row->scope & SETTING_OF_SERVER) != 0) { /* a job's value comes with the job */
         struct buffer value = {0};
         settings_print(&server->settings, row, &value);
-        bool secret = strcmp(row->name, "api_keys") == 0;
-        const char *shown = !value.data                                 ? ""
-                            : secret && strcmp(value.data, "none") != 0 ? "set"
-                                                                        : value.data;
+        const char *shown = !value.data                                             ? ""
+                            : withheld(row, all) && strcmp(value.data, "none") != 0 ? "set"
+                                                                                    : value.data;
         buffer_append_text(text, ",\"value\":");
         setting_append_value(text, row, shown);
         text->failed = text->failed || value.failed;
@@ -161,8 +171,8 @@ static void append_setting(struct buffer *text, const struct server *server,
 
 void system_settings(struct server *server, const struct http_request *request,
                      struct http_response *response) {
-    (void)request;
     struct buffer body = {0};
+    bool all = key_reaches_all(request->key);
     const char *separator = "";
     buffer_append_text(&body, "{\"settings\":[");
     for (size_t i = 0; i < settings_count(); i++) {
@@ -170,7 +180,7 @@ void system_settings(struct server *server, const struct http_request *request,
         if ((row->scope & (SETTING_OF_JOB | SETTING_OF_SERVER)) == 0)
             continue;
         buffer_append_text(&body, separator);
-        append_setting(&body, server, row);
+        append_setting(&body, server, all, row);
         separator = ",";
     }
     buffer_append_text(&body, "]}");

@@ -35,7 +35,8 @@ enum status corpora_find(struct corpora *corpora, const char *name, struct corpu
 /* Hard-links the current content to `path`; *info as of that moment. */
 enum status corpora_link(struct corpora *corpora, const char *name, const char *path,
                          struct corpus_info *info, struct error *err) MUST_CHECK;
-/* Hard-links a set of questions that stands beside a corpus. NOT_FOUND names those that do. */
+/* Hard-links a set of questions that stands beside a corpus; path NULL: only looks for it.
+ * NOT_FOUND names those that do. */
 enum status corpora_link_questions(struct corpora *corpora, const char *corpus, const char *name,
                                    const char *path, struct error *err) MUST_CHECK;
 /* Remembers the report of a scan, if the content is still the one with this digest. */

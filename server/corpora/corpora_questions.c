@@ -162,7 +162,7 @@ enum status corpora_link_questions(struct corpora *corpora, const char *corpus, 
         status = error_set(err, STATUS_NO_MEMORY, "out of memory to link questions");
     else if (!file_exists(set))
         status = set_missing(corpora, corpus, name, err);
-    else
+    else if (path)
         status = path_link(set, path, err);
     pthread_mutex_unlock(&corpora->mutex);
     free(set);

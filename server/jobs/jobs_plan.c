@@ -269,6 +269,8 @@ void jobs_plan(struct server *server, const struct http_request *request,
     if (status == STATUS_OK)
         status = corpora_find(server->corpora, plan.corpus, &info, &err);
     if (status == STATUS_OK)
+        status = job_questions(server->corpora, plan.corpus, &plan.settings, NULL, &err);
+    if (status == STATUS_OK)
         status = plan_enter(server->jobs, &err);
     if (status == STATUS_OK) {
         status = plan_make(server->jobs, request_stop(request), &plan, &given, &err);

@@ -259,6 +259,11 @@ void job_wait(struct jobs *jobs, struct job *job, const struct error *reason);
  * left alone. */
 enum status job_inputs_write(const struct jobs *jobs, const struct job *job,
                              struct error *err) MUST_CHECK;
+/* Links the set of questions that the settings name, if any, from beside the corpus to `path`, or
+ * only looks for it (NULL). REFUSED with key /settings/questions when there is none such. */
+enum status job_questions(struct corpora *corpora, const char *corpus,
+                          const struct settings *settings, const char *path,
+                          struct error *err) MUST_CHECK;
 /* `format` as this corpus needs it: uploads were decoded already. REFUSED where it was asked for
  * another one. */
 enum status job_format_settle(struct settings *settings, const struct corpus_info *info,

@@ -251,21 +251,25 @@ enum status job_inputs_write(const struct jobs *jobs, const struct job *job, str
     return status;
 }
 
-/* The questions as they are now are the job's. */
-static enum status questions_link(struct jobs *jobs, const struct job *job, struct error *err) {
+enum status job_questions(struct corpora *corpora, const char *corpus,
+                          const struct settings *settings, const char *path, struct error *err) {
     struct error why = {0};
-    const char *name = job->settings.questions;
-    if (strcmp(name, "none") == 0)
+    if (strcmp(settings->questions, "none") == 0)
         return STATUS_OK;
-    char *path = job_path(jobs, job->id, "questions");
-    if (!path)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
-    enum status status = corpora_link_questions(jobs->corpora, job->corpus, name, path, &why);
-    free(path);
+    enum status status = corpora_link_questions(corpora, corpus, settings->questions, path, &why);
     if (status == STATUS_NOT_FOUND)
         status = STATUS_REFUSED;
     return status == STATUS_OK ? status
                                : error_set_key(err, status, "/settings/questions", "%s", why.text);
+}
+
+/* The questions as they are now are the job's. */
+static enum status questions_link(struct jobs *jobs, const struct job *job, struct error *err) {
+    char *path = job_path(jobs, job->id, "questions");
+    enum status status = path ? job_questions(jobs->corpora, job->corpus, &job->settings, path, err)
+                              : error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    free(path);
+    return status;
 }
 
 static enum status job_make(struct jobs *jobs, struct job *job, struct error *err) {

@@ -66,6 +66,8 @@ static enum status train_begin(struct server *server, const struct http_request 
     train->job.settings = server->settings;
     memcpy(train->job.trace_id, request->trace_id, sizeof train->job.trace_id);
     enum status status = request_read(request, &train->job, err);
+    if (status == STATUS_OK) /* before the corpus is replaced */
+        status = job_questions(server->corpora, train->job.corpus, &train->job.settings, NULL, err);
     /* A replay may need no place in the queue. */
     if (!request_header(request, "Idempotency-Key")) {
         if (status == STATUS_OK)

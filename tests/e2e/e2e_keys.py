@@ -188,6 +188,10 @@ def test_names_in_bodies_and_lists():
         service.wait(own, "succeeded")
         check([one["id"] for one in service.get("/v1/models", key=key).json["data"]] == ["mine-m"])
         check(service.get("/v1/jobs", key=key).json["total"] == 1, "own jobs")
+        # Folders of the machine are for keys that reach everything.
+        for asked, told in ((True, True), (key, False)):
+            text = service.get("/v1/settings", key=asked).body.decode()
+            check((service.data in text) == told == (service.file in text), "paths", text)
         # Probes get no names without a key.
         check(service.get("/readyz", key=None).json["warnings"] == [], "warnings without a key")
         log = "\n".join(service.lines)

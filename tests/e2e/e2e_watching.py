@@ -54,6 +54,16 @@ def a_question_set_is_stored():
         expect(a, 422)
         check("a, q" in a.json["detail"], a)
         check(a.json["errors"][0]["pointer"] == "#/settings/questions", a)
+        # Nor does a plan or a training in one call take them, and that one replaces no corpus.
+        settings = {"questions": "x"}
+        body = {"corpus": "c", "settings": settings}
+        check("a, q" in expect(s.post("/v1/plan", body), 422).json["detail"], "a plan")
+        before = s.get("/v1/corpora/c").json["digest"]
+        for name in (settings["questions"], "/etc/passwd", "../meta.json"):
+            where = "/v1/models/m/train?corpus=c&questions=" + name
+            for begin in ({}, {"Upload-Complete": "?0"}):
+                expect(s.post(where, b"a b\n", headers={**text, **begin}), 422, "questions")
+        check(s.get("/v1/corpora/c").json["digest"] == before, "the corpus was replaced")
         expect(s.delete(path + "/q"), 204)
         expect(s.get(path + "/q"), 404)
         expect(s.delete(path + "/q"), 404)
