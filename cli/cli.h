@@ -130,13 +130,16 @@ enum status output_flush(struct buffer *buffer, struct error *err) MUST_CHECK;
 /* ---- the commands ---------------------------------------------------------------------------- */
 
 extern const struct option_row train_options_rows[], nearest_options[], analogy_options[],
-    eval_options[], export_options_rows[], import_options[], serve_options[], key_options[],
-    plan_options[], backup_options[];
+    closer_options[], rank_options[], eval_options[], export_options_rows[], import_options[],
+    serve_options[], key_options[], plan_options[], backup_options[];
 enum status command_train(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_plan(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_serve(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_nearest(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_analogy(struct invocation *invocation, struct error *err) MUST_CHECK;
+enum status command_similarity(struct invocation *invocation, struct error *err) MUST_CHECK;
+enum status command_rank(struct invocation *invocation, struct error *err) MUST_CHECK;
+enum status command_closer(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_embed(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_lookup(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_eval(struct invocation *invocation, struct error *err) MUST_CHECK;

@@ -39,7 +39,8 @@ expect_out() {
 run --help
 expect_code 0
 cp out overview
-commands="serve train nearest analogy lookup embed eval export import healthcheck version help"
+commands="serve train nearest analogy similarity rank closer lookup embed eval export import"
+commands="$commands healthcheck version help"
 for command in $commands; do
     grep -q "^  $command " overview || fail "--help leaves out $command"
     run help "$command"
@@ -182,6 +183,18 @@ expect_code 0
 [ ! -s out ] || fail "a prefix of no word: $(cat out)"
 expect_error 2 "vecmill nearest: --min-score must be a number, not 'high'" \
     nearest model t1w1 --min-score high
+other=$(sed -n 7p nearest_all | cut -f1)
+run rank model t1w1 "$other"
+expect_code 0
+[ "$(cat out)" = 7 ] || fail "rank: $(cat out)"
+run closer model t1w1 "$other"
+expect_code 0
+cmp -s out <(head -6 nearest_all) || fail "closer: $(cat out)"
+run closer model t1w1 "$other" --k 2
+cmp -s out <(head -2 nearest_all) || fail "closer --k: $(cat out)"
+run similarity model t1w1 "$other"
+expect_code 0
+[ "$(cat out)" = "$(sed -n 7p nearest_all | cut -f2)" ] || fail "similarity: $(cat out)"
 run analogy model t1w1 t1w2 t3w1 --prefix t2 --k 60
 expect_code 0
 [ -s out ] && ! grep -qv '^t2' out || fail "analogy --prefix: $(cat out)"
