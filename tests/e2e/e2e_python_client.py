@@ -178,7 +178,11 @@ def test_settings():
     READY.client.upload(SENTENCES * 5, "stored", progress=False)
     stored = READY.client.corpus("stored")
     job = READY.client.submit(
-        corpus="stored", model="tried", settings={"dim": 5}, min_count=1, dynamic_window=False
+        corpus="stored",
+        model="tried",
+        settings={"dim": np.int64(5)},
+        min_count=1,
+        dynamic_window=False,
     )
     check(job.wait(progress=False).dim == 5, "settings as a dict")
     check(job.settings["dynamic_window"] is False and job.settings["min_count"] == 1, job.settings)
@@ -364,10 +368,13 @@ def test_beside_gensim():
         {"positive": ["king"], "restrict_vocab": 20},
         {"positive": ["king"], "clip_start": 5, "clip_end": 25},
         {"positive": [3, "king"]},
+        {"positive": [(3, 0.5), ["king", 2.0]]},
     ):
         same(model.most_similar(**question), kv.most_similar(**question), question)
     near(model.most_similar("king", topn=None), kv.most_similar("king", topn=None), "all")
     check(model.most_similar("king", topn=0) == [], "topn 0")
+    as_list = [float(number) for number in model["king"]]
+    same(model.most_similar([as_list]), model.similar_by_vector(model["king"]), "a list of numbers")
     same(model.similar_by_word("king", 3), kv.similar_by_word("king", 3), "by word")
     same(model.similar_by_key("king", 3), kv.similar_by_key("king", 3), "by key")
     same(model.similar_by_vector(kv["king"], 3), kv.similar_by_vector(kv["king"], 3), "by vector")
@@ -462,6 +469,7 @@ def test_texts_files_losses():
     check(model.embed("king").shape == (DIM,) and model.embed([]).shape == (0, DIM), "shapes")
     check(model.embed(["king"], dimensions=3).shape == (1, 3), "dimensions")
     check((model.embed(["zzzz"], oov="zero") == 0).all(), "zeros")
+    raises(vecmill.BadRequest, "counted from text 40", model.embed, ["king"] * 50 + ["zzzz"])
     raises(vecmill.BadRequest, "no token", model.embed, "zzzz")
     raises(TypeError, "text 1 is None", model.embed, ["king", None])
     frame = model.to_pandas()

@@ -16,6 +16,7 @@ from .progress import Wanted
 from .source import Source, file_source, source_of
 from .transport import Answer, Query, Transport, segment
 from .upload import send
+from .vectors import as_list
 
 VERSION = "0.1.0"
 
@@ -148,7 +149,7 @@ class Client:
 
     def post(self, path: str, document: Mapping[str, Any]) -> Any:
         """The JSON that a POST of JSON is answered with."""
-        return self.call("POST", path, json=dict(document)).json
+        return self.call("POST", path, json=as_list(dict(document))).json
 
     # ---- the service ---------------------------------------------------------------------------
 
@@ -289,7 +290,7 @@ class Client:
         return Job(self, send(self, "POST", path, source, query, name or model, progress))
 
     def _submit_stored(self, corpus: str, model: str, settings: Mapping[str, Any]) -> Job:
-        document = {"corpus": corpus, "model": model, "settings": dict(settings)}
+        document = {"corpus": corpus, "model": model, "settings": as_list(dict(settings))}
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         return Job(self, self.call("POST", "/v1/jobs", json=document, headers=headers).json)
 

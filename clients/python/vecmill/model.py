@@ -10,7 +10,7 @@ import numpy as np
 
 from .batches import batches
 from .download import download
-from .errors import Refused, UnknownWord
+from .errors import Refused, UnknownWord, VecmillError
 from .losses import Losses
 from .progress import Wanted
 from .questions import Key, Questions, is_id, is_text, plain, question_bytes
@@ -285,11 +285,16 @@ class Model(Questions):
                 raise TypeError("text %d is %r; embed takes texts" % (place, text))
         count, size = self.client.limit("max_batch"), self.client.limit("max_embeddings_bytes")
         at = "@" + self.asked_version if self.asked_version else ""
-        parts = []
+        parts: List[Matrix] = []
         for batch in batches(asked, count, size):
             document: Dict[str, Any] = {"model": self.name + at, "input": batch}
             document.update(encoding_format="base64", dimensions=dimensions, oov=oov)
-            data = self.client.post("/v1/embeddings", document)["data"]
+            try:
+                data = self.client.post("/v1/embeddings", document)["data"]
+            except VecmillError as error:
+                if parts:  # the server counts from the first of this request
+                    error.detail += " (counted from text %d)" % sum(len(part) for part in parts)
+                raise
             rows = [np.frombuffer(base64.b64decode(row["embedding"]), "<f4") for row in data]
             parts.append(np.stack(rows).astype(np.float32))
         return stack(parts, dimensions or (0 if parts else self.dim))

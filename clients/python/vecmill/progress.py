@@ -87,8 +87,9 @@ class Display:
     def _state(self, data: Any) -> None:
         state, why = str(data.get("state")), data.get("error") or {}
         detail = why.get("detail") if isinstance(why, dict) else why
-        if state in ("waiting", "paused", "failed", "cancelled") and state != self.said:
-            self.note("%s: %s%s" % (self.name, state, ": " + str(detail) if detail else ""))
+        if state in ("waiting", "paused") and state != self.said:
+            detail = detail or "job.resume() goes on"
+            self.note("%s: %s: %s" % (self.name, state, detail))
         if state == "succeeded":
             self._end(data)
         self.said = state
@@ -111,7 +112,9 @@ class Display:
             if self.bar is None:
                 self.bar = self.tqdm(total=total, unit="w", unit_scale=True, desc=self.name)
             self.bar.total = total
-            self.bar.set_postfix(epoch="%d/%d" % (epoch, data.get("epochs") or 1), **figures)
+            self.bar.set_postfix(
+                epoch="%d/%d" % (epoch, data.get("epochs") or 1), refresh=False, **figures
+            )
             self.bar.update(max(0, words - self.bar.n))
             return
         share = 100 * words // max(1, total)

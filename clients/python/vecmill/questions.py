@@ -86,10 +86,11 @@ class Questions:
     def _term(term: Any) -> Any:
         """A word, id or vector, alone or with a weight."""
         weight: Optional[float] = None
-        if isinstance(term, (tuple, list)) and len(term) == 2 and not is_id(term[0]):
-            term, weight = term[0], float(term[1])
-        elif isinstance(term, tuple) and len(term) == 2:
-            term, weight = term[0], float(term[1])
+        if isinstance(term, (tuple, list)) and len(term) == 2:
+            # A list of two numbers is a vector, a tuple that begins with an id is none.
+            named = isinstance(term[0], (str, np.ndarray, list))
+            if named or (isinstance(term, tuple) and is_id(term[0])):
+                term, weight = term[0], float(term[1])
         if isinstance(term, (np.ndarray, list, tuple)):
             vector = np.asarray(term, dtype=np.float32)
             if vector.ndim != 1:

@@ -92,6 +92,8 @@ def _document(item: Any, number: int) -> Any:
         raise TypeError(
             "item %d is a path; give one path, or the lines of all files as one iterable" % number
         )
+    if hasattr(item, "as_py"):  # pyarrow's
+        return _document(item.as_py(), number)
     if hasattr(item, "tolist"):
         item = item.tolist()
     if isinstance(item, (list, tuple)):
