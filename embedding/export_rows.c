@@ -200,7 +200,8 @@ void export_text_word(struct export_job *job, uint32_t id, struct buffer *word) 
 }
 
 void export_words_restart(struct export_job *job) {
-    memset(job->taken, 0, job->taken_size * sizeof *job->taken);
+    if (job->taken) /* no name was taken yet */
+        memset(job->taken, 0, job->taken_size * sizeof *job->taken);
     job->n_taken = 0;
     job->altered = 0;
 }
