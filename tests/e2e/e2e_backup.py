@@ -255,10 +255,17 @@ def test_one_at_a_time():
             lambda: not any(name.startswith(".tmp-") for name in os.listdir(s.data)),
             lambda: os.listdir(s.data),
         )
+
+        def begun():
+            connection = socket.create_connection(("127.0.0.1", s.port), timeout=PATIENCE)
+            connection.sendall(b"GET /v1/backup HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if connection.recv(12) == b"HTTP/1.1 200":
+                return connection
+            connection.close()  # the place is free a moment after the links are gone
+            return None
+
         # A kill in the middle leaves links, which the next start removes.
-        first = socket.create_connection(("127.0.0.1", s.port), timeout=PATIENCE)
-        first.sendall(b"GET /v1/backup HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        check(first.recv(12) == b"HTTP/1.1 200", "the first")
+        first = wait_until(begun, lambda: s.log())
         s.kill()
         first.close()
         s.start()
