@@ -331,7 +331,7 @@ def test_big_batches():
     check(len(words) > 800, len(words))
     whole = model.vectors
     check((model[words] == whole).all() and (model[words * 3] == np.tile(whole, (3, 1))).all(), "")
-    lost = ["%d%s" % (i, "é" * 90) for i in range(200)]
+    lost = ["%d%s" % (i, "é" * 400) for i in range(200)]
     found = model.vectors_for_all([w for pair in zip(words, lost) for w in pair] + words)
     check(found.missing == lost and sorted(found.words) == sorted(words), "missing", found)
     check(model.distances(words[0]).shape == (len(words),), "distances to all")

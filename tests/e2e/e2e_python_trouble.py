@@ -172,6 +172,11 @@ def test_try_again():
     busy = problem(429, **{"Retry-After": "0"})
     with Scripted(busy, problem(503, **{"Retry-After": "0"}), None, LIST) as server:
         check(vecmill.Client(server.url).models() == [] and len(server.seen) == 4, server.seen)
+    with Scripted(None, None, LIST) as server:
+        check(vecmill.Client(server.url).models() == [] and len(server.seen) == 3, server.seen)
+    with Scripted(None) as server:
+        raises(vecmill.ConnectionFailed, "", vecmill.Client(server.url, retries=1).models)
+        check(len(server.seen) == 2, server.seen)
     with Scripted(busy) as server:
         error = raises(vecmill.Busy, "later, please", vecmill.Client(server.url, retries=2).jobs)
         check(len(server.seen) == 3 and error.retry_after == 0, server.seen)
