@@ -1,8 +1,10 @@
 #!/bin/bash
 # Builds the Dockerfile without an engine or an image registry (buildah on a debootstrapped base),
 # and runs the image: read-only root, no capabilities, only /data written; healthcheck, a training
-# job, SIGTERM. Needs root, a root file system that is a mount, buildah, debootstrap and bubblewrap;
-# says so and skips where they cannot be had, but not in CI.
+# job, SIGTERM. With TEST_DEEP also: built twice, from two checkouts and without a cache, it has the
+# same layers; and the Debian package is installed by dpkg, serves, and is purged. Needs root, a
+# root file system that is a mount, buildah, debootstrap and bubblewrap; says so and skips where
+# they cannot be had, but not in CI.
 set -euo pipefail
 . "$(dirname "$0")/../support/service.sh"
 skip() {
@@ -20,12 +22,16 @@ scripts/install-packages buildah debootstrap bubblewrap ca-certificates ||
 work=$(mktemp -d)
 image=vecmill-test-$$
 container=""
+deb=""
 server=""
 cleanup() {
     # The sandbox, and with it all that runs inside.
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
     [ -z "$container" ] || buildah rm "$container" >/dev/null 2>&1 || true
-    buildah rmi -f "localhost/$image" >/dev/null 2>&1 || true
+    [ -z "$deb" ] || buildah rm "$deb" >/dev/null 2>&1 || true
+    for made in "$image" "$image-a" "$image-b"; do
+        buildah rmi -f "localhost/$made" >/dev/null 2>&1 || true
+    done
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -59,6 +65,22 @@ user=$(buildah inspect --format '{{.OCIv1.Config.User}}' "$container")
 buildah inspect "$container" | grep -qi healthcheck || fail "the image has no HEALTHCHECK"
 root=$(buildah mount "$container")
 [ -z "$(find "$root" -xdev -perm /6000 -type f)" ] || fail "set-uid programs in the image"
+version=$(sed -n 's/^project(vecmill VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+labels=$(buildah inspect "$container" | jq -c .OCIv1.config.Labels)
+[ "$(jq -r '.["org.opencontainers.image.version"]' <<<"$labels")" = "$version" ] ||
+    fail "labels: $labels"
+for label in title revision description licenses; do
+    jq -e --arg l "org.opencontainers.image.$label" 'has($l)' <<<"$labels" >/dev/null ||
+        fail "no label $label: $labels"
+done
+jq -r '.metadata.component.version, (.components[] | .name + " " + .version)' \
+    "$root/usr/share/doc/vecmill/sbom.cdx.json" | sort >"$work/sbom"
+{
+    echo "$version"
+    dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${db:Status-Status} ${Package} ${Version}\n' |
+        sed -n 's/^installed //p'
+} | sort | cmp - "$work/sbom" || fail "the image's list of packages is not what dpkg says"
+grep -q '^vecmill:[^:]*::' "$root/etc/shadow" || fail "the day of the build is in /etc/shadow"
 
 mkdir "$work/data" # in the sandbox's user namespace its owner is 10001
 find_port
@@ -117,3 +139,108 @@ wait "$server" || code=$?
 server=""
 [ "$code" = 0 ] || fail "exit code $code after SIGTERM: $(tail -5 "$work/server.log")"
 echo "e2e_image: built, ran as 10001 on a read-only root, trained, answered, stopped cleanly"
+
+[ -n "${TEST_DEEP:-}" ] || {
+    echo "e2e_image: reproducible, and the Debian package installed: with TEST_DEEP only"
+    exit 0
+}
+
+# ---- twice the same: the archive of now for both, one time, two checkouts with other modes ----
+lines=$(awk '/^URIs:/ { uri = $2 } /^Suites:/ { for (i = 2; i <= NF; i++)
+    printf "deb %s %s main\\n", uri, $i }' /etc/apt/sources.list.d/debian.sources 2>/dev/null ||
+    true)
+mkdir "$work/b"
+(umask 077 && git ls-files -z | xargs -0 cp --parents -t "$work/b")
+build_again() { # NAME FOLDER
+    nice buildah bud --isolation chroot --pull-never --no-cache --format docker \
+        --timestamp 1700000000 --build-arg SOURCE_DATE_EPOCH=1700000000 \
+        --build-arg "APT_SOURCES=$lines" -t "$1" "$2" >"$work/log" 2>&1 ||
+        fail "buildah: $(tail -30 "$work/log")"
+    buildah inspect --type image "$1" | jq -c '.OCIv1.rootfs, .OCIv1.config' >"$work/$1"
+}
+contents() { # NAME: what of its files could differ
+    local from mounted
+    from=$(buildah from --pull-never "localhost/$1")
+    mounted=$(buildah mount "$from")
+    (cd "$mounted" && find . -xdev -mindepth 1 -printf '%M %U %G %T@ %p %l\n' | sort &&
+        find . -xdev -type f -exec sha256sum {} + | sort)
+    buildah rm "$from" >/dev/null
+}
+build_again "$image-a" .
+build_again "$image-b" "$work/b"
+[ "$(jq -s '.[0].diff_ids | length' "$work/$image-a")" -gt 1 ] || fail "no layers"
+cmp "$work/$image-a" "$work/$image-b" ||
+    fail "the second differs: $(diff <(contents "$image-a") <(contents "$image-b") | head -20)"
+echo "e2e_image: built twice, the same $(jq -s '.[0].diff_ids | length' "$work/$image-a") layers"
+
+# ---- installed for real: dpkg and its maintainer scripts in a system of the base image ----
+host=$(. /etc/os-release && echo "$VERSION_CODENAME")
+in_deb() { buildah run --isolation chroot "$deb" -- "$@" >"$work/log" 2>&1; }
+must() { in_deb "$@" || fail "$*: $(tail -5 "$work/log")"; }
+listed() { (cd "$debroot" && find etc usr var/lib ! -path 'var/lib/dpkg/*-old' | sort); }
+enabled=etc/systemd/system/multi-user.target.wants/vecmill.service
+if [ "$host" != bookworm ]; then
+    echo "NOT CHECKED e2e_image: a package built on '$host' is not one for bookworm, the base"
+    exit 0
+fi
+package=$(scripts/make-deb "$work/deb") || fail "make-deb"
+deb=$(buildah from --pull-never "$base")
+debroot=$(buildah mount "$deb")
+cp "$package" "$debroot/vecmill.deb"
+must apt-get update
+must apt-get install -y --no-install-recommends systemd
+must apt-get satisfy -y --no-install-recommends "$(dpkg-deb -f "$package" Depends)"
+listed >"$work/before"
+must dpkg -i /vecmill.deb
+must dpkg --verify vecmill
+[ ! -s "$work/log" ] || fail "dpkg --verify: $(cat "$work/log")"
+grep -q '^vecmill:' "$debroot/etc/passwd" || fail "no user vecmill"
+[ -L "$debroot/$enabled" ] || fail "the service is not enabled"
+must systemd-analyze --man=no verify /lib/systemd/system/vecmill.service
+# The command line, environment and user of the unit; the folder as StateDirectory makes it.
+unit=$debroot/usr/lib/systemd/system/vecmill.service
+read -r -a line <<<"$(sed -n 's/^ExecStart=//p' "$unit")"
+uid=$(awk -F: '$1 == "vecmill" { print $3 ":" $4 }' "$debroot/etc/passwd")
+mkdir -m 0700 "$debroot/var/lib/vecmill"
+chown "$uid" "$debroot/var/lib/vecmill"
+find_port
+bwrap --ro-bind "$debroot" / --bind "$debroot/var/lib/vecmill" /var/lib/vecmill --proc /proc \
+    --dev /dev --tmpfs /tmp --unshare-pid --die-with-parent --as-pid-1 --info-fd 3 --clearenv \
+    --cap-add CAP_SETUID --cap-add CAP_SETGID \
+    --setenv "$(sed -n 's/^Environment=\([^=]*\)=.*/\1/p' "$unit")" \
+    "$(sed -n 's/^Environment=[^=]*=//p' "$unit")" --setenv VECMILL_LISTEN "127.0.0.1:$port" \
+    /usr/bin/setpriv "--reuid=${uid%:*}" "--regid=${uid#*:}" --clear-groups --no-new-privs \
+    "--inh-caps=-all" "${line[@]}" 2>"$work/server.log" 3>"$work/info" &
+server=$!
+is_ready() {
+    kill -0 "$server" 2>/dev/null || fail "the service ended: $(tail -5 "$work/server.log")"
+    command curl -sf "http://127.0.0.1:$port/readyz" >"$work/answer"
+}
+wait_until is_ready || fail "not ready: $(tail -5 "$work/server.log")"
+program=$(sed -n 's/.*"child-pid": *\([0-9]*\).*/\1/p' "$work/info")
+[ "$(awk '/^Uid:/ { print $2 }' "/proc/$program/status")" = "${uid%:*}" ] || fail "another user"
+kill -TERM "$program"
+wait "$server" || fail "exit code $? after SIGTERM: $(tail -5 "$work/server.log")"
+server=""
+[ -f "$debroot/var/lib/vecmill/FORMAT" ] || fail "no data in /var/lib/vecmill"
+# What the administrator said stays said: settings, and that the service is off.
+echo "# mine" >>"$debroot/etc/vecmill/vecmill.conf"
+must systemctl disable vecmill.service
+must dpkg -i /vecmill.deb
+grep -q "# mine" "$debroot/etc/vecmill/vecmill.conf" || fail "settings were overwritten"
+[ ! -e "$debroot/$enabled" ] || fail "enabled again, against the administrator"
+must dpkg --remove vecmill
+[ ! -e "$debroot/usr/bin/vecmill" ] || fail "the program stays"
+[ -f "$debroot/etc/vecmill/vecmill.conf" ] || fail "remove takes the settings"
+must dpkg -i /vecmill.deb
+[ ! -e "$debroot/$enabled" ] || fail "enabled by coming back"
+must dpkg --purge vecmill
+listed >"$work/after"
+# Left: the administrator's data; the user, with the copies that systemd-sysusers makes.
+kept='^(var/lib/vecmill(/.*)?|etc/(passwd|group|shadow|gshadow)-|etc/\.pwd\.lock)$'
+left=$(comm -13 "$work/before" "$work/after" | grep -vE "$kept" || true)
+[ -z "$left" ] || fail "purge leaves $left"
+gone=$(comm -23 "$work/before" "$work/after")
+[ -z "$gone" ] || fail "purge takes $gone"
+[ -f "$debroot/var/lib/vecmill/FORMAT" ] || fail "purge takes the administrator's data"
+echo "e2e_image: the Debian package: installed, ready as vecmill, updated, removed, purged"
