@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Files to and from gensim, NumPy, safetensors, model2vec and fastText, by these programs, and
-lines of databases by their own rules. VECMILL names the program.
+lines of databases by their own rules. With TEST_DEEP also sentence-transformers. VECMILL names the
+program.
 """
 
 import io
@@ -103,6 +104,42 @@ def static_embeddings_load(folder, model, matrix):
     )
     static = model2vec.StaticModel.from_pretrained(half)
     check(numpy.allclose(static.encode("king"), matrix[0], atol=1e-2), "float16")
+
+
+def sentence_transformers_loads_them(folder, matrix):
+    """The folders that static_embeddings_load left, and texts in capitals."""
+    if not os.environ.get("TEST_DEEP"):
+        print("e2e_interchange: sentence-transformers is asked with TEST_DEEP only")
+        return
+    if os.environ.get("TEST_OFFLINE"):
+        print("NOT CHECKED e2e_interchange: sentence-transformers (TEST_OFFLINE is set)")
+        return
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    subprocess.run([os.path.join(root, "scripts", "test-torch")], check=True)
+    python = os.path.join(root, "build", "venv-torch", "bin", "python")
+    script = os.path.join(root, "tests", "support", "static_embedding.py")
+    small = os.path.join(folder, "small.txt")
+    with open(small, "w", encoding="utf-8") as file:
+        file.write("2 2\nking 1 2\nêtre 3 4\n")
+    vecmill("import", small, "--output", os.path.join(folder, "lower"))
+    to = os.path.join(folder, "lower-static")
+    vecmill("export", os.path.join(folder, "lower"), "--output", to, "--format", "static-embedding")
+    texts = ["king  queen", "New York\tking", "unheard-of", "king unheard-of"]
+    asked = {"static": WORDS + texts, "half": WORDS, "lower-static": ["KING", "Être"]}
+    with open(os.path.join(folder, "asked.json"), "w", encoding="utf-8") as file:
+        json.dump(asked, file)
+    subprocess.run([python, script, folder], check=True)
+    got = {name: numpy.load(os.path.join(folder, name + ".npy")) for name in asked}
+    words, sums = got["static"][: len(WORDS)], got["static"][len(WORDS) :]
+    check(words.dtype == numpy.float32 and numpy.array_equal(words, matrix), "words, to the bit")
+    check(numpy.allclose(got["half"].astype(numpy.float32), matrix, atol=1e-2), "float16")
+    check(numpy.allclose(sums[0], (matrix[0] + matrix[1]) / 2, atol=1e-6), "a text is a mean")
+    york = matrix[WORDS.index("New York")]
+    check(numpy.allclose(sums[1], (york + matrix[0]) / 2, atol=1e-6), "a word with a space")
+    check(not sums[2].any(), "unknown words are zero")
+    check(numpy.allclose(sums[3], matrix[0] / 2, atol=1e-6), "they count in the mean")
+    check(got["lower-static"].tolist() == [[1, 2], [3, 4]], "capitals, of a model without")
+    print("e2e_interchange: sentence-transformers loads the folders and gives their vectors")
 
 
 def fasttext_models_are_read(folder):
@@ -221,6 +258,7 @@ def main():
         gensim_maps_what_we_write(folder, model, matrix)
         gensim_files_are_read(folder)
         static_embeddings_load(folder, model, matrix)
+        sentence_transformers_loads_them(folder, matrix)
         fasttext_models_are_read(folder)
         databases_get_all(folder, model, matrix)
         service_takes_and_gives(folder, matrix)
