@@ -73,13 +73,13 @@ static json_t *subsampling_json(const struct plan_frame *frame, const struct tra
 
 static json_t *disk_json(const struct plan_frame *frame, const struct train_plan *plan) {
     uint64_t needed = plan_disk_needed(frame, plan);
-    return json_pack("{s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "needed", (json_int_t)needed, "free",
-                     frame->disk_known ? json_integer((json_int_t)frame->disk_free) : json_null(),
-                     "fits",
-                     frame->disk_known ? json_boolean(needed <= frame->disk_free) : json_null(),
-                     "model", (json_int_t)plan->disk.model, "checkpoint",
-                     (json_int_t)plan->disk.checkpoint, "ids", (json_int_t)plan->disk_ids,
-                     "reading", (json_int_t)(plan->disk_to_read + frame->preparing_bytes));
+    return json_pack(
+        "{s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "needed", (json_int_t)needed, "free",
+        frame->disk_known ? json_integer((json_int_t)frame->disk_free) : json_null(), "fits",
+        frame->disk_known ? json_boolean(needed <= frame->disk_free) : json_null(), "model",
+        (json_int_t)plan->disk.model, "checkpoint", (json_int_t)plan->disk.checkpoint, "ids",
+        (json_int_t)plan->disk_ids, "reading",
+        (json_int_t)plan->disk_to_read + (json_int_t)frame->preparing_bytes);
 }
 
 static json_t *time_json(const struct plan_frame *frame, const struct train_plan *plan) {

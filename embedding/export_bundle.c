@@ -89,7 +89,7 @@ enum status bundle_close(struct export_job *job, struct error *err) {
 }
 
 enum status bundle_end(struct export_job *job, struct error *err) {
-    append_zeros(job, 2 * TAR_BLOCK);
+    append_zeros(job, (size_t)2 * TAR_BLOCK);
     return flush(job, err);
 }
 

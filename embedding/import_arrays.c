@@ -98,7 +98,7 @@ static enum status tokenizer_words(const struct import_member *tokenizer,
     for (size_t i = 0; status == STATUS_OK && i < n; i++) {
         struct token token;
         memcpy(&token, tokens.data + i * sizeof token, sizeof token);
-        if (i + 1 == n && token.length == unknown.length &&
+        if (i + 1 == n && unknown.length > 0 && token.length == unknown.length &&
             memcmp(text.data + token.begin, unknown.data, unknown.length) == 0)
             token.length = 0;
         status = token.id == i

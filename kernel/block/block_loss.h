@@ -128,9 +128,10 @@ INLINE vec vec_log1p_share(vec y) {
 
 /* The same of each lane; a NaN stays one. */
 INLINE vec vec_softplus(vec x) {
-    vec size = (vec)((ivec)x & 0x7fffffff), y = vec_exp(-size);
+    ivec size = (ivec)x & 0x7fffffff;
+    vec y = vec_exp(-(vec)size);
     vec sum = vec_max(x, vec_set(0.0f)) + y * vec_log1p_share(y);
-    return (vec)((ivec)sum | ((ivec)x & (ivec)(x != x)));
+    return (vec)((ivec)sum | ((ivec)x & (size > 0x7f800000)));
 }
 
 /* Every centre counts each noise word as often as it has positives. */

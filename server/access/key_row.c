@@ -230,7 +230,8 @@ static int digit_of(char c) {
 
 static bool hash_parse(const char *text, unsigned char hash[KEY_HASH_BYTES]) {
     size_t prefix = strlen(HASH_PREFIX);
-    if (strncmp(text, HASH_PREFIX, prefix) != 0 || strlen(text) != prefix + 2 * KEY_HASH_BYTES)
+    if (strncmp(text, HASH_PREFIX, prefix) != 0 ||
+        strlen(text) != prefix + (size_t)2 * KEY_HASH_BYTES)
         return false;
     for (size_t i = 0; i < KEY_HASH_BYTES; i++) {
         int high = digit_of(text[prefix + 2 * i]), low = digit_of(text[prefix + 2 * i + 1]);
