@@ -162,7 +162,7 @@ bool nonfinite_dump(const struct nonfinite_block *block, const struct nonfinite 
                         .columns = trainer->step.columns,
                         .inputs = rows,
                         .outputs = rows + span.count * stride,
-                        .noise = rows + 2 * span.count * stride,
+                        .noise = rows + (size_t)2 * span.count * stride,
                         .text = &text};
     put_head(&dump, found);
     put_rows(&dump);

@@ -347,7 +347,7 @@ void model_event_file(struct server *server, const struct http_request *request,
                           "of model '%s'",
                           version, name);
     }
-    if (err.status != STATUS_OK)
+    if (!job || err.status != STATUS_OK)
         response_error_with(request, response, 0, &err, members.failed ? NULL : members.data);
     else
         answer_event_file(server, request, response, job, &err);

@@ -79,7 +79,7 @@ enum status models_hold_or_suggest(struct models *models, const struct access_ke
     enum status status = key_check_reach(key, REACH_MODEL, name, err);
     if (status == STATUS_OK)
         status = models_hold_version(models, name, asked, model, version, err);
-    if (status == STATUS_NOT_FOUND && strcmp(err->key, "model") == 0)
+    if (status == STATUS_NOT_FOUND && err && strcmp(err->key, "model") == 0)
         models_suggest(models, key, name, members);
     return status;
 }

@@ -1,4 +1,5 @@
 /* The table of uploads in parts, their records on disk, and how they expire. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,11 +125,13 @@ static void drop(struct partial *partial) {
         partial_free(partial);
 }
 
+/* The caller holds it. */
 static bool take_out(struct uploads *uploads, struct partial *partial) {
     for (size_t i = 0; i < uploads->n; i++)
         if (uploads->list[i] == partial) {
             uploads->list[i] = uploads->list[--uploads->n];
-            drop(partial);
+            assert(partial->holds > 1); /* the list's and the caller's */
+            partial->holds--;
             return true;
         }
     return false;
