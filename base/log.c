@@ -38,9 +38,9 @@ size_t log_escape(const char *text, char *line, size_t size) {
 
 #define TEXT_SIZE 1024 /* of a line; what is longer is cut */
 
-static void write_line(const struct logger *logger, enum log_level level,
-                       const struct log_field *fields, size_t n, const char *message,
-                       const char *format, va_list arguments) {
+static __attribute__((format(printf, 6, 0))) void
+write_line(const struct logger *logger, enum log_level level, const struct log_field *fields,
+           size_t n, const char *message, const char *format, va_list arguments) {
     char text[TEXT_SIZE], line[2 * TEXT_SIZE];
     vsnprintf(text, sizeof text, format, arguments);
     (void)log_escape(text, line, sizeof line);

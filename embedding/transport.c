@@ -199,6 +199,7 @@ enum status transport_cost(const double *cost, const uint64_t *supply, size_t n,
     for (size_t j = 0; j < m; j++)
         wanted += demand[j];
     assert(n > 0 && m > 0 && units > 0 && units == wanted && units <= INT64_MAX);
+    (void)wanted; /* the assertion's alone */
     for (size_t i = 0; i < n * m; i++)
         dearest = cost[i] > dearest ? cost[i] : dearest;
     *least = 0;

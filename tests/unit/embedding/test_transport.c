@@ -152,7 +152,8 @@ static struct document document_of(const uint32_t *ids, size_t n) {
     struct document document;
     struct error err = {0};
     uint32_t copy[16];
-    memcpy(copy, ids, n * sizeof *copy);
+    if (n > 0)
+        memcpy(copy, ids, n * sizeof *copy); /* ids may be NULL then */
     assert_int_equal(document_init(&document, copy, n, &err), STATUS_OK);
     return document;
 }
