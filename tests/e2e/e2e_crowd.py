@@ -67,12 +67,19 @@ def open_connections(client, kind=".*?"):
     return sum(map(int, counts))
 
 
-def crowd(server, n, source="127.0.0.1"):
-    """n connections without a whole request, once the server has taken them all and has none but
-    them: one that still is on its way out would leave no room for the last of them. The first one
-    asks for the others, and then begins a request, so as not to be idle between two of them."""
+def first_of_all(server, source="127.0.0.1"):
+    """A connection beside which the server has none: one that still is on its way out, as that of
+    the test's own start, would take room, and be the longest idle."""
     first = Client(server, source)
     wait_until(lambda: open_connections(first) == 1, lambda: "others do not end")
+    return first
+
+
+def crowd(server, n, source="127.0.0.1"):
+    """n connections without a whole request, once the server has taken them all and has none but
+    them. The first one asks for the others, and then begins a request, so as not to be idle between
+    two of them."""
+    first = first_of_all(server, source)
     clients = [first] + [Client(server, source) for _ in range(n - 1)]
     wait_until(lambda: open_connections(first) == n, lambda: "not taken")
     first.sock.sendall(b"GET / HTTP/1.1\r\n")
@@ -134,7 +141,7 @@ def test_idle_ones_give_way():
     """A connection between two requests is closed for a new one, the longest idle first."""
     room = ("--max-connections", "4", "--max-connections-per-address", "4")
     with Service(*room, *PATIENT) as server:
-        held = [Client(server) for _ in range(4)]
+        held = [first_of_all(server)] + [Client(server) for _ in range(3)]
         for client in held:
             check(client.ask("/healthz")[0] == 200, "held")
         # An answer is there before the server has seen that the connection is idle.
