@@ -3,6 +3,6 @@
 import schemathesis
 
 
-@schemathesis.serializer("application/x-ndjson")
-def ndjson(_context, value):
+@schemathesis.serializer("application/x-ndjson", "application/partial-upload")
+def as_bytes(_context, value):
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
