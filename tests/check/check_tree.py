@@ -10,6 +10,7 @@ import collections
 import glob
 import os
 import re
+import subprocess
 import sys
 
 MAX_LINES = 600
@@ -91,11 +92,27 @@ def word_faults(path, text):
             yield f"{path}:{line}: {match.group().rstrip('( ')} {says}"
 
 
-def tree_faults(texts):
-    """texts: {path: text} of all C files."""
+def code_files():
+    """What git has of C and scripts, those whose first line names their interpreter among them."""
+    for path in subprocess.check_output(["git", "ls-files"], text=True).splitlines():
+        if not os.path.isfile(path):
+            continue
+        if not re.search(r"\.(c|h|py|sh)$", path):
+            with open(path, "rb") as file:
+                if file.read(2) != b"#!":
+                    continue
+        yield path
+
+
+def size_faults(texts):
+    """texts: {path: text} of all files that people write code in."""
     for path, text in texts.items():
         if text.count("\n") > MAX_LINES:
             yield f"{path} has {text.count(chr(10))} lines, more than {MAX_LINES}"
+
+
+def tree_faults(texts):
+    """texts: {path: text} of all C files."""
     names = collections.defaultdict(list)
     for path in texts:
         names[os.path.basename(path)].append(path)
@@ -140,8 +157,10 @@ def self_test():
     ]
     for path, text, n in planted:
         assert len(list(word_faults(path, text))) == n, (path, text)
-    assert not list(tree_faults({"a/x.c": "\n" * MAX_LINES}))
-    assert len(list(tree_faults({"a/x.c": "\n" * (MAX_LINES + 1), "b/x.c": ""}))) == 2
+    assert not list(size_faults({"a/x.c": "\n" * MAX_LINES}))
+    assert len(list(size_faults({"a/x.py": "\n" * (MAX_LINES + 1), "b/x.c": ""}))) == 1
+    assert not list(tree_faults({"a/x.c": "", "b/y.c": ""}))
+    assert len(list(tree_faults({"a/x.c": "", "b/x.c": ""}))) == 1
 
 
 def main():
@@ -161,6 +180,10 @@ def main():
     if sources == 0:
         faults.append("there are no sources")
     faults += tree_faults(texts)
+    scripts = {path: read(path) for path in code_files() if path not in texts}
+    if not scripts:
+        faults.append("there are no scripts")
+    faults += size_faults(texts | scripts)
     for fault in faults:
         print(f"check_tree: {fault}", file=sys.stderr)
     if faults:
