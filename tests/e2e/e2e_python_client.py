@@ -28,7 +28,7 @@ for folder in (PACKAGE, HERE, os.path.join(HERE, "..", "support")):
     sys.path.insert(0, folder)
 import tools
 from cutting_proxy import CuttingProxy
-from e2e_keys import Keyed, make_key
+from keyed import Keyed, make_key
 from e2e_tls import Secure
 from service import PATIENCE, Service, check, run_tests, wait_until, zipf_text
 
