@@ -23,8 +23,8 @@ import warnings
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from e2e_python_client import PACKAGE, SENTENCES, SMALL, near, np, raises, vecmill
 from cutting_proxy import CuttingProxy
-from e2e_keys import Keyed
 from e2e_tls import Secure
+from keyed import Keyed
 from service import PATIENCE, VECMILL, Service, check, run_tests, wait_until, zipf_text
 
 upload = sys.modules["vecmill.upload"]
@@ -214,7 +214,7 @@ def test_stop_and_start():
         client = vecmill.Client(url(port))
         model = client.train(SENTENCES * 50, model="en", **SMALL)
         text = zipf_text(300000).splitlines()
-        options = {**SMALL, "epochs": 400, "checkpoint_interval": 1}
+        options = {**SMALL, "epochs": 60, "checkpoint_interval": 1}
         job = client.submit(text, "long", **options)
         seen, found = [], []
         waiting = threading.Thread(target=lambda: found.append(job.wait(progress=seen.append)))
@@ -226,6 +226,7 @@ def test_stop_and_start():
         service.options += ["--listen", "127.0.0.1:%d" % port]
         service.start()
         check(model["king"].shape == (8,), "the idle connection is not used")
+        service.wait(job.id, "succeeded")  # as long as it gets on
         waiting.join(PATIENCE)
         check(found and found[0].name == "long", "it came back")
         ids = [event.id for event in seen]
@@ -266,37 +267,6 @@ def test_cut_events():
             raises(vecmill.ConnectionFailed, "", list, vecmill.Job(far, job.record).events())
 
 
-class CuttingUploads(CuttingProxy):
-    """Cuts connection i behind cuts[i] bytes of the request."""
-
-    def __init__(self, port, cuts):
-        self.request_cuts = cuts
-        super().__init__(port, [])
-
-    def _serve(self, client, number):
-        self.number = number
-        super()._serve(client, number)
-
-    def _hand_on(self, client, server):
-        number = self.number
-        left = self.request_cuts[number] if number < len(self.request_cuts) else None
-        try:
-            while left is None or left > 0:
-                data = client.recv(65536 if left is None else min(left, 65536))
-                if not data:
-                    return
-                self.requests.append(data[:4].decode("latin-1"))
-                server.sendall(data)
-                left = None if left is None else left - len(data)
-        except OSError:
-            pass
-        for end in (client, server):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-
 def test_cut_uploads():
     text = zipf_text(3000000)
     before, upload.PARTS_FROM = upload.PARTS_FROM, 1 << 20
@@ -304,7 +274,8 @@ def test_cut_uploads():
         with Service() as service, tempfile.NamedTemporaryFile(suffix=".txt") as file:
             file.write(text.encode())
             file.flush()
-            with CuttingUploads(service.port, [None, 1000000, 700000, 300000]) as proxy:
+            cuts = [None, 1000000, 700000, 300000]
+            with CuttingProxy(service.port, request_cuts=cuts) as proxy:
                 far = vecmill.Client(url(proxy.port), timeout=PATIENCE)
                 corpus = far.upload(file.name, "cut", progress=False)
                 check(proxy.connections >= 5, proxy.connections)

@@ -293,21 +293,26 @@ def test_kills():
         at, _ = offset_of(s, location)
         append(s, location, at, data[at:])
         # At the end, too: the commit is asked for until it answers.
-        for round in range(6):
-            killer = threading.Timer(rng.random() * 0.1, s.process.kill)
-            killer.start()
-            try:
-                append(s, location, len(data), b"", complete=True)
-            except (OSError, http.client.HTTPException):
-                pass
-            killer.join()
-            s.kill()
-            s.start()
+        for _ in range(6):
+            kill_at_the_end(s, rng, location, len(data))
         done = append(s, location, len(data), b"", complete=True)
         check(done.json["digest"] == sha(data), done)
         check(expect(s.get("/v1/corpora/c/content"), 200).body == data, "content")
         check(os.listdir(os.path.join(s.data, folders_of(location))) == ["upload.json"], "body")
         s.check_tidy()
+
+
+def kill_at_the_end(s, rng, location, length):
+    """Asks for the end of an upload that is there, and kills the server meanwhile."""
+    killer = threading.Timer(rng.random() * 0.1, s.process.kill)
+    killer.start()
+    try:
+        append(s, location, length, b"", complete=True)
+    except (OSError, http.client.HTTPException):
+        pass
+    killer.join()
+    s.kill()
+    s.start()
 
 
 def folders_of(location):
@@ -322,15 +327,7 @@ def test_an_import_is_taken_once():
         append(s, location, 0, rows)
         rng = random.Random(3)
         for _ in range(8):
-            killer = threading.Timer(rng.random() * 0.05, s.process.kill)
-            killer.start()
-            try:
-                append(s, location, len(rows), b"", complete=True)
-            except (OSError, http.client.HTTPException):
-                pass
-            killer.join()
-            s.kill()
-            s.start()
+            kill_at_the_end(s, rng, location, len(rows))
         append(s, location, len(rows), b"", complete=True)
         check(len(expect(s.get("/v1/models/m/versions"), 200).json["data"]) == 1, "one version")
 

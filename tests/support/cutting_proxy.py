@@ -1,17 +1,29 @@
-"""A proxy that cuts its first connections behind a number of bytes of the answer, as a network
-does. Standard library only."""
+"""A proxy that cuts its first connections behind a number of bytes, as a network does. Standard
+library only."""
 
 import socket
 import threading
 
 
+def hand_on(source, target, limit):
+    """Until the source ends, or `limit` bytes (None: no limit) have passed. Yields the pieces."""
+    left = limit
+    while left is None or left > 0:
+        data = source.recv(65536 if left is None else min(left, 65536))
+        if not data:
+            return
+        yield data
+        target.sendall(data)
+        left = None if left is None else left - len(data)
+
+
 class CuttingProxy:
     """Listens on .port and hands on to `port`; connection i is cut behind cuts[i] bytes of the
-    answer, those behind the last cut not at all. .connections counts them; .requests keeps the
-    head of each."""
+    answer and request_cuts[i] bytes of the requests, those behind the last cut not at all; None
+    cuts none. .connections counts them; .requests keeps the head of each."""
 
-    def __init__(self, port, cuts):
-        self.target, self.cuts = port, list(cuts)
+    def __init__(self, port, cuts=(), request_cuts=()):
+        self.target, self.cuts, self.request_cuts = port, list(cuts), list(request_cuts)
         self.connections, self.requests = 0, []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -38,38 +50,40 @@ class CuttingProxy:
             except OSError:
                 return
             number, self.connections = self.connections, self.connections + 1
-            threading.Thread(target=self._serve, args=(client, number), daemon=True).start()
+            cuts = [
+                of[number] if number < len(of) else None for of in (self.cuts, self.request_cuts)
+            ]
+            server = socket.create_connection(("127.0.0.1", self.target))
+            for work, limit in ((self._answers, cuts[0]), (self._requests, cuts[1])):
+                arguments = (client, server, limit)
+                threading.Thread(target=work, args=arguments, daemon=True).start()
 
-    def _serve(self, client, number):
-        left = self.cuts[number] if number < len(self.cuts) else None
-        server = socket.create_connection(("127.0.0.1", self.target))
-        threading.Thread(target=self._hand_on, args=(client, server), daemon=True).start()
+    def _answers(self, client, server, limit):
         try:
-            while left is None or left > 0:
-                data = server.recv(65536 if left is None else min(left, 65536))
-                if not data:
-                    break
-                client.sendall(data)
-                left = None if left is None else left - len(data)
+            for _ in hand_on(server, client, limit):
+                pass
         except OSError:
             pass
-        for end in (client, server):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            end.close()
+        cut(client, server)
+        client.close()
+        server.close()
 
-    def _hand_on(self, client, server):
+    def _requests(self, client, server, limit):
         first = True
         try:
-            while True:
-                data = client.recv(65536)
-                if not data:
-                    return
+            for data in hand_on(client, server, limit):
                 if first:
                     self.requests.append(data.split(b"\r\n\r\n")[0].decode("latin-1"))
                     first = False
-                server.sendall(data)
+        except OSError:
+            pass
+        if limit is not None:  # else the answer may still be on its way
+            cut(client, server)
+
+
+def cut(*ends):
+    for end in ends:
+        try:
+            end.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass

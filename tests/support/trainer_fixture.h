@@ -17,7 +17,7 @@ struct trainer_fixture {
     struct kernel kernel;
 };
 
-/* With the fixture's settings, over the fixture's text. */
+/* With the fixture's settings, over the fixture's text; `holdout` holds sentences out. */
 static inline void trainer_fixture_open(struct trainer_fixture *made, struct fixture *fixture) {
     struct error err = {0};
     memset(made, 0, sizeof *made);
@@ -27,7 +27,10 @@ static inline void trainer_fixture_open(struct trainer_fixture *made, struct fix
                                            .work = fixture->work,
                                            .kernel = &made->kernel,
                                            .request = &fixture->request};
+    double share = fixture->settings.holdout;
     if (fixture_read(fixture, 1, &made->corpus, &err) != STATUS_OK ||
+        (share > 0 &&
+         corpus_hold_out(made->corpus, share, 1, 1000, fixture->work, &err) != STATUS_OK) ||
         trainer_init(&made->trainer, &made->options, made->corpus, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     made->worker = made->trainer.workers;

@@ -23,20 +23,7 @@ static void write_sentences(struct fixture *fixture) {
 }
 
 static void open_held_out(struct trainer_fixture *made, struct fixture *fixture) {
-    struct error err = {0};
-    memset(made, 0, sizeof *made);
-    made->kernel = *kernel_choose("auto"), made->train = *made->kernel.train;
-    made->kernel.train = &made->train;
-    made->options = (struct train_options){.settings = &fixture->settings,
-                                           .work = fixture->work,
-                                           .kernel = &made->kernel,
-                                           .request = &fixture->request};
-    if (fixture_read(fixture, 1, &made->corpus, &err) != STATUS_OK ||
-        corpus_hold_out(made->corpus, fixture->settings.holdout, 1, 1000, fixture->work, &err) !=
-            STATUS_OK ||
-        trainer_init(&made->trainer, &made->options, made->corpus, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-    made->worker = made->trainer.workers;
+    trainer_fixture_open(made, fixture);
     initial_rows_write(&made->trainer);
 }
 
