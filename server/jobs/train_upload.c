@@ -116,8 +116,13 @@ static void train_finish(struct server *server, const struct http_request *reque
         upload_note(&server->logger, request, &answer);
     if (status == STATUS_OK)
         status = train_fingerprint(&train->job, answer.digest, &err);
-    if (status == STATUS_OK)
-        status_ignore(jobs_submit_request(server->jobs, &train->job, &document, &replayed, &err));
+    if (status == STATUS_OK) {
+        struct error why = {0};
+        status = jobs_submit_request(server->jobs, &train->job, &document, &replayed, &why);
+        if (status != STATUS_OK) /* what was uploaded need not be sent again */
+            (void)error_set_key(&err, status, why.key, "%s; corpus '%s' is stored: POST /v1/jobs",
+                                why.text, train->job.corpus);
+    }
     jobs_answer(&server->logger, request, response, document, replayed, &err);
     train_free(train);
 }

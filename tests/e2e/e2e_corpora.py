@@ -260,10 +260,14 @@ def one_call_training():
         expect(s.call("POST", "/v1/models/x/train?dim=0", SMALL), 422, "between 1 and 4096")
         expect(s.call("POST", "/v1/models/x/train?listen=:1", SMALL), 422, "listen")
         expect(s.call("POST", "/v1/models/x/train?corpus=-x", SMALL), 422)
+        large = "/v1/models/x/train?corpus=kept&dim=4096&min_count=1&max_memory=10M"
+        stored = "corpus 'kept' is stored: POST /v1/jobs"
+        expect(s.call("POST", large, SMALL), 422, "the largest dim that fits", stored)
+        expect(s.get("/v1/corpora/kept"), 200)
         expect(s.call("POST", "/v1/models/-x/train", SMALL), 422)
         expect(s.call("POST", "/v1/models/x/train", ""), 422, "empty")
         check(
-            [c["name"] for c in s.get("/v1/corpora").json["data"]] == ["named", "one"],
+            [c["name"] for c in s.get("/v1/corpora").json["data"]] == ["kept", "named", "one"],
             "nothing of the refused",
         )
 
