@@ -128,5 +128,7 @@ enum status folder_sweep(const char *path, size_t *removed, struct error *err) M
 enum status disk_available(const char *path, uint64_t *bytes, struct error *err) MUST_CHECK;
 /* "folder/name" in a new string; NULL when there is no memory. Owns: caller frees. */
 char *path_join(const char *folder, const char *name);
+/* Leaves the last part of a path, in place; one that ends in a slash stays as it is. */
+void path_shorten(char *path);
 
 #endif

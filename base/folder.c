@@ -13,6 +13,12 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 
+void path_shorten(char *path) {
+    const char *slash = strrchr(path, '/');
+    if (slash && slash[1])
+        memmove(path, slash + 1, strlen(slash));
+}
+
 char *path_join(const char *folder, const char *name) {
     size_t length = strlen(folder);
     bool slash = length > 0 && folder[length - 1] != '/';

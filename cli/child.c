@@ -176,6 +176,7 @@ static enum status child_train(struct child *child, struct error *err) {
                                     .name = child->name,
                                     .corpus_digest = child->digest,
                                     .questions = "questions",
+                                    .pairs = "pairs",
                                     .dump = "nonfinite.tsv",
                                     .kernel = kernel,
                                     .logger = &logger,

@@ -71,6 +71,16 @@ static json_t *subsampling_json(const struct plan_frame *frame, const struct tra
         "warns_below", number(TRAIN_SHARE_LOW));
 }
 
+static json_t *pairs_json(const struct train_plan *plan) {
+    const struct pair_report *pairs = &plan->pairs;
+    if (pairs->pairs == 0)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f}", "pairs", (json_int_t)pairs->pairs, "used",
+                     (json_int_t)pairs->used, "unknown", (json_int_t)pairs->unknown, "same",
+                     (json_int_t)pairs->same, "weightless", (json_int_t)pairs->weightless, "share",
+                     plan->chosen.pairs_share);
+}
+
 static json_t *disk_json(const struct plan_frame *frame, const struct train_plan *plan) {
     uint64_t needed = plan_disk_needed(frame, plan);
     return json_pack(
@@ -111,16 +121,17 @@ void plan_put_json(const struct plan_frame *frame, const struct train_plan *plan
                    struct buffer *text) {
     const struct train_memory *memory = &plan->memory;
     json_t *document = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:b, s:I, s:I}, s:o, s:o, s:b, s:o, s:o, "
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:b, s:I, s:I}, s:o, s:o, s:b, s:o, s:o, "
         "s:o}",
         "object", "plan", "corpus", corpus_json(frame, plan), "settings",
         settings_json(&plan->chosen), "chosen", notes_json(&plan->chosen_by_auto), "vocabulary",
-        vocabulary_json(plan), "subsampling", subsampling_json(frame, plan), "memory", "needed",
-        (json_int_t)memory->needed, "allowed", (json_int_t)memory->allowed, "fits", memory->fits,
-        "max_dim", (json_int_t)memory->max_dim, "reading", (json_int_t)plan->memory_to_read, "disk",
-        disk_json(frame, plan), "time", time_json(frame, plan), "trainable",
-        plan->refusal.status == STATUS_OK, "refusal", refusal_json(&plan->refusal), "warnings",
-        notes_json(&plan->warnings), "suggestions", notes_json(&plan->suggestions));
+        vocabulary_json(plan), "subsampling", subsampling_json(frame, plan), "pairs",
+        pairs_json(plan), "memory", "needed", (json_int_t)memory->needed, "allowed",
+        (json_int_t)memory->allowed, "fits", memory->fits, "max_dim", (json_int_t)memory->max_dim,
+        "reading", (json_int_t)plan->memory_to_read, "disk", disk_json(frame, plan), "time",
+        time_json(frame, plan), "trainable", plan->refusal.status == STATUS_OK, "refusal",
+        refusal_json(&plan->refusal), "warnings", notes_json(&plan->warnings), "suggestions",
+        notes_json(&plan->suggestions));
     json_append(text, document);
     buffer_append_char(text, '\n');
     json_decref(document);

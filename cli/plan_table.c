@@ -170,6 +170,12 @@ void plan_put_table(const struct plan_frame *frame, const struct train_plan *pla
                      plan->chosen.sample, 100 * plan->sample_share);
         put_figure(text, plan->kept_words * plan->sample_share, " an epoch\n");
     }
+    if (plan->pairs.pairs > 0) {
+        buffer_print(text, LABEL, "pairs");
+        put_figure(text, (double)plan->pairs.used, " of ");
+        put_figure(text, (double)plan->pairs.pairs, " can be used");
+        buffer_print(text, "; %.3g%% of the steps are theirs\n", 100 * plan->chosen.pairs_share);
+    }
     put_needs(frame, plan, text);
     put_time(frame, plan, text);
     put_notes("warning", &plan->warnings, text);

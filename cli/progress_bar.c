@@ -123,6 +123,21 @@ static void put_figures(struct buffer *text, const struct train_progress *progre
         buffer_print(text, ",\"stopped\":\"%s\"", train_stop_name(progress->stopped));
 }
 
+static void put_pairs_json(struct buffer *text, const struct train_progress *progress) {
+    const struct pair_report *pairs = &progress->pairs;
+    buffer_append_text(text, ",\"pairs\":{");
+    size_t start = text->length;
+    json_put_count(text, "pairs", pairs->pairs);
+    json_put_count(text, "used", pairs->used);
+    json_put_count(text, "unknown", pairs->unknown);
+    json_put_count(text, "same", pairs->same);
+    json_put_count(text, "weightless", pairs->weightless);
+    json_put_count(text, "trained", progress->pairs_trained);
+    if (!text->failed)
+        text->data[start] = ' '; /* the comma before the first member */
+    buffer_append_char(text, '}');
+}
+
 static void put_progress(struct buffer *text, const struct train_progress *progress) {
     json_put_number(text, "progress", progress->progress);
     json_put_count(text, "epoch", progress->epoch);
@@ -136,6 +151,8 @@ static void put_progress(struct buffer *text, const struct train_progress *progr
     json_put_number(text, "eta_seconds", progress->eta_seconds);
     json_put_number(text, "seconds", progress->seconds);
     put_figures(text, progress);
+    if (progress->pairs.pairs > 0)
+        put_pairs_json(text, progress);
 }
 
 static void print_line(const struct train_progress *progress) {
@@ -181,6 +198,35 @@ static void put_sample(struct buffer *text, const struct train_result *result) {
                  result->sample_chosen ? " (auto)" : "", 100 * corpus->sample_share,
                  corpus->sample_share < TRAIN_SHARE_LOW ? ", which is little: see sample = auto"
                                                         : "");
+}
+
+/* "pairs: 1,200 of 1,500 used, drawn 30,000 times; left out: 290 with an unknown word, ..." */
+static void put_pairs(struct buffer *text, const struct train_progress *last) {
+    const struct {
+        uint64_t count;
+        const char *what;
+    } left_out[] = {{last->pairs.unknown, " with a word that is not in the vocabulary"},
+                    {last->pairs.same, " of a word with itself"},
+                    {last->pairs.weightless, " of weight 0"}};
+    const char *before = "; left out: ";
+    if (last->pairs.pairs == 0)
+        return;
+    buffer_append_text(text, "pairs: ");
+    put_grouped(text, last->pairs.used);
+    buffer_append_text(text, " of ");
+    put_grouped(text, last->pairs.pairs);
+    buffer_append_text(text, " used, drawn ");
+    put_grouped(text, last->pairs_trained);
+    buffer_append_text(text, " times");
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) {
+        if (left_out[i].count == 0)
+            continue;
+        buffer_append_text(text, before);
+        put_grouped(text, left_out[i].count);
+        buffer_append_text(text, left_out[i].what);
+        before = ", ";
+    }
+    buffer_append_char(text, '\n');
 }
 
 /* What evaluations told. */
@@ -238,6 +284,7 @@ static void put_summary(struct buffer *text, const struct progress_view *view,
         buffer_append_char(text, '\n');
     }
     put_sample(text, result);
+    put_pairs(text, &result->last);
     buffer_append_text(text, "trained: ");
     put_grouped(text, result->last.words);
     buffer_append_text(text, " words in ");

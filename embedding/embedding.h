@@ -136,6 +136,9 @@ struct model_info {
     /* Later members; a file without them leaves 0. Of fastText's models: */
     uint64_t import_labels;  /* of a classifier, left out */
     uint64_t import_buckets; /* rows of n-grams, which went into the words' vectors */
+    /* Later members; a file without them leaves 0. Of the setting `pairs`: */
+    uint64_t pairs_used, pairs_left_out; /* of the file */
+    uint64_t pairs_trained;              /* each as often as it was drawn */
 };
 
 struct model {

@@ -58,12 +58,16 @@ static const struct field fields[] = {
     FIELD(COUNT, best_step),
     FIELD(COUNT, import_labels),
     FIELD(COUNT, import_buckets),
+    FIELD(COUNT, pairs_used),
+    FIELD(COUNT, pairs_left_out),
+    FIELD(COUNT, pairs_trained),
 };
 #undef FIELD
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 #define N_FIRST_FIELDS 13  /* what files of the first programs hold: all up to default_max_norm */
 #define N_SECOND_FIELDS 24 /* of the next ones: all up to import_skipped */
 #define N_THIRD_FIELDS 32  /* of those after them: all up to best_step */
+#define N_FOURTH_FIELDS 34 /* and after them: all up to import_buckets */
 
 /* A value is one line: line ends and the escape itself are escaped, every other byte stands as it
  * is. */
@@ -171,7 +175,8 @@ static bool field_read(const struct field *field, struct model_info *info, const
 
 /* Whether files of an earlier program end before the field. */
 static bool may_end(size_t field) {
-    return field == N_FIRST_FIELDS || field == N_SECOND_FIELDS || field == N_THIRD_FIELDS;
+    return field == N_FIRST_FIELDS || field == N_SECOND_FIELDS || field == N_THIRD_FIELDS ||
+           field == N_FOURTH_FIELDS;
 }
 
 enum status metadata_read(struct model_info *info, const char *text, size_t length,

@@ -1,5 +1,5 @@
 /* Alias tables (Walker 1977, Vose 1991): one draw costs one random bucket, one coin and one look
- * into memory, whatever the distribution. Private to sampler/. */
+ * into memory, whatever the distribution. */
 #ifndef VECMILL_SAMPLER_ALIAS_H
 #define VECMILL_SAMPLER_ALIAS_H
 

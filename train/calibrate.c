@@ -46,7 +46,7 @@ static uint32_t rows_that_fit(const struct settings *settings, uint32_t words) {
     uint32_t fits = 0, fails = words + 1;
     while (fits + 1 < fails) {
         uint32_t rows = fits + (fails - fits) / 2;
-        if (train_memory(settings, rows).fits)
+        if (train_memory(settings, rows, 0).fits)
             fits = rows;
         else
             fails = rows;
@@ -136,6 +136,7 @@ static void calibration_init(struct calibration *calibration,
     tried->max_steps = 0;
     tried->stop_early = STOP_EARLY_OFF;
     snprintf(tried->questions, sizeof tried->questions, "none");
+    snprintf(tried->pairs, sizeof tried->pairs, "none"); /* their steps cost the same */
     tried->threads = threads < machine ? threads : machine;
     if (options->memory > 0 &&
         (tried->max_memory == 0 || (uint64_t)tried->max_memory > options->memory))

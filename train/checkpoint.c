@@ -13,7 +13,7 @@
 #include "train/report.h"
 #include "train/worker.h"
 
-#define CHECKPOINT_MAGIC 0x3354504b434d56ull /* "VMCKPT3" */
+#define CHECKPOINT_MAGIC 0x3454504b434d56ull /* "VMCKPT4" */
 
 struct checkpoint_header {
     uint64_t magic, number;
@@ -21,7 +21,7 @@ struct checkpoint_header {
     uint32_t threads, rows, carry, draws;
     uint64_t stride, shards;
     uint64_t segment_size, segments, next_segment, words_done, steps_done, examples_done,
-        epochs_reported;
+        pairs_done, epochs_reported;
     double rate_scale, seconds;
     struct tallies tallies;
     struct evaluated evaluated;
@@ -42,6 +42,7 @@ static uint64_t settings_checksum(const struct settings *settings) {
     same.nonfinite_search = initial.nonfinite_search;
     same.nonfinite_dump = initial.nonfinite_dump;
     memcpy(same.questions, initial.questions, sizeof same.questions); /* a path may change */
+    memcpy(same.pairs, initial.pairs, sizeof same.pairs);             /* known by their checksum */
     struct buffer text = {0};
     settings_write_text(&same, SETTING_OF_JOB, false, &text);
     uint64_t sum = text.failed ? 0 : checksum(text.data, text.length);
@@ -51,9 +52,12 @@ static uint64_t settings_checksum(const struct settings *settings) {
 
 static uint64_t corpus_checksum(const struct trainer *trainer) {
     const uint64_t *counts = vocabulary_counts(trainer->vocabulary);
-    uint64_t sums[5] = {trainer->corpus->length, trainer->corpus->words,
+    uint64_t sums[6] = {trainer->corpus->length,
+                        trainer->corpus->words,
                         checksum(counts, trainer->rows * sizeof *counts),
-                        trainer->corpus->held_length, trainer->corpus->held_words};
+                        trainer->corpus->held_length,
+                        trainer->corpus->held_words,
+                        trainer->pairs.checksum};
     return checksum(sums, sizeof sums);
 }
 
@@ -87,6 +91,7 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     header.words_done = atomic_load(&trainer->words_done),
     header.steps_done = atomic_load(&trainer->steps_done);
     header.examples_done = atomic_load(&trainer->examples_done);
+    header.pairs_done = atomic_load(&trainer->pairs_done);
     header.epochs_reported = trainer->epochs_reported;
     header.rate_scale = trainer->rate_scale;
     header.seconds = trainer->seconds_before + machine_monotonic_seconds() - trainer->started;
@@ -240,6 +245,7 @@ static enum status restore(struct trainer *trainer, const struct file_map *map, 
     atomic_store(&trainer->words_done, header.words_done);
     atomic_store(&trainer->steps_done, header.steps_done);
     atomic_store(&trainer->examples_done, header.examples_done);
+    atomic_store(&trainer->pairs_done, header.pairs_done);
     trainer->words_at_report = header.words_done;
     trainer->epochs_reported = header.epochs_reported;
     trainer->rate_scale = header.rate_scale;

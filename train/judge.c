@@ -6,7 +6,7 @@ enum status train_judge(const struct settings *settings, struct corpus *corpus, 
                         struct error *err) {
     enum status status = pairs_check_corpus(settings, corpus, err);
     if (status == STATUS_OK)
-        status = train_admit(settings, vocabulary_size(corpus->vocabulary), err);
+        status = train_admit(settings, vocabulary_size(corpus->vocabulary), 0, err);
     if (status == STATUS_OK && settings->holdout > 0)
         status = corpus_hold_out(corpus, settings->holdout, (uint64_t)settings->seed,
                                  (uint64_t)settings->holdout_words, work, err);

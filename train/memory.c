@@ -33,9 +33,9 @@ static uint64_t bytes_allowed(const struct settings *settings) {
     return settings->max_memory > 0 && bound < machine ? bound : machine;
 }
 
-struct train_memory train_memory(const struct settings *settings, uint64_t words) {
+struct train_memory train_memory(const struct settings *settings, uint64_t words, uint64_t beside) {
     int threads = train_threads(settings);
-    struct train_memory memory = {.needed = bytes_needed(settings, words, threads),
+    struct train_memory memory = {.needed = bytes_needed(settings, words, threads) + beside,
                                   .allowed = bytes_allowed(settings)};
     if (memory.needed <= memory.allowed) {
         memory.fits = true;
@@ -46,7 +46,7 @@ struct train_memory train_memory(const struct settings *settings, uint64_t words
     int64_t fits = 0, fails = settings->dim;
     while (fits + 1 < fails) {
         tried.dim = (fits + fails) / 2;
-        if (bytes_needed(&tried, words, threads) <= memory.allowed)
+        if (bytes_needed(&tried, words, threads) + beside <= memory.allowed)
             fits = tried.dim;
         else
             fails = tried.dim;
@@ -55,8 +55,9 @@ struct train_memory train_memory(const struct settings *settings, uint64_t words
     return memory;
 }
 
-enum status train_admit(const struct settings *settings, uint64_t words, struct error *err) {
-    struct train_memory memory = train_memory(settings, words);
+enum status train_admit(const struct settings *settings, uint64_t words, uint64_t beside,
+                        struct error *err) {
+    struct train_memory memory = train_memory(settings, words, beside);
     if (memory.fits)
         return STATUS_OK;
     return error_set_key(err, STATUS_NO_MEMORY, "dim",

@@ -158,7 +158,7 @@ void plan_notes_warn(const struct corpus *corpus, struct train_plan *plan) {
 
 static bool fits_with(const struct train_plan *plan, uint64_t min_count) {
     double words = corpus_reach(&plan->spectrum, min_count, plan->factor).words;
-    return train_memory(&plan->chosen, (uint64_t)words).fits;
+    return train_memory(&plan->chosen, (uint64_t)words, plan->beside).fits;
 }
 
 /* The smallest min_count above the present one whose vocabulary fits; 0: none up to the end of the

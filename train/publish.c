@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "train/report.h"
 
 /* Gives *table exactly `columns` columns, in place when its rows keep their length, else as a copy.
@@ -70,13 +71,6 @@ static void fill_figures(const struct trainer *trainer, struct model_info *info)
     info->best_step = best ? told->best_step : 0;
 }
 
-/* A path is nobody's business but the trainer's: the name of the file is kept. */
-static void shorten_questions(struct settings *settings) {
-    const char *slash = strrchr(settings->questions, '/');
-    if (slash && slash[1])
-        memmove(settings->questions, slash + 1, strlen(slash));
-}
-
 static enum status fill_info(const struct trainer *trainer, struct model_info *info,
                              struct error *err) {
     const struct train_options *options = trainer->options;
@@ -84,7 +78,9 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     struct buffer text = {0};
     memset(info, 0, sizeof *info);
     struct settings settings = *trainer->settings;
-    shorten_questions(&settings);
+    /* a path is nobody's business but the trainer's: the name of the file is kept */
+    path_shorten(settings.questions);
+    path_shorten(settings.pairs);
     if (settings.deterministic)
         settings.threads = 0; /* it made no difference, so it makes none in the file */
     settings_write_text(&settings, SETTING_OF_JOB, false, &text);
@@ -108,6 +104,9 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     info->corpus_bytes = trainer->corpus->report.bytes;
     info->sample_share = last->corpus.sample_share;
     info->examples = atomic_load(&trainer->examples_done);
+    info->pairs_used = last->pairs.used;
+    info->pairs_left_out = last->pairs.pairs - last->pairs.used;
+    info->pairs_trained = atomic_load(&trainer->pairs_done);
     list_chosen(options->settings, info->chosen);
     /* With one thread the same seed gives the same file: nothing of the clock goes into it then. */
     bool repeatable = trainer->threads == 1;

@@ -39,6 +39,7 @@ void trainer_report(struct trainer *trainer, enum train_phase phase, double shar
     progress->words = words, progress->words_total = trainer->words_total;
     progress->step = atomic_load(&trainer->steps_done);
     progress->examples = atomic_load(&trainer->examples_done);
+    progress->pairs_trained = atomic_load(&trainer->pairs_done);
     progress->epochs = (uint64_t)trainer->settings->epochs;
     progress->seconds = trainer->seconds_before +
                         (trainer->started > 0 ? machine_monotonic_seconds() - trainer->started : 0);

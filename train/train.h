@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "corpus/corpus.h"
+#include "corpus/pair_list.h"
 #include "embedding/embedding.h"
 #include "kernel/kernel.h"
 #include "sampler/sampler.h"
@@ -37,6 +38,8 @@ struct train_progress {
     uint64_t words, words_total;
     /* of these words, those that were trained: kept by subsampling, with a word beside them */
     uint64_t examples;
+    uint64_t pairs_trained;   /* pairs of the setting `pairs`, each as often as it was drawn */
+    struct pair_report pairs; /* zeros without pairs */
     double words_per_second;
     double learning_rate, eta_seconds, seconds;
     /* Figures, by name in train_figures(); NaN while there is none. Losses are means per positive,
@@ -108,6 +111,8 @@ struct train_options {
     const char *corpus_digest; /* or NULL: computed */
     /* path of the questions that the setting `questions` names; NULL: the setting is the path */
     const char *questions;
+    /* the same of the setting `pairs` */
+    const char *pairs;
     /* where nonfinite_dump writes; NULL: nothing is written */
     const char *dump;
     const struct kernel *kernel;
@@ -147,17 +152,18 @@ double train_sample_share(double sample, const struct vocabulary *vocabulary);
 /* Training warns when a smaller share is kept. */
 #define TRAIN_SHARE_LOW 0.2
 
-/* The memory rule of a training whose vocabulary has `words` words. */
+/* The memory rule of a training whose vocabulary has `words` words, and which takes `beside` bytes
+ * for what is no table (pairs). */
 struct train_memory {
     uint64_t needed;  /* bytes, estimated from above */
     uint64_t allowed; /* bytes: max_memory, or what machine and container have if that is less */
     bool fits;        /* needed <= allowed */
     int64_t max_dim;  /* the largest dim, up to the setting, that fits; 0: not even 1 */
 };
-struct train_memory train_memory(const struct settings *settings, uint64_t words);
+struct train_memory train_memory(const struct settings *settings, uint64_t words, uint64_t beside);
 /* NO_MEMORY with the key `dim` when they do not fit: bytes needed, bytes allowed, the largest dim
- * that fits. */
-enum status train_admit(const struct settings *settings, uint64_t words,
+ * that fits. beside: bytes that the training takes besides, for pairs. */
+enum status train_admit(const struct settings *settings, uint64_t words, uint64_t beside,
                         struct error *err) MUST_CHECK;
 
 /* The files of a training whose vocabulary has `words` words, in bytes, estimated. */

@@ -9,6 +9,7 @@
 #include "kernel/train_step.h"
 #include "train/calibrate.h"
 #include "train/judge.h"
+#include "train/pair_source.h"
 #include "train/plan_notes.h"
 
 /* Bytes of a word while the tables of the threads are merged and ranked, and of one that is kept:
@@ -82,7 +83,8 @@ static void fill_curve(const struct settings *asked, struct train_plan *plan) {
             own < CORPUS_SPECTRUM && (i == 0 || own > usual[i - 1]) && (last || own < usual[i]);
         for (int k = between ? 0 : 1; k < (last ? 1 : 2); k++) {
             struct corpus_reach reach = corpus_reach(&plan->spectrum, points[k], plan->factor);
-            struct train_memory memory = train_memory(&plan->chosen, (uint64_t)reach.words);
+            struct train_memory memory =
+                train_memory(&plan->chosen, (uint64_t)reach.words, plan->beside);
             plan->curve[plan->n_curve++] = (struct plan_point){
                 points[k], reach.words, reach.covered, memory.needed, memory.fits};
         }
@@ -94,7 +96,7 @@ static void fill_sizes(struct train_plan *plan) {
     uint64_t words = (uint64_t)plan->vocabulary;
     double entries = plan->words + (double)report->sentences * plan->factor;
     double kept = plan->kept_words + (double)report->sentences * plan->factor;
-    plan->memory = train_memory(&plan->chosen, words);
+    plan->memory = train_memory(&plan->chosen, words, plan->beside);
     plan->disk = train_disk(&plan->chosen, words);
     /* Each word is in the tables of several threads, at worst; so it was in ours. */
     double growth = report->distinct > 0 ? plan->distinct / (double)report->distinct : 1;
@@ -115,11 +117,33 @@ static void fill_time(struct train_plan *plan, double seconds, double trained) {
     if (!speed->known || speed->share <= 0 || plan->sample_share <= 0)
         return;
     double words = plan->kept_words * trained * (double)settings->epochs;
+    double of_text = plan->pairs.used > 0 ? 1 - settings->pairs_share : 1; /* of the steps */
     if (settings->max_steps > 0)
-        words = fmin(words, (double)settings->max_steps * KERNEL_BLOCK / plan->sample_share);
+        words =
+            fmin(words, of_text * (double)settings->max_steps * KERNEL_BLOCK / plan->sample_share);
     plan->words_to_train = words;
     /* It takes as long as words are kept: the rest is passed over. */
     plan->training_seconds = words / speed->words_per_second * (plan->sample_share / speed->share);
+    if (plan->pairs.used > 0) /* their steps are the rest of them, and cost about the same */
+        plan->training_seconds /= 1 - settings->pairs_share;
+}
+
+/* Pairs that training would refuse are the plan's refusal. */
+static enum status fill_pairs(const struct train_plan_options *options, const struct corpus *corpus,
+                              struct train_plan *plan, struct error *err) {
+    const struct train_options *training = &options->training;
+    struct pair_source source;
+    struct error why = {0};
+    enum status status = pair_source_init(&source, training->settings, training->pairs,
+                                          corpus->vocabulary, training->request, &why);
+    plan->pairs = source.report;
+    plan->beside = pair_source_wanted(training->settings) ? pair_source_bytes(source.n) : 0;
+    pair_source_clear(&source);
+    if (status == STATUS_CANCELLED || status == STATUS_PAUSED || status == STATUS_NO_MEMORY)
+        return error_set_key(err, status, why.key, "%s", why.text);
+    if (status != STATUS_OK)
+        plan->refusal = why;
+    return STATUS_OK;
 }
 
 static enum status plan_corpus(const struct train_plan_options *options,
@@ -129,11 +153,13 @@ static enum status plan_corpus(const struct train_plan_options *options,
     plan->chosen.sample = train_sample(reading, corpus->vocabulary);
     plan->sample_share = train_sample_share(plan->chosen.sample, corpus->vocabulary);
     fill_words(asked, corpus, plan);
+    enum status status = fill_pairs(options, corpus, plan, err);
+    if (status != STATUS_OK)
+        return status;
     fill_sizes(plan);
     enum status refused = train_judge(asked, corpus, options->training.work, &plan->refusal);
     if (refused == STATUS_OK)
-        refused = train_admit(asked, (uint64_t)plan->vocabulary, &plan->refusal);
-    enum status status = STATUS_OK;
+        refused = train_admit(asked, (uint64_t)plan->vocabulary, plan->beside, &plan->refusal);
     if (refused == STATUS_OK || refused == STATUS_NO_MEMORY)
         status = train_calibrate(options, &plan->chosen, corpus, &plan->speed, err);
     if (status == STATUS_OK)
@@ -181,6 +207,7 @@ enum status train_plan(const struct train_plan_options *options, struct train_pl
     }
     if (status == STATUS_OK)
         status = look_at_lines(options, plan, err);
+    path_shorten(plan->chosen.pairs);
     if (status == STATUS_OK) {
         fill_curve(asked, plan);
         plan_notes_chosen(asked, corpus, plan);

@@ -63,6 +63,8 @@ struct train_plan {
     double sample_share; /* of kept_words, by subsampling */
     struct plan_point curve[PLAN_CURVE];
     unsigned n_curve;
+    struct pair_report pairs; /* by the vocabulary of the corpus as it was read; zeros: none */
+    uint64_t beside;          /* bytes of memory that they take */
     struct train_memory memory;
     uint64_t memory_to_read; /* bytes, from above, that counting the words takes */
     struct train_disk disk;

@@ -89,6 +89,18 @@ static uint64_t loss_every(const struct trainer *trainer) {
     return every < most ? every : most;
 }
 
+/* What they take is known only now; the tables are still to come. */
+static enum status pairs_create(struct trainer *trainer, struct error *err) {
+    const struct train_options *options = trainer->options;
+    enum status status = pair_source_init(&trainer->pairs, trainer->settings, options->pairs,
+                                          trainer->vocabulary, options->request, err);
+    trainer->progress.pairs = trainer->pairs.report;
+    return status == STATUS_OK && trainer->pairs.n > 0
+               ? train_admit(trainer->settings, trainer->rows, pair_source_bytes(trainer->pairs.n),
+                             err)
+               : status;
+}
+
 static void set_beginning(struct trainer *trainer) {
     trainer->rate_scale = 1;
     trainer->tallies.epoch_mean = (double)NAN;
@@ -113,6 +125,8 @@ enum status trainer_init(struct trainer *trainer, const struct train_options *op
     set_segments(trainer);
     enum status status = trainer_pin(trainer, err);
     if (status == STATUS_OK)
+        status = pairs_create(trainer, err);
+    if (status == STATUS_OK)
         status = train_sampler_create(settings, trainer->vocabulary, &trainer->sampler, err);
     if (status == STATUS_OK)
         status = tables_create(trainer, err);
@@ -136,6 +150,7 @@ void trainer_clear(struct trainer *trainer) {
     workers_free(trainer);
     free(trainer->row);
     word_tables_clear(&trainer->tables);
+    pair_source_clear(&trainer->pairs);
     sampler_free(trainer->sampler);
     table_free(trainer->input);
     table_free(trainer->output);
@@ -163,6 +178,7 @@ static void account(struct trainer *trainer, struct worker *worker) {
     /* before the words: when these make an epoch whole, all of its loss is there */
     trainer_add_tally(trainer, &worker->tally);
     atomic_fetch_add(&trainer->examples_done, worker->examples);
+    atomic_fetch_add(&trainer->pairs_done, worker->pairs);
     atomic_fetch_add(&trainer->words_done, worker->words);
     atomic_fetch_add(&trainer->steps_done, worker->steps);
     if (!recovery_worker_is_finite(trainer, worker)) {
@@ -171,7 +187,7 @@ static void account(struct trainer *trainer, struct worker *worker) {
     }
     if (trainer->search && trainer->search->found)
         atomic_store(&trainer->halt, true);
-    worker->words = worker->steps = worker->examples = 0;
+    worker->words = worker->steps = worker->examples = worker->pairs = 0;
     worker->tally = (struct tally){0};
 }
 
@@ -206,21 +222,26 @@ static bool take_steps(struct trainer *trainer, struct worker *worker) {
         worker->chunk.n_centres = (uint32_t)left * KERNEL_BLOCK;
         if (worker->examples > worker->chunk.n_centres)
             worker->examples = worker->chunk.n_centres;
+        if (worker->pairs > worker->chunk.n_centres / 2)
+            worker->pairs = worker->chunk.n_centres / 2;
         atomic_store(&trainer->halt, true);
     }
     return left > 0 || blocks == 0;
+}
+
+/* The next chunk: of pairs that are due, else of text. False when none is left. */
+static bool next_chunk(struct trainer *trainer, struct worker *worker) {
+    while (!worker_pack_pairs(worker, trainer) && !worker_pack(worker, trainer))
+        if (!next_segment(trainer, worker))
+            return false;
+    return true;
 }
 
 static void run_worker(struct trainer *trainer, struct worker *worker, bool watching) {
     int64_t chunks = 0;
     worker_take_rows(worker, trainer);
     while (!atomic_load_explicit(&trainer->halt, memory_order_relaxed)) {
-        if (!worker_pack(worker, trainer)) {
-            if (!next_segment(trainer, worker))
-                break;
-            continue;
-        }
-        if (!take_steps(trainer, worker))
+        if (!next_chunk(trainer, worker) || !take_steps(trainer, worker))
             break;
         worker_train(worker, trainer);
         if (++chunks % trainer->settings->private_chunks == 0)
@@ -239,7 +260,8 @@ static bool epochs_are_over(const struct trainer *trainer) {
         return false;
     for (int i = 0; i < trainer->threads; i++) {
         const struct worker_state *state = &trainer->workers[i].state;
-        if (state->at < state->end || state->carried)
+        if (state->at < state->end || state->carried ||
+            worker_has_pairs_due(&trainer->workers[i], trainer))
             return false;
     }
     return true;

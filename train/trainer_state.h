@@ -16,8 +16,9 @@
  *   report         progress, as the caller hears of it
  *   schedule  tally  figures
  *                  the learning rate; sums of losses; what reports tell, by name
- *   word_tables  subsampling  step_settings  memory
- *                  what settings come down to: for each word, for a step of the kernel, in bytes
+ *   word_tables  subsampling  step_settings  memory  pair_source
+ *                  what settings come down to: for each word, for a step of the kernel, in bytes;
+ *                  pairs beside the text
  *
  * Private to train/. */
 #ifndef VECMILL_TRAIN_TRAINER_STATE_H
@@ -29,6 +30,7 @@
 
 #include "base/machine.h"
 #include "kernel/train_step.h"
+#include "train/pair_source.h"
 #include "train/step_settings.h"
 #include "train/tally.h"
 #include "train/train.h"
@@ -72,6 +74,7 @@ struct trainer {
     struct kernel_step step; /* its rate is unused: each worker has a copy with the present one */
     struct step_bias bias;
     struct word_tables tables;
+    struct pair_source pairs;        /* n 0: there are none */
     uint32_t rows;                   /* words of the vocabulary: rows of either table */
     uint32_t private_rows;           /* ids below it have a copy in each worker (output rows) */
     uint64_t words_total;            /* over all epochs */
@@ -85,7 +88,7 @@ struct trainer {
     struct worker *workers; /* [threads] */
     int threads;
     uint64_t next_segment; /* over all epochs; taken by an atomic capture */
-    _Atomic uint64_t words_done, steps_done, examples_done;
+    _Atomic uint64_t words_done, steps_done, examples_done, pairs_done;
     _Atomic uint64_t steps_taken; /* with max_steps: given to a worker, done or not */
     atomic_bool halt;             /* workers return after their chunk */
     atomic_bool nonfinite;

@@ -8,6 +8,8 @@
 #include "train/schedule.h"
 
 #define UNIQUE_BITS 1024
+#define PAIR_POSITIONS 3                /* of a pair in a chunk: two words, a separator */
+#define PAIR_STREAM ((uint64_t)1 << 41) /* of random numbers: beyond those of words and noise */
 #define PACK_AHEAD 16 /* words whose table entries are fetched before they are packed */
 
 static void *aligned_zeros(size_t bytes) {
@@ -64,6 +66,7 @@ enum status worker_init(struct worker *worker, const struct trainer *trainer, ui
     worker->loss_every = trainer->loss_every;
     random_init(&worker->state.words, (uint64_t)settings->seed, 2 * number);
     random_init(&worker->state.noise, (uint64_t)settings->seed, 2 * number + 1);
+    random_init(&worker->state.pairs, (uint64_t)settings->seed, PAIR_STREAM + number);
     worker->state.draw = WORKER_DRAWS;
     /* A chunk of one-word sentences needs window separators for every word. */
     worker->room = WORKER_CHUNK_WORDS + 8 * window + 64;
@@ -250,6 +253,39 @@ bool worker_pack(struct worker *worker, const struct trainer *trainer) {
     pack_separators(worker, &n, window);
     pack_rows(worker, trainer, n);
     worker->chunk.n_centres = n_centres;
+    worker->of_pairs = false;
+    if (trainer->pairs.n > 0)
+        state->pairs_due += trainer->pairs.per_centre * n_centres;
+    return true;
+}
+
+bool worker_has_pairs_due(const struct worker *worker, const struct trainer *trainer) {
+    return trainer->pairs.n > 0 && worker->state.pairs_due >= 2;
+}
+
+/* Windows of one word need one separator between sentences. */
+bool worker_pack_pairs(struct worker *worker, const struct trainer *trainer) {
+    struct worker_state *state = &worker->state;
+    uint32_t window = trainer->step.window, n = 0, n_centres = 0;
+    if (!worker_has_pairs_due(worker, trainer))
+        return false;
+    double due = state->pairs_due / 2;
+    uint32_t most = WORKER_CHUNK_WORDS / PAIR_POSITIONS, pairs = due < most ? (uint32_t)due : most;
+    pack_separators(worker, &n, window);
+    for (uint32_t i = 0; i < pairs; i++) {
+        const uint32_t *pair = pair_source_draw(&trainer->pairs, &state->pairs);
+        for (int side = 0; side < 2; side++) {
+            worker->centres[n_centres++] = n;
+            worker->ids[n++] = pair[side];
+        }
+        worker->ids[n++] = WORD_NONE;
+    }
+    pack_separators(worker, &n, window);
+    pack_rows(worker, trainer, n);
+    worker->chunk.n_centres = n_centres;
+    worker->of_pairs = true;
+    worker->pairs += pairs;
+    state->pairs_due -= 2.0 * pairs;
     return true;
 }
 
@@ -330,6 +366,8 @@ static void noise_draw(struct worker *worker, const struct trainer *trainer,
  * each centre drew its own. */
 static uint32_t draw_window(struct worker *worker, const struct trainer *trainer) {
     uint64_t window = trainer->step.window;
+    if (worker->of_pairs)
+        return 1;
     return trainer->settings->dynamic_window
                ? 1 + (uint32_t)((random_next(&worker->state.words) >> 32) * window >> 32)
                : (uint32_t)window;
@@ -463,9 +501,13 @@ static void train_pairs(struct worker *worker, const struct trainer *trainer,
 }
 
 void worker_train(struct worker *worker, const struct trainer *trainer) {
-    uint64_t words = atomic_load_explicit(&trainer->words_done, memory_order_relaxed);
-    uint64_t steps = atomic_load_explicit(&trainer->steps_done, memory_order_relaxed);
-    worker_train_at(worker, trainer, (float)schedule_rate(trainer, words, steps));
+    struct worker_state *state = &worker->state;
+    if (!worker->of_pairs) { /* pairs go with the text before them */
+        state->words_at = atomic_load_explicit(&trainer->words_done, memory_order_relaxed);
+        state->steps_at = atomic_load_explicit(&trainer->steps_done, memory_order_relaxed);
+    }
+    worker_train_at(worker, trainer,
+                    (float)schedule_rate(trainer, state->words_at, state->steps_at));
 }
 
 void worker_train_at(struct worker *worker, const struct trainer *trainer, float rate) {

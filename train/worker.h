@@ -26,6 +26,10 @@ struct worker_state {
     uint32_t draw;            /* next unused noise id */
     uint32_t loss_due;        /* 1: of the next block that has a positive */
     uint32_t losses;          /* taken so far, modulo 2^32 */
+    /* Of the setting `pairs`. */
+    struct random pairs;
+    double pairs_due;            /* centres of pairs that the text trained so far asks for */
+    uint64_t words_at, steps_at; /* done, of all, when the text under way was begun */
 };
 
 /* One draw of noise words. The worker writes the arrays, the kernel reads them through the view. */
@@ -48,6 +52,7 @@ struct worker {
     uint32_t *ids, *centres;
     float **input, **output, *shift, *rate, *zero;
     uint32_t room; /* positions of a chunk */
+    bool of_pairs; /* the chunk is of pairs, not of text */
     /* Noise of the blocks under way and of the next ones. */
     struct worker_noise noise[2];
     /* [private_rows][stride] own copies of these output rows, and what they were at the last
@@ -60,7 +65,7 @@ struct worker {
     struct nonfinite_rows seen; /* while the first value that is not finite is looked for */
     /* Since the loop last took account of them. */
     struct tally tally;
-    uint64_t steps, words, examples;
+    uint64_t steps, words, examples, pairs;
 };
 
 /* Makes trainer->workers anew, `count` of them, and sets trainer->threads. Workers that were there
@@ -77,6 +82,10 @@ void worker_clear(struct worker *worker);
 
 /* Packs the next kept words of the worker's segment; false when the segment is used up. */
 bool worker_pack(struct worker *worker, const struct trainer *trainer);
+/* Packs pairs that are due for the text trained so far; false when none are. Each is a sentence of
+ * two words, so that either word is a centre once. */
+bool worker_pack_pairs(struct worker *worker, const struct trainer *trainer);
+bool worker_has_pairs_due(const struct worker *worker, const struct trainer *trainer);
 /* Trains on the packed chunk: writes rows of both tables and of the worker's own copies. */
 void worker_train(struct worker *worker, const struct trainer *trainer);
 /* The same at a rate of one's choice. 0: nothing moves, and each block's loss can be had. */

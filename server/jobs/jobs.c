@@ -138,13 +138,15 @@ static enum status jobs_load(struct jobs *jobs, struct error *err) {
     return jobs_revive(jobs, err);
 }
 
-/* A queued, running or paused job uses it. */
+/* A queued, running or paused job uses it, as its text or as its pairs. */
 static bool corpus_is_needed(void *context, const char *corpus) {
     struct jobs *jobs = context;
     bool needed = false;
     pthread_mutex_lock(&jobs->mutex);
     for (size_t i = 0; i < jobs->n && !needed; i++)
-        needed = !job_ended(jobs->jobs[i]->state) && strcmp(jobs->jobs[i]->corpus, corpus) == 0;
+        needed = !job_ended(jobs->jobs[i]->state) &&
+                 (strcmp(jobs->jobs[i]->corpus, corpus) == 0 ||
+                  strcmp(jobs->jobs[i]->settings.pairs, corpus) == 0);
     pthread_mutex_unlock(&jobs->mutex);
     return needed;
 }

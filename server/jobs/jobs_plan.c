@@ -201,6 +201,23 @@ static void plan_leave(struct jobs *jobs) {
     pthread_mutex_unlock(&jobs->mutex);
 }
 
+/* The process is given a path whose last part is the name: that is what its plan tells. */
+static enum status pairs_link(struct jobs *jobs, struct plan_request *plan, const char *folder,
+                              struct error *err) {
+    struct settings *settings = &plan->settings;
+    char *beside = path_join(folder, "pairs"),
+         *path = beside ? path_join(beside, settings->pairs) : NULL;
+    enum status status = !path ? error_set(err, STATUS_NO_MEMORY, "out of memory for a plan")
+                               : folder_add(beside, err);
+    if (status == STATUS_OK)
+        status = job_pairs(jobs->corpora, NULL, settings, path, err);
+    if (status == STATUS_OK)
+        status = settings_set(settings, "pairs", path, SETTING_OF_JOB, err);
+    free(beside);
+    free(path);
+    return status;
+}
+
 /* In a folder of its own, which a crash leaves to the sweep at the next start. The corpus is linked
  * there: it may be replaced or deleted meanwhile. */
 static enum status plan_make(struct jobs *jobs, const struct stop *stop, struct plan_request *plan,
@@ -220,6 +237,8 @@ static enum status plan_make(struct jobs *jobs, const struct stop *stop, struct 
         status = corpora_link(jobs->corpora, plan->corpus, corpus, &info, err);
     if (status == STATUS_OK)
         status = job_format_settle(&plan->settings, &info, err);
+    if (status == STATUS_OK && strcmp(plan->settings.pairs, "none") != 0)
+        status = pairs_link(jobs, plan, folder, err);
     if (status == STATUS_OK)
         status = arguments_make(jobs, plan, folder, corpus, &arguments, err);
     if (status == STATUS_OK)
@@ -270,6 +289,8 @@ void jobs_plan(struct server *server, const struct http_request *request,
         status = corpora_find(server->corpora, plan.corpus, &info, &err);
     if (status == STATUS_OK)
         status = job_questions(server->corpora, plan.corpus, &plan.settings, NULL, &err);
+    if (status == STATUS_OK)
+        status = job_pairs(server->corpora, request->key, &plan.settings, NULL, &err);
     if (status == STATUS_OK)
         status = plan_enter(server->jobs, &err);
     if (status == STATUS_OK) {

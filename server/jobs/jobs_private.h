@@ -264,6 +264,12 @@ enum status job_inputs_write(const struct jobs *jobs, const struct job *job,
 enum status job_questions(struct corpora *corpora, const char *corpus,
                           const struct settings *settings, const char *path,
                           struct error *err) MUST_CHECK;
+/* Links the corpus whose lines are the pairs that the settings name, if any, to `path`, or only
+ * looks for it (NULL). key: who asks, or NULL. REFUSED with key /settings/pairs when there is none
+ * such, or when it is no text; FORBIDDEN when the key does not reach it. */
+enum status job_pairs(struct corpora *corpora, const struct access_key *key,
+                      const struct settings *settings, const char *path,
+                      struct error *err) MUST_CHECK;
 /* `format` as this corpus needs it: uploads were decoded already. REFUSED where it was asked for
  * another one. */
 enum status job_format_settle(struct settings *settings, const struct corpus_info *info,

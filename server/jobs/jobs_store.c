@@ -84,13 +84,38 @@ static json_t *evaluation_json(const struct train_progress *now) {
                      (json_int_t)now->score_answered, "score_asked", (json_int_t)now->score_asked);
 }
 
+/* What became of the pairs, by name; null when there are none. */
+#define PAIR_COUNTS(ROW) \
+    ROW(pairs)           \
+    ROW(used)            \
+    ROW(unknown)         \
+    ROW(same)            \
+    ROW(weightless)
+
+static json_t *pairs_json(const struct train_progress *now) {
+    json_t *document = now->pairs.pairs > 0 ? json_object() : NULL;
+    if (!document)
+        return json_null();
+    int failed = 0;
+#define PAIR_PUT(name) \
+    failed |= json_object_set_new(document, #name, json_integer((json_int_t)now->pairs.name)) != 0;
+    PAIR_COUNTS(PAIR_PUT)
+#undef PAIR_PUT
+    failed |=
+        json_object_set_new(document, "trained", json_integer((json_int_t)now->pairs_trained)) != 0;
+    if (!failed)
+        return document;
+    json_decref(document);
+    return NULL;
+}
+
 /* Members that tell how far a job is. */
 static json_t *progress_json(const struct job *job) {
     const struct train_progress *now = &job->progress;
     bool training = job->phase >= PHASE_TRAINING, running = job->state == JOB_RUNNING;
     uint64_t epochs = now->epochs > 0 ? now->epochs : (uint64_t)job->settings.epochs;
     json_t *document = json_pack(
-        "{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "phase",
+        "{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "phase",
         text_or_null(phase_name(job->phase)), "progress",
         isfinite(now->progress) ? now->progress : 0.0, "epoch", (json_int_t)now->epoch, "epochs",
         (json_int_t)epochs, "step", (json_int_t)now->step, "words", (json_int_t)now->words,
@@ -98,7 +123,7 @@ static json_t *progress_json(const struct job *job) {
         "words_per_second", number_or_null(training, now->words_per_second), "learning_rate",
         number_or_null(training, now->learning_rate), "eta_seconds",
         number_or_null(running && training, now->eta_seconds), "evaluation", evaluation_json(now),
-        "stopped", text_or_null(train_stop_name(now->stopped)));
+        "stopped", text_or_null(train_stop_name(now->stopped)), "pairs", pairs_json(now));
     if (document)
         figures_json(document, now, training);
     return document;
@@ -138,7 +163,8 @@ json_t *job_document(const struct job *job, const char *kernel) {
 /* What is kept of the last report. */
 static json_t *progress_record(const struct train_progress *now) {
     json_t *record = json_pack(
-        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}",
+        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, "
+        "s:o}",
         "progress", number_or_null(true, now->progress), "epoch", (json_int_t)now->epoch, "epochs",
         (json_int_t)now->epochs, "step", (json_int_t)now->step, "words", (json_int_t)now->words,
         "words_total", (json_int_t)now->words_total, "examples", (json_int_t)now->examples,
@@ -146,7 +172,8 @@ static json_t *progress_record(const struct train_progress *now) {
         number_or_null(true, now->learning_rate), "score_answered", (json_int_t)now->score_answered,
         "score_asked", (json_int_t)now->score_asked, "evaluations", (json_int_t)now->evaluations,
         "waited", (json_int_t)now->waited, "best_epoch", (json_int_t)now->best_epoch, "best_step",
-        (json_int_t)now->best_step, "score_set", (int)now->score_set, "stopped", (int)now->stopped);
+        (json_int_t)now->best_step, "score_set", (int)now->score_set, "stopped", (int)now->stopped,
+        "pairs", pairs_json(now));
     if (record)
         figures_json(record, now, true);
     return record;
@@ -215,6 +242,11 @@ static void read_progress(const json_t *record, struct train_progress *now) {
     now->words_total = (uint64_t)json_integer_value(json_object_get(from, "words_total"));
     now->examples = (uint64_t)json_integer_value(json_object_get(from, "examples"));
     now->words_per_second = json_number_value(json_object_get(from, "words_per_second"));
+    const json_t *pairs = json_object_get(from, "pairs");
+#define PAIR_GET(name) now->pairs.name = read_natural(pairs, #name);
+    PAIR_COUNTS(PAIR_GET)
+#undef PAIR_GET
+    now->pairs_trained = read_natural(pairs, "trained");
     read_figures(from, now);
     now->learning_rate = json_number_value(json_object_get(from, "learning_rate"));
     corpus_report_read(json_object_get(record, "report"), &now->corpus);

@@ -199,7 +199,7 @@ static enum status memory_admit(struct jobs *jobs, struct job *job, const char *
     if (status != STATUS_OK)
         return status;
     job->plan_words = words;
-    struct train_memory memory = train_memory(&job->settings, words);
+    struct train_memory memory = train_memory(&job->settings, words, 0);
     if (memory.fits)
         return STATUS_OK;
     if (memory.max_dim == 0)
@@ -263,6 +263,38 @@ enum status job_questions(struct corpora *corpora, const char *corpus,
                                : error_set_key(err, status, "/settings/questions", "%s", why.text);
 }
 
+static enum status pairs_link(struct corpora *corpora, const char *name, const char *path,
+                              struct error *err) {
+    struct corpus_info info;
+    enum status status = path ? corpora_link(corpora, name, path, &info, err)
+                              : corpora_find(corpora, name, &info, err);
+    if (status == STATUS_OK && strcmp(info.format, "text") != 0)
+        status = error_set(err, STATUS_REFUSED,
+                           "corpus '%s' was uploaded as NDJSON: pairs are lines of text, two words "
+                           "and perhaps a weight",
+                           name);
+    return status;
+}
+
+enum status job_pairs(struct corpora *corpora, const struct access_key *key,
+                      const struct settings *settings, const char *path, struct error *err) {
+    struct error why = {0};
+    if (strcmp(settings->pairs, "none") == 0)
+        return STATUS_OK;
+    enum status status = key_check_reach(key, REACH_CORPUS, settings->pairs, err);
+    if (status != STATUS_OK)
+        return status;
+    status = pairs_link(corpora, settings->pairs, path, &why);
+    if (status == STATUS_NOT_FOUND)
+        (void)error_set_key(err, STATUS_REFUSED, "/settings/pairs",
+                            "%s; pairs are a corpus of their own: PUT /v1/corpora/{corpus} "
+                            "uploads them",
+                            why.text);
+    else if (status != STATUS_OK)
+        (void)error_set_key(err, status, "/settings/pairs", "%s", why.text);
+    return status == STATUS_OK ? status : err->status;
+}
+
 /* The questions as they are now are the job's. */
 static enum status questions_link(struct jobs *jobs, const struct job *job, struct error *err) {
     char *path = job_path(jobs, job->id, "questions");
@@ -272,9 +304,11 @@ static enum status questions_link(struct jobs *jobs, const struct job *job, stru
     return status;
 }
 
-static enum status job_make(struct jobs *jobs, struct job *job, struct error *err) {
+static enum status job_make(struct jobs *jobs, struct job *job, const struct access_key *asker,
+                            struct error *err) {
     struct corpus_info info = {0};
-    char *folder = job_path(jobs, job->id, NULL), *corpus = job_path(jobs, job->id, "corpus");
+    char *folder = job_path(jobs, job->id, NULL), *corpus = job_path(jobs, job->id, "corpus"),
+         *pairs = NULL;
     enum status status = !folder || !corpus
                              ? error_set(err, STATUS_NO_MEMORY, "out of memory for a job")
                              : folder_add(folder, err);
@@ -282,6 +316,10 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
         status = corpora_link(jobs->corpora, job->corpus, corpus, &info, err);
     if (status == STATUS_OK)
         status = questions_link(jobs, job, err);
+    if (status == STATUS_OK && !(pairs = job_path(jobs, job->id, "pairs")))
+        status = error_set(err, STATUS_NO_MEMORY, "out of memory for a job");
+    if (status == STATUS_OK)
+        status = job_pairs(jobs->corpora, asker, &job->settings, pairs, err);
     if (status == STATUS_OK)
         status = job_format_settle(&job->settings, &info, err);
     if (status == STATUS_OK)
@@ -297,6 +335,7 @@ static enum status job_make(struct jobs *jobs, struct job *job, struct error *er
         status = job_persist(jobs, job, false, err);
     free(folder);
     free(corpus);
+    free(pairs);
     return status;
 }
 
@@ -315,7 +354,7 @@ enum status jobs_submit_request(struct jobs *jobs, const struct job_request *req
     if (status == STATUS_OK)
         status = corpora_find(jobs->corpora, request->corpus, &info, err);
     if (status == STATUS_OK)
-        status = job_make(jobs, job, err);
+        status = job_make(jobs, job, request->asker.id[0] != '\0' ? &request->asker : NULL, err);
     if (status != STATUS_OK) {
         job_withdraw(jobs, job);
         return status;

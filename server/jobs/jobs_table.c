@@ -130,7 +130,7 @@ static void job_remove_file(const struct jobs *jobs, const struct job *job, cons
 
 void job_tidy(const struct jobs *jobs, const struct job *job) {
     static const char *const files[] = {"work",   "corpus",   "model", "settings.conf", "name",
-                                        "digest", "checksum", "error", "questions"};
+                                        "digest", "checksum", "error", "questions",     "pairs"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         job_remove_file(jobs, job, files[i]);
 }

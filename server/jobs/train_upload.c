@@ -68,6 +68,8 @@ static enum status train_begin(struct server *server, const struct http_request 
     enum status status = request_read(request, &train->job, err);
     if (status == STATUS_OK) /* before the corpus is replaced */
         status = job_questions(server->corpora, train->job.corpus, &train->job.settings, NULL, err);
+    if (status == STATUS_OK && strcmp(train->job.settings.pairs, train->job.corpus) != 0)
+        status = job_pairs(server->corpora, request->key, &train->job.settings, NULL, err);
     /* A replay may need no place in the queue. */
     if (!request_header(request, "Idempotency-Key")) {
         if (status == STATUS_OK)

@@ -201,6 +201,10 @@ static json_t *card_json(const struct call *call) {
     set(training, "words", json_integer((json_int_t)info->words_trained));
     set(training, "examples",
         info->examples > 0 ? json_integer((json_int_t)info->examples) : json_null());
+    set(training, "pairs_used", count_or_null(info->pairs_used));
+    set(training, "pairs_left_out",
+        info->pairs_used > 0 ? json_integer((json_int_t)info->pairs_left_out) : json_null());
+    set(training, "pairs_trained", count_or_null(info->pairs_trained));
     set(training, "sample_share",
         info->sample_share > 0 ? number_or_null(info->sample_share) : json_null());
     set(training, "words_per_second", number_or_null(info->words_per_second));

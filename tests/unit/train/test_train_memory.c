@@ -18,21 +18,21 @@ static void the_largest_dim_is_the_largest(void **state) {
     settings_init(&settings);
     settings.dim = 4096, settings.threads = 2, settings.max_memory = 64 << 20;
     for (uint64_t words = 3000; words < 100000; words *= 3) {
-        struct train_memory memory = train_memory(&settings, words);
+        struct train_memory memory = train_memory(&settings, words, 0);
         assert_int_equal(memory.allowed, 64 << 20);
         assert_false(memory.fits);
         assert_true(memory.needed > memory.allowed);
         assert_in_range(memory.max_dim, 1, 4095);
         struct settings tried = settings;
         tried.dim = memory.max_dim;
-        assert_true(train_memory(&tried, words).fits);
-        assert_int_equal(train_memory(&tried, words).max_dim, tried.dim);
+        assert_true(train_memory(&tried, words, 0).fits);
+        assert_int_equal(train_memory(&tried, words, 0).max_dim, tried.dim);
         tried.dim++;
-        assert_false(train_memory(&tried, words).fits);
+        assert_false(train_memory(&tried, words, 0).fits);
     }
-    assert_int_equal(train_memory(&settings, 100000000).max_dim, 0);
+    assert_int_equal(train_memory(&settings, 100000000, 0).max_dim, 0);
     settings.dim = 1;
-    assert_int_equal(train_memory(&settings, 100000000).max_dim, 0);
+    assert_int_equal(train_memory(&settings, 100000000, 0).max_dim, 0);
 }
 
 static void the_machine_bounds_what_a_setting_allows(void **state) {
@@ -40,10 +40,10 @@ static void the_machine_bounds_what_a_setting_allows(void **state) {
     struct settings settings;
     settings_init(&settings);
     settings.max_memory = 0;
-    assert_int_equal(train_memory(&settings, 10).allowed, machine_memory_limit());
-    assert_true(train_memory(&settings, 10).fits);
+    assert_int_equal(train_memory(&settings, 10, 0).allowed, machine_memory_limit());
+    assert_true(train_memory(&settings, 10, 0).fits);
     settings.max_memory = INT64_MAX;
-    assert_int_equal(train_memory(&settings, 10).allowed, machine_memory_limit());
+    assert_int_equal(train_memory(&settings, 10, 0).allowed, machine_memory_limit());
     settings.threads = 0;
     assert_int_equal(train_threads(&settings), machine_threads());
     settings.threads = 7;
