@@ -130,8 +130,8 @@ enum status output_flush(struct buffer *buffer, struct error *err) MUST_CHECK;
 /* ---- the commands ---------------------------------------------------------------------------- */
 
 extern const struct option_row train_options_rows[], nearest_options[], analogy_options[],
-    closer_options[], rank_options[], eval_options[], export_options_rows[], import_options[],
-    serve_options[], key_options[], plan_options[], backup_options[];
+    closer_options[], rank_options[], eval_options[], recommend_options[], export_options_rows[],
+    import_options[], serve_options[], key_options[], plan_options[], backup_options[];
 enum status command_train(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_plan(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_serve(struct invocation *invocation, struct error *err) MUST_CHECK;
@@ -143,6 +143,7 @@ enum status command_closer(struct invocation *invocation, struct error *err) MUS
 enum status command_embed(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_lookup(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_eval(struct invocation *invocation, struct error *err) MUST_CHECK;
+enum status command_recommend(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_export(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_import(struct invocation *invocation, struct error *err) MUST_CHECK;
 enum status command_key(struct invocation *invocation, struct error *err) MUST_CHECK;

@@ -53,10 +53,16 @@ static const struct command commands[] = {
      "Without a TEXT, each line of standard input is one. A line of numbers for each, of length "
      "1:\nthe mean of the vectors of its tokens, weighted by --text-weighting.\n",
      NULL, 0, embed_settings, 1, SIZE_MAX, command_embed},
-    {"eval", "MODEL FILE", "score a model on analogy questions or word similarities",
+    {"eval", "MODEL FILE", "score a model on analogy questions, word similarities or sessions",
      "FILE holds word2vec's questions (\": section\" lines, four words a line) or lines of two "
-     "words and a score.\n",
+     "words and a score;\n"
+     "with --set next-item a session a line, of which the last item is to be told: text or NDJSON, "
+     "also compressed.\n",
      eval_options, 0, model_settings, 2, 2, command_eval},
+    {"recommend", "MODEL [FILE]", "print what comes next in sessions",
+     "FILE holds a session a line, its items separated by white space, or NDJSON, also compressed; "
+     "without\nit, or for -, standard input does. Items of the session are left out.\n",
+     recommend_options, 0, model_settings, 1, 2, command_recommend},
     {"export", "MODEL --output FILE [--format NAME]", "write a model in a format of the field",
      "The format is told by the name of FILE where --format is not given.\n", export_options_rows,
      0, model_settings, 1, 1, command_export},

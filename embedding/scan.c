@@ -92,7 +92,15 @@ static void heap_sort(struct neighbor *heap, size_t size) {
 static bool group_excludes(const struct scan *scan, size_t group, uint32_t id) {
     if (!scan->excluded)
         return false;
-    for (size_t i = scan->excluded_starts[group]; i < scan->excluded_starts[group + 1]; i++)
+    size_t low = scan->excluded_starts[group], high = scan->excluded_starts[group + 1];
+    while (scan->sorted && low + 1 < high) {
+        size_t middle = low + (high - low) / 2;
+        if (scan->excluded[middle] <= id)
+            low = middle;
+        else
+            high = middle;
+    }
+    for (size_t i = low; i < high; i++)
         if (scan->excluded[i] == id)
             return true;
     return false;
@@ -135,15 +143,17 @@ static float cosine_careful(const float *unit, const float *row, size_t n) {
 
 /* Names the block's rows; true when some need care. */
 static bool block_prepare(struct slice *slice, uint32_t shard, size_t row, size_t n) {
-    const struct model *model = slice->pass->scan->model;
-    const struct table *table = model->input;
+    const struct scan *scan = slice->pass->scan;
+    const struct table *table = scan_table(scan);
     bool care = false;
     for (size_t i = 0; i < n; i++) {
         struct place place = {.shard = shard, .row = (uint32_t)(row + i)};
         uint32_t id = partition_id(table->partition, table->rows, table->shards, place);
-        float norm = model->norms[id];
-        bool plain = norm >= MIN_NORM && norm <= MAX_NORM;
         slice->ids[i] = id;
+        if (scan->output)
+            continue;
+        float norm = scan->model->norms[id];
+        bool plain = norm >= MIN_NORM && norm <= MAX_NORM;
         slice->reciprocals[i] = plain ? 1 / norm : NAN;
         care = care || (!plain && norm != 0);
     }
@@ -187,12 +197,13 @@ static void group_multiply(const struct scan *scan, const float *scores, size_t 
 static void slice_block(struct slice *slice, uint32_t shard, size_t row, size_t n) {
     const struct pass *pass = slice->pass;
     const struct scan *scan = pass->scan;
-    const struct table *table = scan->model->input;
+    const struct table *table = scan_table(scan);
     const float *rows = table->shard_data[shard] + row * table->stride;
     bool care = block_prepare(slice, shard, row, n);
     scan->model->kernel->scores(pass->vectors, pass->groups * scan->width, rows, n, table->stride,
                                 slice->scores);
-    block_normalise(slice, rows, n, care);
+    if (!scan->output)
+        block_normalise(slice, rows, n, care);
     for (size_t g = 0; g < pass->groups; g++) {
         const float *scores = slice->scores + g * scan->width * n;
         if (scan->multiply) {
@@ -234,10 +245,10 @@ static void *slice_run(void *context) {
 static void pass_run(struct pass *pass, struct slice *slices, size_t n_slices, struct neighbor *out,
                      size_t *found) {
     const struct scan *scan = pass->scan;
-    size_t dim = scan->model->input->columns, stride = scan->model->input->stride;
+    size_t dim = scan_table(scan)->columns, stride = scan_table(scan)->stride;
     for (size_t v = 0; v < pass->groups * scan->width; v++) {
         const float *vector = scan->vectors + (pass->first * scan->width + v) * dim;
-        double norm = vector_norm(vector, dim);
+        double norm = scan->output ? 1 : vector_norm(vector, dim);
         for (size_t i = 0; i < dim; i++)
             pass->vectors[v * stride + i] = norm > 0 ? (float)(vector[i] / norm) : 0;
     }
@@ -319,7 +330,7 @@ static void slice_clear(struct slice *slice) {
 
 /* Candidate rows before each shard, and the rows of a block. */
 static bool pass_measure(struct pass *pass, const struct scan *scan, atomic_bool *stopped) {
-    const struct table *table = scan->model->input;
+    const struct table *table = scan_table(scan);
     uint32_t among = scan->candidates ? scan->candidates->among : 0;
     if (among == 0 || among > table->rows)
         among = table->rows;
@@ -343,7 +354,7 @@ static enum status scan_no_memory(const struct scan *scan, struct error *err) {
 
 /* Vectors of `groups` groups and a slice for each thread. */
 static bool pass_allocate(struct pass *pass, size_t groups, struct slice *slices, size_t n_slices) {
-    const struct table *table = pass->scan->model->input;
+    const struct table *table = scan_table(pass->scan);
     size_t candidates = pass->starts[table->shards], vectors;
     if (__builtin_mul_overflow(groups, pass->scan->width, &vectors) ||
         vectors > SIZE_MAX / table->stride)
@@ -365,13 +376,13 @@ uint64_t search_memory(const struct model *model, size_t n_vectors, size_t toget
              kept = smaller(k, rows), heaps;
     if (__builtin_mul_overflow(vectors * slices, kept, &heaps) || heaps > PASS_NEIGHBORS)
         heaps = PASS_NEIGHBORS > kept * slices ? PASS_NEIGHBORS : kept * slices;
-    return vectors * (model->input->stride + slices * BLOCK_ROWS) * sizeof(float) +
+    return vectors * (model->input->stride + KERNEL_PAD + slices * BLOCK_ROWS) * sizeof(float) +
            heaps * sizeof(struct neighbor);
 }
 
 enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
                      struct error *err) {
-    const struct table *table = scan->model->input;
+    const struct table *table = scan_table(scan);
     struct slice *slices = NULL;
     size_t n_slices = 0;
     struct pass pass;

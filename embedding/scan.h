@@ -7,7 +7,9 @@
 
 /* A group is one question: `width` vectors that give one score per row. Without `multiply` the
  * width is 1 and the score the cosine; with it 3CosMul: the first `positives` cosines, moved to
- * 0..1, multiply, the others divide. */
+ * 0..1, multiply, the others divide. With `output` (width 1) the rows are those of the output table
+ * and the score is the product of vector and row, as they are: vectors have its columns, the last
+ * one, of the bias, too. */
 struct scan {
     const struct model *model;
     /* [groups * width, dim] packed, finite, of any length; a zero vector scores 0 */
@@ -16,7 +18,9 @@ struct scan {
     /* of group g: excluded[excluded_starts[g] .. excluded_starts[g + 1]); NULL: none */
     const uint32_t *excluded;
     const size_t *excluded_starts;
+    bool sorted; /* the ids excluded of each group rise: they are found by halves */
     bool multiply;
+    bool output;
     const struct candidates *candidates; /* NULL: all */
     size_t k;
     int threads;
@@ -28,6 +32,10 @@ struct scan {
  * neighbours is total. Errors: NO_MEMORY; CANCELLED. */
 enum status scan_run(const struct scan *scan, struct neighbor *out, size_t *found,
                      struct error *err) MUST_CHECK;
+/* The table whose rows are scored. */
+static inline const struct table *scan_table(const struct scan *scan) {
+    return scan->output ? scan->model->output : scan->model->input;
+}
 /* Whether the bits of candidates allow a word; NULL allows all. `among` is not looked at. */
 static inline bool candidates_allow(const struct candidates *candidates, uint32_t id) {
     return !candidates || !candidates->allowed || candidates->allowed[id / 64] >> (id % 64) & 1;

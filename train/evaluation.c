@@ -9,11 +9,13 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/stop.h"
+#include "embedding/session.h"
 #include "train/checkpoint.h"
 #include "train/report.h"
 #include "train/worker.h"
 
 #define QUESTIONS_MAX ((size_t)1 << 30)
+#define PARSE_AMONG 1                    /* words to ask among where only the parsing counts */
 #define PART_IDS 65536                   /* of the held-out ids: a part has one judge */
 #define JUDGE_STREAM ((uint64_t)1 << 40) /* of random numbers: beyond workers' and start values' */
 
@@ -180,6 +182,23 @@ static enum status ask_similarity(struct view *view, struct trainer *trainer,
     return status;
 }
 
+/* Of all items, by the defaults of an evaluation; all: not only one of them, to parse the set. */
+static enum status ask_sessions(struct view *view, struct trainer *trainer, bool all,
+                                struct evaluated *told, struct error *err) {
+    struct stop stop = {stop_wanted, trainer};
+    const struct session_options options = SESSION_OPTIONS;
+    const struct candidates candidates = {.among = all ? 0 : 1};
+    struct next_item_report report = {0};
+    enum status status = evaluate_next_item(
+        &view->model, trainer->questions, trainer->questions_length, &options, &candidates,
+        SESSION_HITS, WORD_CASE_FOLD, trainer->threads, &stop, &report, err);
+    told->score_set = SCORE_NEXT_ITEM;
+    told->score_answered = report.asked;
+    told->score_asked = report.sessions;
+    told->score = report.asked > 0 ? (double)report.hits / (double)report.asked : (double)NAN;
+    return status;
+}
+
 /* CANCELLED means that the questions were stopped: which request did it is asked anew. */
 static enum status ask(struct trainer *trainer, uint32_t among, struct evaluated *told,
                        struct error *err) {
@@ -188,9 +207,12 @@ static enum status ask(struct trainer *trainer, uint32_t among, struct evaluated
     enum status status = view_open(&view, trainer, err);
     if (status != STATUS_OK)
         return status;
-    status = evaluate_is_analogies(trainer->questions, trainer->questions_length)
-                 ? ask_analogies(&view, trainer, among, told, &why)
-                 : ask_similarity(&view, trainer, told, &why);
+    if (evaluate_is_sessions(trainer->questions, trainer->questions_length))
+        status = ask_sessions(&view, trainer, among != PARSE_AMONG, told, &why);
+    else
+        status = evaluate_is_analogies(trainer->questions, trainer->questions_length)
+                     ? ask_analogies(&view, trainer, among, told, &why)
+                     : ask_similarity(&view, trainer, told, &why);
     view_close(&view, trainer);
     if (status == STATUS_CANCELLED)
         return check_request(trainer, err);
@@ -209,7 +231,7 @@ static enum status questions_read(struct trainer *trainer, struct error *err) {
         file_read(path, QUESTIONS_MAX, &trainer->questions, &trainer->questions_length, &why);
     if (status != STATUS_OK)
         return error_set_key(err, status, "questions", "questions: %s", why.text);
-    return ask(trainer, 1, &ignored, err);
+    return ask(trainer, PARSE_AMONG, &ignored, err);
 }
 
 enum status evaluation_prepare(struct trainer *trainer, struct error *err) {

@@ -81,6 +81,8 @@ const char *train_score_name(uint32_t score_set) {
         return "analogies";
     case SCORE_SIMILARITY:
         return "similarity";
+    case SCORE_NEXT_ITEM:
+        return "next-item";
     }
     return NULL;
 }

@@ -20,9 +20,9 @@
 
 enum train_phase { PHASE_VOCABULARY, PHASE_TRAINING, PHASE_PUBLISHING };
 
-/* What the questions are: accuracy of analogies (answered right / answered), or Spearman's
- * correlation. */
-enum train_score { SCORE_NONE, SCORE_ANALOGIES, SCORE_SIMILARITY };
+/* What the questions are: accuracy of analogies (answered right / answered), Spearman's
+ * correlation, or the hit rate of the last items of sessions. */
+enum train_score { SCORE_NONE, SCORE_ANALOGIES, SCORE_SIMILARITY, SCORE_NEXT_ITEM };
 /* Why a training ended. */
 enum train_stop { STOP_NOT_YET, STOP_EPOCHS, STOP_MAX_STEPS, STOP_EARLY };
 
@@ -96,7 +96,7 @@ void train_figure_set(struct train_progress *progress, const struct train_figure
 #define TRAIN_SCALARS 32
 size_t train_scalars(const struct train_progress *progress,
                      struct event_scalar scalars[TRAIN_SCALARS]);
-/* "analogies", "similarity"; NULL for none, and for a number that is no kind. */
+/* "analogies", "similarity", "next-item"; NULL for none, and for a number that is no kind. */
 const char *train_score_name(uint32_t score_set);
 /* "epochs", "max_steps", "stop_early"; NULL while it runs, and for a number that is no reason. */
 const char *train_stop_name(uint32_t stopped);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "embedding/embedding.h"
+#include "embedding/session.h"
 #include "server/access/access.h"
 #include "server/corpora/corpora_private.h"
 #include "server/corpora/question_sets.h"
@@ -15,7 +15,7 @@
 
 /* What a set holds, as far as its text tells. */
 struct questions_info {
-    bool analogies;
+    const char *set;
     uint64_t questions, unread;
 };
 
@@ -48,17 +48,25 @@ static enum status questions_read(const struct kernel *kernel, const struct http
     enum status status = smallest_model(kernel, &model, err);
     if (status != STATUS_OK)
         return status;
-    *info = (struct questions_info){.analogies = evaluate_is_analogies(text, length)};
-    if (info->analogies) {
+    if (evaluate_is_sessions(text, length)) {
+        const struct session_options options = SESSION_OPTIONS;
+        struct next_item_report report = {0};
+        status = evaluate_next_item(model, text, length, &options, NULL, 1, WORD_CASE_EXACT, 1,
+                                    request_stop(request), &report, err);
+        *info = (struct questions_info){.set = "next-item", .questions = report.sessions};
+    } else if (evaluate_is_analogies(text, length)) {
         struct analogy_report report = {0};
         status = evaluate_analogies(model, text, length, 0, ANALOGY_ADD, WORD_CASE_EXACT, 1, NULL,
                                     &report, err);
-        info->questions = report.answered + report.skipped, info->unread = report.notes.unread;
+        *info = (struct questions_info){.set = "analogies",
+                                        .questions = report.answered + report.skipped,
+                                        .unread = report.notes.unread};
         analogy_report_clear(&report);
     } else {
         struct similarity_report report = {0};
         status = evaluate_similarity(model, text, length, WORD_CASE_EXACT, NULL, &report, err);
-        info->questions = report.pairs, info->unread = report.notes.unread;
+        *info = (struct questions_info){
+            .set = "similarity", .questions = report.pairs, .unread = report.notes.unread};
     }
     model_drop(model);
     return status;
@@ -209,9 +217,8 @@ void corpora_questions_put(struct server *server, const struct http_request *req
     }
     response_json(response, 201,
                   json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "corpus", corpus, "name", name, "set",
-                            info.analogies ? "analogies" : "similarity", "questions",
-                            (json_int_t)info.questions, "unread", (json_int_t)info.unread, "bytes",
-                            (json_int_t)request->body_length));
+                            info.set, "questions", (json_int_t)info.questions, "unread",
+                            (json_int_t)info.unread, "bytes", (json_int_t)request->body_length));
     audit(&server->logger, "questions_stored", key_owner(request->key), request->id,
           "corpus=%s questions=%s bytes=%zu", corpus, name, request->body_length);
     response_header(response, "Location", "/v1/corpora/%s/questions/%s", corpus, name);

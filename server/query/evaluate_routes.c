@@ -8,13 +8,18 @@
 #include "base/machine.h"
 #include "base/random.h"
 #include "server/query/candidate_draw.h"
+#include "server/query/next_item_answer.h"
 #include "train/train.h"
 
 #define DEFAULT_AMONG 30000     /* word2vec's habit for analogies */
 #define EVALUATION_VECTORS 3072 /* of the questions that are searched together, at most */
 #define LINE_MEMORY 96          /* bytes that a line of a question file takes while it is counted */
 
-enum { SET_ANALOGIES, SET_SIMILARITY };
+#define SETS(CHOICE)                     \
+    CHOICE(SET_ANALOGIES, "analogies")   \
+    CHOICE(SET_SIMILARITY, "similarity") \
+    CHOICE(SET_NEXT_ITEM, "next-item")
+enum question_set { SETS(CHOICE_CONSTANT) };
 
 /* share of n, or null when n is 0. */
 static void append_share(struct buffer *answer, const char *name, uint64_t part, uint64_t n) {
@@ -129,17 +134,31 @@ static uint64_t evaluation_memory(const struct http_request *request) {
     return lines * LINE_MEMORY + request->body_length;
 }
 
+/* Keys that are for sessions only. */
+static enum status refuse_next_item_keys(const struct http_request *request, struct error *err) {
+    for (size_t i = 0; next_item_keys[i]; i++)
+        if (request_query(request, next_item_keys[i], 0))
+            return error_set_key(err, STATUS_REFUSED, next_item_keys[i], "%s is for set=next-item",
+                                 next_item_keys[i]);
+    return STATUS_OK;
+}
+
 static enum status evaluate(struct inquiry *inquiry, struct buffer *answer, struct error *err) {
     int set = -1;
-    enum status status = query_choice(inquiry->request, "set", "analogies|similarity", &set, err);
+    enum status status = query_choice(inquiry->request, "set", CHOICE_NAMES(SETS), &set, err);
     if (status != STATUS_OK)
         return status;
     if (set < 0)
-        return error_set_key(err, STATUS_REFUSED, "set", "set is missing: analogies or similarity");
+        return error_set_key(err, STATUS_REFUSED, "set",
+                             "set is missing: analogies, similarity or next-item");
     if (!inquiry->request->body || inquiry->request->body_length == 0)
         return error_set(err, STATUS_REFUSED, "the question file is empty: send it as the body");
-    status = request_reserve(inquiry->request, evaluation_memory(inquiry->request),
-                             "the evaluation", err);
+    if (set == SET_NEXT_ITEM)
+        return next_item_answer(inquiry, answer, err);
+    status = refuse_next_item_keys(inquiry->request, err);
+    if (status == STATUS_OK)
+        status = request_reserve(inquiry->request, evaluation_memory(inquiry->request),
+                                 "the evaluation", err);
     if (status == STATUS_OK && set == SET_ANALOGIES)
         status = inquiry_reserve_search(inquiry, EVALUATION_VECTORS, 3, 1, err);
     if (status != STATUS_OK)

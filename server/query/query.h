@@ -34,6 +34,8 @@ void wmd_post(struct server *server, const struct http_request *request,
               struct http_response *response);
 void odd_one_out_post(struct server *server, const struct http_request *request,
                       struct http_response *response);
+void recommend_post(struct server *server, const struct http_request *request,
+                    struct http_response *response);
 void evaluate_post(struct server *server, const struct http_request *request,
                    struct http_response *response);
 void loss_nce_post(struct server *server, const struct http_request *request,

@@ -39,8 +39,8 @@ expect_out() {
 run --help
 expect_code 0
 cp out overview
-commands="serve train nearest analogy similarity rank closer lookup embed eval export import"
-commands="$commands healthcheck version help"
+commands="serve train nearest analogy similarity rank closer lookup embed eval recommend export"
+commands="$commands import healthcheck version help"
 for command in $commands; do
     grep -q "^  $command " overview || fail "--help leaves out $command"
     run help "$command"

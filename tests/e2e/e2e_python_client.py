@@ -346,6 +346,22 @@ def test_big_batches():
     near(far[77], model.wmdistance(words[:2], words[77:80]), "wmd")
 
 
+def test_recommend():
+    """Sessions: one is most_similar of its last item without what it held; several, one call."""
+    model = READY.model
+    words = model.index_to_key[:6]
+    found = model.recommend(words[:3], k=5)
+    near_last = [pair for pair in model.most_similar(words[2], topn=7) if pair[0] not in words[:2]]
+    check(found == near_last[:5], "recommend", found, near_last)
+    many = model.recommend([words[:3], tuple(words[3:])], k=5, history="all", score="output")
+    check(len(many) == 2 and many[1] == model.recommend(
+        words[3:], k=5, history="all", score="output"), "many", many)
+    check(model.recommend(words[:1], k=1, repeat=True)[0][0] == words[0], "repeat")
+    check(model.recommend(["zzzz"]) == [], "unknown")
+    report = model.evaluate(" ".join(words) + "\n", "next-item", history="all", k=3)
+    check((report["asked"], report["k"]) == (1, 3), report)
+
+
 # ---- gensim's questions ------------------------------------------------------------------------
 
 
@@ -548,6 +564,7 @@ if __name__ == "__main__":
                 test_interrupt,
                 test_words,
                 test_big_batches,
+                test_recommend,
                 test_beside_gensim,
                 test_evaluations,
                 test_texts_files_losses,

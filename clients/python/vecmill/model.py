@@ -302,8 +302,8 @@ class Model(Questions):
     # ---- questions of a file -------------------------------------------------------------------
 
     def evaluate(self, questions: Any, set: str, **query: Any) -> Dict[str, Any]:
-        """Scores the model on a question file (path, text or open file): `set` is "analogies" or
-        "similarity"; among, method and case as in docs/api.md."""
+        """Scores the model on a question file (path, text or open file): `set` is "analogies",
+        "similarity" or "next-item" (sessions); options as in docs/api.md."""
         answer = self.client.call(
             "POST",
             self.path + "/evaluate",

@@ -358,6 +358,45 @@ class Questions:
 
     # ---- evaluation ----------------------------------------------------------------------------
 
+    def recommend(
+        self,
+        items: Sequence[Any],
+        k: int = 10,
+        *,
+        score: str = "cosine",
+        history: Union[int, str] = 1,
+        decay: Optional[float] = None,
+        repeat: bool = False,
+        **options: Any,
+    ) -> Any:
+        """What comes next behind a session: [(item, score), ...], the best first.
+
+        items: the session, the last item last; a list of such lists gives a list of answers. Items
+        that the model does not know are passed over; those of the session are left out unless
+        repeat. The last `history` items ask ("all": all of them), each `decay` times as much as the
+        one behind it, by the cosine of the vectors or, score="output", by the output rows.
+        options: among, prefix, exclude, offset, min_score, oov.
+        """
+        many = len(items) > 0 and isinstance(items[0], (list, tuple))
+        document: Dict[str, Any] = {
+            "k": int(k),
+            "score": score,
+            "history": history,
+            "decay": decay,
+            "repeat": bool(repeat),
+            **options,
+        }
+        if many:
+            document["sessions"] = [[plain(item) for item in session] for session in items]
+        else:
+            document["items"] = [plain(item) for item in items]
+        answer = self._ask("recommend", document)
+        found = [
+            [(row["word"], row["score"]) for row in part["recommendations"]]
+            for part in (answer["results"] if many else [answer])
+        ]
+        return found if many else found[0]
+
     def evaluate(self, questions: Any, set: str, **query: Any) -> Dict[str, Any]:
         """The server's answer to POST .../evaluate: `set` is "analogies" or "similarity"."""
         raise NotImplementedError

@@ -1,0 +1,13 @@
+/* Questions about sessions that two routes share. Private to server/. */
+#ifndef VECMILL_SERVER_NEXT_ITEM_ANSWER_H
+#define VECMILL_SERVER_NEXT_ITEM_ANSWER_H
+
+#include "server/query/inquiry.h"
+
+/* POST .../evaluate?set=next-item: appends the whole answer. */
+enum status next_item_answer(struct inquiry *inquiry, struct buffer *answer,
+                             struct error *err) MUST_CHECK;
+/* The keys of its query that other sets do not take, ended by NULL. */
+extern const char *const next_item_keys[];
+
+#endif
