@@ -49,6 +49,9 @@ static enum status parse_int(void *place, const struct setting *row, const char 
         memcpy(place, &value, sizeof value);
         return STATUS_OK;
     }
+    const char *zero = setting_zero_name(row);
+    if (zero && strcmp(text, zero) == 0)
+        return store_whole(place, row, 0, text, err);
     if (!number_parse_int(text, &value))
         return refuse_number(row, "a whole number ", text, err);
     return store_whole(place, row, value, text, err);
@@ -207,7 +210,7 @@ enum status settings_check(const struct settings *settings, struct error *err) {
                              "min_learning_rate must be at most learning_rate %g, not %g",
                              settings->learning_rate, settings->min_learning_rate);
     }
-    if (settings->num_true > 2 * settings->window) {
+    if (settings->window > 0 && settings->num_true > 2 * settings->window) {
         return error_set_key(err, STATUS_REFUSED, "num_true",
                              "num_true must be at most twice the window, %lld, not %lld",
                              2 * (long long)settings->window, (long long)settings->num_true);

@@ -117,6 +117,9 @@ enum status settings_set(struct settings *settings, const char *name, const char
  * key to change. */
 enum status settings_check(const struct settings *settings, struct error *err) MUST_CHECK;
 
+/* The text that stands for 0 of a whole number beside "0": "all" of the window; NULL: none does. */
+const char *setting_zero_name(const struct setting *row);
+
 /* Whether the row's number is left to be chosen. */
 bool settings_is_auto(const struct settings *settings, const struct setting *row);
 

@@ -60,6 +60,10 @@ const struct setting *settings_find(const char *name) {
     return NULL;
 }
 
+const char *setting_zero_name(const struct setting *row) {
+    return strcmp(row->name, "window") == 0 ? "all" : NULL;
+}
+
 void *setting_place(struct settings *settings, const struct setting *row) {
     return (char *)settings + row->offset;
 }

@@ -35,6 +35,8 @@ static uint32_t no_kind(void) {
  * result, unlike pow's. */
 static double power_of(double x, double power) {
     double result = 1;
+    if (power < 0)
+        return x == 0 ? 0 : 1 / power_of(x, -power); /* what never occurs is never drawn */
     for (; power >= 1; power -= 1)
         result *= x;
     if (x == 0)
@@ -95,8 +97,8 @@ enum status sampler_create(struct sampler **out, enum sampler_kind kind, uint32_
     if (range == 0)
         return error_set_key(err, STATUS_REFUSED, "range", "range must be between 1 and %u, not 0",
                              UINT32_MAX);
-    if (kind == SAMPLER_UNIGRAM && !(power >= 0 && power <= 2))
-        return error_set_key(err, STATUS_REFUSED, "power", "power must be between 0 and 2, not %g",
+    if (kind == SAMPLER_UNIGRAM && !(power >= -1 && power <= 2))
+        return error_set_key(err, STATUS_REFUSED, "power", "power must be between -1 and 2, not %g",
                              power);
     assert(kind != SAMPLER_UNIGRAM || counts);
     struct sampler *sampler = calloc(1, sizeof *sampler);

@@ -24,10 +24,10 @@ enum sampler_kind {
 
 struct sampler;
 
-/* range: ids are [0, range), range >= 1. counts: [range] and power in [0, 2], for UNIGRAM only;
- * counts are copied; 0^0 counts as 1. Errors: REFUSED for range 0, a power out of bounds, or counts
- * whose powers sum to zero; NO_MEMORY. Owns: sampler_free. Cost: UNIGRAM O(range) time and 16 bytes
- * an id; the others O(1). */
+/* range: ids are [0, range), range >= 1. counts: [range] and power in [-1, 2], for UNIGRAM only;
+ * counts are copied; 0^0 counts as 1, 0 to a power below 0 as 0. Errors: REFUSED for range 0, a
+ * power out of bounds, or counts whose powers sum to zero; NO_MEMORY. Owns: sampler_free. Cost:
+ * UNIGRAM O(range) time and 16 bytes an id; the others O(1). */
 enum status sampler_create(struct sampler **sampler, enum sampler_kind kind, uint32_t range,
                            const uint64_t *counts, double power, struct error *err) MUST_CHECK;
 void sampler_free(struct sampler *sampler); /* NULL is fine */

@@ -127,9 +127,11 @@ static const char *type_name(const struct setting *row) {
 }
 
 void setting_append_schema(struct buffer *text, const struct setting *row) {
-    if (row->may_be_auto)
-        buffer_print(text, "\"type\":[\"%s\",\"string\"],\"pattern\":\"^" SETTING_AUTO_NAME "$\"",
-                     type_name(row));
+    const char *zero = setting_zero_name(row);
+    if (row->may_be_auto || zero)
+        buffer_print(text, "\"type\":[\"%s\",\"string\"],\"pattern\":\"^(%s%s%s)$\"",
+                     type_name(row), row->may_be_auto ? SETTING_AUTO_NAME : "",
+                     row->may_be_auto && zero ? "|" : "", zero ? zero : "");
     else
         buffer_print(text, "\"type\":\"%s\"", type_name(row));
     append_bounds(text, row);

@@ -21,7 +21,7 @@ static uint64_t bytes_needed(const struct settings *settings, uint64_t words, in
     uint64_t noise = step_noise(settings);
     uint64_t stride = ((uint64_t)settings->dim + KERNEL_PAD) * sizeof(float);
     uint64_t worker =
-        (64 + noise) * (stride + 256) + 32 * (uint64_t)settings->window * 128 + 1048576;
+        (64 + noise) * (stride + 256) + 32 * (uint64_t)step_window_most(settings) * 128 + 1048576;
     worker += 2 * (uint64_t)step_private_rows(settings, rows, threads) * stride;
     if (settings->holdout > 0)
         worker *= 2; /* its judge: evaluation.h */
@@ -72,7 +72,7 @@ struct train_disk train_disk(const struct settings *settings, uint64_t words) {
     uint32_t rows = words < UINT32_MAX ? (uint32_t)words : UINT32_MAX;
     uint64_t table = table_bytes(rows, (uint32_t)settings->dim + 1);
     uint64_t worker = sizeof(struct worker_state) +
-                      (2 * (uint64_t)settings->window + WORKER_DRAWS) * sizeof(uint32_t);
+                      (2 * (uint64_t)step_window_most(settings) + WORKER_DRAWS) * sizeof(uint32_t);
     uint64_t checkpoint = 2 * table + (uint64_t)train_threads(settings) * worker;
     return (struct train_disk){
         /* the best rows of stop_early are two more */

@@ -18,6 +18,28 @@ struct step_bias step_bias(const struct settings *settings) {
     return none;
 }
 
+uint32_t step_window_most(const struct settings *settings) {
+    return (uint32_t)(settings->window > 0 ? settings->window : settings->window_most);
+}
+
+uint32_t step_window(const struct settings *settings, const struct corpus *corpus,
+                     uint64_t *longer) {
+    uint32_t most = step_window_most(settings), longest = 1, length = 0;
+    *longer = 0;
+    if (settings->window > 0)
+        return most;
+    for (uint64_t i = 0; i <= corpus->length; i++) {
+        if (i < corpus->length && corpus->ids[i] != WORD_NONE) {
+            length++;
+            continue;
+        }
+        *longer += length > most + 1;
+        longest = length > longest + 1 ? length - 1 : longest;
+        length = 0;
+    }
+    return longest < most ? longest : most;
+}
+
 uint32_t step_noise(const struct settings *settings) {
     int64_t initial = settings->negative > 48 ? settings->negative : 48;
     return (uint32_t)(settings->shared_negatives ? settings->shared_negatives : initial);
@@ -52,7 +74,8 @@ static bool removes_hits(const struct settings *settings) {
     return false;
 }
 
-struct kernel_step step_from_settings(const struct settings *settings, const struct table *table) {
+struct kernel_step step_from_settings(const struct settings *settings, const struct table *table,
+                                      uint32_t window) {
     const struct settings *s = settings;
     double z = 1.0 / (double)s->num_true;
     uint32_t noise = s->exact_negatives ? (uint32_t)s->negative : step_noise(s);
@@ -63,7 +86,7 @@ struct kernel_step step_from_settings(const struct settings *settings, const str
         .cbow = s->architecture == ARCHITECTURE_CBOW,
         .loss_kind = loss_kind(s),
         .noise = noise,
-        .window = (uint32_t)s->window,
+        .window = window,
         .remove_hits = removes_hits(s),
         .clip = s->guard && !s->exact_negatives,
         .clip_repeat = (float)s->guard_repeat,

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "corpus/corpus.h"
 #include "embedding/embedding.h"
 #include "kernel/train_step.h"
 
@@ -25,8 +26,17 @@ uint32_t step_noise(const struct settings *settings);
  * with one worker, and none with exact_negatives, which are word2vec's rule to the letter. */
 uint32_t step_private_rows(const struct settings *settings, uint32_t rows, int threads);
 
+/* Words on each side that a window holds at most, whatever the corpus: window, or for 0
+ * window_most. */
+uint32_t step_window_most(const struct settings *settings);
+/* The same for this corpus: where the window is all of a sentence, what the longest one needs.
+ * longer: sentences of which a window cannot hold all. Cost: for window = all, reads the ids. */
+uint32_t step_window(const struct settings *settings, const struct corpus *corpus,
+                     uint64_t *longer);
+
 /* The step of a job over tables shaped like this one. Its rate is 0: it changes while training
  * goes on. */
-struct kernel_step step_from_settings(const struct settings *settings, const struct table *table);
+struct kernel_step step_from_settings(const struct settings *settings, const struct table *table,
+                                      uint32_t window);
 
 #endif

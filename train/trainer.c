@@ -107,6 +107,19 @@ static void set_beginning(struct trainer *trainer) {
     evaluation_reset(trainer);
 }
 
+/* The window, and where it is all of a sentence, what it does not reach is told. */
+static uint32_t whole_window(struct trainer *trainer) {
+    uint64_t longer;
+    uint32_t window = step_window(trainer->settings, trainer->corpus, &longer);
+    if (longer > 0)
+        trainer_warn(
+            trainer,
+            "window = all: of %llu sentences longer than %u words, a word meets %u on each "
+            "side (window_most)",
+            (unsigned long long)longer, window + 1, window);
+    return window;
+}
+
 enum status trainer_init(struct trainer *trainer, const struct train_options *options,
                          struct corpus *corpus, struct error *err) {
     const struct settings *settings = options->settings;
@@ -132,7 +145,7 @@ enum status trainer_init(struct trainer *trainer, const struct train_options *op
         status = tables_create(trainer, err);
     if (status != STATUS_OK)
         return status;
-    trainer->step = step_from_settings(settings, trainer->input);
+    trainer->step = step_from_settings(settings, trainer->input, whole_window(trainer));
     status = word_tables_create(trainer, err);
     trainer->loss_every = loss_every(trainer);
     if (status == STATUS_OK)
@@ -159,6 +172,17 @@ void trainer_clear(struct trainer *trainer) {
 
 /* ---- what each worker does ------------------------------------------------------------------- */
 
+/* With whole sentences as windows none is cut. */
+static uint64_t segment_edge(const struct trainer *trainer, uint64_t at) {
+    const struct corpus *corpus = trainer->corpus;
+    if (at >= corpus->length)
+        return corpus->length;
+    while (trainer->settings->window == 0 && at > 0 && at < corpus->length &&
+           corpus->ids[at - 1] != WORD_NONE)
+        at++;
+    return at;
+}
+
 static bool next_segment(struct trainer *trainer, struct worker *worker) {
     uint64_t all = trainer->segments * (uint64_t)trainer->settings->epochs, segment;
 #pragma omp atomic capture
@@ -168,8 +192,8 @@ static bool next_segment(struct trainer *trainer, struct worker *worker) {
     uint64_t first = segment % trainer->segments * trainer->segment_size,
              end = first + trainer->segment_size;
     worker->state.segment = segment;
-    worker->state.at = first;
-    worker->state.end = end < trainer->corpus->length ? end : trainer->corpus->length;
+    worker->state.at = segment_edge(trainer, first);
+    worker->state.end = segment_edge(trainer, end);
     return true;
 }
 

@@ -71,7 +71,7 @@ static double noise_share(const struct word_tables *tables, uint32_t id) {
 }
 
 static bool noise_is_weighted(const struct settings *settings) {
-    return settings->noise_power > 0 && settings->sampler != NOISE_UNIGRAM &&
+    return fabs(settings->noise_power) > 0 && settings->sampler != NOISE_UNIGRAM &&
            settings->objective != OBJECTIVE_SAMPLED_SOFTMAX;
 }
 

@@ -54,13 +54,13 @@ static uint32_t max_noise(const struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
     if (!settings->exact_negatives)
         return trainer->step.noise;
-    return KERNEL_BLOCK * 2 * (uint32_t)settings->window * (uint32_t)settings->negative;
+    return KERNEL_BLOCK * 2 * trainer->step.window * (uint32_t)settings->negative;
 }
 
 enum status worker_init(struct worker *worker, const struct trainer *trainer, uint64_t number,
                         struct error *err) {
     const struct settings *settings = trainer->settings;
-    uint32_t window = (uint32_t)settings->window;
+    uint32_t window = trainer->step.window;
     memset(worker, 0, sizeof *worker);
     worker->text = trainer->corpus->ids;
     worker->loss_every = trainer->loss_every;
@@ -222,6 +222,9 @@ bool worker_pack(struct worker *worker, const struct trainer *trainer) {
     uint32_t first = pack_resume(worker, &n, &n_centres), limit = worker->room - 2 * window;
     uint64_t at = state->at, end = state->end, words = 0, examples = 0;
     uint32_t first_centre = 0; /* of the sentence */
+    /* The kernel ends a window at one separator. Windows of a fixed size have as many as always, so
+     * that the same seed goes on giving the same vectors. */
+    uint32_t between = trainer->settings->window > 0 ? window : 1;
     const struct word_entry *table = trainer->tables.words;
     uint32_t *kept_ids = worker->ids, *centres = worker->centres, rows = trainer->rows;
     /* in registers: a state in memory waits for itself, word after word */
@@ -232,7 +235,7 @@ bool worker_pack(struct worker *worker, const struct trainer *trainer) {
         if (id == WORD_NONE) {
             if (n > first) {
                 examples += n - first > 1 ? n_centres - first_centre : 0;
-                pack_separators(worker, &n, window);
+                pack_separators(worker, &n, between);
                 first = n, first_centre = n_centres;
             }
             continue;
@@ -368,7 +371,7 @@ static uint32_t draw_window(struct worker *worker, const struct trainer *trainer
     uint64_t window = trainer->step.window;
     if (worker->of_pairs)
         return 1;
-    return trainer->settings->dynamic_window
+    return trainer->settings->dynamic_window && trainer->settings->window > 0
                ? 1 + (uint32_t)((random_next(&worker->state.words) >> 32) * window >> 32)
                : (uint32_t)window;
 }

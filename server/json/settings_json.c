@@ -72,7 +72,9 @@ static bool setting_text(const struct setting *row, const json_t *value, char te
     }
     if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
         *set = json_string_value(value);
-        if (row->may_be_auto && strcmp(*set, SETTING_AUTO_NAME) == 0)
+        const char *zero = setting_zero_name(row);
+        if ((row->may_be_auto && strcmp(*set, SETTING_AUTO_NAME) == 0) ||
+            (zero && strcmp(*set, zero) == 0))
             return true;
         return row->type == SETTING_IS_CHOICE || row->type == SETTING_IS_TEXT ||
                row->type == SETTING_IS_BYTES;
@@ -102,10 +104,11 @@ enum status setting_read_json(struct settings *settings, const char *name, const
     const struct setting *row = settings_find(name);
     struct error wrong = {0};
     char text[64], pointer[sizeof err->key];
-    const char *set = "0";
+    const char *set = "0", *zero = row ? setting_zero_name(row) : NULL;
     if (row && (row->scope & SETTING_OF_JOB) != 0 && !setting_text(row, value, text, &set))
-        error_set(&wrong, STATUS_REFUSED, "%s must be %s%s, not %s", row->name, type_wanted(row),
-                  row->may_be_auto ? " or \"" SETTING_AUTO_NAME "\"" : "", field_kind(value));
+        error_set(&wrong, STATUS_REFUSED, "%s must be %s%s%s%s%s, not %s", row->name,
+                  type_wanted(row), row->may_be_auto ? " or \"" SETTING_AUTO_NAME "\"" : "",
+                  zero ? " or \"" : "", zero ? zero : "", zero ? "\"" : "", field_kind(value));
     else
         status_ignore(settings_set(settings, name, set, SETTING_OF_JOB, &wrong));
     if (wrong.status == STATUS_OK)

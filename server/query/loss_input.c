@@ -352,7 +352,7 @@ static enum status sampler_read(struct inquiry *inquiry, size_t n_classes, struc
     enum status status =
         field_choice(inquiry->body, "sampler", CHOICE_NAMES(CHOICES_OF_sampler), &choice, err);
     if (status == STATUS_OK)
-        status = field_real(inquiry->body, "sampler_power", 0, 2, &power, err);
+        status = field_real(inquiry->body, "sampler_power", -1, 2, &power, err);
     if (status == STATUS_OK)
         status =
             request_reserve(inquiry->request, n_classes * SAMPLER_WORD_MEMORY, "the draw", err);

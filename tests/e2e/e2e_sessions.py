@@ -7,6 +7,7 @@ import gzip
 import json
 import math
 import os
+import random
 import re
 import subprocess
 import sys
@@ -171,6 +172,52 @@ def check_command():
             check(text in said, f"{arguments}: {said}")
 
 
+def digest(model):
+    return run("lookup", model, *(f"w{i}" for i in range(30)))
+
+
+def check_whole_sessions(server):
+    """window = all is the fixed window that the longest session needs, to the bit, as long as one
+    chunk holds the text; and it reaches from one end of a session to the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        corpus, model = os.path.join(folder, "c.txt"), os.path.join(folder, "m")
+        draw = random.Random(3)
+        with open(corpus, "w", encoding="utf-8") as file:
+            for length in [12] + [draw.randint(1, 12) for _ in range(99)]:
+                words = [f"w{min(29, int(draw.expovariate(0.1)))}" for _ in range(length)]
+                file.write(" ".join(words) + "\n")
+        for more in ([], ["--architecture", "cbow"], ["--exact-negatives", "true"],
+                     ["--objective", "sampled_softmax"], ["--kernel", "portable"]):
+            found = []
+            for window in (["all"], ["0"], ["11", "--dynamic-window", "false"]):
+                run("train", corpus, "--output", model, "--threads", "1", "--dim", "20",
+                    "--min-count", "1", "--epochs", "3", "--sample", "0", "--progress", "none",
+                    "--window", *window, *more)
+                found.append(digest(model))
+            check(found[0] == found[1] == found[2], f"window = all {more}")
+        with open(corpus, "w", encoding="utf-8") as file:
+            for i in range(3000):
+                inside = " ".join(f"f{draw.randrange(200)}" for _ in range(40))
+                file.write(f"a{i % 20} {inside} b{i % 20}\n")
+        done = subprocess.run(
+            [VECMILL, "train", corpus, "--output", model, "--threads", "1", "--dim", "20",
+             "--epochs", "20", "--window", "all", "--window-most", "41", "--progress", "none"],
+            stderr=subprocess.PIPE, check=True)
+        check(b"longer than" not in done.stderr, done.stderr)
+        near_a = [run("nearest", model, f"a{i}", "--k", "1").split("\t")[0] for i in range(20)]
+        check(sum(near_a[i] == f"b{i}" for i in range(20)) >= 15, f"far partners: {near_a}")
+        done = subprocess.run(
+            [VECMILL, "train", corpus, "--output", model, "--threads", "1", "--dim", "20",
+             "--epochs", "1", "--window", "all", "--window-most", "30", "--progress", "none"],
+            stderr=subprocess.PIPE, check=True)
+        check(b"of 3000 sentences longer than 31 words" in done.stderr, done.stderr)
+    answer = server.ask("POST", "/v1/jobs", {"corpus": "none", "model": "x",
+                                            "settings": {"window": "whole"}})
+    check(answer.status == 422 and b'\\"all\\"' in answer.body, answer.body)
+    rows = {row["name"]: row for row in server.get("/v1/settings").json()["settings"]}
+    equal((rows["window"]["minimum"], rows["noise_power"]["minimum"]), (0, -1), "bounds")
+
+
 def check_questions(server, folder):
     """A set that stands beside a corpus, and a job that stops by it."""
     with open(os.path.join(folder, "questions.txt"), "rb") as file:
@@ -181,7 +228,8 @@ def check_questions(server, folder):
     equal(stored.status, 201, stored.body)
     told = stored.json()
     equal((told["set"], told["questions"]), ("next-item", 500), "the set")
-    settings = {"epochs": 4, "min_count": 2, "questions": "visits", "threads": 1}
+    settings = {"epochs": 4, "min_count": 2, "questions": "visits", "threads": 1, "window": "all",
+                "noise_power": -0.5, "sampler": "unigram", "sampler_power": -0.5}
     job = server.post("/v1/jobs", {"corpus": corpus, "model": "asked", "settings": settings},
                       status=202).json()["id"]
     server.service.call("GET", f"/v1/jobs/{job}/events")
@@ -205,6 +253,7 @@ def main():
             check_refusals(server)
             check_questions(server, folder)
             check_command()
+            check_whole_sessions(server)
         finally:
             server.close()
     print(f"e2e_sessions: {models_client.CHECKS} checks passed")

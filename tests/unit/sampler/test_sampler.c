@@ -364,7 +364,8 @@ static void unigram_tables(void **state) {
 static void unigram_powers(void **state) {
     (void)state;
     static const uint64_t counts[] = {UINT64_MAX, 1000003, 7, 1, 0};
-    static const double exponents[] = {0, 5e-324, 1e-9, 0.1, 0.5, 0.75, 1 - 0x1p-53, 1, 1.3, 2};
+    static const double exponents[] = {0,           5e-324, 1e-9, 0.1, 0.5,  0.75,
+                                       1 - 0x1p-53, 1,      1.3,  2,   -0.5, -1};
     for (size_t i = 0; i < COUNT(exponents); i++) {
         double power = exponents[i], sum = power == 0;
         for (size_t k = 0; k < 4; k++)
@@ -430,9 +431,9 @@ static void create_refusals(void **state) {
         {SAMPLER_LOG_UNIFORM, 0, NULL, 0, "range", "range must be between 1 and 4294967295, not 0"},
         {SAMPLER_UNIFORM, 0, NULL, 0, "range", "range must be between 1 and 4294967295, not 0"},
         {SAMPLER_UNIGRAM, 0, counts, 1, "range", "range must be between 1 and 4294967295, not 0"},
-        {SAMPLER_UNIGRAM, 2, counts, -0.5, "power", "power must be between 0 and 2, not -0.5"},
-        {SAMPLER_UNIGRAM, 2, counts, 2.5, "power", "power must be between 0 and 2, not 2.5"},
-        {SAMPLER_UNIGRAM, 2, counts, NAN, "power", "power must be between 0 and 2, not nan"},
+        {SAMPLER_UNIGRAM, 2, counts, -1.5, "power", "power must be between -1 and 2, not -1.5"},
+        {SAMPLER_UNIGRAM, 2, counts, 2.5, "power", "power must be between -1 and 2, not 2.5"},
+        {SAMPLER_UNIGRAM, 2, counts, NAN, "power", "power must be between -1 and 2, not nan"},
         {SAMPLER_UNIGRAM, 2, zeros, 1, "",
          "counts of all 2 ids are zero: there is nothing to sample"},
     };
