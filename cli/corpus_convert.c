@@ -89,12 +89,15 @@ enum status corpus_convert(const char *from, const char *to, const struct settin
     struct file_map map = {0};
     struct scratch scratch = {.fd = -1};
     struct ndjson *ndjson = NULL;
+    const struct ndjson_fields fields = {.text = settings->text_field,
+                                         .weight = settings->weight_field,
+                                         .max_weight = settings->max_weight};
     enum status status = file_map_open(&map, from, err);
     if (status != STATUS_OK)
         return status;
     status = file_scratch_open(to, &scratch.fd, err);
     if (status == STATUS_OK)
-        status = ndjson_create(&ndjson, settings->text_field, scratch_take, &scratch, err);
+        status = ndjson_create(&ndjson, &fields, scratch_take, &scratch, err);
     if (status == STATUS_OK)
         status = convert_map(&map, ndjson, settings, request, err);
     if (status == STATUS_OK) {

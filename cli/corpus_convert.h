@@ -18,7 +18,8 @@ struct corpus_losses {
 };
 
 /* Decodes (compression is told by its magic) and converts `from` into the scratch file `to`, which
- * the caller removes. Settings: text_field, max_window_bytes, max_invalid_share. Errors: PAUSED
+ * the caller removes. Settings: text_field, weight_field, max_weight, max_window_bytes,
+ * max_invalid_share. Errors: PAUSED
  * when *request is set on the way. */
 enum status corpus_convert(const char *from, const char *to, const struct settings *settings,
                            atomic_int *request, struct corpus_losses *losses,

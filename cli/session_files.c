@@ -88,7 +88,7 @@ enum status sessions_read(struct invocation *invocation, const char *path, struc
                                            .use = is_ndjson ? FILE_AS_NDJSON : FILE_AS_STATED,
                                            .max_invalid = 1};
     if (is_ndjson)
-        status = ndjson_create(&ndjson, "auto", text_take, text, err);
+        status = ndjson_create(&ndjson, &NDJSON_PLAIN, text_take, text, err);
     if (status == STATUS_OK)
         status = intake_create(&intake, &options, is_ndjson ? ndjson_take : text_take,
                                is_ndjson ? (void *)ndjson : (void *)text, err);

@@ -12,7 +12,7 @@
 
 #define JSON "max_json_bytes"
 #define CORPUS_TYPES "text/plain=Text application/x-ndjson=Ndjson application/octet-stream=Bytes"
-#define CORPUS_QUERY "format:BodyFormat text_field:TextField"
+#define CORPUS_QUERY "format:BodyFormat text_field:TextField weight_field:WeightField"
 #define UPLOAD_FIELDS "Content-Encoding Idempotency-Key"
 #define UPLOAD_STATE "Upload-Offset Upload-Complete Upload-Length Upload-Limit"
 #define UPLOAD_ANSWER "Location Idempotent-Replayed"

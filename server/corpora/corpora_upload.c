@@ -34,7 +34,7 @@ struct upload {
     struct ndjson *ndjson; /* NULL for text */
     struct {               /* of the query; the server's settings where it says nothing */
         enum setting_format format;
-        char text_field[TEXT_FIELD_SIZE];
+        char text_field[TEXT_FIELD_SIZE], weight_field[TEXT_FIELD_SIZE];
     } asked;
     bool form;        /* sent as curl -d sends it, which takes the line breaks out */
     bool line_break;  /* there was one */
@@ -114,21 +114,33 @@ static enum status format_find(const char *type, enum setting_format asked, cons
                          "a corpus is text/plain or application/x-ndjson, not '%.80s'", type);
 }
 
+/* The name of a field of NDJSON: of the query, else of the settings. */
+static enum status field_take(const struct http_request *request, const char *key,
+                              const char *initial, char field[TEXT_FIELD_SIZE], struct error *err) {
+    const char *name = request_query(request, key, 0);
+    if (!name)
+        name = initial;
+    if (name[0] == '\0' || strlen(name) >= TEXT_FIELD_SIZE)
+        return error_set_key(err, STATUS_REFUSED, key, "%s must have 1 to %d bytes", key,
+                             TEXT_FIELD_SIZE - 1);
+    snprintf(field, TEXT_FIELD_SIZE, "%s", name);
+    return STATUS_OK;
+}
+
 /* What query and Content-Type say of the body. */
 static enum status body_describe(struct upload *upload, const struct http_request *request,
                                  struct error *err) {
     const struct settings *settings = upload->corpora->settings;
     const char *header = request_header(request, "Content-Type"), *type = !header ? "" : header;
-    const char *field = request_query(request, "text_field", 0), *format = "";
+    const char *format = "";
     int asked = (int)settings->format;
-    if (!field)
-        field = settings->text_field;
-    if (field[0] == '\0' || strlen(field) >= sizeof upload->asked.text_field)
-        return error_set_key(err, STATUS_REFUSED, "text_field",
-                             "text_field must have 1 to %zu bytes",
-                             sizeof upload->asked.text_field - 1);
-    snprintf(upload->asked.text_field, sizeof upload->asked.text_field, "%s", field);
-    enum status status = query_choice(request, "format", "auto|text|ndjson|tokens", &asked, err);
+    enum status status =
+        field_take(request, "text_field", settings->text_field, upload->asked.text_field, err);
+    if (status == STATUS_OK)
+        status = field_take(request, "weight_field", settings->weight_field,
+                            upload->asked.weight_field, err);
+    if (status == STATUS_OK)
+        status = query_choice(request, "format", "auto|text|ndjson|tokens", &asked, err);
     upload->asked.format = (enum setting_format)asked;
     upload->form = media_is(type, FORM_TYPE);
     if (status == STATUS_OK)
@@ -257,11 +269,14 @@ static enum status upload_open(struct upload *upload, struct error *err) {
     upload->staged = path_join(upload->corpora->folder, file);
     if (!upload->staged)
         return error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
+    const struct ndjson_fields fields = {.text = upload->asked.text_field,
+                                         .weight = upload->asked.weight_field,
+                                         .max_weight = upload->corpora->settings->max_weight};
     upload->checksum = checksum_create();
     status = upload->checksum ? digest_create(&upload->digest, err)
                               : error_set(err, STATUS_NO_MEMORY, "out of memory to take an upload");
     if (status == STATUS_OK && strcmp(upload->info.format, "tokens") == 0)
-        status = ndjson_create(&upload->ndjson, upload->asked.text_field, store_bytes, upload, err);
+        status = ndjson_create(&upload->ndjson, &fields, store_bytes, upload, err);
     if (status == STATUS_OK)
         status = file_writer_create(&upload->writer, upload->staged, err);
     return status;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "server/json/json.h"
 #include "server/json/ndjson.h"
 
@@ -15,7 +16,7 @@
 struct ndjson {
     enum status (*sink)(void *context, const char *bytes, size_t length, struct error *err);
     void *context;
-    const char *text_field;
+    struct ndjson_fields fields;
     struct buffer line;  /* the beginning of a line that is not whole yet */
     struct buffer clean; /* a line whose NULs were replaced */
     struct buffer out;   /* its translation */
@@ -24,14 +25,14 @@ struct ndjson {
     enum status failed; /* after a failure nothing more is taken */
 };
 
-enum status ndjson_create(struct ndjson **ndjson, const char *text_field,
+enum status ndjson_create(struct ndjson **ndjson, const struct ndjson_fields *fields,
                           enum status (*sink)(void *context, const char *bytes, size_t length,
                                               struct error *err),
                           void *context, struct error *err) {
     struct ndjson *made = calloc(1, sizeof *made);
     if (!made)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    made->text_field = text_field;
+    made->fields = *fields;
     made->sink = sink;
     made->context = context;
     *ndjson = made;
@@ -138,8 +139,8 @@ static const json_t *line_value(struct ndjson *ndjson, json_t *node, enum status
     unsigned long long line = ndjson->lines;
     if (!json_is_object(node))
         return json_is_null(node) ? NULL : node;
-    if (strcmp(ndjson->text_field, "auto") != 0) {
-        const json_t *value = json_object_get(node, ndjson->text_field);
+    if (strcmp(ndjson->fields.text, "auto") != 0) {
+        const json_t *value = json_object_get(node, ndjson->fields.text);
         if (!value)
             names_keep(ndjson, node);
         return json_is_null(value) ? NULL : value;
@@ -158,6 +159,32 @@ static const json_t *line_value(struct ndjson *ndjson, json_t *node, enum status
             line, ndjson->names.failed ? "unknown" : ndjson->names.data);
     }
     return NULL;
+}
+
+/* How often the line is written. */
+static enum status line_copies(const struct ndjson *ndjson, const json_t *node, uint64_t *copies,
+                               struct error *err) {
+    const char *field = ndjson->fields.weight;
+    bool automatic = strcmp(field, "auto") == 0;
+    *copies = 1;
+    if (!json_is_object(node) || strcmp(field, "none") == 0 ||
+        (automatic && !json_is_array(json_object_get(node, "tokens"))))
+        return STATUS_OK;
+    field = automatic ? "weight" : field;
+    const json_t *member = json_object_get(node, field);
+    if (!member || json_is_null(member))
+        return STATUS_OK;
+    double weight = json_number_value(member), most = (double)ndjson->fields.max_weight;
+    if (!json_is_number(member) || !(weight >= 0 && weight <= most))
+        return error_set_key(err, STATUS_MALFORMED, "weight_field",
+                             "line %llu: '%.40s' must be a number of 0 to %g (max_weight)%s; "
+                             "weight_field = none reads no weight",
+                             (unsigned long long)ndjson->lines, field, most,
+                             json_is_number(member) ? "" : ", and is none");
+    *copies = (uint64_t)weight;
+    double left = weight - (double)*copies;
+    *copies += (double)(random_mix(ndjson->lines) >> 11) * 0x1p-53 < left;
+    return STATUS_OK;
 }
 
 static enum status put_line(struct ndjson *ndjson, json_t *node, struct error *err) {
@@ -247,11 +274,15 @@ static enum status take_line(struct ndjson *ndjson, const char *text, size_t len
                          why.text);
     }
     ndjson->out.length = 0;
+    uint64_t copies = 0;
     status = put_line(ndjson, node, err);
+    if (status == STATUS_OK)
+        status = line_copies(ndjson, node, &copies, err);
     json_decref(node);
-    return status == STATUS_OK && ndjson->out.length > 0
-               ? ndjson->sink(ndjson->context, ndjson->out.data, ndjson->out.length, err)
-               : status;
+    ndjson->skipped += status == STATUS_OK && ndjson->out.length > 0 && copies == 0;
+    for (; status == STATUS_OK && ndjson->out.length > 0 && copies > 0; copies--)
+        status = ndjson->sink(ndjson->context, ndjson->out.data, ndjson->out.length, err);
+    return status;
 }
 
 static enum status keep_rest(struct ndjson *ndjson, const char *bytes, size_t length,
@@ -309,6 +340,6 @@ enum status ndjson_finish(struct ndjson *ndjson, struct error *err) {
         ndjson->failed = error_set_key(err, STATUS_REFUSED, "text_field",
                                        "no line has the field '%s'; the fields of the first are "
                                        "%.300s",
-                                       ndjson->text_field, ndjson->names.data);
+                                       ndjson->fields.text, ndjson->names.data);
     return ndjson->failed;
 }

@@ -12,10 +12,24 @@
  * begins with U+001F and has U+001F after each token. A token is a string or a whole number. Lines
  * and values that are null are skipped and counted. Streaming: push any pieces, then finish.
  * MALFORMED names the line.
- * text_field: the member of an object that is read instead, a string or an array; "auto" for none.
- * Lines without it are skipped and counted, unless all are. It lives as long as the ndjson. */
+ *
+ * A line with a weight w counts as w lines: it is written floor(w) times, and once more with the
+ * probability that is left, by a hash of its number: what is written does not depend on how the
+ * stream is cut. A line that is not written at all is counted as skipped. MALFORMED: a weight that
+ * is no number of 0 to max_weight. */
+struct ndjson_fields {
+    /* the member of an object that is read instead of text or tokens, a string or an array; "auto"
+     * for none. Lines without it are skipped and counted, unless all are */
+    const char *text;
+    /* the member that holds the weight; without it, and with null, it is 1. "auto": "weight", of
+     * objects with tokens; "none" */
+    const char *weight;
+    int64_t max_weight;
+};
+#define NDJSON_PLAIN ((struct ndjson_fields){.text = "auto", .weight = "none"})
 struct ndjson;
-enum status ndjson_create(struct ndjson **ndjson, const char *text_field,
+/* The names live as long as the ndjson. */
+enum status ndjson_create(struct ndjson **ndjson, const struct ndjson_fields *fields,
                           enum status (*sink)(void *context, const char *bytes, size_t length,
                                               struct error *err),
                           void *context, struct error *err) MUST_CHECK;

@@ -114,7 +114,7 @@ static enum status ndjson_read(const struct http_request *request, struct buffer
                                              lines_memory(request->body, request->body_length),
                                          "the sessions", err);
     if (status == STATUS_OK)
-        status = ndjson_create(&ndjson, "auto", text_take, text, err);
+        status = ndjson_create(&ndjson, &NDJSON_PLAIN, text_take, text, err);
     if (status != STATUS_OK)
         return status;
     status = ndjson_push(ndjson, request->body, request->body_length, err);

@@ -218,6 +218,36 @@ def check_whole_sessions(server):
     equal((rows["window"]["minimum"], rows["noise_power"]["minimum"]), (0, -1), "bounds")
 
 
+def check_weights(server):
+    """A weight of 2 is the line twice, to the bit; by command and by upload."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw = random.Random(4)
+        rows = [[f"w{draw.randrange(30)}" for _ in range(6)] for _ in range(200)]
+        found = []
+        for weighted in (True, False):
+            corpus, model = os.path.join(folder, "c.ndjson"), os.path.join(folder, "m")
+            with open(corpus, "w", encoding="utf-8") as file:
+                for i, row in enumerate(rows):
+                    document = {"tokens": row, "user": i, **({"weight": i % 3} if weighted else {})}
+                    for _ in range(1 if weighted else i % 3):
+                        file.write(json.dumps(document) + "\n")
+            run("train", corpus, "--output", model, "--threads", "1", "--dim", "20", "--epochs",
+                "3", "--progress", "none")
+            found.append(digest(model))
+            with open(corpus, "rb") as file:
+                told = server.ask("PUT", f"/v1/corpora/w{weighted}", file.read(),
+                                  {"Content-Type": "application/x-ndjson"})
+            equal((told.status, told.json()["skipped"]), (201, 67 if weighted else 0), told.body)
+        check(found[0] == found[1], "weights")
+        digests = [server.get(f"/v1/corpora/w{weighted}").json()["digest"] for weighted in (1, 0)
+                   for weighted in [bool(weighted)]]
+        equal(digests[0], digests[1], "the text as it is kept")
+        bad = server.ask("PUT", "/v1/corpora/bad?weight_field=n", b'{"text": "a b", "n": 1001}',
+                         {"Content-Type": "application/x-ndjson"})
+        check(bad.status in (400, 422) and b"max_weight" in bad.body, bad.body)
+        equal(server.ask("GET", "/v1/corpora/bad").status, 404, "nothing stays of it")
+
+
 def check_questions(server, folder):
     """A set that stands beside a corpus, and a job that stops by it."""
     with open(os.path.join(folder, "questions.txt"), "rb") as file:
@@ -254,6 +284,7 @@ def main():
             check_questions(server, folder)
             check_command()
             check_whole_sessions(server)
+            check_weights(server)
         finally:
             server.close()
     print(f"e2e_sessions: {models_client.CHECKS} checks passed")

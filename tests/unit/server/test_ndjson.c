@@ -16,6 +16,8 @@ static enum status sink(void *context, const char *bytes, size_t length, struct 
     return out->failed ? error_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
 }
 
+static const char *weight_field = "none"; /* of the conversions that follow */
+
 struct counts {
     uint64_t altered, skipped;
 };
@@ -23,7 +25,8 @@ struct counts {
 static enum status convert_field(const char *field, const char *text, size_t length, size_t piece,
                                  struct buffer *out, struct counts *counts, struct error *err) {
     struct ndjson *ndjson;
-    enum status status = ndjson_create(&ndjson, field, sink, out, err);
+    const struct ndjson_fields fields = {.text = field, .weight = weight_field, .max_weight = 100};
+    enum status status = ndjson_create(&ndjson, &fields, sink, out, err);
     for (size_t at = 0; status == STATUS_OK && at < length; at += piece)
         status = ndjson_push(ndjson, text + at, length - at < piece ? length - at : piece, err);
     if (status == STATUS_OK)
@@ -190,7 +193,7 @@ static void test_stays_failed(void **state) {
     struct ndjson *ndjson;
     struct buffer out = {0};
     struct error err = {0};
-    assert_int_equal(ndjson_create(&ndjson, "auto", sink, &out, &err), STATUS_OK);
+    assert_int_equal(ndjson_create(&ndjson, &NDJSON_PLAIN, sink, &out, &err), STATUS_OK);
     assert_int_equal(ndjson_push(ndjson, "x\n", 2, &err), STATUS_MALFORMED);
     error_clear(&err);
     assert_int_equal(ndjson_push(ndjson, "\"a\"\n", 4, &err), STATUS_MALFORMED);
@@ -217,7 +220,7 @@ static void test_long_lines(void **state) {
     assert_int_equal(out.length, length - 2);
     buffer_clear(&out);
     struct ndjson *ndjson;
-    enum status status = ndjson_create(&ndjson, "auto", sink, &out, &err);
+    enum status status = ndjson_create(&ndjson, &NDJSON_PLAIN, sink, &out, &err);
     line[length - 2] = line[length - 1] = 'a';
     for (int i = 0; status == STATUS_OK && i < 20; i++)
         status = ndjson_push(ndjson, line, length, &err);
@@ -228,11 +231,87 @@ static void test_long_lines(void **state) {
     free(line);
 }
 
+static void weights_repeat_lines(void **state) {
+    (void)state;
+    weight_field = "auto";
+    assert_skips(
+        "auto",
+        "{\"tokens\":[\"a\"],\"weight\":3}\n{\"tokens\":[\"b\"],\"weight\":0}\n"
+        "{\"tokens\":[\"c\"],\"weight\":null}\n{\"text\":\"d\",\"weight\":\"2 kg\"}\n[\"e\"]",
+        "\x1f"
+        "a\x1f\n\x1f"
+        "a\x1f\n\x1f"
+        "a\x1f\n\x1f"
+        "c\x1f\nd\n\x1f"
+        "e\x1f\n",
+        1);
+    weight_field = "n";
+    assert_skips("auto", "{\"text\":\"d\",\"n\":2.0,\"weight\":5}", "d\nd\n", 0);
+    weight_field = "none";
+    assert_skips("auto", "{\"tokens\":[\"a\"],\"weight\":-3}",
+                 "\x1f"
+                 "a\x1f\n",
+                 0);
+}
+
+/* Of many lines as many stand as the weights say, whatever the pieces. */
+static void parts_of_a_weight_are_drawn(void **state) {
+    struct buffer text = {0}, out = {0}, again = {0};
+    struct error err = {0};
+    struct counts counts;
+    size_t lines = 0;
+    (void)state;
+    for (int i = 0; i < 4000; i++)
+        buffer_append_text(&text, i % 2 == 0 ? "{\"tokens\":[1],\"weight\":2.25}\n"
+                                             : "{\"tokens\":[2],\"weight\":0.25}\n");
+    weight_field = "auto";
+    assert_int_equal(convert_field("auto", text.data, text.length, 1000, &out, &counts, &err),
+                     STATUS_OK);
+    assert_int_equal(convert_field("auto", text.data, text.length, 7, &again, &counts, &err),
+                     STATUS_OK);
+    weight_field = "none";
+    assert_int_equal(out.length, again.length);
+    assert_memory_equal(out.data, again.data, out.length);
+    for (const char *at = out.data; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_true(lines > 4900 && lines < 5100); /* 5000 and four deviations of 19 and more */
+    assert_true(counts.skipped > 1400 && counts.skipped < 1600); /* of weight 0.25 */
+    buffer_clear(&text);
+    buffer_clear(&out);
+    buffer_clear(&again);
+}
+
+static void bad_weights_are_refused(void **state) {
+    static const char *const bad[] = {"-1", "100.5", "\"2\"", "[1]", "true", "1e400"};
+    (void)state;
+    weight_field = "auto";
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct buffer text = {0}, out = {0};
+        struct error err = {0};
+        struct counts counts;
+        buffer_print(&text, "[\"a\"]\n{\"tokens\":[\"b\"],\"weight\":%s}\n", bad[i]);
+        assert_int_equal(convert_field("auto", text.data, text.length, 100, &out, &counts, &err),
+                         STATUS_MALFORMED);
+        assert_non_null(strstr(err.text, "line 2"));
+        if (i < 5)
+            assert_non_null(strstr(err.text, "'weight' must be a number of 0 to 100"));
+        buffer_clear(&text);
+        buffer_clear(&out);
+    }
+    weight_field = "none";
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_altered),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_numbers_and_nulls),
-        cmocka_unit_test(test_fields),     cmocka_unit_test(test_stays_failed),
+        cmocka_unit_test(weights_repeat_lines),
+        cmocka_unit_test(parts_of_a_weight_are_drawn),
+        cmocka_unit_test(bad_weights_are_refused),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_numbers_and_nulls),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_stays_failed),
         cmocka_unit_test(test_long_lines),
     };
     json_setup();
