@@ -102,7 +102,8 @@ static enum status verify_pause(struct child *child, double *told, struct error 
     struct train_progress report;
     train_progress_init(&report);
     report.phase = PHASE_VOCABULARY;
-    report.epochs = (uint64_t)child->settings.epochs;
+    if (child->settings.epochs != SETTING_AUTO_INT)
+        report.epochs = (uint64_t)child->settings.epochs;
     if (atomic_load(&child->watch.request) != REQUEST_NONE)
         return error_set(err, STATUS_PAUSED, "stopped before the corpus was read");
     if (now - *told >= child->settings.progress_interval) {

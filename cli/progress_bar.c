@@ -72,6 +72,21 @@ static void draw_bar(struct progress_view *view, const struct train_progress *pr
     buffer_clear(&text);
 }
 
+static void put_choices(struct buffer *text, const struct corpus_choices *choices) {
+    buffer_append_text(text, ",\"choices\":[");
+    for (uint64_t i = 0; i < choices->n; i++) {
+        const struct corpus_choice *choice = &choices->rows[i];
+        buffer_append_text(text, i > 0 ? ",{\"setting\":" : "{\"setting\":");
+        json_put_string(text, choice->setting, strlen(choice->setting));
+        buffer_append_text(text, ",\"value\":");
+        json_put_string(text, choice->value, strlen(choice->value));
+        buffer_append_text(text, ",\"detail\":");
+        json_put_string(text, choice->why, strlen(choice->why));
+        buffer_append_char(text, '}');
+    }
+    buffer_append_char(text, ']');
+}
+
 static void put_report(struct buffer *text, const struct corpus_report *report) {
     const struct {
         const char *name;
@@ -96,6 +111,8 @@ static void put_report(struct buffer *text, const struct corpus_report *report) 
     json_put_number(text, "seconds", report->seconds);
     json_put_number(text, "sample", report->sample);
     json_put_number(text, "sample_share", report->sample_share);
+    json_put_number(text, "evenness", report->evenness);
+    put_choices(text, &report->choices);
     if (!text->failed)
         text->data[start] = ' '; /* the comma before the first member */
     buffer_append_char(text, '}');
@@ -141,7 +158,10 @@ static void put_pairs_json(struct buffer *text, const struct train_progress *pro
 static void put_progress(struct buffer *text, const struct train_progress *progress) {
     json_put_number(text, "progress", progress->progress);
     json_put_count(text, "epoch", progress->epoch);
-    json_put_count(text, "epochs", progress->epochs);
+    if (progress->epochs > 0)
+        json_put_count(text, "epochs", progress->epochs);
+    else
+        json_put_number(text, "epochs", (double)NAN); /* auto, and not chosen yet */
     json_put_count(text, "step", progress->step);
     json_put_count(text, "words", progress->words);
     json_put_count(text, "words_total", progress->words_total);
@@ -171,8 +191,30 @@ static void print_line(const struct train_progress *progress) {
         fflush(stdout); /* a reader follows; a failure stays in ferror and is told at the end */
 }
 
+/* "auto: epochs 21: 164,000 words are few, ..." */
+static void put_chosen(struct buffer *text, const struct corpus_choices *choices) {
+    for (uint64_t i = 0; i < choices->n; i++) {
+        const struct corpus_choice *choice = &choices->rows[i];
+        buffer_print(text, "auto: %s %s: %s\n", choice->setting, choice->value, choice->why);
+    }
+}
+
+/* What was chosen, above the bar, once it is known. */
+static void show_chosen(struct progress_view *view, const struct train_progress *progress) {
+    struct buffer text = {0};
+    if (view->told || progress->phase != PHASE_TRAINING)
+        return;
+    view->told = true;
+    put_chosen(&text, &progress->corpus.choices);
+    if (text.length > 0 && !text.failed)
+        fprintf(stderr, "\r\x1b[K%s", text.data);
+    buffer_clear(&text);
+}
+
 void progress_show(void *context, const struct train_progress *progress) {
     struct progress_view *view = context;
+    if (view->mode == PROGRESS_BAR)
+        show_chosen(view, progress);
     if (view->mode == PROGRESS_JSON)
         print_line(progress);
     else if (view->mode == PROGRESS_BAR)
@@ -194,10 +236,10 @@ static void put_share(struct buffer *text, uint64_t part, uint64_t whole) {
 /* "subsampling: sample 0.00157 (auto) keeps 40.0% of these words" */
 static void put_sample(struct buffer *text, const struct train_result *result) {
     const struct corpus_report *corpus = &result->corpus;
-    buffer_print(text, "subsampling: sample %g%s keeps %.1f%% of these words%s\n", corpus->sample,
-                 result->sample_chosen ? " (auto)" : "", 100 * corpus->sample_share,
-                 corpus->sample_share < TRAIN_SHARE_LOW ? ", which is little: see sample = auto"
-                                                        : "");
+    buffer_print(
+        text, "subsampling: sample %g%s keeps %.1f%% of these words%s\n", corpus->sample,
+        corpus_choice_of(&corpus->choices, "sample") ? " (auto)" : "", 100 * corpus->sample_share,
+        corpus->sample_share < TRAIN_SHARE_LOW ? ", which is little: see sample = auto" : "");
 }
 
 /* "pairs: 1,200 of 1,500 used, drawn 30,000 times; left out: 290 with an unknown word, ..." */
@@ -284,6 +326,7 @@ static void put_summary(struct buffer *text, const struct progress_view *view,
         buffer_append_char(text, '\n');
     }
     put_sample(text, result);
+    put_chosen(text, &corpus->choices);
     put_pairs(text, &result->last);
     buffer_append_text(text, "trained: ");
     put_grouped(text, result->last.words);

@@ -10,6 +10,7 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE }
 struct progress_view {
     bool stop_early;         /* the rows of the best evaluation are published */
     enum progress_mode mode; /* not AUTO */
+    bool told;               /* what was chosen stands above the bar */
     struct output *output;   /* knows whether a bar stands on the terminal */
 };
 

@@ -113,8 +113,8 @@ enum status settings_set(struct settings *settings, const char *name, const char
 
 /* What holds between settings: min_learning_rate is at most learning_rate; num_true is at most
  * twice the window, and 1 with cbow; exact_negatives share no noise words; stop_early has what
- * it watches. Errors: REFUSED with the
- * key to change. */
+ * it watches. What is auto comes to something that agrees. Errors: REFUSED with the key to
+ * change. */
 enum status settings_check(const struct settings *settings, struct error *err) MUST_CHECK;
 
 /* The text that stands for 0 of a whole number beside "0": "all" of the window; NULL: none does. */

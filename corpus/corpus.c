@@ -41,6 +41,7 @@ struct reading {
     bool decoded;
     struct corpus_counter *counters; /* [pool.threads] */
     struct corpus_ranking ranking;
+    struct corpus_spectrum *spectrum; /* where the caller wants none */
     struct corpus_remap remap;
     double started;
 };
@@ -242,39 +243,47 @@ static const char *hint_of_rare_words(const struct settings *settings,
     return "";
 }
 
-/* What is known once words are counted, whether any of them is kept or not. */
-static void spectrum_finish(const struct reading *reading) {
-    struct corpus_spectrum *spectrum = reading->options->spectrum;
-    if (!spectrum)
-        return;
-    spectrum->report = reading->corpus->report;
+/* What is known once words are counted, whether any of them is kept or not; then min_count may be
+ * chosen. */
+static void words_are_counted(void *context, struct corpus_ranking *ranking) {
+    struct reading *reading = context;
+    const struct corpus_options *options = reading->options;
+    struct corpus_spectrum *spectrum = ranking->spectrum;
+    struct corpus_report *report = &reading->corpus->report;
+    report->distinct += ranking->distinct;
+    spectrum->report = *report;
+    report->evenness = spectrum->report.evenness = corpus_evenness(spectrum);
     spectrum->report.seconds = machine_monotonic_seconds() - reading->started;
     for (int t = 0; t < reading->pool.threads; t++)
         spectrum->table_bytes += word_table_bytes(&reading->counters[t].table);
+    if (options->settings->min_count == SETTING_AUTO_INT)
+        ranking->min_count = options->choose_min_count(options->chooser, spectrum);
 }
 
 static enum status reading_rank(struct reading *reading, struct error *err) {
-    const struct settings *settings = reading->options->settings;
+    const struct corpus_options *options = reading->options;
     struct corpus_report *report = &reading->corpus->report;
     struct corpus_ranking *ranking = &reading->ranking;
-    ranking->min_count = (uint64_t)settings->min_count;
-    ranking->max = (uint64_t)settings->max_vocab;
-    ranking->spectrum = reading->options->spectrum;
+    ranking->min_count = (uint64_t)options->settings->min_count;
+    ranking->max = (uint64_t)options->settings->max_vocab;
+    ranking->choose = words_are_counted;
+    ranking->chooser = reading;
+    if (!options->spectrum)
+        reading->spectrum = calloc(1, sizeof *reading->spectrum);
+    ranking->spectrum = options->spectrum ? options->spectrum : reading->spectrum;
     ranking->maps = calloc((size_t)reading->pool.threads, sizeof *ranking->maps);
-    if (!ranking->maps)
+    if (!ranking->maps || !ranking->spectrum)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for %d threads",
                          reading->pool.threads);
     enum status status = corpus_rank(&reading->pool, reading->counters, ranking, err);
     if (status != STATUS_OK)
         return status;
-    report->distinct += ranking->distinct;
-    spectrum_finish(reading);
     if (ranking->size == 0)
         return error_set_key(
             err, STATUS_REFUSED, "min_count",
-            "no word reaches min_count %lld: the most frequent, '%s', was seen %llu times%s",
-            (long long)settings->min_count, ranking->top.word,
-            (unsigned long long)ranking->top.count, hint_of_rare_words(settings, report));
+            "no word reaches min_count %llu: the most frequent, '%s', was seen %llu times%s",
+            (unsigned long long)ranking->min_count, ranking->top.word,
+            (unsigned long long)ranking->top.count, hint_of_rare_words(options->settings, report));
     report->vocabulary = ranking->size;
     report->kept_words = ranking->kept_words;
     report->rare_words = report->words - report->pruned_words - ranking->kept_words;
@@ -334,6 +343,7 @@ static void reading_clear(struct reading *reading) {
     free(reading->counters);
     free(reading->ranking.maps);
     free(reading->ranking.ranked);
+    free(reading->spectrum);
     corpus_text_close(&reading->text);
     corpus_pool_stop(&reading->pool);
 }
@@ -364,6 +374,8 @@ enum status corpus_create_by(struct corpus **corpus, const struct corpus_options
     if (options->threads < 1)
         return error_set(err, STATUS_INTERNAL, "reading a corpus needs a thread, not %d",
                          options->threads);
+    if (options->settings->min_count == SETTING_AUTO_INT && !options->choose_min_count)
+        return error_set(err, STATUS_INTERNAL, "min_count is auto, and nothing chooses it");
     reading.owner = calloc(1, sizeof *reading.owner);
     if (!reading.owner)
         return error_set(err, STATUS_NO_MEMORY, "out of memory for reading the corpus");

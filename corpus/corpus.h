@@ -85,8 +85,8 @@ enum status text_vectors(const struct model *model, const struct text_weights *w
 
 /* A lower bound of the vocabulary's size, from the first `sample` bytes of the text of the file
  * `corpus`: lets a server refuse early what cannot fit. It never is above what corpus_create finds
- * without pruning. Takes memory of the order of the sample. Errors: NOT_FOUND, MALFORMED,
- * NO_MEMORY, INTERNAL (format ndjson). */
+ * without pruning, whatever a min_count that is auto comes to. Takes memory of the order of the
+ * sample. Errors: NOT_FOUND, MALFORMED, NO_MEMORY, INTERNAL (format ndjson). */
 enum status corpus_plan(const struct settings *settings, const char *corpus, uint64_t sample,
                         uint64_t *min_vocabulary, struct error *err) MUST_CHECK;
 
@@ -110,6 +110,20 @@ enum status corpus_sample(const struct settings *settings, const char *from, con
 enum status corpus_repeated_lines(const char *path, atomic_int *request, double *share,
                                   struct error *err) MUST_CHECK;
 
+/* What a setting that was `auto` came to for this corpus, and why: a sentence with its figures. */
+#define CORPUS_CHOICES 8
+struct corpus_choice {
+    char setting[24], value[24]; /* the value as settings_set takes it */
+    char why[176];
+};
+struct corpus_choices {
+    struct corpus_choice rows[CORPUS_CHOICES];
+    uint64_t n;
+};
+/* NULL: it was not chosen. */
+const struct corpus_choice *corpus_choice_of(const struct corpus_choices *choices,
+                                             const char *setting);
+
 /* What reading a corpus found: nothing is dropped in silence. Plain data: it goes through the pipe
  * between a job and the server as it stands. */
 struct corpus_report {
@@ -126,18 +140,22 @@ struct corpus_report {
     uint64_t invalid_utf8;
     uint64_t longest_line, longest_word; /* bytes */
     double seconds;
+    double evenness; /* of the counts, see corpus_evenness; 0 while it is not known */
     /* Of subsampling, set by train/: the threshold, and the share of kept_words that it is expected
      * to keep; 0 while that is not known. */
     double sample, sample_share;
+    struct corpus_choices choices; /* set by train/ */
 };
 
 /* How many different words were seen how often, before min_count leaves any out: what another
  * min_count would keep. */
 #define CORPUS_SPECTRUM 4097
+#define CORPUS_LOG_UNIT 1024.0 /* whole numbers: their sum is the same in any order */
 struct corpus_spectrum {
     uint64_t words[CORPUS_SPECTRUM]; /* [n]: seen n times; [0]: seen more often than all others */
-    uint64_t table_bytes;            /* of memory that counting took for words */
-    struct corpus_report report;     /* as far as it was known; see corpus_options */
+    uint64_t log_counts;  /* of words[0]: the sum of count log2(count), times CORPUS_LOG_UNIT */
+    uint64_t table_bytes; /* of memory that counting took for words */
+    struct corpus_report report; /* as far as it was known; see corpus_options */
 };
 
 /* Of the words as they were counted (factor 1), or of a text `factor` times as long, of which they
@@ -151,6 +169,11 @@ struct corpus_reach {
 };
 struct corpus_reach corpus_reach(const struct corpus_spectrum *spectrum, uint64_t min_count,
                                  double factor);
+
+/* How even the counts of the words are that were seen at least 5 times (of all words, when those
+ * are fewer than 100): their entropy as a share of the most that it can be, 0..1. 1: all counts
+ * are equal. Text has .6 to .8; items in sessions, baskets and walks have .83 and more. */
+double corpus_evenness(const struct corpus_spectrum *spectrum);
 
 /* What others may ask of a reading, or a training, under way; from a signal handler too. */
 enum train_request {
@@ -187,6 +210,10 @@ struct corpus_options {
     void *context;
     /* Filled once the words are counted, also when the reading then fails; may be NULL. */
     struct corpus_spectrum *spectrum;
+    /* Where min_count is auto: what it is, at least 1. Called once the words are counted; the
+     * spectrum has its report but for the vocabulary. */
+    uint64_t (*choose_min_count)(void *context, const struct corpus_spectrum *spectrum);
+    void *chooser; /* context of choose_min_count */
 };
 
 /* Reads the corpus. Vocabulary ids go by falling count, ties by first appearance in the text: the
@@ -195,7 +222,7 @@ struct corpus_options {
  * Errors: REFUSED "corpus is empty", "no word reaches min_count 5: the most frequent, 'x', was seen
  * 3 times"; MALFORMED (cut compressed stream); NO_MEMORY (key max_memory where that bounds it);
  * NOT_FOUND, DISK_FULL; CANCELLED, PAUSED; INTERNAL (format ndjson, which must be turned into
- * `tokens` before).
+ * `tokens` before; min_count auto without choose_min_count).
  * Speed target: 1 GB/s of plain text on two cores. */
 enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
                           struct error *err) MUST_CHECK;

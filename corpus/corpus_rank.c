@@ -1,5 +1,6 @@
 #include "corpus/corpus_rank.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +17,11 @@ struct candidate {
     uint32_t index; /* in the part */
 };
 
-/* The words of one part that reach min_count, best first. */
+/* Of one part. */
 struct shortlist {
-    struct candidate *words; /* [n] */
+    uint64_t *seen;          /* [CORPUS_SPECTRUM]: its words, as struct corpus_spectrum has them */
+    uint64_t log_counts;     /* as there */
+    struct candidate *words; /* [n]: those that reach min_count, best first */
     uint32_t n;
 };
 
@@ -50,14 +53,29 @@ static struct candidate *candidates_sort(struct candidate *candidates, struct ca
     return candidates;
 }
 
-static enum status part_sort(const struct ranker *ranker, int index, struct error *err) {
+/* How many words of a part reach min_count. */
+static uint32_t part_reach(const struct ranker *ranker, int index) {
+    const struct merge *merge = &ranker->merge;
+    const struct part *part = &merge->parts[index];
+    uint64_t min_count = ranker->ranking->min_count;
+    uint32_t n = part->size;
+    if (min_count <= CORPUS_SPECTRUM) {
+        for (uint64_t count = 1; count < min_count; count++)
+            n -= (uint32_t)ranker->lists[index].seen[count];
+        return n;
+    }
+    for (uint32_t i = 0; i < part->size; i++)
+        n -= merged_word(merge, &part->words[i])->count < min_count;
+    return n;
+}
+
+static enum status part_sort(void *context, int index, struct error *err) {
+    struct ranker *ranker = context;
     const struct merge *merge = &ranker->merge;
     const struct part *part = &merge->parts[index];
     struct shortlist *list = &ranker->lists[index];
     uint64_t min_count = ranker->ranking->min_count, max = 0;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < part->size; i++)
-        n += merged_word(merge, &part->words[i])->count >= min_count;
+    uint32_t n = part_reach(ranker, index);
     struct candidate *candidates = malloc((size_t)n * sizeof *candidates + 1);
     struct candidate *spare = malloc((size_t)n * sizeof *spare + 1);
     if (!candidates || !spare) {
@@ -81,10 +99,27 @@ static enum status part_sort(const struct ranker *ranker, int index, struct erro
     return STATUS_OK;
 }
 
-static enum status part_work(void *context, int index, struct error *err) {
+static uint64_t log_count(uint64_t count) {
+    return (uint64_t)llround((double)count * log2((double)count) * CORPUS_LOG_UNIT);
+}
+
+static enum status part_count(void *context, int index, struct error *err) {
     struct ranker *ranker = context;
+    const struct merge *merge = &ranker->merge;
+    struct shortlist *list = &ranker->lists[index];
     enum status status = merge_part(&ranker->merge, index, err);
-    return status == STATUS_OK ? part_sort(ranker, index, err) : status;
+    if (status != STATUS_OK)
+        return status;
+    list->seen = calloc(CORPUS_SPECTRUM, sizeof *list->seen);
+    if (!list->seen)
+        return merge_no_memory(err, merge->parts[index].size);
+    for (uint32_t i = 0; i < merge->parts[index].size; i++) {
+        uint64_t count = merged_word(merge, &merge->parts[index].words[i])->count;
+        list->seen[count < CORPUS_SPECTRUM ? count : 0]++;
+        if (count >= CORPUS_SPECTRUM)
+            list->log_counts += log_count(count);
+    }
+    return STATUS_OK;
 }
 
 /* From the place in a part to the id. */
@@ -179,27 +214,26 @@ static void parts_top(const struct merge *merge, struct corpus_top *top) {
     top_set(top, word_text(&in->table, word), word->length, word->count);
 }
 
-/* Beside the ranking: one more look at each word, only where it is asked for. */
-static void parts_spectrum(const struct merge *merge, struct corpus_spectrum *spectrum) {
-    for (int p = 0; p < merge->pool->threads; p++) {
-        const struct part *part = &merge->parts[p];
-        for (uint32_t i = 0; i < part->size; i++) {
-            uint64_t count = merged_word(merge, &part->words[i])->count;
-            spectrum->words[count < CORPUS_SPECTRUM ? count : 0]++;
-        }
+/* What is known of all parts once they are merged; then min_count may be chosen. */
+static void parts_count(struct ranker *ranker) {
+    struct corpus_ranking *ranking = ranker->ranking;
+    for (int p = 0; p < ranker->merge.pool->threads; p++) {
+        for (size_t count = 0; ranking->spectrum && count < CORPUS_SPECTRUM; count++)
+            ranking->spectrum->words[count] += ranker->lists[p].seen[count];
+        if (ranking->spectrum)
+            ranking->spectrum->log_counts += ranker->lists[p].log_counts;
+        ranking->distinct += ranker->merge.parts[p].size;
     }
+    if (ranking->choose)
+        ranking->choose(ranking->chooser, ranking);
 }
 
 static enum status parts_finish(struct ranker *ranker, struct error *err) {
     struct corpus_ranking *ranking = ranker->ranking;
     int parts = ranker->merge.pool->threads;
     uint64_t size = 0;
-    if (ranking->spectrum)
-        parts_spectrum(&ranker->merge, ranking->spectrum);
-    for (int p = 0; p < parts; p++) {
-        ranking->distinct += ranker->merge.parts[p].size;
+    for (int p = 0; p < parts; p++)
         size += ranker->lists[p].n;
-    }
     if (size == 0)
         parts_top(&ranker->merge, &ranking->top);
     if (ranking->max > 0 && size > ranking->max)
@@ -239,13 +273,19 @@ enum status corpus_rank(struct corpus_pool *pool, struct corpus_counter *counter
     if (status == STATUS_OK)
         status = maps_create(&ranker, err);
     if (status == STATUS_OK)
-        status = corpus_pool_run(pool, part_work, &ranker, err);
+        status = corpus_pool_run(pool, part_count, &ranker, err);
+    if (status == STATUS_OK) {
+        parts_count(&ranker);
+        status = corpus_pool_run(pool, part_sort, &ranker, err);
+    }
     if (status == STATUS_OK)
         status = parts_finish(&ranker, err);
     if (status == STATUS_OK)
         status = corpus_pool_run(pool, map_finish, &ranker, err);
-    for (size_t p = 0; ranker.lists && p < parts; p++)
+    for (size_t p = 0; ranker.lists && p < parts; p++) {
+        free(ranker.lists[p].seen);
         free(ranker.lists[p].words);
+    }
     free(ranker.lists);
     merge_clear(&ranker.merge);
     return status;

@@ -22,6 +22,9 @@ struct corpus_ranked {
 
 struct corpus_ranking {
     uint64_t min_count, max; /* in: which words are kept; max 0: all that reach min_count */
+    /* in: called when the spectrum is known, may set min_count; NULL: nothing to choose */
+    void (*choose)(void *context, struct corpus_ranking *ranking);
+    void *chooser; /* context of choose */
     /* [pool->threads], each becomes a fresh map from the thread's numbers (of its last generation)
      * to ids, WORD_NONE for words that are not kept; freed by the caller, also on failure */
     uint32_t **maps;
@@ -30,7 +33,7 @@ struct corpus_ranking {
     uint64_t distinct;                /* of all words */
     uint64_t kept_words;              /* sum of the counts of the kept ones */
     struct corpus_top top;            /* set when no word is kept */
-    struct corpus_spectrum *spectrum; /* in: its words are counted; NULL: they are not */
+    struct corpus_spectrum *spectrum; /* in: its words are counted; NULL: they are not told */
 };
 
 /* Sums the counts over the threads and ranks the words: by falling count, ties by first appearance.

@@ -1,5 +1,6 @@
 /* What another min_count would keep, and what a longer text would hold. */
 #include <math.h>
+#include <string.h>
 
 #include "corpus/corpus.h"
 
@@ -97,4 +98,42 @@ struct corpus_reach corpus_reach(const struct corpus_spectrum *spectrum, uint64_
         reach.words = fmin(reach.words, corpus_reach(spectrum, 1, factor).words);
     reach.covered = fmin(fmax(reach.covered, 0), 1);
     return reach;
+}
+
+/* ---- evenness -------------------------------------------------------------------------------- */
+
+#define EVEN_COUNT 5   /* rarer words tell more of the length of the text than of what it is */
+#define EVEN_WORDS 100 /* of that count, fewer tell nothing */
+
+static double even_from(const struct corpus_spectrum *spectrum, uint64_t least, double *words) {
+    double sum = (double)words_in_all(spectrum), logs = (double)spectrum->log_counts;
+    logs /= CORPUS_LOG_UNIT;
+    *words = (double)spectrum->words[0];
+    for (uint64_t n = 1; n < CORPUS_SPECTRUM; n++) {
+        double seen = (double)spectrum->words[n];
+        if (n < least) {
+            sum -= seen * (double)n;
+            continue;
+        }
+        *words += seen;
+        logs += seen * (double)n * log2((double)n);
+    }
+    return *words > 1 && sum > 0 ? (log2(sum) - logs / sum) / log2(*words) : 1;
+}
+
+double corpus_evenness(const struct corpus_spectrum *spectrum) {
+    double words, even = even_from(spectrum, EVEN_COUNT, &words);
+    if (words < EVEN_WORDS)
+        even = even_from(spectrum, 1, &words);
+    return fmin(fmax(even, 0), 1);
+}
+
+/* ---- choices --------------------------------------------------------------------------------- */
+
+const struct corpus_choice *corpus_choice_of(const struct corpus_choices *choices,
+                                             const char *setting) {
+    for (uint64_t i = 0; i < choices->n && i < CORPUS_CHOICES; i++)
+        if (strcmp(choices->rows[i].setting, setting) == 0)
+            return &choices->rows[i];
+    return NULL;
 }

@@ -56,11 +56,14 @@ static enum status sample_count(const struct settings *settings, const struct co
     counter.text = counter.begin = sample->text.data + mark;
     counter.text_end = counter.end = sample->text.data + length;
     const struct corpus_budget budget = {.table = UINT64_MAX};
+    uint64_t min_count =
+        (uint64_t)(settings->min_count == SETTING_AUTO_INT ? settings->min_count_most
+                                                           : settings->min_count);
     enum status status = corpus_counter_init(&counter, settings, NULL, &budget, 0, err);
     if (status == STATUS_OK)
         status = corpus_range_count(&counter, err);
     for (uint32_t i = 0; i < counter.table.size && status == STATUS_OK; i++)
-        *min += counter.table.words[i].count >= (uint64_t)settings->min_count;
+        *min += counter.table.words[i].count >= min_count;
     corpus_counter_clear(&counter);
     if (settings->max_vocab > 0 && *min > (uint64_t)settings->max_vocab)
         *min = (uint64_t)settings->max_vocab;

@@ -98,6 +98,7 @@ uint64_t table_bytes(uint32_t rows, uint32_t columns);
 /* What training leaves beside the vectors; also for imports. The sizes of the texts are those of
  * the format. */
 #define MODEL_CHOSEN_SIZE 256
+#define MODEL_CHOICES_SIZE 2048
 #define IMPORT_NAMED 5 /* duplicates that are named */
 #define IMPORT_NAMES_SIZE 512
 struct model_info {
@@ -139,6 +140,9 @@ struct model_info {
     /* Later members; a file without them leaves 0. Of the setting `pairs`: */
     uint64_t pairs_used, pairs_left_out; /* of the file */
     uint64_t pairs_trained;              /* each as often as it was drawn */
+    /* Later member; a file without it leaves "". What `chosen` names: a line for each, its name,
+     * its value and why it has that value, with tabs between. */
+    char choices[MODEL_CHOICES_SIZE];
 };
 
 struct model {

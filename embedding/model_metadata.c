@@ -61,6 +61,7 @@ static const struct field fields[] = {
     FIELD(COUNT, pairs_used),
     FIELD(COUNT, pairs_left_out),
     FIELD(COUNT, pairs_trained),
+    FIELD(TEXT, choices),
 };
 #undef FIELD
 #define N_FIELDS (sizeof fields / sizeof fields[0])

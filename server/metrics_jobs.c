@@ -20,7 +20,7 @@ static double epoch_of(const struct job_gauge *job) {
     return (double)job->progress.epoch;
 }
 static double epochs_of(const struct job_gauge *job) {
-    return (double)job->epochs;
+    return job->epochs > 0 ? (double)job->epochs : NAN; /* auto, before the words are counted */
 }
 static double words_of(const struct job_gauge *job) {
     return (double)job->progress.words;

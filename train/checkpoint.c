@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/machine.h"
+#include "train/decide.h"
 #include "train/report.h"
 #include "train/worker.h"
 
@@ -26,29 +27,6 @@ struct checkpoint_header {
     struct tallies tallies;
     struct evaluated evaluated;
 };
-
-/* Settings that may change between a stop and a restart without changing what is learned. */
-static uint64_t settings_checksum(const struct settings *settings) {
-    struct settings same = *settings, initial;
-    settings_init(&initial);
-    same.threads = initial.threads;
-    same.kernel = initial.kernel;
-    same.checkpoint_interval = initial.checkpoint_interval;
-    same.progress_interval = initial.progress_interval;
-    same.max_memory = initial.max_memory;
-    same.on_nonfinite = initial.on_nonfinite;
-    same.save_output = initial.save_output;
-    same.max_norm = initial.max_norm;
-    same.nonfinite_search = initial.nonfinite_search;
-    same.nonfinite_dump = initial.nonfinite_dump;
-    memcpy(same.questions, initial.questions, sizeof same.questions); /* a path may change */
-    memcpy(same.pairs, initial.pairs, sizeof same.pairs);             /* known by their checksum */
-    struct buffer text = {0};
-    settings_write_text(&same, SETTING_OF_JOB, false, &text);
-    uint64_t sum = text.failed ? 0 : checksum(text.data, text.length);
-    buffer_clear(&text);
-    return sum;
-}
 
 static uint64_t corpus_checksum(const struct trainer *trainer) {
     const uint64_t *counts = vocabulary_counts(trainer->vocabulary);
@@ -81,8 +59,7 @@ static struct checkpoint_header header_of(const struct trainer *trainer, uint64_
     struct checkpoint_header header;
     memset(&header, 0, sizeof header); /* padding is checksummed too */
     header.magic = CHECKPOINT_MAGIC, header.number = number;
-    header.settings = settings_checksum(trainer->settings),
-    header.corpus = corpus_checksum(trainer);
+    header.settings = decide_checksum(trainer->settings), header.corpus = corpus_checksum(trainer);
     header.threads = (uint32_t)trainer->threads, header.rows = trainer->rows;
     header.carry = 2 * trainer->step.window, header.draws = WORKER_DRAWS;
     header.stride = trainer->step.stride, header.shards = trainer->input->shards;
@@ -202,7 +179,7 @@ static enum status verify(const struct trainer *trainer, const struct file_map *
         sums[2] != checksum(map->data + workers + table, table))
         return error_set(err, STATUS_CORRUPT, "checkpoint '%s' fails its checksum", path);
     /* Only now: what is damaged must not pass for another training's. */
-    *ours = header.settings == settings_checksum(trainer->settings) &&
+    *ours = header.settings == decide_checksum(trainer->settings) &&
             header.corpus == corpus_checksum(trainer) && header.rows == trainer->rows &&
             header.stride == trainer->step.stride && header.shards == trainer->input->shards &&
             header.carry == 2 * trainer->step.window && header.draws == WORKER_DRAWS;

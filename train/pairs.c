@@ -132,7 +132,7 @@ static const char *few_hint(const struct trainer *trainer) {
     const struct settings *settings = trainer->settings;
     const struct corpus_report *report = &trainer->progress.corpus;
     if (report->sample_share < TRAIN_SHARE_LOW)
-        return trainer->options->settings->sample == SETTING_AUTO_REAL
+        return corpus_choice_of(&report->choices, "sample")
                    ? "raise sample_keep, or set sample = 0 to keep all"
                    : "set sample = auto, or 0 to keep all";
     if (pairs_text_is_unspaced(settings, trainer->vocabulary))

@@ -30,38 +30,12 @@ void plan_note_add(struct plan_notes *notes, const char *setting, const char *va
 
 /* ---- what auto chose ------------------------------------------------------------------------- */
 
-static void chosen_sample(const struct settings *asked, const struct corpus *corpus,
-                          struct train_plan *plan) {
+void plan_notes_chosen(const struct settings *asked, struct train_plan *plan) {
+    const struct corpus_choices *choices = &plan->spectrum.report.choices;
     char value[32];
-    double share = plan->sample_share, least = asked->sample_least;
-    double enough = (double)asked->sample_words / fmax(plan->kept_words, 1);
-    snprintf(value, sizeof value, "%.15g", plan->chosen.sample);
-    if (share >= 1)
-        plan_note_add(&plan->chosen_by_auto, "sample", value,
-                      "every word is kept: the text is so short that no less gives sample_words "
-                      "%lld or the share sample_keep %g",
-                      (long long)asked->sample_words, asked->sample_keep);
-    else if (train_sample_share(least, corpus->vocabulary) >= fmax(asked->sample_keep, enough))
-        plan_note_add(
-            &plan->chosen_by_auto, "sample", value,
-            "sample_least: it keeps %.3g%% of the words, no less than sample_keep %g asks",
-            100 * share, asked->sample_keep);
-    else if (enough > asked->sample_keep)
-        plan_note_add(&plan->chosen_by_auto, "sample", value,
-                      "the smallest threshold that keeps sample_words %lld of the words: the text "
-                      "is short",
-                      (long long)asked->sample_words);
-    else
-        plan_note_add(&plan->chosen_by_auto, "sample", value,
-                      "the smallest threshold that keeps the share sample_keep %g of the words",
-                      asked->sample_keep);
-}
-
-void plan_notes_chosen(const struct settings *asked, const struct corpus *corpus,
-                       struct train_plan *plan) {
-    char value[32];
-    if (asked->sample == SETTING_AUTO_REAL && corpus)
-        chosen_sample(asked, corpus, plan);
+    for (uint64_t i = 0; i < choices->n; i++)
+        plan_note_add(&plan->chosen_by_auto, choices->rows[i].setting, choices->rows[i].value, "%s",
+                      choices->rows[i].why);
     if (asked->threads == 0 || asked->deterministic) {
         snprintf(value, sizeof value, "%d", asked->deterministic ? 1 : train_threads(asked));
         plan_note_add(&plan->chosen_by_auto, "threads", value,

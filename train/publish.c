@@ -44,14 +44,26 @@ static enum status shape_tables(struct trainer *trainer, struct error *err) {
     return STATUS_OK;
 }
 
-/* Names of what was `auto`, with a space between. */
-static void list_chosen(const struct settings *asked, char chosen[MODEL_CHOSEN_SIZE]) {
-    struct buffer names = {0};
-    for (size_t i = 0; i < settings_count(); i++)
-        if (settings_is_auto(asked, settings_row(i)))
-            buffer_print(&names, "%s%s", names.length > 0 ? " " : "", settings_row(i)->name);
-    snprintf(chosen, MODEL_CHOSEN_SIZE, "%s", names.data && !names.failed ? names.data : "");
+/* What was `auto`, and why it became what it is. */
+static enum status list_choices(const struct corpus_choices *choices, struct model_info *info,
+                                struct error *err) {
+    struct buffer names = {0}, rows = {0};
+    for (uint64_t i = 0; i < choices->n; i++) {
+        const struct corpus_choice *choice = &choices->rows[i];
+        buffer_print(&names, "%s%s", i > 0 ? " " : "", choice->setting);
+        buffer_print(&rows, "%s%s\t%s\t%s", i > 0 ? "\n" : "", choice->setting, choice->value,
+                     choice->why);
+    }
+    bool fits = !names.failed && !rows.failed && names.length < sizeof info->chosen &&
+                rows.length < sizeof info->choices;
+    if (fits && choices->n > 0) {
+        memcpy(info->chosen, names.data, names.length + 1);
+        memcpy(info->choices, rows.data, rows.length + 1);
+    }
     buffer_clear(&names);
+    buffer_clear(&rows);
+    return fits ? STATUS_OK
+                : error_set(err, STATUS_INTERNAL, "what was chosen does not fit the model's card");
 }
 
 /* Of the rows that are published: with stop_early those of the best evaluation. */
@@ -107,14 +119,13 @@ static enum status fill_info(const struct trainer *trainer, struct model_info *i
     info->pairs_used = last->pairs.used;
     info->pairs_left_out = last->pairs.pairs - last->pairs.used;
     info->pairs_trained = atomic_load(&trainer->pairs_done);
-    list_chosen(options->settings, info->chosen);
     /* With one thread the same seed gives the same file: nothing of the clock goes into it then. */
     bool repeatable = trainer->threads == 1;
     info->created = repeatable ? 0 : machine_wall_seconds();
     info->train_seconds = repeatable ? 0 : last->seconds;
     info->words_per_second =
         repeatable || last->seconds <= 0 ? 0 : (double)info->words_trained / last->seconds;
-    return STATUS_OK;
+    return list_choices(&last->corpus.choices, info, err);
 }
 
 enum status trainer_publish(struct trainer *trainer, struct train_result *result,

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "train/checkpoint.h"
+#include "train/decide.h"
 #include "train/evaluation.h"
 #include "train/initial_rows.h"
 #include "train/judge.h"
@@ -33,8 +34,10 @@ static void report_reading(void *context, double share, const struct corpus_repo
     train_progress_init(&progress);
     progress.phase = PHASE_VOCABULARY;
     progress.progress = REPORT_SHARE_VOCABULARY * share;
-    progress.epochs = (uint64_t)reading->options->settings->epochs;
-    progress.learning_rate = schedule_first_rate(reading->options->settings);
+    const struct settings *asked = reading->options->settings;
+    progress.epochs = asked->epochs == SETTING_AUTO_INT ? 0 : (uint64_t)asked->epochs;
+    progress.learning_rate =
+        asked->learning_rate == SETTING_AUTO_REAL ? (double)NAN : schedule_first_rate(asked);
     if (report)
         progress.corpus = *report;
     reading->options->on_progress(reading->options->context, &progress);
@@ -56,6 +59,17 @@ static void warn_beforehand(struct trainer *trainer) {
     warnings_visit(&forecast, say_beforehand, trainer);
 }
 
+/* What was `auto`, for the log. */
+static void tell_choices(struct trainer *trainer) {
+    const struct corpus_choices *choices = &trainer->progress.corpus.choices;
+    char text[sizeof trainer->progress.note];
+    for (uint64_t i = 0; i < choices->n; i++) {
+        const struct corpus_choice *choice = &choices->rows[i];
+        snprintf(text, sizeof text, "auto: %s %s: %s", choice->setting, choice->value, choice->why);
+        trainer_report(trainer, PHASE_TRAINING, 0, text);
+    }
+}
+
 static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     bool found = false;
     if (trainer->options->resume) {
@@ -68,6 +82,7 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     else
         initial_rows_write(trainer);
     trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
+    tell_choices(trainer);
     warn_beforehand(trainer);
     return STATUS_OK;
 }
@@ -95,8 +110,13 @@ enum status train_run(const struct train_options *options, struct train_result *
     const struct settings *settings = options->settings;
     struct reading reading = {.options = options};
     struct corpus *corpus = NULL;
+    struct decision decision = {
+        .asked = settings, .factor = 1, .work = options->work, .resume = options->resume};
+    struct train_options decided = *options;
     double started = machine_monotonic_seconds();
     memset(result, 0, sizeof *result);
+    decide_begin(&decision);
+    decided.settings = &decision.chosen;
     enum status status = settings_check(settings, err);
     if (status == STATUS_OK)
         status = folder_create(options->work, err);
@@ -108,15 +128,21 @@ enum status train_run(const struct train_options *options, struct train_result *
                                              .threads = train_threads(settings),
                                              .request = options->request,
                                              .on_progress = report_reading,
-                                             .context = &reading};
+                                             .context = &reading,
+                                             .choose_min_count = decide_min_count,
+                                             .chooser = &decision};
     status = corpus_create(&corpus, &reading_options, err);
     if (status == STATUS_OK) {
+        status = decide_rest(&decision, &corpus->report, (double)corpus->report.vocabulary,
+                             (double)corpus->report.kept_words, corpus->vocabulary, err);
         result->corpus = corpus->report;
-        result->sample_chosen = settings->sample == SETTING_AUTO_REAL;
-        status = train_judge(settings, corpus, options->work, err);
     }
     if (status == STATUS_OK)
-        status = train_corpus(options, corpus, result, err);
+        status = settings_check(decided.settings, err);
+    if (status == STATUS_OK)
+        status = train_judge(decided.settings, corpus, options->work, err);
+    if (status == STATUS_OK)
+        status = train_corpus(&decided, corpus, result, err);
     corpus_free(corpus);
     if (status == STATUS_OK)
         status = path_remove(options->work, err);

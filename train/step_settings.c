@@ -19,6 +19,9 @@ struct step_bias step_bias(const struct settings *settings) {
 }
 
 uint32_t step_window_most(const struct settings *settings) {
+    int64_t text = settings->window_text, items = settings->window_items;
+    if (settings->window == SETTING_AUTO_INT)
+        return (uint32_t)(text < items ? text : items);
     return (uint32_t)(settings->window > 0 ? settings->window : settings->window_most);
 }
 

@@ -27,7 +27,7 @@ uint32_t step_noise(const struct settings *settings);
 uint32_t step_private_rows(const struct settings *settings, uint32_t rows, int threads);
 
 /* Words on each side that a window holds at most, whatever the corpus: window, or for 0
- * window_most. */
+ * window_most. Where it is auto, the smallest that it may come to. */
 uint32_t step_window_most(const struct settings *settings);
 /* The same for this corpus: where the window is all of a sentence, what the longest one needs.
  * longer: sentences of which a window cannot hold all. Cost: for window = all, reads the ids. */

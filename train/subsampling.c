@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <math.h>
 
-#include "train/train.h"
-
 /* The thresholds that auto chooses from have three digits, from 1e-9 to 1: what was chosen reads
  * well, and another order of summing does not change it. */
 #define STEPS_OF_A_DECADE 900
@@ -17,7 +15,7 @@ double subsampling_keep(double sample, uint64_t count, uint64_t words) {
     return sample > 0 && f > 0 ? fmin((sqrt(f) + 1) / f, 1) : 1;
 }
 
-double train_sample_share(double sample, const struct vocabulary *vocabulary) {
+double subsampling_share(double sample, const struct vocabulary *vocabulary) {
     const uint64_t *counts = vocabulary_counts(vocabulary);
     uint64_t words = vocabulary_total(vocabulary);
     double kept = 0;
@@ -34,15 +32,11 @@ static double threshold(int step) {
     return digits * powers[step / STEPS_OF_A_DECADE] / 1e11;
 }
 
-double train_sample(const struct settings *settings, const struct vocabulary *vocabulary) {
-    if (settings->sample != SETTING_AUTO_REAL)
-        return settings->sample;
-    double words = (double)vocabulary_total(vocabulary), least = settings->sample_least;
-    double wanted = fmax(settings->sample_keep, fmin((double)settings->sample_words / words, 1));
+double subsampling_threshold(double least, double wanted, const struct vocabulary *vocabulary) {
     int fails = -1, holds = STEPS; /* at 1 every word is kept */
     while (fails + 1 < holds) {
         int step = (fails + holds) / 2;
-        if (train_sample_share(fmax(threshold(step), least), vocabulary) >= wanted)
+        if (subsampling_share(fmax(threshold(step), least), vocabulary) >= wanted)
             holds = step;
         else
             fails = step;

@@ -128,7 +128,6 @@ struct train_result {
     struct train_progress last;
     char model_digest[DIGEST_TEXT_SIZE];
     double seconds;
-    bool sample_chosen; /* by `sample = auto` */
 };
 
 /* The whole path. Errors: REFUSED (empty corpus, all words below min_count, no pair of words to
@@ -141,19 +140,11 @@ enum status train_run(const struct train_options *options, struct train_result *
 /* Training threads: the setting, or one for each CPU that this process may use. */
 int train_threads(const struct settings *settings);
 
-/* The subsampling threshold: the setting, or what `auto` stands for with this vocabulary. That is
- * the smallest of three digits, at least sample_least, at which train_sample_share is sample_keep
- * or more, and enough for sample_words of the corpus. Depends on the counts only. Cost: about 13
- * times O(words). */
-double train_sample(const struct settings *settings, const struct vocabulary *vocabulary);
-/* The share of the words of the vocabulary, as often as they stand in the corpus, that subsampling
- * is expected to keep: 0..1. O(words). */
-double train_sample_share(double sample, const struct vocabulary *vocabulary);
 /* Training warns when a smaller share is kept. */
 #define TRAIN_SHARE_LOW 0.2
 
 /* The memory rule of a training whose vocabulary has `words` words, and which takes `beside` bytes
- * for what is no table (pairs). */
+ * for what is no table (pairs). A window that is auto counts as the smallest it may come to. */
 struct train_memory {
     uint64_t needed;  /* bytes, estimated from above */
     uint64_t allowed; /* bytes: max_memory, or what machine and container have if that is less */

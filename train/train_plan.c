@@ -8,9 +8,11 @@
 #include "base/machine.h"
 #include "kernel/train_step.h"
 #include "train/calibrate.h"
+#include "train/decide.h"
 #include "train/judge.h"
 #include "train/pair_source.h"
 #include "train/plan_notes.h"
+#include "train/subsampling.h"
 
 /* Bytes of a word while the tables of the threads are merged and ranked, and of one that is kept:
  * see corpus_merge.h, corpus_rank.c and vocabulary.h. */
@@ -25,10 +27,8 @@
 static struct settings reading_settings(const struct train_plan_options *options) {
     struct settings settings = *options->training.settings;
     double factor = options->factor;
-    if (factor > 1) {
+    if (factor > 1 && settings.min_count != SETTING_AUTO_INT)
         settings.min_count = (int64_t)fmax(ceil((double)settings.min_count / factor), 1);
-        settings.sample_words = (int64_t)((double)settings.sample_words / factor);
-    }
     if (options->memory > 0 &&
         (settings.max_memory == 0 || (uint64_t)settings.max_memory > options->memory))
         settings.max_memory = (int64_t)options->memory;
@@ -49,33 +49,33 @@ static enum status look_at_lines(const struct train_plan_options *options, struc
                  : STATUS_OK;
 }
 
-static void fill_words(const struct settings *asked, const struct corpus *corpus,
-                       struct train_plan *plan) {
+static void fill_words(const struct corpus *corpus, struct train_plan *plan) {
+    const struct settings *chosen = &plan->chosen;
     const struct corpus_report *report = &plan->spectrum.report;
     double factor = plan->factor;
     struct corpus_reach all = corpus_reach(&plan->spectrum, 1, factor),
                         kept = corpus_reach(
                             &plan->spectrum,
-                            (uint64_t)fmin((double)asked->min_count, CORPUS_SPECTRUM - 1), factor);
+                            (uint64_t)fmin((double)chosen->min_count, CORPUS_SPECTRUM - 1), factor);
     plan->words = (double)report->words * factor;
     plan->distinct = factor > 1 ? all.words : (double)report->distinct;
     plan->vocabulary = kept.words;
     plan->kept_words = kept.covered * plan->words;
     if (!corpus) {
         plan->vocabulary = plan->kept_words = factor > 1 ? plan->vocabulary : 0;
-    } else if (factor <= 1 || asked->min_count >= CORPUS_SPECTRUM) {
+    } else if (factor <= 1 || chosen->min_count >= CORPUS_SPECTRUM) {
         plan->vocabulary = (double)corpus->report.vocabulary;
         plan->kept_words = (double)corpus->report.kept_words * factor;
     }
-    if (corpus && asked->max_vocab > 0 && plan->vocabulary > (double)asked->max_vocab) {
-        plan->vocabulary = (double)asked->max_vocab;
+    if (corpus && chosen->max_vocab > 0 && plan->vocabulary > (double)chosen->max_vocab) {
+        plan->vocabulary = (double)chosen->max_vocab;
         plan->kept_words = (double)corpus->report.kept_words * factor;
     }
 }
 
-static void fill_curve(const struct settings *asked, struct train_plan *plan) {
+static void fill_curve(struct train_plan *plan) {
     static const uint64_t usual[] = {1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000};
-    uint64_t own = (uint64_t)asked->min_count;
+    uint64_t own = (uint64_t)plan->chosen.min_count;
     for (size_t i = 0; i <= sizeof usual / sizeof *usual; i++) {
         bool last = i == sizeof usual / sizeof *usual;
         uint64_t points[2] = {own, last ? own : usual[i]};
@@ -146,20 +146,32 @@ static enum status fill_pairs(const struct train_plan_options *options, const st
     return STATUS_OK;
 }
 
-static enum status plan_corpus(const struct train_plan_options *options,
-                               const struct settings *reading, struct corpus *corpus,
+/* The words, and the settings that are chosen by them. corpus: NULL where no word is kept. */
+static enum status plan_choose(struct decision *decision, const struct corpus *corpus,
                                struct train_plan *plan, struct error *err) {
-    const struct settings *asked = options->training.settings;
-    plan->chosen.sample = train_sample(reading, corpus->vocabulary);
-    plan->sample_share = train_sample_share(plan->chosen.sample, corpus->vocabulary);
-    fill_words(asked, corpus, plan);
+    const struct vocabulary *counts = corpus ? corpus->vocabulary : NULL;
+    plan->chosen = decision->chosen; /* with min_count */
+    if (corpus)
+        plan->spectrum.report = corpus->report;
+    fill_words(corpus, plan);
+    enum status status = decide_rest(decision, &plan->spectrum.report, plan->vocabulary,
+                                     plan->kept_words, counts, err);
+    plan->chosen = decision->chosen;
+    if (counts)
+        plan->sample_share = subsampling_share(plan->chosen.sample, counts);
+    return status;
+}
+
+static enum status plan_corpus(const struct train_plan_options *options, struct corpus *corpus,
+                               struct train_plan *plan, struct error *err) {
+    const struct settings *chosen = &plan->chosen;
     enum status status = fill_pairs(options, corpus, plan, err);
     if (status != STATUS_OK)
         return status;
     fill_sizes(plan);
-    enum status refused = train_judge(asked, corpus, options->training.work, &plan->refusal);
+    enum status refused = train_judge(chosen, corpus, options->training.work, &plan->refusal);
     if (refused == STATUS_OK)
-        refused = train_admit(asked, (uint64_t)plan->vocabulary, plan->beside, &plan->refusal);
+        refused = train_admit(chosen, (uint64_t)plan->vocabulary, plan->beside, &plan->refusal);
     if (refused == STATUS_OK || refused == STATUS_NO_MEMORY)
         status = train_calibrate(options, &plan->chosen, corpus, &plan->speed, err);
     if (status == STATUS_OK)
@@ -181,13 +193,17 @@ enum status train_plan(const struct train_plan_options *options, struct train_pl
     struct error refused = {0};
     *plan = (struct train_plan){.chosen = *asked, .factor = fmax(options->factor, 1)};
     struct settings reading = reading_settings(options);
+    struct decision decision = {.asked = asked, .factor = plan->factor};
     struct corpus_options corpus_options = {.settings = &reading,
                                             .path = options->training.corpus,
                                             .work = options->training.work,
                                             .threads = train_threads(asked),
                                             .request = options->training.request,
-                                            .spectrum = &plan->spectrum};
+                                            .spectrum = &plan->spectrum,
+                                            .choose_min_count = decide_min_count,
+                                            .chooser = &decision};
     int machine = machine_threads();
+    decide_begin(&decision);
     if (corpus_options.threads > machine)
         corpus_options.threads = machine;
     enum status status = settings_check(asked, err);
@@ -196,21 +212,19 @@ enum status train_plan(const struct train_plan_options *options, struct train_pl
     if (status != STATUS_OK && !is_refusal(plan, status))
         return error_set_key(err, status, refused.key, "%s", refused.text);
     plan->refusal = refused;
-    if (status == STATUS_OK) {
-        plan->spectrum.report = corpus->report;
-        status = plan_corpus(options, &reading, corpus, plan, err);
+    status = plan_choose(&decision, corpus, plan, err);
+    if (status == STATUS_OK && corpus) {
+        status = plan_corpus(options, corpus, plan, err);
     } else {
-        fill_words(asked, NULL, plan);
         fill_sizes(plan);
         fill_time(plan, plan->spectrum.report.seconds, 1);
-        status = STATUS_OK;
     }
     if (status == STATUS_OK)
         status = look_at_lines(options, plan, err);
     path_shorten(plan->chosen.pairs);
     if (status == STATUS_OK) {
-        fill_curve(asked, plan);
-        plan_notes_chosen(asked, corpus, plan);
+        fill_curve(plan);
+        plan_notes_chosen(asked, plan);
         plan_notes_warn(corpus, plan);
         plan_notes_suggest(corpus, plan);
     }

@@ -13,6 +13,7 @@
 #include "train/pin.h"
 #include "train/recovery.h"
 #include "train/report.h"
+#include "train/subsampling.h"
 #include "train/worker.h"
 
 /* Entries of corpus->ids that a worker takes at a time. A sentence is cut where a segment ends, so
@@ -71,16 +72,6 @@ static enum status word_tables_create(struct trainer *trainer, struct error *err
     return word_tables_init(&trainer->tables, &from, err);
 }
 
-/* Settings that were `auto`, and what they come down to in figures. */
-static void choose_settings(struct trainer *trainer) {
-    trainer->chosen = *trainer->options->settings;
-    trainer->settings = &trainer->chosen;
-    trainer->chosen.sample = train_sample(trainer->options->settings, trainer->vocabulary);
-    trainer->progress.corpus.sample = trainer->chosen.sample;
-    trainer->progress.corpus.sample_share =
-        train_sample_share(trainer->chosen.sample, trainer->vocabulary);
-}
-
 /* One block in loss_every, and of a short epoch more of them, so that loss_blocks are looked at. */
 static uint64_t loss_every(const struct trainer *trainer) {
     double blocks = trainer->tables.words_kept / KERNEL_BLOCK;
@@ -128,7 +119,9 @@ enum status trainer_init(struct trainer *trainer, const struct train_options *op
     trainer->vocabulary = corpus->vocabulary;
     train_progress_init(&trainer->progress);
     trainer->progress.corpus = corpus->report;
-    choose_settings(trainer);
+    trainer->settings = settings;
+    trainer->progress.corpus.sample = settings->sample;
+    trainer->progress.corpus.sample_share = subsampling_share(settings->sample, corpus->vocabulary);
     trainer->rows = vocabulary_size(corpus->vocabulary);
     trainer->threads = settings->deterministic ? 1 : train_threads(settings);
     trainer->private_rows = step_private_rows(settings, trainer->rows, trainer->threads);

@@ -14,8 +14,10 @@
  *                  was there anything to train? what the settings leave out
  *   nonfinite      the search for the first value that is not finite, block by block
  *   report         progress, as the caller hears of it
- *   schedule  tally  figures
- *                  the learning rate; sums of losses; what reports tell, by name
+ *   schedule  tally  figures  decide
+ *                  the learning rate; sums of losses; what reports tell, by name; the settings of
+ *                  this training, what was `auto` settled
+ *   choose         the rules by which it is
  *   word_tables  subsampling  step_settings  memory  pair_source
  *                  what settings come down to: for each word, for a step of the kernel, in bytes;
  *                  pairs beside the text
@@ -65,9 +67,7 @@ struct tallies {
 struct trainer {
     /* Fixed once trainer_init has returned; any thread reads them. */
     const struct train_options *options;
-    /* The options' settings, but what was `auto` there is what was chosen; points to `chosen`. */
-    const struct settings *settings;
-    struct settings chosen;
+    const struct settings *settings; /* the options': nothing in them is auto any more */
     struct corpus *corpus;
     const struct vocabulary *vocabulary; /* corpus's, until it is given to the model */
     struct sampler *sampler;

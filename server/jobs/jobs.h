@@ -52,7 +52,7 @@ const char *const *jobs_phases(void);
 struct job_gauge {
     char id[RECORD_ID_SIZE], model[NAME_SIZE], corpus[NAME_SIZE];
     int phase;                      /* enum train_phase */
-    uint64_t epochs;                /* that it will train */
+    uint64_t epochs;                /* that it will train; 0: not known yet */
     struct train_progress progress; /* its last report */
     double report_age;              /* seconds since it last got further */
     pid_t pid;                      /* of its process; 0: none now */

@@ -44,8 +44,7 @@ static void describe(const struct job *job, struct job_gauge *gauge) {
     memcpy(gauge->corpus, job->corpus, sizeof gauge->corpus);
     gauge->phase = job->phase;
     gauge->progress = job->progress;
-    gauge->epochs =
-        job->progress.epochs > 0 ? job->progress.epochs : (uint64_t)job->settings.epochs;
+    gauge->epochs = job_epochs(job);
     gauge->report_age = job->moved_at > 0 ? machine_monotonic_seconds() - job->moved_at : 0;
     gauge->pid = job->pid;
 }

@@ -190,6 +190,7 @@ const char *job_state_name(enum job_state state);
 const char *phase_name(int phase); /* NULL for PHASE_NONE */
 bool job_ended(enum job_state state);
 /* The job as clients see it; NULL when out of memory. `kernel`: name of the server's kernel. */
+uint64_t job_epochs(const struct job *job); /* that it will train; 0: not known yet */
 json_t *job_document(const struct job *job, const char *kernel);
 /* What job.json holds, and its inverse. Reading: *unknown counts settings that this version does
  * not know. */

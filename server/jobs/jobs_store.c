@@ -109,18 +109,26 @@ static json_t *pairs_json(const struct train_progress *now) {
     return NULL;
 }
 
+uint64_t job_epochs(const struct job *job) {
+    bool automatic = job->settings.epochs == SETTING_AUTO_INT;
+    if (job->progress.epochs > 0 || automatic)
+        return job->progress.epochs;
+    return (uint64_t)job->settings.epochs;
+}
+
 /* Members that tell how far a job is. */
 static json_t *progress_json(const struct job *job) {
     const struct train_progress *now = &job->progress;
     bool training = job->phase >= PHASE_TRAINING, running = job->state == JOB_RUNNING;
-    uint64_t epochs = now->epochs > 0 ? now->epochs : (uint64_t)job->settings.epochs;
+    uint64_t epochs = job_epochs(job);
     json_t *document = json_pack(
-        "{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "phase",
+        "{s:o, s:f, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "phase",
         text_or_null(phase_name(job->phase)), "progress",
         isfinite(now->progress) ? now->progress : 0.0, "epoch", (json_int_t)now->epoch, "epochs",
-        (json_int_t)epochs, "step", (json_int_t)now->step, "words", (json_int_t)now->words,
-        "words_total", (json_int_t)now->words_total, "examples", (json_int_t)now->examples,
-        "words_per_second", number_or_null(training, now->words_per_second), "learning_rate",
+        epochs > 0 ? json_integer((json_int_t)epochs) : json_null(), "step", (json_int_t)now->step,
+        "words", (json_int_t)now->words, "words_total", (json_int_t)now->words_total, "examples",
+        (json_int_t)now->examples, "words_per_second",
+        number_or_null(training, now->words_per_second), "learning_rate",
         number_or_null(training, now->learning_rate), "eta_seconds",
         number_or_null(running && training, now->eta_seconds), "evaluation", evaluation_json(now),
         "stopped", text_or_null(train_stop_name(now->stopped)), "pairs", pairs_json(now));

@@ -50,6 +50,12 @@ json_t *settings_json(const struct settings *settings) {
     return NULL;
 }
 
+json_t *choice_json(const char *setting, size_t setting_length, const char *value,
+                    size_t value_length, const char *why, size_t why_length) {
+    return json_pack("{s:o, s:o, s:o}", "setting", json_words(setting, setting_length), "value",
+                     json_words(value, value_length), "detail", json_words(why, why_length));
+}
+
 /* The text that settings_set takes for a JSON value; false when the value is of the wrong type for
  * the row. */
 static bool setting_text(const struct setting *row, const json_t *value, char text[64],

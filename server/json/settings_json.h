@@ -9,6 +9,9 @@
 json_t *setting_json(const struct settings *settings, const struct setting *row);
 /* All settings of jobs, {"dim":100,...}; NULL when out of memory. */
 json_t *settings_json(const struct settings *settings);
+/* What a setting that was `auto` came to, and why; NULL when out of memory. */
+json_t *choice_json(const char *setting, size_t setting_length, const char *value,
+                    size_t value_length, const char *why, size_t why_length);
 /* Sets one; errors name "/settings/<name>". */
 enum status setting_read_json(struct settings *settings, const char *name, const json_t *value,
                               struct error *err) MUST_CHECK;

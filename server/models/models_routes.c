@@ -120,6 +120,21 @@ static json_t *chosen_json(const struct model *model) {
     return list;
 }
 
+/* The same with what was chosen, and why. A row that is not whole is left out. */
+static json_t *choices_json(const struct model *model) {
+    json_t *list = json_array();
+    for (const char *at = model->info.choices; *at != '\0';) {
+        size_t length = strcspn(at, "\n"), name = strcspn(at, "\t\n");
+        size_t value = name < length ? strcspn(at + name + 1, "\t\n") : 0;
+        size_t why = name + value + 2;
+        if (name < length && why <= length)
+            json_array_append_new(
+                list, choice_json(at, name, at + name + 1, value, at + why, length - why));
+        at += length + (at[length] == '\n');
+    }
+    return list;
+}
+
 static json_t *files_json(void) {
     const char *const *names;
     size_t n = export_formats(&names);
@@ -192,6 +207,7 @@ static json_t *card_json(const struct call *call) {
     set(card, "output_table", json_boolean(model->output != NULL));
     set(card, "settings", trained_with_json(model));
     set(card, "chosen", chosen_json(model));
+    set(card, "choices", choices_json(model));
     set(card, "corpus_digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
     set(corpus, "digest", json_words(info->corpus_digest, strlen(info->corpus_digest)));
     set(corpus, "words", json_integer((json_int_t)info->corpus_words));

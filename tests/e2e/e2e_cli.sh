@@ -298,7 +298,7 @@ expect_error 1 "vecmill train: $text" train alone.txt --output none --progress n
 [ ! -e none/model.vecmill ] || fail "a model that learned nothing is written"
 run train alone.txt --output alone --progress json --min-count 1 --sentence paragraph --threads 1
 expect_code 0
-tail -1 out | grep -q '"examples":[1-9].*"loss":[1-9].*"sample":[0-9.e-]*,"sample_share":1}' ||
+tail -1 out | grep -q '"examples":[1-9].*"loss":[1-9].*"sample":[0-9.e-]*,"sample_share":1,' ||
     fail "summary: $(tail -1 out)"
 run train corpus.txt --output auto --progress none --threads 1 --dim 8 --epochs 1
 expect_code 0

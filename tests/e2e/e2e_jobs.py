@@ -38,7 +38,9 @@ def auto_is_chosen_and_told():
     with Service() as s:
         expect(s.put("/v1/corpora/c", items), 201)
         for sample in ("auto", 1e-4):
-            settings = dict(QUICK, sample=sample, sample_words=0)
+            settings = dict(
+                QUICK, sample=sample, sample_words=0, sample_base=1e-4, window=5
+            )
             a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": settings}), 202)
             events = list(s.events(a.json["id"]))
             job = s.job(a.json["id"])

@@ -9,39 +9,17 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from folder import Folder as BareFolder
 from service import VECMILL, Service, check, expect, run_tests, wait_until, zipf_text
 
 TEXT = zipf_text(1500000)
 
 
-class Folder(tempfile.TemporaryDirectory):
-    """With files of the given names and contents; a scratch folder of its own for the program."""
-
-    def __enter__(self):
-        super().__enter__()
-        os.mkdir(self / "scratch")
-        return self
-
-    def __truediv__(self, name):
-        return os.path.join(self.name, name)
-
-    def put(self, name, content):
-        with open(self / name, "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
-        return self / name
-
-    def run(self, *arguments, **variables):
-        return subprocess.run(
-            [VECMILL, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self.name,
-            env={**os.environ, "TMPDIR": self / "scratch", **variables},
-        )
+class Folder(BareFolder):
+    """With plans."""
 
     def plan(self, *arguments, code=0):
         done = self.run("plan", *arguments, "--json", "--seconds", "0.1")
@@ -154,14 +132,14 @@ def a_sample_is_extrapolated():
 def ends_as_training_would():
     with Folder() as folder:
         for text, options in (
-            ("a b c\nd e f\n", []),
-            ("a\nb\na\nb\n", ["--min-count", "1"]),
-            ("a a a\n", ["--min-count", "1"]),
+            ("a b c\nd e f\n", ["--min-count", "5"]),
+            ("a\nb\na\nb\n", []),
+            ("a a a\n", []),
             (TEXT, ["--dim", "4096", "--max-memory", "20M"]),
             ("", []),
             ("\n \n", []),
             (b"%PDF-1.4 not a text\n" * 50, []),
-            ("a b a b\n" * 9, ["--num-true", "99"]),
+            ("a b a b\n" * 9, ["--num-true", "99", "--window", "5"]),
         ):
             corpus = folder.put("corpus", text)
             planned = folder.run("plan", corpus, "--seconds", "0", *options)

@@ -115,6 +115,9 @@ static const struct model_info info_full = {
     .stopped = "stop_early",
     .best_epoch = 3,
     .best_step = 40,
+    .import_labels = 6,
+    .import_buckets = 7,
+    .choices = "sample\t0.0001\twhy\nepochs\t5\tfor a reason",
 };
 
 static inline struct model *model_make(struct shape shape, const struct model_info *info) {

@@ -5,11 +5,13 @@
 
 #include "kernel/kernel.h"
 #include "tests/support/corpus_fixture.h"
+#include "train/decide.h"
 #include "train/trainer.h"
 #include "train/worker.h"
 
 struct trainer_fixture {
     struct train_options options;
+    struct decision decision;
     struct corpus *corpus;
     struct trainer trainer;
     struct worker *worker;     /* trainer's first */
@@ -23,12 +25,16 @@ static inline void trainer_fixture_open(struct trainer_fixture *made, struct fix
     memset(made, 0, sizeof *made);
     made->kernel = *kernel_choose("auto"), made->train = *made->kernel.train;
     made->kernel.train = &made->train;
-    made->options = (struct train_options){.settings = &fixture->settings,
+    made->decision = (struct decision){.asked = &fixture->settings, .factor = 1};
+    decide_begin(&made->decision);
+    made->options = (struct train_options){.settings = &made->decision.chosen,
                                            .work = fixture->work,
                                            .kernel = &made->kernel,
                                            .request = &fixture->request};
     double share = fixture->settings.holdout;
     if (fixture_read(fixture, 1, &made->corpus, &err) != STATUS_OK ||
+        decide_rest(&made->decision, &made->corpus->report, made->corpus->report.vocabulary,
+                    made->corpus->report.kept_words, made->corpus->vocabulary, &err) != STATUS_OK ||
         (share > 0 &&
          corpus_hold_out(made->corpus, share, 1, 1000, fixture->work, &err) != STATUS_OK) ||
         trainer_init(&made->trainer, &made->options, made->corpus, &err) != STATUS_OK)

@@ -151,6 +151,8 @@ static void metadata_is_strict(void **state) {
     assert_int_equal(metadata_read(&again, text.data, second, &err), STATUS_OK);
     assert_true(again.import_skipped == 5 && isnan(again.avg_loss) && isnan(again.holdout_loss));
     assert_true(again.best_step == 0 && again.stopped[0] == '\0');
+    assert_int_equal(metadata_read(&again, text.data, fourth, &err), STATUS_OK);
+    assert_true(again.import_buckets == 7 && again.choices[0] == '\0');
     buffer_append_text(&text, "more = 1\n");
     check_metadata(text.data, "9 bytes stand behind the last line");
     broken = strstr(text.data, "18446744073709551615");

@@ -224,13 +224,13 @@ static void settings_of_a_body_are_typed(void **state) {
                    0, NULL);
     assert_int_equal(settings_read_json(object, &settings, &err), STATUS_OK);
     assert_int_equal(settings.dim, 50);
-    assert_int_equal(settings.window, 5);
+    assert_int_equal(settings.window, SETTING_AUTO_INT);
     assert_true(settings.learning_rate == 1 && settings.sample == 1e-5 && settings.lowercase);
     assert_int_equal(settings.max_memory, 512 << 20);
     assert_int_equal(settings.init, INIT_TENSORFLOW);
     assert_int_equal(settings_read_json(NULL, &settings, &err), STATUS_OK);
     json_decref(object);
-    object = json_loads("{\"sample\": \"auto\"}", 0, NULL);
+    object = json_loads("{\"sample\": \"auto\", \"epochs\": 7}", 0, NULL);
     assert_int_equal(settings_read_json(object, &settings, &err), STATUS_OK);
     json_t *sample = setting_json(&settings, settings_find("sample"));
     assert_true(settings.sample == SETTING_AUTO_REAL);

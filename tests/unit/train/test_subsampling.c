@@ -1,47 +1,7 @@
 /* What `sample = auto` chooses, and what subsampling keeps. */
 #include "tests/support/train_fixture.h"
+#include "tests/support/vocabulary_made.h"
 #include "train/subsampling.h"
-
-/* A vocabulary of these counts, which fall. */
-static struct vocabulary *vocabulary_of(const uint64_t *counts, uint32_t size) {
-    struct buffer text = {0};
-    struct error err = {0};
-    struct vocabulary *vocabulary = NULL;
-    uint64_t *offsets = calloc(size + 1, sizeof *offsets);
-    for (uint32_t id = 0; id < size; id++) {
-        buffer_print(&text, "w%u", id);
-        offsets[id + 1] = text.length;
-    }
-    if (vocabulary_create(&vocabulary, size, text.data, offsets, counts, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-    buffer_clear(&text);
-    free(offsets);
-    return vocabulary;
-}
-
-static struct vocabulary *vocabulary_equal(uint32_t size, uint64_t count) {
-    uint64_t *counts = calloc(size, sizeof *counts);
-    for (uint32_t id = 0; id < size; id++)
-        counts[id] = count;
-    struct vocabulary *vocabulary = vocabulary_of(counts, size);
-    free(counts);
-    return vocabulary;
-}
-
-static struct vocabulary *vocabulary_zipf(uint32_t size, double top) {
-    uint64_t *counts = calloc(size, sizeof *counts);
-    for (uint32_t id = 0; id < size; id++)
-        counts[id] = (uint64_t)(top / (id + 1)) + 1;
-    struct vocabulary *vocabulary = vocabulary_of(counts, size);
-    free(counts);
-    return vocabulary;
-}
-
-static struct settings fresh(void) {
-    struct settings settings;
-    settings_init(&settings);
-    return settings;
-}
 
 /* word2vec's rule, by figures worked out by hand. */
 static void words_are_kept_by_word2vecs_rule(void **state) {
@@ -53,9 +13,9 @@ static void words_are_kept_by_word2vecs_rule(void **state) {
     assert_true(fabs(subsampling_keep(0.001, 10, 100) - 0.11) < 1e-12); /* f 100: 11 / 100 */
     struct vocabulary *vocabulary = vocabulary_of((const uint64_t[]){64, 36}, 2);
     /* f 64 and 36: keeps 9 / 64 of 64, 7 / 36 of 36 */
-    assert_true(fabs(train_sample_share(0.01, vocabulary) - 0.16) < 1e-12);
-    assert_true(train_sample_share(0, vocabulary) == 1);
-    assert_true(train_sample_share(1, vocabulary) == 1);
+    assert_true(fabs(subsampling_share(0.01, vocabulary) - 0.16) < 1e-12);
+    assert_true(subsampling_share(0, vocabulary) == 1);
+    assert_true(subsampling_share(1, vocabulary) == 1);
     vocabulary_free(vocabulary);
 }
 
@@ -63,32 +23,24 @@ static void words_are_kept_by_word2vecs_rule(void **state) {
  * the threshold is x^2 / 60. */
 static void a_small_vocabulary_keeps_its_share(void **state) {
     (void)state;
-    struct settings settings = fresh();
     struct vocabulary *vocabulary = vocabulary_equal(60, 20000);
-    assert_true(train_sample(&settings, vocabulary) == 0.00157);
-    assert_true(train_sample_share(0.00156, vocabulary) < 0.4);
-    assert_in_range((uint64_t)(1e4 * train_sample_share(0.00157, vocabulary)), 4000, 4020);
-    settings.sample_keep = 0.9;
-    double more = train_sample(&settings, vocabulary);
-    assert_true(more > 0.00157 && train_sample_share(more, vocabulary) >= 0.9);
-    settings.sample_keep = 0;
-    assert_true(train_sample(&settings, vocabulary) == 1e-4);
-    settings.sample_least = 0.0123456; /* is taken as it is, whatever its digits */
-    assert_true(train_sample(&settings, vocabulary) == 0.0123456);
-    settings.sample = 0; /* what is set is respected */
-    assert_true(train_sample(&settings, vocabulary) == 0);
-    settings.sample = 0.5;
-    assert_true(train_sample(&settings, vocabulary) == 0.5);
+    assert_true(subsampling_threshold(1e-4, 0.4, vocabulary) == 0.00157);
+    assert_true(subsampling_share(0.00156, vocabulary) < 0.4);
+    assert_in_range((uint64_t)(1e4 * subsampling_share(0.00157, vocabulary)), 4000, 4020);
+    double more = subsampling_threshold(1e-4, 0.9, vocabulary);
+    assert_true(more > 0.00157 && subsampling_share(more, vocabulary) >= 0.9);
+    assert_true(subsampling_threshold(1e-4, 0, vocabulary) == 1e-4);
+    /* is taken as it is, whatever its digits */
+    assert_true(subsampling_threshold(0.0123456, 0, vocabulary) == 0.0123456);
     vocabulary_free(vocabulary);
 }
 
-/* Zipf's counts over 30,000 words are text: nothing changes there. */
+/* Zipf's counts over 30,000 words are text: it stays at the least there. */
 static void text_stays_at_the_least(void **state) {
     (void)state;
-    struct settings settings = fresh();
     struct vocabulary *vocabulary = vocabulary_zipf(30000, 1e6);
-    assert_true(train_sample_share(1e-4, vocabulary) > 0.4);
-    assert_true(train_sample(&settings, vocabulary) == 1e-4);
+    assert_true(subsampling_share(1e-4, vocabulary) > 0.4);
+    assert_true(subsampling_threshold(1e-4, 0.4, vocabulary) == 1e-4);
     vocabulary_free(vocabulary);
 }
 
@@ -96,40 +48,20 @@ static void text_stays_at_the_least(void **state) {
  * never lower for fewer words. */
 static void the_threshold_is_the_smallest(void **state) {
     (void)state;
-    struct settings settings = fresh();
-    settings.sample_least = 1e-9, settings.sample_words = 0;
     for (uint32_t size = 2; size < 5000; size = size * 3 + 1) {
         struct vocabulary *vocabulary = vocabulary_zipf(size, 1e7);
         double before = 0;
         for (double keep = 0.05; keep < 1; keep += 0.05) {
-            settings.sample_keep = keep;
-            double sample = train_sample(&settings, vocabulary);
+            double sample = subsampling_threshold(1e-9, keep, vocabulary);
             double digit = pow(10, floor(log10(sample) + 1e-9) - 2);
-            assert_true(train_sample_share(sample, vocabulary) >= keep);
-            assert_true(train_sample_share(sample - digit, vocabulary) < keep);
+            assert_true(subsampling_share(sample, vocabulary) >= keep);
+            assert_true(subsampling_share(sample - digit, vocabulary) < keep);
             assert_true(fabs(sample / digit - nearbyint(sample / digit)) < 1e-6);
             assert_true(sample >= before);
             before = sample;
         }
         vocabulary_free(vocabulary);
     }
-}
-
-/* A short text is not thinned out. */
-static void short_texts_are_kept(void **state) {
-    (void)state;
-    struct settings settings = fresh();
-    double before = 1;
-    for (uint64_t count = 1; count < 1000000; count *= 3) {
-        struct vocabulary *vocabulary = vocabulary_equal(10, count);
-        double words = 10 * (double)count, sample = train_sample(&settings, vocabulary),
-               share = train_sample_share(sample, vocabulary);
-        assert_true(share * words >= fmin(words, (double)settings.sample_words) * (1 - 1e-9));
-        assert_true(share <= before + 0.002 && share >= 0.4);
-        before = share;
-        vocabulary_free(vocabulary);
-    }
-    assert_true(before < 0.41);
 }
 
 /* ---- a training ------------------------------------------------------------------------------ */
@@ -238,7 +170,6 @@ int main(void) {
         cmocka_unit_test(a_small_vocabulary_keeps_its_share),
         cmocka_unit_test(text_stays_at_the_least),
         cmocka_unit_test(the_threshold_is_the_smallest),
-        cmocka_unit_test(short_texts_are_kept),
         cmocka_unit_test(auto_is_the_threshold_it_chooses),
         cmocka_unit_test(auto_goes_on_from_a_checkpoint),
         cmocka_unit_test(little_text_left_is_told),

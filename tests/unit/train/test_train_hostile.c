@@ -33,6 +33,7 @@ static void set_settings(struct settings *settings, const struct variant *varian
     settings->architecture = variant->architecture, settings->objective = variant->objective;
     settings->negative = variant->negative, settings->shared_blocks = variant->shared_blocks;
     settings->threads = variant->threads, settings->learning_rate = variant->rate;
+    settings->window = 5;
 }
 
 static double row_norm(const struct table *table, uint32_t id) {

@@ -1,0 +1,238 @@
+#include "train/choose.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "train/subsampling.h"
+
+#define SAMPLE_POWER 0.4 /* of the length of the text, by which the threshold falls */
+
+/* ---- facts ----------------------------------------------------------------------------------- */
+
+void facts_count(struct corpus_facts *facts, const struct corpus_spectrum *spectrum,
+                 double factor) {
+    const struct corpus_report *report = &spectrum->report;
+    *facts = (struct corpus_facts){.words = (double)report->words * factor,
+                                   .sentences = (double)report->sentences * factor,
+                                   .evenness = report->evenness};
+    for (uint64_t n = 1; n <= FACTS_COUNTS + 1; n++) {
+        struct corpus_reach reach = corpus_reach(spectrum, n, factor);
+        facts->dropped[n] = 1 - reach.covered;
+        facts->reached[n] = reach.words;
+    }
+}
+
+void facts_cut(struct corpus_facts *facts, const struct corpus_report *report, double factor,
+               double vocabulary, double kept_words, const struct vocabulary *counts) {
+    facts->cut = true;
+    facts->words = (double)report->words * factor;
+    facts->sentences = (double)report->sentences * factor;
+    facts->vocabulary = vocabulary;
+    facts->kept_words = kept_words;
+    facts->sentence_words = facts->sentences > 0 ? kept_words / facts->sentences : 0;
+    facts->counts = counts;
+    facts->evenness = report->evenness;
+}
+
+/* ---- one choice ------------------------------------------------------------------------------ */
+
+/* What a rule finds: the value as text, and why. */
+static void say(struct corpus_choice *choice, double value, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+static void say(struct corpus_choice *choice, double value, const char *format, ...) {
+    va_list arguments;
+    snprintf(choice->value, sizeof choice->value, "%.15g", value);
+    va_start(arguments, format);
+    vsnprintf(choice->why, sizeof choice->why, format, arguments);
+    va_end(arguments);
+}
+
+/* "164,000" */
+struct grouped {
+    char text[40];
+};
+static struct grouped grouped(double value) {
+    struct grouped made;
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%.0f", fmin(value, 1e18)), to = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            made.text[to++] = ',';
+        made.text[to++] = digits[i];
+    }
+    made.text[to] = '\0';
+    return made;
+}
+
+/* To three digits: a choice reads well, and another order of summing does not change it. */
+static double three_digits(double value) {
+    char text[32];
+    snprintf(text, sizeof text, "%.3g", value);
+    double rounded = value;
+    if (sscanf(text, "%lf", &rounded) != 1)
+        rounded = value;
+    return rounded;
+}
+
+static double within(double value, double least, double most) {
+    return fmin(fmax(value, least), most);
+}
+
+/* How far the corpus is items (sessions, baskets, walks), whose counts are more even than those of
+ * text: 0 up to items_from, 1 from items_full on, and smooth between. */
+static double item_share(const struct settings *settings, const struct corpus_facts *facts) {
+    double from = settings->items_from, full = settings->items_full, even = facts->evenness;
+    if (even <= from || full <= from)
+        return even <= from ? 0 : 1;
+    double x = fmin((even - from) / (full - from), 1);
+    return x * x * (3 - 2 * x);
+}
+
+/* "text, evenness 0.652" */
+struct kind {
+    char text[64];
+};
+static struct kind kind_of(const struct settings *settings, const struct corpus_facts *facts) {
+    struct kind kind;
+    double share = item_share(settings, facts);
+    snprintf(kind.text, sizeof kind.text, "%s, evenness %.3f",
+             share <= 0   ? "text"
+             : share >= 1 ? "items"
+                          : "between text and items",
+             facts->evenness);
+    return kind;
+}
+
+/* ---- the rules ------------------------------------------------------------------------------- */
+
+/* Rare words are left out, as long as there are words enough: of text. Each item counts. */
+static void rule_min_count(const struct settings *settings, const struct corpus_facts *facts,
+                           struct corpus_choice *choice) {
+    double top = (double)settings->min_count_most, enough = (double)settings->min_count_vocab;
+    int64_t most = llround(top - (top - 1) * item_share(settings, facts)), best = 1;
+    while (best < most && facts->reached[best + 1] >= enough)
+        best++;
+    struct grouped kept = grouped(facts->reached[best]);
+    double left_out = 100 * facts->dropped[best];
+    if (best < most)
+        say(choice, (double)best,
+            "%lld would keep fewer than min_count_vocab %lld of %s different words",
+            (long long)best + 1, (long long)settings->min_count_vocab,
+            grouped(facts->reached[1]).text);
+    else if (best == settings->min_count_most)
+        say(choice, (double)best,
+            "min_count_most: it keeps %s different words and leaves out %.3g%% of the text",
+            kept.text, left_out);
+    else
+        say(choice, (double)best, "%s: it leaves out %.3g%% of the words",
+            kind_of(settings, facts).text, left_out);
+}
+
+/* As many words as a long text has in its epochs are not to be had from a short one; the square
+ * root lies between passing as many and passing it as often. */
+static void rule_epochs(const struct settings *settings, const struct corpus_facts *facts,
+                        struct corpus_choice *choice) {
+    double least = (double)settings->epochs_least, most = (double)settings->epochs_most;
+    double wanted = least * sqrt(settings->epochs_words / fmax(facts->kept_words, 1));
+    double epochs = nearbyint(within(wanted, least, most));
+    struct grouped words = grouped(facts->kept_words), enough = grouped(settings->epochs_words);
+    if (wanted >= most)
+        say(choice, epochs, "epochs_most: %s words are very few", words.text);
+    else if (epochs > least)
+        say(choice, epochs,
+            "%s words are few, less than epochs_words %s: they are passed more often", words.text,
+            enough.text);
+    else
+        say(choice, epochs, "epochs_least: %s words are many, beside epochs_words %s", words.text,
+            enough.text);
+}
+
+/* What stands far apart in a session belongs together, too. */
+static void rule_window(const struct settings *settings, const struct corpus_facts *facts,
+                        struct corpus_choice *choice) {
+    double text = (double)settings->window_text, items = (double)settings->window_items;
+    double share = item_share(settings, facts);
+    double window = nearbyint(text + (items - text) * share);
+    if (2 * window < (double)settings->num_true)
+        say(choice, ceil((double)settings->num_true / 2), "num_true %lld needs as much",
+            (long long)settings->num_true);
+    else if (share <= 0)
+        say(choice, window, "window_text: the counts are as uneven as those of text, evenness %.3f",
+            facts->evenness);
+    else if (share >= 1)
+        say(choice, window, "window_items: the counts are as even as those of items, evenness %.3f",
+            facts->evenness);
+    else
+        say(choice, window,
+            "the counts are more even than those of text, less than those of items: evenness %.3f",
+            facts->evenness);
+}
+
+/* The smallest threshold of three digits that keeps enough; the shorter the text, the less of its
+ * frequent words is left out. */
+static void rule_sample(const struct settings *settings, const struct corpus_facts *facts,
+                        struct corpus_choice *choice) {
+    double enough = (double)settings->sample_words / fmax(facts->kept_words, 1);
+    double wanted = fmax(settings->sample_keep, fmin(enough, 1));
+    double by_length =
+        settings->sample_base * pow(settings->epochs_words / fmax(facts->words, 1), SAMPLE_POWER);
+    bool is_least = by_length <= settings->sample_least;
+    double least = is_least ? settings->sample_least : fmin(three_digits(by_length), 1);
+    double sample = subsampling_threshold(least, wanted, facts->counts);
+    double share = subsampling_share(sample, facts->counts);
+    if (share >= 1)
+        say(choice, sample,
+            "every word is kept: the text is so short that no less gives sample_words %lld or the "
+            "share sample_keep %g",
+            (long long)settings->sample_words, settings->sample_keep);
+    else if (sample == least)
+        say(choice, sample, "%s: it keeps %.3g%% of the words, no less than sample_keep %g asks",
+            is_least ? "sample_least" : "by the length of the text", 100 * share,
+            settings->sample_keep);
+    else if (enough > settings->sample_keep)
+        say(choice, sample,
+            "the smallest threshold that keeps sample_words %lld of the words: the text is short",
+            (long long)settings->sample_words);
+    else
+        say(choice, sample,
+            "the smallest threshold that keeps the share sample_keep %g of the words",
+            settings->sample_keep);
+}
+
+struct rule {
+    const char *setting;
+    bool cut; /* needs what is known behind the cut by min_count */
+    void (*find)(const struct settings *settings, const struct corpus_facts *facts,
+                 struct corpus_choice *choice);
+};
+
+/* A rule sees what those above it chose. */
+static const struct rule rules[] = {
+    {"min_count", false, rule_min_count},
+    {"sample", true, rule_sample},
+    {"epochs", true, rule_epochs},
+    {"window", true, rule_window},
+};
+_Static_assert(sizeof rules / sizeof *rules <= CORPUS_CHOICES, "a report must hold each choice");
+
+void choose_settings(const struct corpus_facts *facts, struct settings *settings,
+                     struct corpus_choices *choices) {
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        const struct rule *rule = &rules[i];
+        struct corpus_choice choice = {0};
+        bool known = !rule->cut || (facts->cut && (facts->counts || rule->find != rule_sample));
+        if (!known || !settings_is_auto(settings, settings_find(rule->setting)))
+            continue;
+        snprintf(choice.setting, sizeof choice.setting, "%s", rule->setting);
+        rule->find(settings, facts, &choice);
+        enum status status =
+            settings_set(settings, rule->setting, choice.value, SETTING_OF_JOB, NULL);
+        assert(status == STATUS_OK);
+        (void)status;
+        if (choices->n < CORPUS_CHOICES)
+            choices->rows[choices->n++] = choice;
+    }
+}
