@@ -107,6 +107,7 @@ int main(int count, char **arguments) {
                                .positive_b = 1,
                                .negative_weight = 0.5f,
                                .input_rate = 1,
+                               .cbow_input = 1,
                                .rate = 1e-7f};
     struct kernel_workspace *ws = zeros(train.workspace_size(&step));
     workspace_lay_out(&step, (char *)ws, ws);

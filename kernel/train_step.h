@@ -52,7 +52,11 @@
  *   o_k += c_k    sum_t G_tk x_t
  *   x_t += c_t e_t (sum_p g_tp o_p + sum_k G_tk o_k)       e_t = input_rate chunk.rate[t]
  *
- *   CBOW: every input row of the window takes the whole step of its centre (word2vec's rule).
+ *   CBOW, a window of m words: each of its input rows takes f_t times the step of the centre.
+ *
+ *   f_t = cbow_input cbow_mean / m      the gradient of the mean, whose part in each word is 1 / m;
+ *                                       cbow_mean, the expected m, keeps its size
+ *   f_t = cbow_input                    where cbow_mean is 0: the whole step (word2vec's rule)
  *
  * Update clipping (`clip`; c_k = c_t = 1 without it). A gradient step is stable while its curvature
  * stays below 2; many steps from one stale row can exceed that ("if if if if").
@@ -62,13 +66,14 @@
  *                                       every pair (u, p) whose positive p is the word of t
  *   c_k = min(1, clip_output / h_k)     h_k = repeat_k sum_t |G_tk| |x_t|^2
  *   c_t = min(1, clip_input / h_t)      h_t = M_t sum_k |G_tk| |o_k|^2, the bias left out
- *   M_t = m_t                           CBOW: how many windows of the block hold a word of t's
- *                                       window, the mean over its words; window + 1 where no m_t
- *                                       is above clip_repeat
+ *   M_t = m_t                           CBOW: f_t times how many windows of the block hold a word
+ *                                       of t's window, the mean over its words; where no m_t is
+ *                                       above clip_repeat, window + 1
  *
  * Sources: noise contrastive estimation, Gutmann and Hyvarinen (2010); negative sampling and the
- * two architectures, Mikolov et al. (2013); sampled softmax, Jean et al. (2015); one set of noise
- * words for a batch, TensorFlow's nce_loss. */
+ * two architectures, Mikolov et al. (2013); the gradient of CBOW's mean, Irsoy, Benton and Stratos
+ * (2020); sampled softmax, Jean et al. (2015); one set of noise words for a batch, TensorFlow's
+ * nce_loss. */
 #ifndef VECMILL_KERNEL_TRAIN_STEP_H
 #define VECMILL_KERNEL_TRAIN_STEP_H
 
@@ -100,6 +105,7 @@ struct kernel_step {
     float positive_a, positive_b; /* A, B */
     float negative_weight;        /* w */
     float input_rate;             /* input rows move this much further */
+    float cbow_input, cbow_mean;  /* how the step of a mean goes to its words: f_t */
     float rate;                   /* a */
 };
 

@@ -77,6 +77,19 @@ static bool removes_hits(const struct settings *settings) {
     return false;
 }
 
+/* Context words of a centre that are expected inside a sentence; 0: each takes the whole step, as
+ * where the window is all of a sentence, whose length says nothing of that of another. */
+static float cbow_mean(const struct settings *settings) {
+    switch (settings->cbow_gradient) {
+    case CBOW_GRADIENT_MEAN:
+        return (float)(settings->dynamic_window && settings->window > 0 ? settings->window + 1
+                                                                        : 2 * settings->window);
+    case CBOW_GRADIENT_WHOLE:
+        return 0;
+    }
+    return 0;
+}
+
 struct kernel_step step_from_settings(const struct settings *settings, const struct table *table,
                                       uint32_t window) {
     const struct settings *s = settings;
@@ -99,5 +112,7 @@ struct kernel_step step_from_settings(const struct settings *settings, const str
         .positive_b = (float)(1 + (s->pos_weight - 1) * z),
         .negative_weight = (float)((double)s->negative / noise * z),
         .input_rate = (float)s->input_rate,
+        .cbow_input = (float)s->cbow_input_rate,
+        .cbow_mean = cbow_mean(s),
     };
 }

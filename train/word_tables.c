@@ -75,6 +75,16 @@ static bool noise_is_weighted(const struct settings *settings) {
            settings->objective != OBJECTIVE_SAMPLED_SOFTMAX;
 }
 
+static double log_normalizer(const struct settings *settings) {
+    switch (settings->architecture) {
+    case ARCHITECTURE_SKIPGRAM:
+        return settings->log_normalizer;
+    case ARCHITECTURE_CBOW:
+        return settings->log_normalizer + settings->cbow_normalizer;
+    }
+    return settings->log_normalizer;
+}
+
 /* shift: log expected count in the noise (`wanted` words, each of which counts `scale`), less the
  * log of what the model's normaliser and bias bring to the score. */
 static double noise_shift(const struct word_tables *tables, uint32_t id, double wanted,
@@ -83,7 +93,7 @@ static double noise_shift(const struct word_tables *tables, uint32_t id, double 
     double shift = 0;
     switch (settings->objective) {
     case OBJECTIVE_NCE:
-        shift = log(fmax(wanted * scale, 1e-12)) + settings->log_normalizer;
+        shift = log(fmax(wanted * scale, 1e-12)) + log_normalizer(settings);
         break;
     case OBJECTIVE_SAMPLED_SOFTMAX:
         shift = log(fmax(wanted * scale, 1e-12));

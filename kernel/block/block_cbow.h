@@ -1,6 +1,6 @@
 /* CBOW: what differs from skip-gram. The input vector of a centre is the mean of its window's input
- * rows, its one positive is its own output row, and every input row of the window takes the whole
- * step. */
+ * rows, its one positive is its own output row, and every input row of the window takes the step
+ * that is its share: see f_t in train_step.h. */
 #ifndef VECMILL_KERNEL_BLOCK_CBOW_H
 #define VECMILL_KERNEL_BLOCK_CBOW_H
 
@@ -56,7 +56,7 @@ INLINE void means_strip(struct block *b, uint32_t run, uint32_t from, const int 
     }
 }
 
-/* Every input row of a window takes its centre's whole step (word2vec's rule). */
+/* Every input row of a window takes its centre's step, which f_t has scaled. */
 INLINE void spread_strip(struct block *b, uint32_t run, uint32_t from, const int n) {
     size_t stride = b->step->stride, j = (size_t)from * WIDTH;
     uint32_t first = b->run[run], end = b->run[run + 1], centre = first - b->at[first],

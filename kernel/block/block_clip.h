@@ -63,8 +63,8 @@ static __attribute__((noinline)) void block_discount_positives(struct block *b) 
     }
 }
 
-/* CBOW's M_t. An input row takes a step for each window of the block that holds its word; M_t is
- * the mean of these numbers over the words of window t. */
+/* CBOW's M_t without f_t. An input row takes a step for each window of the block that holds its
+ * word; this is the mean of these numbers over the words of window t. */
 static __attribute__((noinline)) void block_count_windows(struct block *b) {
     float *windows = b->ws->windows, *sums = b->ws->window_sums;
     uint32_t *words = b->ws->window_words, n = 0;
@@ -129,8 +129,9 @@ static __attribute__((noinline)) void block_clip_noise(struct block *b) {
 static void block_clip_inputs(struct block *b) {
     if (b->step->cbow && b->repeated)
         block_count_windows(b);
-    for (uint32_t t = 0; b->step->cbow && !b->repeated && t < b->n; t++)
-        b->multiple[t] = (float)(b->step->window + 1);
+    for (uint32_t t = 0; b->step->cbow && t < b->n; t++)
+        b->multiple[t] =
+            b->repeated ? b->multiple[t] * words_share(b, t) : (float)(b->step->window + 1);
     vec limit = vec_set(b->step->clip_input);
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         const float *each = b->curvature_each + (size_t)t * 4;

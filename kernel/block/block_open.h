@@ -102,6 +102,12 @@ INLINE uint32_t run_high(const struct block *b, uint32_t run) {
     return b->at[last] + b->right[last];
 }
 
+/* CBOW's f_t. */
+INLINE float words_share(const struct block *b, uint32_t t) {
+    float words = (float)(b->left[t] + b->right[t]), mean = b->step->cbow_mean;
+    return b->step->cbow_input * (mean > 0 && words > 0 ? mean / words : 1.0f);
+}
+
 /* ---- pairs ----------------------------------------------------------------------------------- */
 
 /* The id of pair i of centre t: the positive whose score and gradient stand at pair_at(b, t, i). */

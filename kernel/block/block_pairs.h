@@ -50,12 +50,12 @@ static void pair_train(const struct block *b, const float *x, float *d, uint32_t
     }
 }
 
-/* Adds d to the input row of a position, the bias column left alone. */
-static void pair_finish(const struct block *b, float *d, uint32_t at) {
+/* Adds share times d to the input row of a position, the bias column left alone. */
+static void pair_finish(const struct block *b, float *d, uint32_t at, float share) {
     float *row = b->chunk->input[at];
     uint32_t vectors = b->ws->vectors;
     ivec mask = last_vector_mask(b);
-    vec rate = vec_set(b->step->input_rate * b->chunk->rate[at]);
+    vec rate = vec_set(b->step->input_rate * b->chunk->rate[at] * share);
     for (uint32_t v = 0; v < vectors; v++) {
         vec step = vec_load(d + v * WIDTH);
         if (v + 1 == vectors)
@@ -78,7 +78,7 @@ static void pairs_skipgram(struct block *b, uint32_t t, uint32_t per_pair, uint3
         }
         pair_train(b, ws->x, ws->d, to, b->chunk->ids[to], *used, per_pair, loss);
         *used += per_pair;
-        pair_finish(b, ws->d, at);
+        pair_finish(b, ws->d, at, 1.0f);
     }
 }
 
@@ -100,7 +100,7 @@ static void pairs_cbow(struct block *b, uint32_t t, uint32_t per_pair, uint32_t 
     *used += per_pair;
     for (uint32_t c = low; c <= high; c++)
         if (c != at)
-            pair_finish(b, ws->d, c);
+            pair_finish(b, ws->d, c, words_share(b, t));
 }
 
 static void block_pairs(const struct kernel_step *step, struct kernel_workspace *ws,

@@ -28,8 +28,9 @@ static void block_weigh(struct block *b) {
     for (uint32_t t = 0; t < KERNEL_BLOCK; t++) {
         float positives = t < b->n ? (float)(b->start[t + 1] - b->start[t]) : 0.0f;
         b->weight[t] = unit * positives;
-        b->x_scale[t] =
-            b->step->input_rate * (t < b->n && !b->step->cbow ? b->chunk->rate[b->at[t]] : 1.0f);
+        b->x_scale[t] = b->step->input_rate;
+        if (t < b->n)
+            b->x_scale[t] *= b->step->cbow ? words_share(b, t) : b->chunk->rate[b->at[t]];
     }
     if (b->step->clip && b->repeated)
         for (uint32_t t = 0; t < b->n; t++)

@@ -55,6 +55,8 @@ struct kernel_case kernel_case_draw(uint64_t seed) {
         test.num_true = 1 + draw_below(&draw, 3);
     }
     test.inside = draw_below(&draw, 2) != 0;
+    test.cbow_input = 0.5f + 2 * (float)draw_unit(&draw);
+    test.cbow_mean = draw_below(&draw, 3) ? 1 + 10 * (float)draw_unit(&draw) : 0;
     return test;
 }
 
@@ -204,6 +206,8 @@ static void layout_create(struct layout *l, const struct kernel *kernel,
                                    .positive_b = (float)(1 + (test->pos_weight - 1) * z),
                                    .negative_weight = (float)(1.25 * z),
                                    .input_rate = 1.4f,
+                                   .cbow_input = test->cbow_input,
+                                   .cbow_mean = test->cbow_mean,
                                    .rate = (float)test->rate};
     fill_tables(l);
     fill_chunk(l);
@@ -236,6 +240,20 @@ struct wanted {
 static uint32_t neighbour(const struct layout *l, size_t t, uint32_t i) {
     uint32_t at = l->centres[t], w = l->reach;
     return l->ids[i < w ? at - w + i : at + 1 + i - w];
+}
+
+/* Context words of centre t. */
+static double window_words(const struct layout *l, size_t t) {
+    double words = 0;
+    for (uint32_t c = 0; c < 2 * l->reach; c++)
+        words += neighbour(l, t, c) != WORD_NONE;
+    return words;
+}
+
+/* f_t: what each word of the window takes of the step of its mean. */
+static double words_share(const struct layout *l, size_t t) {
+    double words = window_words(l, t), mean = (double)l->test->cbow_mean;
+    return (double)l->test->cbow_input * (mean > 0 && words > 0 ? mean / words : 1);
 }
 
 static void wanted_create(struct wanted *w, const struct layout *l) {
@@ -293,7 +311,7 @@ static void wanted_free(struct wanted *w) {
 }
 
 /* The oracle's step. For CBOW its input rows are the means, and what a mean moves by goes to each
- * of its words. Returns the loss. */
+ * of its words, f_t times. Returns the loss. */
 static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat16) {
     const struct kernel_case *test = l->test;
     struct oracle_block block = {.objective = test->softmax ? ORACLE_SAMPLED_SOFTMAX : ORACLE_NCE,
@@ -330,12 +348,13 @@ static double wanted_step(struct wanted *w, const struct layout *l, bool bfloat1
     for (size_t i = 0; test->cbow && i < l->n; i++)
         for (uint32_t c = 0; c < 2 * l->reach; c++) {
             uint32_t id = neighbour(l, i, c);
+            double share = words_share(l, i);
             if (id == WORD_NONE)
                 continue;
             for (size_t j = 0; j < test->dim; j++)
                 w->input[id * test->dim + j] +=
-                    w->means[i * test->dim + j] - before[i * test->dim + j];
-            w->input_mass[id] += w->mean_mass[i];
+                    share * (w->means[i * test->dim + j] - before[i * test->dim + j]);
+            w->input_mass[id] += share * w->mean_mass[i];
         }
     free(before);
     return loss;
@@ -460,7 +479,7 @@ static void sequence_centre(struct sequence *s, size_t t) {
     for (uint32_t c = 0; c < 2 * w; c++) {
         uint32_t id = neighbour(s->l, t, c);
         for (size_t j = 0; id != WORD_NONE && j < dim; j++)
-            s->w->input[id * dim + j] += rate * s->d[j];
+            s->w->input[id * dim + j] += rate * words_share(s->l, t) * s->d[j];
     }
 }
 

@@ -16,6 +16,7 @@ struct kernel_case {
     bool inside;
     bool bias, cbow, softmax, clip, hits;
     double rate, pos_weight;
+    float cbow_input, cbow_mean; /* 0: each word takes the whole step */
     uint32_t num_true;
     uint64_t seed;
 };

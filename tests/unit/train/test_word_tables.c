@@ -16,16 +16,19 @@ static double count(const struct trainer *trainer, uint32_t id) {
 
 /* The weighted draws of a block stand for `draws` words of counts ^ power, whatever they are drawn
  * from; the shift is the log of how many of them, weighed by `negative`, are expected to be this
- * word. */
+ * word. CBOW has a normaliser of its own. */
 static void draws_stand_for_a_power_of_counts(void **state) {
     struct fixture *fixture = *state;
     write_zipf(fixture);
     for (int variant = 0; variant < 8; variant++) {
         struct trainer_fixture made;
         double power = variant & 4 ? -0.4 : 0.6;
+        bool cbow = variant & 4;
+        fixture->settings.architecture = cbow ? ARCHITECTURE_CBOW : ARCHITECTURE_SKIPGRAM;
+        fixture->settings.cbow_normalizer = 0.5;
         fixture->settings.unique = variant & 1, fixture->settings.noise_power = power;
         fixture->settings.sampler = variant & 2 ? NOISE_UNIFORM : NOISE_LOG_UNIFORM;
-        fixture->settings.sample = 0, fixture->settings.log_normalizer = -0.7;
+        fixture->settings.sample = 0, fixture->settings.log_normalizer = cbow ? -1.2 : -0.7;
         trainer_fixture_open(&made, fixture);
         const struct trainer *trainer = &made.trainer;
         double draws = trainer->step.noise, total = 0, all = 0, words = 0,

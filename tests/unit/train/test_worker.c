@@ -326,6 +326,28 @@ static void private_rows_are_merged(void **state) {
     assert_int_equal(step_private_rows(&fixture->settings, 100, 2), 0);
 }
 
+/* ---- the step -------------------------------------------------------------------------------- */
+
+/* What a word of CBOW's context takes of the step: settings.md, cbow_gradient. */
+static void settings_of_cbow_reach_the_step(void **state) {
+    struct fixture *fixture = *state;
+    struct table table = {.columns = 100, .stride = 112};
+    struct settings *settings = &fixture->settings;
+    settings->architecture = ARCHITECTURE_CBOW, settings->window = 4;
+    settings->cbow_gradient = CBOW_GRADIENT_MEAN, settings->cbow_input_rate = 1.5;
+    struct kernel_step step = step_from_settings(settings, &table, 4);
+    assert_true(step.cbow && step.cbow_mean == 5 && step.cbow_input == 1.5f);
+    settings->dynamic_window = false;
+    step = step_from_settings(settings, &table, 4);
+    assert_true(step.cbow_mean == 8);
+    settings->window = 0;
+    step = step_from_settings(settings, &table, 4);
+    assert_true(step.cbow_mean == 0);
+    settings->window = 4, settings->cbow_gradient = CBOW_GRADIENT_WHOLE;
+    step = step_from_settings(settings, &table, 4);
+    assert_true(step.cbow_mean == 0 && step.cbow_input == 1.5f);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -337,6 +359,7 @@ int main(void) {
         TEST(draws_are_shared_by_blocks),
         TEST(exact_negatives_draw_for_every_pair),
         TEST(private_rows_are_merged),
+        TEST(settings_of_cbow_reach_the_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
