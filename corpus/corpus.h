@@ -226,6 +226,16 @@ struct corpus_options {
  * Speed target: 1 GB/s of plain text on two cores. */
 enum status corpus_create(struct corpus **corpus, const struct corpus_options *options,
                           struct error *err) MUST_CHECK;
+#define CORPUS_CONTEXT_KINDS 64
+/* Words that begin with one of `prefixes` (with commas between, CORPUS_CONTEXT_KINDS at most) are
+ * global contexts of their sentence. It is written anew without them, and behind it comes a
+ * sentence (word, context) for each of its other words and each of its contexts: ids, length and
+ * words change, the vocabulary and its counts do not. Sentences without contexts, or with nothing
+ * else, stay as they are. Before corpus_hold_out. work: the folder for scratch files, 1 + 3 m times
+ * the ids where sentences have m contexts. On failure the corpus can only be freed. Errors: REFUSED
+ * (key context_prefix) when no word, or every word, begins so; DISK_FULL. */
+enum status corpus_spread_contexts(struct corpus *corpus, const char *prefixes, const char *work,
+                                   struct error *err) MUST_CHECK;
 /* Takes sentences away from ids, length and words, to held_ids and its lengths: the vocabulary and
  * its counts stay those of all the text. A sentence of more than `most` words counts as pieces of
  * `most` words; where one is taken out of the middle, the sentence ends there. A sentence or piece

@@ -1,13 +1,9 @@
 /* Parting the ids in two: what is trained on, and what is held out. Two passes: how many sentences
  * would be held out, and the writing. */
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "base/random.h"
 #include "corpus/corpus_private.h"
+#include "corpus/ids_writer.h"
 
-#define WRITE_IDS 65536         /* written at a time */
 #define STREAM 0x686f6c646f7574 /* "holdout": this hash is nobody else's */
 
 /* Uniform in [0, 1): of the sentence or piece with this number. */
@@ -58,75 +54,33 @@ static enum status choose(const struct corpus *corpus, double share, uint64_t se
 
 /* ---- the second pass ------------------------------------------------------------------------- */
 
-/* One of the two parts while it is written. */
-struct part {
-    uint32_t *buffer; /* [WRITE_IDS] */
-    uint32_t filled;
-    uint64_t length, words;
-    int file;  /* -1: not open */
-    bool open; /* a sentence is: it needs an end */
-};
-
-static enum status part_flush(struct part *part, struct error *err) {
-    enum status status =
-        file_write_at(part->file, part->buffer, part->filled * sizeof *part->buffer,
-                      (part->length - part->filled) * sizeof *part->buffer, err);
-    part->filled = 0;
-    return status;
-}
-
-static enum status part_put(struct part *part, uint32_t id, struct error *err) {
-    part->buffer[part->filled++] = id;
-    part->length++;
-    part->words += id != WORD_NONE;
-    part->open = id != WORD_NONE;
-    return part->filled == WRITE_IDS ? part_flush(part, err) : STATUS_OK;
-}
-
-static enum status part_end(struct part *part, struct error *err) {
-    return part->open ? part_put(part, WORD_NONE, err) : STATUS_OK;
-}
-
-static enum status part_open(struct part *part, const char *path, struct error *err) {
-    part->buffer = malloc(WRITE_IDS * sizeof *part->buffer);
-    if (!part->buffer || !path)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory for holding sentences out");
-    return file_scratch_open(path, &part->file, err);
-}
-
-static void part_close(struct part *part) {
-    if (part->file >= 0)
-        close(part->file);
-    free(part->buffer);
-}
-
 static enum status write_parts(const struct corpus *corpus, uint64_t seed, uint64_t most,
-                               double below, struct part parts[2], struct error *err) {
+                               double below, struct ids_writer parts[2], struct error *err) {
     struct walk walk = {.most = most};
-    struct part *part = &parts[0];
+    struct ids_writer *part = &parts[0];
     enum status status = STATUS_OK;
     for (uint64_t i = 0; status == STATUS_OK && i < corpus->length; i++) {
         uint32_t id = corpus->ids[i];
         if (walk_begins(&walk, id)) {
-            struct part *next = &parts[unit_hash(seed, walk.number) < below];
+            struct ids_writer *next = &parts[unit_hash(seed, walk.number) < below];
             if (next != part)
-                status = part_end(part, err);
+                status = ids_writer_end(part, err);
             part = next;
         }
         if (status == STATUS_OK && (id != WORD_NONE || part->open))
-            status = part_put(part, id, err);
+            status = ids_writer_put(part, id, err);
     }
     for (int i = 0; status == STATUS_OK && i < 2; i++) {
-        status = part_end(&parts[i], err);
+        status = ids_writer_end(&parts[i], err);
         if (status == STATUS_OK)
-            status = part_flush(&parts[i], err);
+            status = ids_writer_flush(&parts[i], err);
     }
     return status;
 }
 
 /* The parts take the place of the whole. */
 static enum status adopt(struct corpus_owner *owner, struct corpus_ids *trained,
-                         const struct part parts[2], struct error *err) {
+                         const struct ids_writer parts[2], struct error *err) {
     struct corpus *corpus = &owner->corpus;
     enum status status = file_map_open(&trained->map, trained->path, err);
     if (status == STATUS_OK)
@@ -147,18 +101,18 @@ enum status corpus_hold_out(struct corpus *corpus, double share, uint64_t seed, 
                             const char *work, struct error *err) {
     struct corpus_owner *owner = (struct corpus_owner *)corpus;
     struct corpus_ids trained = {.map = {.data = ""}, .path = path_join(work, CORPUS_TRAINED_FILE)};
-    struct part parts[2] = {{.file = -1}, {.file = -1}};
+    struct ids_writer parts[2] = {IDS_WRITER_CLOSED, IDS_WRITER_CLOSED};
     double below = 0;
     owner->held.path = path_join(work, CORPUS_HELD_FILE);
     enum status status = choose(corpus, share, seed, most, &below, err);
     if (status == STATUS_OK)
-        status = part_open(&parts[0], trained.path, err);
+        status = ids_writer_open(&parts[0], trained.path, err);
     if (status == STATUS_OK)
-        status = part_open(&parts[1], owner->held.path, err);
+        status = ids_writer_open(&parts[1], owner->held.path, err);
     if (status == STATUS_OK)
         status = write_parts(corpus, seed, most, below, parts, err);
-    part_close(&parts[0]);
-    part_close(&parts[1]);
+    ids_writer_close(&parts[0]);
+    ids_writer_close(&parts[1]);
     if (status == STATUS_OK)
         status = adopt(owner, &trained, parts, err);
     corpus_ids_close(&trained);

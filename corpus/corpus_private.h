@@ -10,6 +10,7 @@
 #define CORPUS_IDS_FILE "corpus-ids"
 #define CORPUS_TRAINED_FILE "corpus-trained"
 #define CORPUS_HELD_FILE "corpus-held-out"
+#define CORPUS_SPREAD_FILE "corpus-spread" /* of corpus_spread_contexts */
 
 /* A scratch file of ids, mapped. */
 struct corpus_ids {

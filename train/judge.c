@@ -1,5 +1,7 @@
 #include "train/judge.h"
 
+#include <string.h>
+
 #include "train/pairs.h"
 
 enum status train_judge(const struct settings *settings, struct corpus *corpus, const char *work,
@@ -7,6 +9,8 @@ enum status train_judge(const struct settings *settings, struct corpus *corpus, 
     enum status status = pairs_check_corpus(settings, corpus, err);
     if (status == STATUS_OK)
         status = train_admit(settings, vocabulary_size(corpus->vocabulary), 0, err);
+    if (status == STATUS_OK && strcmp(settings->context_prefix, "none") != 0)
+        status = corpus_spread_contexts(corpus, settings->context_prefix, work, err);
     if (status == STATUS_OK && settings->holdout > 0)
         status = corpus_hold_out(corpus, settings->holdout, (uint64_t)settings->seed,
                                  (uint64_t)settings->holdout_words, work, err);

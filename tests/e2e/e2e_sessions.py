@@ -248,6 +248,41 @@ def check_weights(server):
         equal(server.ask("GET", "/v1/corpora/bad").status, 404, "nothing stays of it")
 
 
+def check_contexts():
+    """A context reaches every item of its session, and stands between no two of them: with windows
+    of one word, items of one user come near each other, and users are answered with theirs."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw = random.Random(5)
+        corpus, model = os.path.join(folder, "c.txt"), os.path.join(folder, "m")
+        with open(corpus, "w", encoding="utf-8") as file:
+            for i in range(2000):
+                kind = i % 10
+                items = [f"i{kind}x{draw.randrange(5)}" for _ in range(4)]
+                noise = [f"f{draw.randrange(100)}" for _ in range(4)]
+                both = [word for pair in zip(items, noise) for word in pair]
+                file.write(" ".join([noise[0], f"user:{kind}", noise[1]] + both) + "\n")
+        def train(*more, status=0):
+            return run("train", corpus, "--output", model, "--threads", "1", "--dim", "20",
+                       "--epochs", "10", "--window", "1", "--progress", "none", *more,
+                       status=status)
+        def near():
+            return sum(run("nearest", model, f"i{i}x0", "--k", "1").startswith(f"i{i}x")
+                       for i in range(10))
+        train()
+        without = near()
+        train("--context-prefix", "user:")
+        check(near() >= 9 and without <= 5, f"items of a user: {near()}, without {without}")
+        users = "".join(f"user:{i}\n" for i in range(10)).encode()
+        told = run("recommend", model, "--k", "1", "--prefix", "i", "--score", "output", "--json",
+                   data=users)
+        best = [json.loads(line)["recommendations"][0]["item"] for line in told.splitlines()]
+        check(sum(best[i].startswith(f"i{i}x") for i in range(10)) >= 9, f"by user: {best}")
+        plan = json.loads(run("plan", corpus, "--json", "--seconds", "0.1"))
+        check("vocabulary" in plan, plan)
+        said = train("--context-prefix", "nobody:", status=1)
+        check("no word of the vocabulary begins with context_prefix 'nobody:'" in said, said)
+
+
 def check_questions(server, folder):
     """A set that stands beside a corpus, and a job that stops by it."""
     with open(os.path.join(folder, "questions.txt"), "rb") as file:
@@ -285,6 +320,7 @@ def main():
             check_command()
             check_whole_sessions(server)
             check_weights(server)
+            check_contexts()
         finally:
             server.close()
     print(f"e2e_sessions: {models_client.CHECKS} checks passed")
