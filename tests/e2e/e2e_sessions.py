@@ -186,7 +186,8 @@ def check_whole_sessions(server):
             for length in [12] + [draw.randint(1, 12) for _ in range(99)]:
                 words = [f"w{min(29, int(draw.expovariate(0.1)))}" for _ in range(length)]
                 file.write(" ".join(words) + "\n")
-        for more in ([], ["--architecture", "cbow"], ["--exact-negatives", "true"],
+        for more in ([], ["--architecture", "cbow", "--cbow-gradient", "whole"],
+                     ["--exact-negatives", "true"],
                      ["--objective", "sampled_softmax"], ["--kernel", "portable"]):
             found = []
             for window in (["all"], ["0"], ["11", "--dynamic-window", "false"]):
