@@ -124,7 +124,8 @@ class Display:
             speed = data.get("words_per_second")
             if speed:
                 more += ", %s words/s" % size_text(speed)[:-1].strip()
-            say("%s: %d%%, epoch %d of %d%s" % (self.name, share, epoch, data["epochs"], more))
+            epochs = data.get("epochs") or epoch
+            say("%s: %d%%, epoch %d of %d%s" % (self.name, share, epoch, epochs, more))
 
     def _end(self, data: Any) -> None:
         if self.bar is not None:
