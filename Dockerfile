@@ -38,6 +38,7 @@ COPY base base
 COPY kernel kernel
 COPY config config
 COPY sampler sampler
+COPY graph graph
 COPY embedding embedding
 COPY loss loss
 COPY corpus corpus

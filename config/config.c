@@ -204,6 +204,24 @@ static enum status check_stop_early(const struct settings *settings, struct erro
                                "questions must name a set of questions with stop_early = score");
 }
 
+/* What has no meaning for walks is refused, not passed over. */
+static enum status check_edges(const struct settings *settings, struct error *err) {
+    if (settings->format != FORMAT_EDGES)
+        return STATUS_OK;
+    if (settings->holdout > 0)
+        return error_set_key(err, STATUS_REFUSED, "holdout",
+                             "holdout must be 0 with format = edges: walks are made anew in each "
+                             "epoch, and none is kept apart");
+    if (settings->max_vocab > 0)
+        return error_set_key(err, STATUS_REFUSED, "max_vocab",
+                             "max_vocab must be 0 with format = edges: every node is kept");
+    if (strcmp(settings->context_prefix, "none") != 0)
+        return error_set_key(err, STATUS_REFUSED, "context_prefix",
+                             "context_prefix must be none with format = edges: walks have no "
+                             "contexts beside their nodes");
+    return STATUS_OK;
+}
+
 enum status settings_check(const struct settings *settings, struct error *err) {
     if (settings->min_learning_rate > settings->learning_rate) {
         return error_set_key(err, STATUS_REFUSED, "min_learning_rate",
@@ -227,5 +245,6 @@ enum status settings_check(const struct settings *settings, struct error *err) {
             "shared_negatives must be 0 with exact_negatives, which shares none, not %lld",
             (long long)settings->shared_negatives);
     }
-    return check_stop_early(settings, err);
+    enum status status = check_edges(settings, err);
+    return status == STATUS_OK ? check_stop_early(settings, err) : status;
 }

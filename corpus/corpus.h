@@ -182,6 +182,8 @@ enum train_request {
     REQUEST_CANCEL /* end with CANCELLED */
 };
 
+struct graph;
+
 /* The corpus as training reads it. */
 struct corpus {
     struct vocabulary *vocabulary;
@@ -194,6 +196,9 @@ struct corpus {
     /* The same of the sentences that corpus_hold_out took away; NULL and 0 before. */
     const uint32_t *held_ids;
     uint64_t held_length, held_words;
+    /* With format edges: walks over it are the text, and ids is NULL; see graph/graph.h. Else
+     * NULL. */
+    const struct graph *graph;
     struct corpus_report report;
 };
 

@@ -28,6 +28,8 @@ enum status corpus_layout_init(struct corpus_layout *layout, const struct settin
     case FORMAT_NDJSON:
         return error_set(err, STATUS_INTERNAL,
                          "ndjson must be turned into the format tokens before it is read");
+    case FORMAT_EDGES:
+        return error_set(err, STATUS_INTERNAL, "edges are no text: a graph is read from them");
     }
     return STATUS_OK;
 }

@@ -17,6 +17,7 @@ static enum file_use use_of(const struct settings *settings) {
     case FORMAT_TEXT:
     case FORMAT_TOKENS:
     case FORMAT_NDJSON: /* was turned into tokens */
+    case FORMAT_EDGES:
         break;
     }
     return FILE_AS_STATED;

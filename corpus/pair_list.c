@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
-#include "base/buffer.h"
-#include "base/file.h"
-#include "base/intake.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "corpus/corpus.h"
-#include "corpus/corpus_text.h"
+#include "corpus/text_lines.h"
 
-#define PIECE 262144u
 #define FIELDS 3
-#define PAIR_LINE_MAX ((size_t)1 << 20) /* bytes; what is longer is no pair of words */
-#define SHOWN 40                        /* bytes of a field in a message */
+#define SHOWN 40 /* bytes of a field in a message */
 
 struct field {
     const char *text;
@@ -30,9 +24,8 @@ struct pair_reading {
     struct pair_list *list;
     const struct settings *settings;
     const struct vocabulary *vocabulary;
-    struct buffer line; /* the beginning of the line that the next piece goes on with */
-    uint64_t lines;
-    size_t room; /* pairs that the list has room for */
+    uint64_t number; /* of the line */
+    size_t room;     /* pairs that the list has room for */
 };
 
 /* ---- a line ---------------------------------------------------------------------------------- */
@@ -40,7 +33,7 @@ struct pair_reading {
 static enum status bad_line(const struct pair_reading *reading, struct error *err,
                             const char *what) {
     return error_set_key(err, STATUS_MALFORMED, "pairs", "line %" PRIu64 " of the pairs %s",
-                         reading->lines, what);
+                         reading->number, what);
 }
 
 /* Without the white space at both ends. */
@@ -143,16 +136,17 @@ static enum status list_add(struct pair_reading *reading, const uint32_t ids[2],
     return STATUS_OK;
 }
 
-static enum status line_take(struct pair_reading *reading, const char *line, size_t length,
+static enum status line_take(void *context, uint64_t number, const char *line, size_t length,
                              struct error *err) {
+    struct pair_reading *reading = context;
     struct pair_report *report = &reading->list->report;
     struct field fields[FIELDS];
     uint32_t ids[2] = {WORD_NONE, WORD_NONE};
     double weight = 1;
-    size_t mark = reading->lines++ == 0 ? corpus_text_mark(line, length) : 0;
-    if (field_trim(line + mark, line + length).length == 0)
+    reading->number = number;
+    if (field_trim(line, line + length).length == 0)
         return STATUS_OK;
-    unsigned n = fields_split(line + mark, line + length, fields);
+    unsigned n = fields_split(line, line + length, fields);
     if (n < 2 || n > FIELDS || fields[0].length == 0 || fields[1].length == 0) {
         char what[120];
         snprintf(what, sizeof what,
@@ -180,68 +174,6 @@ static enum status line_take(struct pair_reading *reading, const char *line, siz
 
 /* ---- a file ---------------------------------------------------------------------------------- */
 
-static enum status line_hold(struct pair_reading *reading, const char *bytes, size_t length,
-                             struct error *err) {
-    buffer_append(&reading->line, bytes, length);
-    if (reading->line.failed)
-        return error_set_key(err, STATUS_NO_MEMORY, "pairs", "out of memory for a line of pairs");
-    if (reading->line.length <= PAIR_LINE_MAX)
-        return STATUS_OK;
-    reading->lines++;
-    return bad_line(reading, err, "is no pair of words: it is longer than a megabyte");
-}
-
-static enum status text_take(void *context, const char *bytes, size_t length, struct error *err) {
-    struct pair_reading *reading = context;
-    const char *end = bytes + length;
-    enum status status = STATUS_OK;
-    while (bytes < end && status == STATUS_OK) {
-        const char *stop = memchr(bytes, '\n', (size_t)(end - bytes));
-        size_t n = (size_t)((stop ? stop : end) - bytes);
-        bool held = reading->line.length > 0;
-        if (!stop || held)
-            status = line_hold(reading, bytes, n, err);
-        if (stop && status == STATUS_OK)
-            status = line_take(reading, held ? reading->line.data : bytes,
-                               held ? reading->line.length : n, err);
-        if (stop && held)
-            reading->line.length = 0;
-        bytes += n + (stop != NULL);
-    }
-    return status;
-}
-
-static enum status requested(const atomic_int *request, struct error *err) {
-    int asked = request ? atomic_load(request) : REQUEST_NONE;
-    if (asked == REQUEST_NONE)
-        return STATUS_OK;
-    return error_set(err, asked == REQUEST_CANCEL ? STATUS_CANCELLED : STATUS_PAUSED,
-                     "stopped while the pairs were read");
-}
-
-static enum status file_take(struct pair_reading *reading, const struct file_map *map,
-                             const atomic_int *request, struct error *err) {
-    const struct settings *settings = reading->settings;
-    const struct intake_options options = {.subject = "the file of pairs",
-                                           .use = FILE_AS_STATED,
-                                           .max_invalid = settings->max_invalid_share,
-                                           .limits.window = (uint64_t)settings->max_window_bytes};
-    struct intake *intake = NULL;
-    enum status status = intake_create(&intake, &options, text_take, reading, err);
-    for (size_t at = 0; at < map->length && status == STATUS_OK; at += PIECE) {
-        size_t left = map->length - at;
-        status = requested(request, err);
-        if (status == STATUS_OK)
-            status = intake_push(intake, map->data + at, left < PIECE ? left : PIECE, err);
-    }
-    if (status == STATUS_OK)
-        status = intake_finish(intake, err);
-    intake_free(intake);
-    if (status == STATUS_OK && reading->line.length > 0)
-        status = line_take(reading, reading->line.data, reading->line.length, err);
-    return status;
-}
-
 static enum status usable_check(const struct pair_report *report, const struct settings *settings,
                                 struct error *err) {
     if (report->used > 0)
@@ -260,15 +192,15 @@ enum status pair_list_read(struct pair_list *list, const struct settings *settin
                            const char *path, const struct vocabulary *vocabulary,
                            atomic_int *request, struct error *err) {
     struct pair_reading reading = {.list = list, .settings = settings, .vocabulary = vocabulary};
+    const struct text_lines lines = {.settings = settings,
+                                     .path = path,
+                                     .subject = "the file of pairs",
+                                     .request = request,
+                                     .visit = line_take,
+                                     .context = &reading};
     struct error why = {0};
-    struct file_map map;
     *list = (struct pair_list){0};
-    enum status status = file_map_open(&map, path, &why);
-    if (status == STATUS_OK) {
-        status = file_take(&reading, &map, request, &why);
-        file_map_close(&map);
-    }
-    buffer_clear(&reading.line);
+    enum status status = text_lines_read(&lines, &why);
     if (status == STATUS_OK)
         status = usable_check(&list->report, settings, &why);
     if (status == STATUS_OK || status == STATUS_CANCELLED || status == STATUS_PAUSED)

@@ -30,12 +30,13 @@ struct checkpoint_header {
 
 static uint64_t corpus_checksum(const struct trainer *trainer) {
     const uint64_t *counts = vocabulary_counts(trainer->vocabulary);
-    uint64_t sums[6] = {trainer->corpus->length,
+    uint64_t sums[7] = {trainer->corpus->length,
                         trainer->corpus->words,
                         checksum(counts, trainer->rows * sizeof *counts),
                         trainer->corpus->held_length,
                         trainer->corpus->held_words,
-                        trainer->pairs.checksum};
+                        trainer->pairs.checksum,
+                        trainer->corpus->graph ? trainer->corpus->graph->checksum : 0};
     return checksum(sums, sizeof sums);
 }
 
@@ -218,6 +219,13 @@ static enum status restore(struct trainer *trainer, const struct file_map *map, 
         return status;
     tables_take(trainer, map);
     trainer->segment_size = header.segment_size, trainer->segments = header.segments;
+    for (int i = 0; i < trainer->threads && trainer->walks.graph; i++) {
+        struct worker *worker = &trainer->workers[i];
+        uint64_t at = worker->state.at;
+        if (at < worker->state.end)
+            worker_make_walks(worker, trainer);
+        worker->state.at = at;
+    }
     trainer->next_segment = header.next_segment;
     atomic_store(&trainer->words_done, header.words_done);
     atomic_store(&trainer->steps_done, header.steps_done);

@@ -2,10 +2,14 @@
 
 #include <string.h>
 
+#include "graph/graph.h"
 #include "train/pairs.h"
 
 enum status train_judge(const struct settings *settings, struct corpus *corpus, const char *work,
                         struct error *err) {
+    if (corpus->graph) /* which has an edge */
+        return train_admit(settings, vocabulary_size(corpus->vocabulary),
+                           graph_bytes(corpus->graph), err);
     enum status status = pairs_check_corpus(settings, corpus, err);
     if (status == STATUS_OK)
         status = train_admit(settings, vocabulary_size(corpus->vocabulary), 0, err);

@@ -1,4 +1,5 @@
 /* The whole path: corpus, memory, tables, epochs, model. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,18 @@ static void tell_choices(struct trainer *trainer) {
     }
 }
 
+/* What a list of edges left out, or what may surprise in it. */
+static void warn_of_edges(struct trainer *trainer) {
+    const struct edge_report *edges = &trainer->corpus->graph->edges;
+    if (edges->loops + edges->duplicates + edges->dead_ends > 0)
+        trainer_warn(
+            trainer,
+            "of %" PRIu64 " edges %" PRIu64 " lead from a node to itself and are left out, "
+            "%" PRIu64 " were there before and their weights were added up; %" PRIu64
+            " of %u nodes have no edge out: walks end there",
+            edges->edges, edges->loops, edges->duplicates, edges->dead_ends, trainer->rows);
+}
+
 static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     bool found = false;
     if (trainer->options->resume) {
@@ -84,6 +97,8 @@ static enum status start_or_resume(struct trainer *trainer, struct error *err) {
     trainer_report(trainer, PHASE_TRAINING, 0, found ? "resumed from a checkpoint" : NULL);
     tell_choices(trainer);
     warn_beforehand(trainer);
+    if (trainer->corpus->graph)
+        warn_of_edges(trainer);
     return STATUS_OK;
 }
 
@@ -105,6 +120,26 @@ static enum status train_corpus(const struct train_options *options, struct corp
     return status;
 }
 
+static void tick_reading(void *context, double share) {
+    report_reading(context, share, NULL);
+}
+
+static enum status read_graph(struct reading *reading, struct graph **graph, struct corpus **corpus,
+                              struct error *err) {
+    const struct train_options *options = reading->options;
+    const struct graph_options reading_options = {
+        .settings = options->settings,
+        .path = options->corpus,
+        .request = options->request,
+        .tick = tick_reading,
+        .context = reading,
+        .max_bytes = train_memory(options->settings, 1, 0).allowed};
+    enum status status = graph_read(graph, &reading_options, err);
+    if (status == STATUS_OK)
+        *corpus = &(*graph)->corpus;
+    return status;
+}
+
 enum status train_run(const struct train_options *options, struct train_result *result,
                       struct error *err) {
     const struct settings *settings = options->settings;
@@ -113,6 +148,7 @@ enum status train_run(const struct train_options *options, struct train_result *
     struct decision decision = {
         .asked = settings, .factor = 1, .work = options->work, .resume = options->resume};
     struct train_options decided = *options;
+    struct graph *graph = NULL;
     double started = machine_monotonic_seconds();
     memset(result, 0, sizeof *result);
     decide_begin(&decision);
@@ -131,7 +167,12 @@ enum status train_run(const struct train_options *options, struct train_result *
                                              .context = &reading,
                                              .choose_min_count = decide_min_count,
                                              .chooser = &decision};
-    status = corpus_create(&corpus, &reading_options, err);
+    if (settings->format == FORMAT_EDGES) {
+        status = read_graph(&reading, &graph, &corpus, err);
+        decision.chosen.min_count = 1; /* every node is kept, whatever was asked */
+    } else {
+        status = corpus_create(&corpus, &reading_options, err);
+    }
     if (status == STATUS_OK) {
         status = decide_rest(&decision, &corpus->report, (double)corpus->report.vocabulary,
                              (double)corpus->report.kept_words, corpus->vocabulary, err);
@@ -143,7 +184,10 @@ enum status train_run(const struct train_options *options, struct train_result *
         status = train_judge(decided.settings, corpus, options->work, err);
     if (status == STATUS_OK)
         status = train_corpus(&decided, corpus, result, err);
-    corpus_free(corpus);
+    if (graph)
+        graph_free(graph);
+    else
+        corpus_free(corpus);
     if (status == STATUS_OK)
         status = path_remove(options->work, err);
     result->seconds = machine_monotonic_seconds() - started;

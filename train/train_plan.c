@@ -207,6 +207,11 @@ enum status train_plan(const struct train_plan_options *options, struct train_pl
     if (corpus_options.threads > machine)
         corpus_options.threads = machine;
     enum status status = settings_check(asked, err);
+    if (status == STATUS_OK && asked->format == FORMAT_EDGES)
+        status =
+            error_set_key(err, STATUS_REFUSED, "format",
+                          "there is no plan for format = edges: the training itself tells what "
+                          "does not fit once the edges are read");
     if (status == STATUS_OK)
         status = corpus_create(&corpus, &corpus_options, &refused);
     if (status != STATUS_OK && !is_refusal(plan, status))

@@ -18,7 +18,6 @@
 
 /* Entries of corpus->ids that a worker takes at a time. A sentence is cut where a segment ends, so
  * that short segments would leave a small corpus without pairs. */
-#define MAX_SEGMENT 65536
 #define MIN_SEGMENT 4096
 
 static enum partition partition_of(const struct settings *settings) {
@@ -34,8 +33,10 @@ static enum partition partition_of(const struct settings *settings) {
 static void set_segments(struct trainer *trainer) {
     uint64_t length = trainer->corpus->length;
     uint64_t size = length / ((uint64_t)trainer->threads * 16) + 1;
-    size = size < MAX_SEGMENT ? size : MAX_SEGMENT;
+    size = size < WORKER_SEGMENT ? size : WORKER_SEGMENT;
     trainer->segment_size = size > MIN_SEGMENT ? size : MIN_SEGMENT;
+    if (trainer->walks.graph) /* whole walks */
+        trainer->segment_size = walk_source_room(&trainer->walks, trainer->segment_size);
     trainer->segments = (length + trainer->segment_size - 1) / trainer->segment_size;
 }
 
@@ -87,7 +88,9 @@ static enum status pairs_create(struct trainer *trainer, struct error *err) {
                                           trainer->vocabulary, options->request, err);
     trainer->progress.pairs = trainer->pairs.report;
     return status == STATUS_OK && trainer->pairs.n > 0
-               ? train_admit(trainer->settings, trainer->rows, pair_source_bytes(trainer->pairs.n),
+               ? train_admit(trainer->settings, trainer->rows,
+                             pair_source_bytes(trainer->pairs.n) +
+                                 (trainer->corpus->graph ? graph_bytes(trainer->corpus->graph) : 0),
                              err)
                : status;
 }
@@ -128,6 +131,7 @@ enum status trainer_init(struct trainer *trainer, const struct train_options *op
     trainer->words_total = corpus->words * (uint64_t)settings->epochs;
     trainer->bias = step_bias(settings);
     set_beginning(trainer);
+    walk_source_init(&trainer->walks, corpus->graph, settings);
     set_segments(trainer);
     enum status status = trainer_pin(trainer, err);
     if (status == STATUS_OK)
@@ -185,6 +189,10 @@ static bool next_segment(struct trainer *trainer, struct worker *worker) {
     uint64_t first = segment % trainer->segments * trainer->segment_size,
              end = first + trainer->segment_size;
     worker->state.segment = segment;
+    if (trainer->walks.graph) {
+        worker_make_walks(worker, trainer);
+        return true;
+    }
     worker->state.at = segment_edge(trainer, first);
     worker->state.end = segment_edge(trainer, end);
     return true;

@@ -18,9 +18,9 @@
  *                  the learning rate; sums of losses; what reports tell, by name; the settings of
  *                  this training, what was `auto` settled
  *   choose         the rules by which it is
- *   word_tables  subsampling  step_settings  memory  pair_source
+ *   word_tables  subsampling  step_settings  memory  pair_source  walk_source
  *                  what settings come down to: for each word, for a step of the kernel, in bytes;
- *                  pairs beside the text
+ *                  pairs beside the text, walks in its place
  *
  * Private to train/. */
 #ifndef VECMILL_TRAIN_TRAINER_STATE_H
@@ -36,6 +36,7 @@
 #include "train/step_settings.h"
 #include "train/tally.h"
 #include "train/train.h"
+#include "train/walk_source.h"
 #include "train/word_tables.h"
 
 struct worker;
@@ -74,6 +75,7 @@ struct trainer {
     struct kernel_step step; /* its rate is unused: each worker has a copy with the present one */
     struct step_bias bias;
     struct word_tables tables;
+    struct walk_source walks;        /* graph NULL: the text is corpus->ids */
     struct pair_source pairs;        /* n 0: there are none */
     uint32_t rows;                   /* words of the vocabulary: rows of either table */
     uint32_t private_rows;           /* ids below it have a copy in each worker (output rows) */

@@ -79,6 +79,12 @@ enum status worker_init(struct worker *worker, const struct trainer *trainer, ui
     worker->output = calloc(length, sizeof *worker->output);
     worker->shift = aligned_zeros(length * sizeof *worker->shift);
     worker->rate = aligned_zeros(length * sizeof *worker->rate);
+    if (trainer->walks.graph) {
+        uint64_t room = walk_source_room(&trainer->walks, WORKER_SEGMENT);
+        worker->text = worker->walks = calloc(room, sizeof *worker->walks);
+        if (!worker->walks)
+            return error_set(err, STATUS_NO_MEMORY, "cannot allocate the walks of a thread");
+    }
     worker->own = aligned_zeros(own_bytes(trainer));
     worker->base = aligned_zeros(own_bytes(trainer));
     worker->zero = aligned_zeros(trainer->step.stride * sizeof *worker->zero);
@@ -96,6 +102,7 @@ enum status worker_init(struct worker *worker, const struct trainer *trainer, ui
 }
 
 void worker_clear(struct worker *worker) {
+    free(worker->walks);
     free(worker->carry);
     free(worker->draws);
     free(worker->ids);
@@ -152,6 +159,19 @@ static struct output_rows output_rows(const struct worker *worker, const struct 
 /* place: number of the word's row in the table. */
 static inline float *output_row(struct output_rows rows, uint32_t id, uint32_t place) {
     return id < rows.private ? rows.own + id * rows.stride : rows.table + place * rows.stride;
+}
+
+/* ---- walks ----------------------------------------------------------------------------------- */
+
+void worker_make_walks(struct worker *worker, const struct trainer *trainer) {
+    const struct walk_source *source = &trainer->walks;
+    uint64_t each = trainer->segment_size / ((uint64_t)source->rule.length + 1);
+    uint64_t epoch = worker->state.segment / trainer->segments;
+    uint64_t first = worker->state.segment % trainer->segments * each, end = first + each;
+    worker->state.at = 0;
+    worker->state.end =
+        walk_source_fill(source, epoch, first, end < source->walks ? end : source->walks,
+                         worker->walks, &worker->missing);
 }
 
 /* ---- packing --------------------------------------------------------------------------------- */
@@ -250,6 +270,8 @@ bool worker_pack(struct worker *worker, const struct trainer *trainer) {
     state->at = at;
     state->words = random;
     worker->words += words;
+    if (at == end) /* walks that ended early count in full: epochs are as long as they were to be */
+        worker->words += worker->missing, worker->missing = 0;
     if (n > first && at < end)
         pack_carry(worker, first, n, &n_centres, window);
     worker->examples += examples + (n > first + 1 ? n_centres - first_centre : 0);

@@ -10,6 +10,7 @@
 
 #define WORKER_DRAWS 4096        /* noise ids drawn at a time */
 #define WORKER_CHUNK_WORDS 3072  /* kept words packed at a time */
+#define WORKER_SEGMENT 65536     /* entries of ids in a segment, at most; or one walk */
 #define WORKER_GRADIENT_EVERY 16 /* of the blocks with a loss: the norm of the gradient is taken */
 
 /* What a worker needs to go on exactly where it stopped. Plain data: a checkpoint holds it as it
@@ -18,7 +19,7 @@ struct worker_state {
     struct random words; /* subsampling, windows */
     struct random noise;
     uint64_t segment; /* number over all epochs of the segment under way */
-    uint64_t at, end; /* positions in corpus->ids; at == end: the segment is done */
+    uint64_t at, end; /* positions in the text; at == end: the segment is done */
     uint64_t blocks;
     /* kept words of an unfinished sentence that the next chunk begins with */
     uint32_t carried;
@@ -44,6 +45,8 @@ struct worker_noise {
 struct worker {
     _Alignas(128) struct worker_state state;
     const uint32_t *text; /* the ids that it packs: state's positions are in it */
+    uint32_t *walks;      /* the text, where it is walks: those of the segment; else NULL */
+    uint64_t missing;     /* words that these lack, not yet counted as passed */
     uint64_t loss_every;  /* the loss is taken on one block in so many */
     uint32_t *carry;      /* [2 window] */
     uint32_t *draws;      /* [WORKER_DRAWS + noise] */
@@ -80,6 +83,8 @@ enum status worker_init(struct worker *worker, const struct trainer *trainer, ui
                         struct error *err) MUST_CHECK;
 void worker_clear(struct worker *worker);
 
+/* Makes the walks of the worker's segment, and puts it at their beginning. */
+void worker_make_walks(struct worker *worker, const struct trainer *trainer);
 /* Packs the next kept words of the worker's segment; false when the segment is used up. */
 bool worker_pack(struct worker *worker, const struct trainer *trainer);
 /* Packs pairs that are due for the text trained so far; false when none are. Each is a sentence of

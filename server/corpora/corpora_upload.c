@@ -93,6 +93,7 @@ static enum status format_find(const char *type, enum setting_format asked, cons
     case FORMAT_AUTO:
         break;
     case FORMAT_TEXT:
+    case FORMAT_EDGES:
     case FORMAT_TOKENS: /* lists as they will be read: they are stored as they come */
         *format = "text";
         return STATUS_OK;
@@ -140,7 +141,7 @@ static enum status body_describe(struct upload *upload, const struct http_reques
         status = field_take(request, "weight_field", settings->weight_field,
                             upload->asked.weight_field, err);
     if (status == STATUS_OK)
-        status = query_choice(request, "format", "auto|text|ndjson|tokens", &asked, err);
+        status = query_choice(request, "format", "auto|text|ndjson|tokens|edges", &asked, err);
     upload->asked.format = (enum setting_format)asked;
     upload->form = media_is(type, FORM_TYPE);
     if (status == STATUS_OK)

@@ -175,7 +175,7 @@ enum status job_format_settle(struct settings *settings, const struct corpus_inf
     bool tokens = strcmp(info->format, "tokens") == 0;
     int asked = settings->format;
     bool fits = asked == FORMAT_AUTO || (tokens ? asked == FORMAT_TOKENS || asked == FORMAT_NDJSON
-                                                : asked == FORMAT_TEXT || asked == FORMAT_TOKENS);
+                                                : asked != FORMAT_NDJSON);
     if (!fits)
         return error_set_key(
             err, STATUS_REFUSED, "/settings/format",
@@ -195,7 +195,10 @@ static enum status memory_admit(struct jobs *jobs, struct job *job, const char *
     int64_t bound = jobs->settings->max_memory;
     if (bound > 0 && (job->settings.max_memory == 0 || job->settings.max_memory > bound))
         job->settings.max_memory = bound;
-    enum status status = corpus_plan(&job->settings, corpus, PLAN_SAMPLE, &words, err);
+    /* nodes are counted when the edges are read */
+    enum status status = job->settings.format == FORMAT_EDGES
+                             ? STATUS_OK
+                             : corpus_plan(&job->settings, corpus, PLAN_SAMPLE, &words, err);
     if (status != STATUS_OK)
         return status;
     job->plan_words = words;

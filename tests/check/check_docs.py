@@ -20,8 +20,8 @@ import sys
 from check_tree import read_law
 
 MAX_COLUMNS, MAX_TABLE_COLUMNS = 100, 120
-FOLDERS = ("base kernel config sampler loss embedding corpus train server cli tests bench docs "
-           "cmake packaging scripts clients").split()
+FOLDERS = ("base kernel config sampler loss embedding corpus graph train server cli tests bench "
+           "docs cmake packaging scripts clients").split()
 PATH = re.compile(rf"(?<![\w/.<>-])(?:{'|'.join(FOLDERS)})/[\w./*-]*")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|^    .*?$|`[^`\n]+`", re.S | re.M)
