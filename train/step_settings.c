@@ -31,6 +31,11 @@ uint32_t step_window(const struct settings *settings, const struct corpus *corpu
     *longer = 0;
     if (settings->window > 0)
         return most;
+    if (corpus->graph) { /* sentences are walks, all as long at most */
+        uint32_t others = (uint32_t)settings->walk_length - 1;
+        *longer = others > most ? corpus->report.sentences : 0;
+        return others < most ? others : most;
+    }
     for (uint64_t i = 0; i <= corpus->length; i++) {
         if (i < corpus->length && corpus->ids[i] != WORD_NONE) {
             length++;

@@ -67,6 +67,8 @@ static void factions_are_found(void **state) {
         begin(&work, karate);
         work.settings.walk_p = rules[r][0], work.settings.walk_q = rules[r][1];
         work.settings.epochs = 10;
+        if (r == 2) /* window = all: each walk whole */
+            work.settings.window = 0, work.settings.walk_length = 8, work.settings.walks = 50;
         train(&work, &result);
         assert_int_equal(result.corpus.vocabulary, 34);
         assert_int_equal(result.last.words, 34 * 10 * 40 * 10);
