@@ -105,6 +105,11 @@ static enum status parse_real(void *place, const struct setting *row, const char
 static enum status parse_flag(void *place, const struct setting *row, const char *text,
                               struct error *err) {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    const int8_t automatic = SETTING_AUTO_FLAG;
+    if (row->may_be_auto && strcmp(text, SETTING_AUTO_NAME) == 0) {
+        memcpy(place, &automatic, sizeof automatic);
+        return STATUS_OK;
+    }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(text, words[i]) == 0) {
             bool value = i % 2 == 1;
@@ -112,8 +117,8 @@ static enum status parse_flag(void *place, const struct setting *row, const char
             return STATUS_OK;
         }
     }
-    return error_set_key(err, STATUS_REFUSED, row->name, "%s must be true or false, not '%.64s'",
-                         row->name, text);
+    return error_set_key(err, STATUS_REFUSED, row->name, "%s must be %strue or false, not '%.64s'",
+                         row->name, row->may_be_auto ? SETTING_AUTO_NAME ", " : "", text);
 }
 
 static enum status parse_choice(void *place, const struct setting *row, const char *text,

@@ -21,10 +21,11 @@
     enum setting_##name{CHOICES_OF_##name(CHOICE_CONSTANT)};
 #include "config/settings.def"
 
-/* What a number that may be `auto` holds while it is: beyond the bounds of any row. Whoever reads
- * such a number needs the value that was chosen for it. */
+/* What a setting that may be `auto` holds while it is: beyond the bounds of any row. Whoever reads
+ * such a setting needs the value that was chosen for it. */
 #define SETTING_AUTO_INT INT64_MIN
 #define SETTING_AUTO_REAL (-(double)INFINITY)
+#define SETTING_AUTO_FLAG ((int8_t)-1)
 #define SETTING_AUTO_NAME "auto"
 
 /* The values. Plain data: copied by assignment; settings that are equal are equal bytes when both
@@ -35,6 +36,7 @@ struct settings {
 #define SETTING_INT_AUTO SETTING_INT
 #define SETTING_REAL_AUTO SETTING_REAL
 #define SETTING_FLAG(name, def, scope, meaning) bool name;
+#define SETTING_FLAG_AUTO(name, def, scope, meaning) int8_t name;
 #define SETTING_CHOICE(name, def, scope, meaning) enum setting_##name name;
 #define SETTING_TEXT(name, def, size, scope, meaning) char name[size];
 #define SETTING_BYTES(name, def, min, max, scope, meaning) int64_t name;
@@ -62,7 +64,7 @@ struct setting {
     const char *name, *meaning;
     enum setting_type type;
     enum setting_scope scope;
-    bool may_be_auto;    /* a number that may be SETTING_AUTO_INT or SETTING_AUTO_REAL */
+    bool may_be_auto;    /* a number or flag that may hold its SETTING_AUTO_... */
     const char *initial; /* default as text */
     /* The names of a choice by value, NULL behind the last; NULL when it is no choice. */
     const char *const *choices;
@@ -120,7 +122,7 @@ enum status settings_check(const struct settings *settings, struct error *err) M
 /* The text that stands for 0 of a whole number beside "0": "all" of the window; NULL: none does. */
 const char *setting_zero_name(const struct setting *row);
 
-/* Whether the row's number is left to be chosen. */
+/* Whether the row's value is left to be chosen. */
 bool settings_is_auto(const struct settings *settings, const struct setting *row);
 
 /* Appends the value as settings_set reads it back exactly. */

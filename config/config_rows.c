@@ -18,6 +18,8 @@
 
 #define AT(name) offsetof(struct settings, name)
 
+_Static_assert(sizeof(bool) == sizeof(int8_t), "flags that may be auto are copied like the others");
+
 #define SETTING_NUMBER(name, def, min, max, scope, meaning, type, may_be_auto) \
     {#name, meaning, SETTING_IS_##type, SETTING_OF_##scope, may_be_auto,       \
      #def,  NULL,    (double)(min),     (double)(max),      AT(name)},
@@ -33,6 +35,8 @@
     SETTING_NUMBER(name, def, min, max, scope, meaning, BYTES, false)
 #define SETTING_FLAG(name, def, scope, meaning) \
     {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, false, #def, NULL, 0, 1, AT(name)},
+#define SETTING_FLAG_AUTO(name, def, scope, meaning) \
+    {#name, meaning, SETTING_IS_FLAG, SETTING_OF_##scope, true, #def, NULL, 0, 1, AT(name)},
 #define SETTING_CHOICE(name, def, scope, meaning)                                       \
     {#name, meaning, SETTING_IS_CHOICE, SETTING_OF_##scope, false, def, choices_##name, \
      0,     0,       AT(name)},
@@ -75,9 +79,14 @@ const void *setting_value(const struct settings *settings, const struct setting 
 bool settings_is_auto(const struct settings *settings, const struct setting *row) {
     int64_t whole;
     double real;
+    int8_t flag;
     if (row->may_be_auto && row->type == SETTING_IS_REAL) {
         memcpy(&real, setting_value(settings, row), sizeof real);
         return real == SETTING_AUTO_REAL;
+    }
+    if (row->may_be_auto && row->type == SETTING_IS_FLAG) {
+        memcpy(&flag, setting_value(settings, row), sizeof flag);
+        return flag == SETTING_AUTO_FLAG;
     }
     if (!row->may_be_auto)
         return false;

@@ -203,6 +203,7 @@ static void write_value(const struct settings *settings, const struct setting *r
 void settings_describe(const struct setting *row, struct buffer *text) {
     switch (row->type) {
     case SETTING_IS_FLAG:
+        buffer_append_text(text, row->may_be_auto ? SETTING_AUTO_NAME ", " : "");
         buffer_append_text(text, "true or false");
         break;
     case SETTING_IS_CHOICE:

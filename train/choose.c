@@ -81,14 +81,18 @@ static double within(double value, double least, double most) {
     return fmin(fmax(value, least), most);
 }
 
-/* How far the corpus is items (sessions, baskets, walks), whose counts are more even than those of
- * text: 0 up to items_from, 1 from items_full on, and smooth between. */
-static double item_share(const struct settings *settings, const struct corpus_facts *facts) {
-    double from = settings->items_from, full = settings->items_full, even = facts->evenness;
-    if (even <= from || full <= from)
-        return even <= from ? 0 : 1;
-    double x = fmin((even - from) / (full - from), 1);
+/* 0 up to `from`, 1 from `full` on, and smooth between. */
+static double smooth(double value, double from, double full) {
+    if (value <= from || full <= from)
+        return value <= from ? 0 : 1;
+    double x = fmin((value - from) / (full - from), 1);
     return x * x * (3 - 2 * x);
+}
+
+/* How far the corpus is items (sessions, baskets, walks), whose counts are more even than those of
+ * text. */
+static double item_share(const struct settings *settings, const struct corpus_facts *facts) {
+    return smooth(facts->evenness, settings->items_from, settings->items_full);
 }
 
 /* "text, evenness 0.652" */
@@ -108,27 +112,27 @@ static struct kind kind_of(const struct settings *settings, const struct corpus_
 
 /* ---- the rules ------------------------------------------------------------------------------- */
 
-/* Rare words are left out, as long as there are words enough: of text. Each item counts. */
+/* Where rare words are many, as in text, they are left out while there are words enough: rows that
+ * were seen a few times lie near everything. Where they are few, each word counts. */
 static void rule_min_count(const struct settings *settings, const struct corpus_facts *facts,
                            struct corpus_choice *choice) {
-    double top = (double)settings->min_count_most, enough = (double)settings->min_count_vocab;
-    int64_t most = llround(top - (top - 1) * item_share(settings, facts)), best = 1;
+    int64_t top = settings->min_count_most, best = 1;
+    double enough = (double)settings->min_count_vocab, all = facts->reached[1];
+    double rare = all > 0 ? 1 - facts->reached[top] / all : 0;
+    int64_t most =
+        llround(1 + (double)(top - 1) * smooth(rare, settings->rare_from, settings->rare_full));
     while (best < most && facts->reached[best + 1] >= enough)
         best++;
     struct grouped kept = grouped(facts->reached[best]);
-    double left_out = 100 * facts->dropped[best];
     if (best < most)
         say(choice, (double)best,
             "%lld would keep fewer than min_count_vocab %lld of %s different words",
-            (long long)best + 1, (long long)settings->min_count_vocab,
-            grouped(facts->reached[1]).text);
-    else if (best == settings->min_count_most)
-        say(choice, (double)best,
-            "min_count_most: it keeps %s different words and leaves out %.3g%% of the text",
-            kept.text, left_out);
+            (long long)best + 1, (long long)settings->min_count_vocab, grouped(all).text);
     else
-        say(choice, (double)best, "%s: it leaves out %.3g%% of the words",
-            kind_of(settings, facts).text, left_out);
+        say(choice, (double)best,
+            "%.3g%% of the words are seen fewer than %lld times; it keeps %s and leaves out %.3g%% "
+            "of the text",
+            100 * rare, (long long)top, kept.text, 100 * facts->dropped[best]);
 }
 
 /* As many words as a long text has in its epochs are not to be had from a short one; the square
@@ -169,6 +173,15 @@ static void rule_window(const struct settings *settings, const struct corpus_fac
         say(choice, window,
             "the counts are more even than those of text, less than those of items: evenness %.3f",
             facts->evenness);
+}
+
+/* The order of items within a session tells little: near and far ones count alike. */
+static void rule_dynamic_window(const struct settings *settings, const struct corpus_facts *facts,
+                                struct corpus_choice *choice) {
+    bool items = item_share(settings, facts) >= 0.5;
+    say(choice, 0, "%s: %s", kind_of(settings, facts).text,
+        items ? "all words of the window count alike" : "near words count more");
+    snprintf(choice->value, sizeof choice->value, "%s", items ? "false" : "true");
 }
 
 /* The smallest threshold of three digits that keeps enough; the shorter the text, the less of its
@@ -215,6 +228,7 @@ static const struct rule rules[] = {
     {"sample", true, rule_sample},
     {"epochs", true, rule_epochs},
     {"window", true, rule_window},
+    {"dynamic_window", true, rule_dynamic_window},
 };
 _Static_assert(sizeof rules / sizeof *rules <= CORPUS_CHOICES, "a report must hold each choice");
 

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from folder import Folder
 from service import VECMILL, Service, check, expect, run_tests, zipf_text
 
-CHOSEN = ["min_count", "sample", "epochs", "window"]
+CHOSEN = ["min_count", "sample", "epochs", "window", "dynamic_window"]
 TEXT = zipf_text(400000, seed=5)
 
 
@@ -22,7 +22,8 @@ def rows(choices):
 
 
 def numbers(choices):
-    return {name: float(value) for name, (value, _) in rows(choices).items()}
+    """As JSON has them: numbers, true and false."""
+    return {name: json.loads(value) for name, (value, _) in rows(choices).items()}
 
 
 def train(folder, *options, code=0, progress="json"):
@@ -91,7 +92,7 @@ def all_tell_the_same():
 
 
 def what_is_set_is_left_alone():
-    fixed = {"min_count": 3, "sample": 0.001, "epochs": 2, "window": 4}
+    fixed = {"min_count": 3, "sample": 0.001, "epochs": 2, "window": 4, "dynamic_window": True}
     with Service() as s:
         expect(s.put("/v1/corpora/c", TEXT), 201)
         for name, value in fixed.items():
@@ -107,9 +108,10 @@ def what_is_set_is_left_alone():
         check(job["corpus_report"]["choices"] == [], job)
         for name in CHOSEN:
             row = next(r for r in s.get("/v1/settings").json["settings"] if r["name"] == name)
-            check(row["auto"] and row["default"] == "auto" and "minimum" in row, row)
+            check(row["auto"] and row["default"] == "auto", row)
+            check("minimum" in row or row["type"] == "boolean", row)
             wrong = {"corpus": "c", "model": "m", "settings": {name: "some"}}
-            expect(s.post("/v1/jobs", wrong), 422, '%s must be a' % name, 'or \\"auto\\"')
+            expect(s.post("/v1/jobs", wrong), 422, "%s must be " % name, 'or \\"auto\\"')
 
 
 def the_card_trains_the_same():

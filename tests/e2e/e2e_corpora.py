@@ -277,7 +277,7 @@ def corpora_that_cannot_be_trained():
     for name, text, settings in (
         ("one", "word\n", {}),
         ("blank", " \n\n\t\n", {"min_count": 1}),
-        ("rare", " ".join("w%d" % i for i in range(5000)), {}),
+        ("rare", " ".join("w%d" % i for i in range(5000)), {"min_count": 5}),
         ("same", "same " * 2000, {"min_count": 1}),
         ("junk", junk, {"min_count": 1}),
         ("junkrare", junk, {"min_count": 1000000}),

@@ -39,7 +39,8 @@ def auto_is_chosen_and_told():
         expect(s.put("/v1/corpora/c", items), 201)
         for sample in ("auto", 1e-4):
             settings = dict(
-                QUICK, sample=sample, sample_words=0, sample_base=1e-4, window=5
+                QUICK, sample=sample, sample_words=0, sample_base=1e-4, window=5,
+                dynamic_window=True,
             )
             a = expect(s.post("/v1/jobs", {"corpus": "c", "model": "m", "settings": settings}), 202)
             events = list(s.events(a.json["id"]))

@@ -60,7 +60,8 @@ static inline void work_init(struct work *work, const char *text, size_t length)
     assert_int_equal(file_replace(work->corpus, text, length, &err), STATUS_OK);
     settings_init(&work->settings);
     work->settings.dim = 20, work->settings.threads = 1, work->settings.epochs = 2,
-    work->settings.min_count = 1, work->settings.window = 5, work->settings.learning_rate = 0.05;
+    work->settings.min_count = 1, work->settings.window = 5;
+    work->settings.dynamic_window = true, work->settings.learning_rate = 0.05;
     work->settings.progress_interval = 0.01, work->settings.sample = 1e-3;
     work->options = (struct train_options){.settings = &work->settings,
                                            .corpus = work->corpus,

@@ -24,7 +24,7 @@ static void defaults(void **state) {
     (void)state;
     struct settings settings = fresh();
     assert_int_equal(settings.dim, 100);
-    assert_true(settings.dynamic_window);
+    assert_int_equal(settings.dynamic_window, SETTING_AUTO_FLAG);
     assert_true(settings.sample == SETTING_AUTO_REAL);
     assert_int_equal(settings.sampler, NOISE_LOG_UNIFORM);
     assert_int_equal(settings.objective, OBJECTIVE_NCE);

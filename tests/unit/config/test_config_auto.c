@@ -19,8 +19,10 @@ static void auto_is_a_value(void **state) {
         }
         char least[64];
         automatic++;
-        assert_true(row->type == SETTING_IS_REAL || row->type == SETTING_IS_INT);
-        assert_true(row->min > (double)SETTING_AUTO_INT && row->min > SETTING_AUTO_REAL);
+        assert_true(row->type == SETTING_IS_REAL || row->type == SETTING_IS_INT ||
+                    row->type == SETTING_IS_FLAG);
+        assert_true(row->min > (double)SETTING_AUTO_INT && row->min > SETTING_AUTO_REAL &&
+                    row->min > (double)SETTING_AUTO_FLAG);
         snprintf(least, sizeof least, "%.17g", row->min);
         assert_int_equal(settings_set(&settings, row->name, least, SETTING_OF_ALL, NULL),
                          STATUS_OK);

@@ -174,8 +174,8 @@ static void what_is_set_is_respected(void **state) {
     (void)state;
     static const struct {
         const char *name, *value;
-    } sets[] = {
-        {"min_count", "3"}, {"sample", "0"}, {"epochs", "77"}, {"window", "2"}, {"sample", "0.5"}};
+    } sets[] = {{"min_count", "3"}, {"sample", "0"},   {"epochs", "77"},
+                {"window", "2"},    {"sample", "0.5"}, {"dynamic_window", "true"}};
     struct vocabulary *vocabulary = vocabulary_zipf(500, 1e5);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         struct settings settings = fresh(), wanted = fresh();
@@ -188,9 +188,10 @@ static void what_is_set_is_respected(void **state) {
                          STATUS_OK);
         choose_settings(&facts, &settings, &choices);
         assert_null(corpus_choice_of(&choices, row->name));
-        assert_int_equal(choices.n, 3);
+        assert_int_equal(choices.n, 4);
         assert_memory_equal((const char *)&settings + row->offset,
-                            (const char *)&wanted + row->offset, sizeof(int64_t));
+                            (const char *)&wanted + row->offset,
+                            row->type == SETTING_IS_FLAG ? sizeof(int8_t) : sizeof(int64_t));
     }
     vocabulary_free(vocabulary);
 }
@@ -216,7 +217,8 @@ static void choices_wait_for_what_they_need(void **state) {
     struct settings settings = fresh();
     struct corpus_choices choices = {0};
     struct corpus_facts facts = {.words = 1e6, .sentences = 5e4};
-    for (int n = 1; n <= FACTS_COUNTS + 1; n++)
+    facts.reached[1] = 9000;
+    for (int n = 2; n <= FACTS_COUNTS + 1; n++)
         facts.reached[n] = 1000;
     choose_settings(&facts, &settings, &choices);
     assert_int_equal(choices.n, 1);
@@ -224,7 +226,7 @@ static void choices_wait_for_what_they_need(void **state) {
     assert_int_equal(settings.epochs, SETTING_AUTO_INT);
     facts.cut = true;
     choose_settings(&facts, &settings, &choices);
-    assert_int_equal(choices.n, 3);
+    assert_int_equal(choices.n, 4);
     assert_true(settings.sample == SETTING_AUTO_REAL);
 }
 
@@ -240,31 +242,34 @@ static int64_t min_count_of(const double reached[6], double evenness) {
     return settings.min_count;
 }
 
-/* The largest that keeps 1,000 words of text; of items none is left out. */
+/* The largest that keeps 1,000 words, whatever the evenness; where few words are rare, all are
+ * kept, and in between it rises by one at a time. */
 static void min_count_is_the_largest(void **state) {
     (void)state;
-    static const double many[] = {9000, 5000, 4000, 3000, 2000, 1000};
     static const struct {
         double reached[6];
-        int64_t text;
+        int64_t wanted;
     } cases[] = {{{9000, 5000, 1000, 999, 900, 800}, 3},
                  {{9000, 999, 900, 800, 700, 600}, 1},
                  {{10, 5, 2, 1, 0, 0}, 1},
                  {{9000, 5000, 4000, 3000, 1000, 1}, 5},
                  {{9000, 5000, 4000, 3000, 999, 1}, 4},
-                 {{0, 0, 0, 0, 0, 0}, 1}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(min_count_of(cases[i].reached, 0.6), cases[i].text);
-        assert_int_equal(min_count_of(cases[i].reached, 0.95), 1);
-    }
-    int64_t before = 5;
-    for (double even = 0; even <= 1; even += 1e-3) {
-        int64_t min_count = min_count_of(many, even);
-        assert_true(min_count <= before && min_count >= before - 1);
-        assert_true((even > 0.8 || min_count == 5) && (even < 0.9 || min_count == 1));
+                 {{0, 0, 0, 0, 0, 0}, 1},
+                 {{9000, 8900, 8800, 8700, 8600, 8500}, 1},
+                 {{9000, 9000, 9000, 9000, 9000, 0}, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (double even = 0; even <= 1; even += 0.5)
+            assert_int_equal(min_count_of(cases[i].reached, even), cases[i].wanted);
+    int64_t before = 1;
+    for (double rare = 0; rare <= 1; rare += 1e-3) {
+        double all = 1e6, kept = all * (1 - rare);
+        double x = fmin(fmax((rare - 0.25) / 0.15, 0), 1), exact = 1 + 4 * x * x * (3 - 2 * x);
+        const double reached[] = {all, all, all, all, kept, kept};
+        int64_t min_count = min_count_of(reached, 0.6);
+        assert_true(fabs((double)min_count - exact) <= 0.5 + 1e-6 || kept < 1000);
+        assert_true(kept < 1000 || (min_count >= before && min_count <= before + 1));
         before = min_count;
     }
-    assert_int_equal(min_count_of(many, 0.85), 3); /* 5 - 4 / 2 */
 }
 
 static struct settings chosen_for(double words, double evenness) {
@@ -323,6 +328,14 @@ static void window_is_smooth(void **state) {
     assert_int_equal(chosen_for(1e6, 0.825).window, 7); /* 5 + 10 x 0.15625 */
 }
 
+/* One step, at half an item share: a flag has no more. */
+static void windows_of_items_are_whole(void **state) {
+    (void)state;
+    for (double even = 0; even <= 1; even += 1e-3)
+        if (fabs(even - 0.85) > 1e-6)
+            assert_int_equal(chosen_for(1e6, even).dynamic_window, even < 0.85);
+}
+
 /* The threshold falls with the length of the text down to the least, to three digits. */
 static void sample_is_smooth(void **state) {
     (void)state;
@@ -377,6 +390,7 @@ int main(void) {
         cmocka_unit_test(epochs_are_smooth),
         cmocka_unit_test(the_work_is_bounded),
         cmocka_unit_test(window_is_smooth),
+        cmocka_unit_test(windows_of_items_are_whole),
         cmocka_unit_test(sample_is_smooth),
         cmocka_unit_test(sample_keeps_enough),
     };

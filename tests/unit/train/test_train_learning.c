@@ -33,6 +33,8 @@ static void every_combination_learns(void **state) {
             variant / 18 && work.settings.objective != OBJECTIVE_SAMPLED_SOFTMAX;
         work.settings.unique = variant / 18 && !work.settings.exact_negatives;
         work.settings.negative = 8, work.settings.epochs = 6, work.settings.learning_rate = 0.1;
+        if (work.settings.architecture == ARCHITECTURE_CBOW) /* its input rows take twice that */
+            work.settings.learning_rate /= work.settings.cbow_input_rate;
         struct model *model = work_model(&work);
         double contrast = neighbour_contrast(model);
         if (!(contrast > 0.05) || !isfinite(work.loss))

@@ -267,6 +267,7 @@ static void exact_negatives_draw_for_every_pair(void **state) {
     fixture->settings.exact_negatives = true, fixture->settings.sample = 0;
     fixture->settings.objective = OBJECTIVE_NEGATIVE_SAMPLING;
     fixture->settings.negative = 5, fixture->settings.window = 4;
+    fixture->settings.dynamic_window = true;
     trainer_fixture_open(&made, fixture);
     made.train.pairs = count_pairs;
     calls = (struct calls){.rows = made.trainer.rows};
