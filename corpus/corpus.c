@@ -256,8 +256,11 @@ static void words_are_counted(void *context, struct corpus_ranking *ranking) {
     spectrum->report.seconds = machine_monotonic_seconds() - reading->started;
     for (int t = 0; t < reading->pool.threads; t++)
         spectrum->table_bytes += word_table_bytes(&reading->counters[t].table);
-    if (options->settings->min_count == SETTING_AUTO_INT)
-        ranking->min_count = options->choose_min_count(options->chooser, spectrum);
+    if (options->choose_min_count) {
+        uint64_t chosen = options->choose_min_count(options->chooser, spectrum);
+        if (options->settings->min_count == SETTING_AUTO_INT)
+            ranking->min_count = chosen;
+    }
 }
 
 static enum status reading_rank(struct reading *reading, struct error *err) {

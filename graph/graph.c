@@ -63,7 +63,7 @@ static void visits_expect(struct making *making) {
     }
     for (uint32_t v = 0; v < nodes; v++)
         making->visits[v] = (double)making->settings->walks;
-    uint64_t exact = EXACT_EDGES / making->list.n;
+    uint64_t exact = EXACT_EDGES / (making->list.n > 0 ? making->list.n : 1);
     exact = exact < EXACT_STEPS ? EXACT_STEPS : exact;
     double kept = 1; /* of the walks, at the last step */
     for (uint64_t step = 0; step < length && all; step++) {

@@ -89,10 +89,19 @@ static double smooth(double value, double from, double full) {
     return x * x * (3 - 2 * x);
 }
 
-/* How far the corpus is items (sessions, baskets, walks), whose counts are more even than those of
- * text. */
+/* The share of the different words that are seen fewer than min_count_most times; 0 while it is not
+ * known. */
+static double rare_share(const struct settings *settings, const struct corpus_facts *facts) {
+    double all = facts->reached[1];
+    return all > 0 ? 1 - facts->reached[settings->min_count_most] / all : 0;
+}
+
+/* How far the corpus is items (sessions, baskets, walks): their counts are more even than those of
+ * text, and fewer of them are rare. */
 static double item_share(const struct settings *settings, const struct corpus_facts *facts) {
-    return smooth(facts->evenness, settings->items_from, settings->items_full);
+    double rare = rare_share(settings, facts);
+    return smooth(facts->evenness, settings->items_from, settings->items_full) *
+           (1 - smooth(rare, settings->text_rare_from, settings->text_rare_full));
 }
 
 /* "text, evenness 0.652" */
@@ -118,7 +127,7 @@ static void rule_min_count(const struct settings *settings, const struct corpus_
                            struct corpus_choice *choice) {
     int64_t top = settings->min_count_most, best = 1;
     double enough = (double)settings->min_count_vocab, all = facts->reached[1];
-    double rare = all > 0 ? 1 - facts->reached[top] / all : 0;
+    double rare = rare_share(settings, facts);
     int64_t most =
         llround(1 + (double)(top - 1) * smooth(rare, settings->rare_from, settings->rare_full));
     while (best < most && facts->reached[best + 1] >= enough)
@@ -184,14 +193,15 @@ static void rule_dynamic_window(const struct settings *settings, const struct co
     snprintf(choice->value, sizeof choice->value, "%s", items ? "false" : "true");
 }
 
-/* The smallest threshold of three digits that keeps enough; the shorter the text, the less of its
- * frequent words is left out. */
+/* The smallest threshold of three digits that keeps enough; the shorter a text, the less of its
+ * frequent words is left out. Items that everybody takes tell little, however few sessions. */
 static void rule_sample(const struct settings *settings, const struct corpus_facts *facts,
                         struct corpus_choice *choice) {
     double enough = (double)settings->sample_words / fmax(facts->kept_words, 1);
     double wanted = fmax(settings->sample_keep, fmin(enough, 1));
     double by_length =
-        settings->sample_base * pow(settings->epochs_words / fmax(facts->words, 1), SAMPLE_POWER);
+        settings->sample_base * pow(settings->epochs_words / fmax(facts->words, 1),
+                                    SAMPLE_POWER * (1 - item_share(settings, facts)));
     bool is_least = by_length <= settings->sample_least;
     double least = is_least ? settings->sample_least : fmin(three_digits(by_length), 1);
     double sample = subsampling_threshold(least, wanted, facts->counts);

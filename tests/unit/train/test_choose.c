@@ -319,21 +319,39 @@ static void window_is_smooth(void **state) {
     for (double even = 0; even <= 1; even += 1e-3) {
         int64_t window = chosen_for(1e6, even).window;
         assert_true(window >= before && window <= before + 1);
-        assert_true(even > 0.8 || window == 5);
-        assert_true(even < 0.9 || window == 15);
+        assert_true(even > 0.75 || window == 5);
+        assert_true(even < 0.82 || window == 15);
         before = window;
     }
     assert_int_equal(before, 15);
-    assert_int_equal(chosen_for(1e6, 0.85).window, 10);
-    assert_int_equal(chosen_for(1e6, 0.825).window, 7); /* 5 + 10 x 0.15625 */
+    assert_int_equal(chosen_for(1e6, 0.785).window, 10);
+    assert_int_equal(chosen_for(1e6, 0.7675).window, 7); /* 5 + 10 x 0.15625 */
+}
+
+/* Even counts of words of which most are rare are those of a short text, of any language. */
+static void rare_words_make_a_text(void **state) {
+    (void)state;
+    int64_t before = 15;
+    for (double rare = 0; rare <= 1; rare += 1e-3) {
+        struct settings settings = fresh();
+        struct corpus_choices choices = {0};
+        struct corpus_facts facts = facts_of(1e5, 0.95, NULL);
+        facts.reached[1] = 1e5, facts.reached[settings.min_count_most] = 1e5 * (1 - rare);
+        choose_settings(&facts, &settings, &choices);
+        assert_true(settings.window <= before && settings.window >= before - 1);
+        assert_true(rare >= 0.5 || settings.window == 15);
+        assert_true(rare <= 0.6 || (settings.window == 5 && settings.dynamic_window));
+        before = settings.window;
+    }
+    assert_int_equal(before, 5);
 }
 
 /* One step, at half an item share: a flag has no more. */
 static void windows_of_items_are_whole(void **state) {
     (void)state;
     for (double even = 0; even <= 1; even += 1e-3)
-        if (fabs(even - 0.85) > 1e-6)
-            assert_int_equal(chosen_for(1e6, even).dynamic_window, even < 0.85);
+        if (fabs(even - 0.785) > 1e-6)
+            assert_int_equal(chosen_for(1e6, even).dynamic_window, even < 0.785);
 }
 
 /* The threshold falls with the length of the text down to the least, to three digits. */
@@ -390,6 +408,7 @@ int main(void) {
         cmocka_unit_test(epochs_are_smooth),
         cmocka_unit_test(the_work_is_bounded),
         cmocka_unit_test(window_is_smooth),
+        cmocka_unit_test(rare_words_make_a_text),
         cmocka_unit_test(windows_of_items_are_whole),
         cmocka_unit_test(sample_is_smooth),
         cmocka_unit_test(sample_keeps_enough),
