@@ -52,12 +52,12 @@ static uint32_t pass_node(const struct pass *pass, uint64_t walk) {
 uint64_t walk_source_fill(const struct walk_source *source, uint64_t epoch, uint64_t first,
                           uint64_t end, uint32_t *ids, uint64_t *missing) {
     uint64_t n = 0, passes = source->walks / source->graph->nodes;
-    struct pass pass = {.number = UINT64_MAX};
+    struct pass pass = {0};
     *missing = 0;
     for (uint64_t walk = first; walk < end; walk++) {
         uint64_t number = epoch * passes + walk / source->graph->nodes;
         struct random random;
-        if (number != pass.number)
+        if (walk == first || number != pass.number)
             pass_open(&pass, source, number);
         random_init(&random, source->seed, WALK_STREAM + epoch * source->walks + walk);
         uint32_t words =
