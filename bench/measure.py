@@ -193,6 +193,10 @@ class Bench:
             str(dim),
             "--epochs",
             str(epochs or self.options.epochs),
+            "--min-count",  # as the others have them
+            "5",
+            "--window",
+            "5",
             "--threads",
             str(threads or self.options.threads),
             *settings,
