@@ -255,6 +255,9 @@ static json_t *parameter(const struct document *document, const char *name, cons
     json_t *parameter = json_pack("{s:s, s:s, s:b}", "name", name, "in", in, "required", required);
     json_object_set(parameter, "description", json_object_get(body, "description"));
     set(parameter, "schema", many ? json_pack("{s:s, s:o}", "type", "array", "items", one) : one);
+    const char *type = json_string_value(json_object_get(body, "type"));
+    if (type && strcmp(type, "boolean") == 0) /* ?normalize alone is true: query_flag */
+        set(parameter, "allowEmptyValue", json_true());
     if (example)
         set(parameter, "example", many ? json_pack("[o]", example) : example);
     return parameter;

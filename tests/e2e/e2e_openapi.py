@@ -87,6 +87,10 @@ def test_examples_are_valid():
                 if "example" in parameter:
                     validate(parameter["example"], parameter["schema"], where)
                     count += 1
+                name = parameter["schema"].get("$ref", "").rpartition("/")[2]
+                flag = DOCUMENT["components"]["schemas"].get(name, {}).get("type") == "boolean"
+                flag = flag and parameter["in"] == "query"
+                check(parameter.get("allowEmptyValue", False) == flag, where, parameter)
             for kind, media in operation.get("requestBody", {"content": {}})["content"].items():
                 check("example" in media, where, kind, "has no example")
                 validate(media["example"], media["schema"], where)
