@@ -100,6 +100,20 @@ void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, u
     buffer_print(answer, ",\"id\":%" PRIu32, id);
 }
 
+void inquiry_append_found(const struct inquiry *inquiry, struct buffer *answer,
+                          const struct neighbor *found, size_t n) {
+    buffer_append_char(answer, '[');
+    for (size_t i = 0; i < n; i++) {
+        buffer_append_text(answer, i == 0 ? "{" : ",{");
+        inquiry_append_word(inquiry, answer, found[i].id);
+        buffer_print(answer, ",\"count\":%" PRIu64 ",\"score\":",
+                     vocabulary_count(inquiry->model->vocabulary, found[i].id));
+        json_append_float(answer, found[i].score);
+        buffer_append_char(answer, '}');
+    }
+    buffer_append_char(answer, ']');
+}
+
 void inquiry_append_missing(struct inquiry *inquiry, struct buffer *answer) {
     const struct buffer *missing = &inquiry->missing;
     buffer_append_text(answer, ",\"missing\":[");

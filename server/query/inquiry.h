@@ -75,6 +75,10 @@ void inquiry_head(const struct inquiry *inquiry, struct buffer *answer);
 /* Appends `"word":"king","id":3` for an id of the vocabulary. */
 void inquiry_append_word(const struct inquiry *inquiry, struct buffer *answer, uint32_t id);
 
+/* Appends `[{"word":"queen","id":5,"count":801,"score":0.83},...]`. */
+void inquiry_append_found(const struct inquiry *inquiry, struct buffer *answer,
+                          const struct neighbor *found, size_t n);
+
 /* Notes a word as passed over. */
 void inquiry_miss(struct inquiry *inquiry, const char *word, size_t length);
 /* Appends `,"missing":[...]`: the words that inquiry_item passed over. */

@@ -131,22 +131,26 @@ static void append_mean(struct buffer *answer, const char *name, double sum, uin
     json_append_float(answer, n == 0 ? NAN : (float)(sum / (double)n));
 }
 
-static void report_write(const struct next_item_query *query, const struct next_item_report *report,
-                         struct buffer *answer) {
-    const struct session_options *options = &query->options;
-    buffer_print(answer,
-                 ",\"set\":\"next-item\",\"k\":%zu,\"score\":\"%s\",\"history\":", report->k,
-                 session_score_name(options->score));
+void session_options_append(const struct session_options *options, struct buffer *answer) {
+    buffer_print(answer, ",\"score\":\"%s\",\"history\":", session_score_name(options->score));
     if (options->history > 0)
         buffer_print(answer, "%" PRIu32, options->history);
     else
         buffer_append_text(answer, "\"" ALL "\"");
-    append_mean(answer, "decay", options->decay, 1);
+    buffer_append_text(answer, ",\"decay\":");
+    json_append_float(answer, (float)options->decay);
+    buffer_print(answer, ",\"repeat\":%s", options->repeat ? "true" : "false");
+}
+
+static void report_write(const struct next_item_query *query, const struct next_item_report *report,
+                         struct buffer *answer) {
+    buffer_print(answer, ",\"set\":\"next-item\",\"k\":%zu", report->k);
+    session_options_append(&query->options, answer);
     buffer_print(answer,
-                 ",\"repeat\":%s,\"among\":%" PRId64 ",\"case\":\"%s\",\"folded\":%" PRIu64
+                 ",\"among\":%" PRId64 ",\"case\":\"%s\",\"folded\":%" PRIu64
                  ",\"unread\":0,\"unread_lines\":[]",
-                 options->repeat ? "true" : "false", query->among,
-                 query->word_case == WORD_CASE_EXACT ? "exact" : "fold", report->folded);
+                 query->among, query->word_case == WORD_CASE_EXACT ? "exact" : "fold",
+                 report->folded);
     buffer_print(answer,
                  ",\"sessions\":%" PRIu64 ",\"asked\":%" PRIu64 ",\"skipped\":%" PRIu64
                  ",\"skipped_short\":%" PRIu64 ",\"skipped_unknown\":%" PRIu64 ",\"hits\":%" PRIu64,

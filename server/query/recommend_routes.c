@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/machine.h"
 #include "embedding/session.h"
+#include "server/query/next_item_answer.h"
 #include "server/query/query.h"
 #include "server/query/wanted.h"
 
@@ -146,16 +147,8 @@ static void write_session(const struct sessions *sessions, size_t index, struct 
     buffer_append_text(answer, "\"items\":");
     inquiry_append_words(inquiry, answer, sessions->ids + sessions->starts[index],
                          sessions->starts[index + 1] - sessions->starts[index]);
-    buffer_append_text(answer, ",\"recommendations\":[");
-    for (size_t i = begin; i < begin + n; i++) {
-        buffer_append_text(answer, i == begin ? "{" : ",{");
-        inquiry_append_word(inquiry, answer, found[i].id);
-        buffer_print(answer, ",\"count\":%" PRIu64 ",\"score\":",
-                     vocabulary_count(inquiry->model->vocabulary, found[i].id));
-        json_append_float(answer, found[i].score);
-        buffer_append_char(answer, '}');
-    }
-    buffer_append_char(answer, ']');
+    buffer_append_text(answer, ",\"recommendations\":");
+    inquiry_append_found(inquiry, answer, found + begin, n);
 }
 
 static void write_answer(const struct sessions *sessions, struct buffer *answer) {
@@ -167,15 +160,9 @@ static void write_answer(const struct sessions *sessions, struct buffer *answer)
         most = n > most ? n : most;
     }
     inquiry_head(sessions->inquiry, answer);
-    buffer_print(answer, ",\"k\":%zu,\"score\":\"%s\",\"history\":", most,
-                 session_score_name(options->score));
-    if (options->history > 0)
-        buffer_print(answer, "%" PRIu32, options->history);
-    else
-        buffer_append_text(answer, "\"all\"");
-    buffer_append_text(answer, ",\"decay\":");
-    json_append_float(answer, (float)options->decay);
-    buffer_print(answer, ",\"repeat\":%s,", options->repeat ? "true" : "false");
+    buffer_print(answer, ",\"k\":%zu", most);
+    session_options_append(options, answer);
+    buffer_append_char(answer, ',');
     if (!sessions->many) {
         write_session(sessions, 0, answer);
     } else {

@@ -10,16 +10,8 @@
 
 static void write_neighbors(const struct inquiry *inquiry, const struct neighbor *found, size_t n,
                             struct buffer *answer) {
-    buffer_append_text(answer, "\"neighbors\":[");
-    for (size_t i = 0; i < n; i++) {
-        buffer_append_text(answer, i == 0 ? "{" : ",{");
-        inquiry_append_word(inquiry, answer, found[i].id);
-        buffer_print(answer, ",\"count\":%" PRIu64 ",\"score\":",
-                     vocabulary_count(inquiry->model->vocabulary, found[i].id));
-        json_append_float(answer, found[i].score);
-        buffer_append_char(answer, '}');
-    }
-    buffer_append_char(answer, ']');
+    buffer_append_text(answer, "\"neighbors\":");
+    inquiry_append_found(inquiry, answer, found, n);
 }
 
 /* Head with k: the most any query got, so that a cut k is seen. */
