@@ -193,45 +193,19 @@ class Bench:
             str(dim),
             "--epochs",
             str(epochs or self.options.epochs),
-            "--min-count",  # as the others have them
+            "--min-count",  # as the others have them; auto would choose by the text
             "5",
             "--window",
             "5",
+            "--sample",
+            "1e-4",
             "--threads",
             str(threads or self.options.threads),
             *settings,
         ]
 
     def word2vec(self, path, name, dim, cbow=False):
-        return [
-            path,
-            "-train",
-            self.corpus,
-            "-output",
-            self.out(name),
-            "-size",
-            str(dim),
-            "-window",
-            "5",
-            "-negative",
-            "5",
-            "-hs",
-            "0",
-            "-sample",
-            "1e-3",
-            "-min-count",
-            "5",
-            "-iter",
-            str(self.options.epochs),
-            "-cbow",
-            str(int(cbow)),
-            "-threads",
-            str(self.options.threads),
-            "-binary",
-            "1",
-            "-debug",
-            "2",
-        ]
+        return [*self.pword2vec(path, name, dim), "-hs", "0", "-cbow", str(int(cbow))]
 
     def pword2vec(self, path, name, dim):
         return [
