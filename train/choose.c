@@ -8,15 +8,12 @@
 
 #include "train/subsampling.h"
 
-#define SAMPLE_POWER 0.4 /* of the length of the text, by which the threshold falls */
-
 /* ---- facts ----------------------------------------------------------------------------------- */
 
 void facts_count(struct corpus_facts *facts, const struct corpus_spectrum *spectrum,
                  double factor) {
     const struct corpus_report *report = &spectrum->report;
     *facts = (struct corpus_facts){.words = (double)report->words * factor,
-                                   .sentences = (double)report->sentences * factor,
                                    .evenness = report->evenness};
     for (uint64_t n = 1; n <= FACTS_COUNTS + 1; n++) {
         struct corpus_reach reach = corpus_reach(spectrum, n, factor);
@@ -26,25 +23,32 @@ void facts_count(struct corpus_facts *facts, const struct corpus_spectrum *spect
 }
 
 void facts_cut(struct corpus_facts *facts, const struct corpus_report *report, double factor,
-               double vocabulary, double kept_words, const struct vocabulary *counts) {
+               double kept_words, const struct vocabulary *counts) {
     facts->cut = true;
     facts->words = (double)report->words * factor;
-    facts->sentences = (double)report->sentences * factor;
-    facts->vocabulary = vocabulary;
     facts->kept_words = kept_words;
-    facts->sentence_words = facts->sentences > 0 ? kept_words / facts->sentences : 0;
     facts->counts = counts;
     facts->evenness = report->evenness;
 }
 
 /* ---- one choice ------------------------------------------------------------------------------ */
 
+/* A number as settings_set reads it. */
+struct digits {
+    char text[32];
+};
+static struct digits digits(double value) {
+    struct digits made;
+    snprintf(made.text, sizeof made.text, "%.15g", value);
+    return made;
+}
+
 /* What a rule finds: the value as text, and why. */
-static void say(struct corpus_choice *choice, double value, const char *format, ...)
+static void say(struct corpus_choice *choice, const char *value, const char *format, ...)
     PRINTF_LIKE(3, 4);
-static void say(struct corpus_choice *choice, double value, const char *format, ...) {
+static void say(struct corpus_choice *choice, const char *value, const char *format, ...) {
     va_list arguments;
-    snprintf(choice->value, sizeof choice->value, "%.15g", value);
+    snprintf(choice->value, sizeof choice->value, "%s", value);
     va_start(arguments, format);
     vsnprintf(choice->why, sizeof choice->why, format, arguments);
     va_end(arguments);
@@ -56,12 +60,12 @@ struct grouped {
 };
 static struct grouped grouped(double value) {
     struct grouped made;
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%.0f", fmin(value, 1e18)), to = 0;
+    char plain[32];
+    int length = snprintf(plain, sizeof plain, "%.0f", fmin(value, 1e18)), to = 0;
     for (int i = 0; i < length; i++) {
         if (i > 0 && (length - i) % 3 == 0)
             made.text[to++] = ',';
-        made.text[to++] = digits[i];
+        made.text[to++] = plain[i];
     }
     made.text[to] = '\0';
     return made;
@@ -134,11 +138,11 @@ static void rule_min_count(const struct settings *settings, const struct corpus_
         best++;
     struct grouped kept = grouped(facts->reached[best]);
     if (best < most)
-        say(choice, (double)best,
+        say(choice, digits((double)best).text,
             "%lld would keep fewer than min_count_vocab %lld of %s different words",
             (long long)best + 1, (long long)settings->min_count_vocab, grouped(all).text);
     else
-        say(choice, (double)best,
+        say(choice, digits((double)best).text,
             "%.3g%% of the words are seen fewer than %lld times; it keeps %s and leaves out %.3g%% "
             "of the text",
             100 * rare, (long long)top, kept.text, 100 * facts->dropped[best]);
@@ -153,14 +157,14 @@ static void rule_epochs(const struct settings *settings, const struct corpus_fac
     double epochs = nearbyint(within(wanted, least, most));
     struct grouped words = grouped(facts->kept_words), enough = grouped(settings->epochs_words);
     if (wanted >= most)
-        say(choice, epochs, "epochs_most: %s words are very few", words.text);
+        say(choice, digits(epochs).text, "epochs_most: %s words are very few", words.text);
     else if (epochs > least)
-        say(choice, epochs,
+        say(choice, digits(epochs).text,
             "%s words are few, less than epochs_words %s: they are passed more often", words.text,
             enough.text);
     else
-        say(choice, epochs, "epochs_least: %s words are many, beside epochs_words %s", words.text,
-            enough.text);
+        say(choice, digits(epochs).text, "epochs_least: %s words are many, beside epochs_words %s",
+            words.text, enough.text);
 }
 
 /* What stands far apart in a session belongs together, too. */
@@ -170,16 +174,18 @@ static void rule_window(const struct settings *settings, const struct corpus_fac
     double share = item_share(settings, facts);
     double window = nearbyint(text + (items - text) * share);
     if (2 * window < (double)settings->num_true)
-        say(choice, ceil((double)settings->num_true / 2), "num_true %lld needs as much",
-            (long long)settings->num_true);
+        say(choice, digits(ceil((double)settings->num_true / 2)).text,
+            "num_true %lld needs as much", (long long)settings->num_true);
     else if (share <= 0)
-        say(choice, window, "window_text: the counts are as uneven as those of text, evenness %.3f",
+        say(choice, digits(window).text,
+            "window_text: the counts are as uneven as those of text, evenness %.3f",
             facts->evenness);
     else if (share >= 1)
-        say(choice, window, "window_items: the counts are as even as those of items, evenness %.3f",
+        say(choice, digits(window).text,
+            "window_items: the counts are as even as those of items, evenness %.3f",
             facts->evenness);
     else
-        say(choice, window,
+        say(choice, digits(window).text,
             "the counts are more even than those of text, less than those of items: evenness %.3f",
             facts->evenness);
 }
@@ -188,9 +194,8 @@ static void rule_window(const struct settings *settings, const struct corpus_fac
 static void rule_dynamic_window(const struct settings *settings, const struct corpus_facts *facts,
                                 struct corpus_choice *choice) {
     bool items = item_share(settings, facts) >= 0.5;
-    say(choice, 0, "%s: %s", kind_of(settings, facts).text,
+    say(choice, items ? "false" : "true", "%s: %s", kind_of(settings, facts).text,
         items ? "all words of the window count alike" : "near words count more");
-    snprintf(choice->value, sizeof choice->value, "%s", items ? "false" : "true");
 }
 
 /* The smallest threshold of three digits that keeps enough; the shorter a text, the less of its
@@ -199,46 +204,48 @@ static void rule_sample(const struct settings *settings, const struct corpus_fac
                         struct corpus_choice *choice) {
     double enough = (double)settings->sample_words / fmax(facts->kept_words, 1);
     double wanted = fmax(settings->sample_keep, fmin(enough, 1));
-    double by_length =
-        settings->sample_base * pow(settings->epochs_words / fmax(facts->words, 1),
-                                    SAMPLE_POWER * (1 - item_share(settings, facts)));
+    double by_length = settings->sample_base *
+                       pow(settings->epochs_words / fmax(facts->words, 1),
+                           settings->sample_length_power * (1 - item_share(settings, facts)));
     bool is_least = by_length <= settings->sample_least;
     double least = is_least ? settings->sample_least : fmin(three_digits(by_length), 1);
     double sample = subsampling_threshold(least, wanted, facts->counts);
     double share = subsampling_share(sample, facts->counts);
     if (share >= 1)
-        say(choice, sample,
+        say(choice, digits(sample).text,
             "every word is kept: the text is so short that no less gives sample_words %lld or the "
             "share sample_keep %g",
             (long long)settings->sample_words, settings->sample_keep);
     else if (sample == least)
-        say(choice, sample, "%s: it keeps %.3g%% of the words, no less than sample_keep %g asks",
+        say(choice, digits(sample).text,
+            "%s: it keeps %.3g%% of the words, no less than sample_keep %g asks",
             is_least ? "sample_least" : "by the length of the text", 100 * share,
             settings->sample_keep);
     else if (enough > settings->sample_keep)
-        say(choice, sample,
+        say(choice, digits(sample).text,
             "the smallest threshold that keeps sample_words %lld of the words: the text is short",
             (long long)settings->sample_words);
     else
-        say(choice, sample,
+        say(choice, digits(sample).text,
             "the smallest threshold that keeps the share sample_keep %g of the words",
             settings->sample_keep);
 }
 
 struct rule {
     const char *setting;
-    bool cut; /* needs what is known behind the cut by min_count */
+    bool cut;    /* needs what is known behind the cut by min_count */
+    bool counts; /* needs a word at least */
     void (*find)(const struct settings *settings, const struct corpus_facts *facts,
                  struct corpus_choice *choice);
 };
 
 /* A rule sees what those above it chose. */
 static const struct rule rules[] = {
-    {"min_count", false, rule_min_count},
-    {"sample", true, rule_sample},
-    {"epochs", true, rule_epochs},
-    {"window", true, rule_window},
-    {"dynamic_window", true, rule_dynamic_window},
+    {"min_count", false, false, rule_min_count},
+    {"sample", true, true, rule_sample},
+    {"epochs", true, false, rule_epochs},
+    {"window", true, false, rule_window},
+    {"dynamic_window", true, false, rule_dynamic_window},
 };
 _Static_assert(sizeof rules / sizeof *rules <= CORPUS_CHOICES, "a report must hold each choice");
 
@@ -247,7 +254,7 @@ void choose_settings(const struct corpus_facts *facts, struct settings *settings
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const struct rule *rule = &rules[i];
         struct corpus_choice choice = {0};
-        bool known = !rule->cut || (facts->cut && (facts->counts || rule->find != rule_sample));
+        bool known = (!rule->cut || facts->cut) && (!rule->counts || facts->counts);
         if (!known || !settings_is_auto(settings, settings_find(rule->setting)))
             continue;
         snprintf(choice.setting, sizeof choice.setting, "%s", rule->setting);

@@ -9,23 +9,22 @@
 /* Of the whole text; estimates where it is known from a sample. */
 #define FACTS_COUNTS 20 /* the largest min_count that is chosen */
 struct corpus_facts {
-    double words, sentences;
+    double words;
     double evenness; /* corpus_evenness */
     /* [n]: the share of the words that min_count n leaves out, and how many different ones it
      * keeps */
     double dropped[FACTS_COUNTS + 2], reached[FACTS_COUNTS + 2];
     /* Behind the cut by min_count and max_vocab; cut: false: the following are not known yet. */
     bool cut;
-    double vocabulary, kept_words;
-    double sentence_words;           /* kept words of a sentence, mean */
+    double kept_words;
     const struct vocabulary *counts; /* whose shares of the text are the whole's; NULL: no words */
 };
 
 /* Before the cut. factor: how many times longer the text is than what was counted. */
 void facts_count(struct corpus_facts *facts, const struct corpus_spectrum *spectrum, double factor);
-/* Behind it. vocabulary, kept_words: of the whole. O(words of the vocabulary). */
+/* Behind it. kept_words: of the whole. */
 void facts_cut(struct corpus_facts *facts, const struct corpus_report *report, double factor,
-               double vocabulary, double kept_words, const struct vocabulary *counts);
+               double kept_words, const struct vocabulary *counts);
 
 /* Settles each setting that is auto and for which enough is known: min_count before the cut, the
  * others behind it, in the order of the table. choices: what was chosen is added. A value that is

@@ -117,10 +117,10 @@ uint64_t decide_min_count(void *context, const struct corpus_spectrum *spectrum)
     return (uint64_t)fmax(ceil((double)decision->chosen.min_count / decision->factor), 1);
 }
 
-enum status decide_rest(struct decision *decision, struct corpus_report *report, double vocabulary,
-                        double kept_words, const struct vocabulary *counts, struct error *err) {
+enum status decide_rest(struct decision *decision, struct corpus_report *report, double kept_words,
+                        const struct vocabulary *counts, struct error *err) {
     look(decision, report);
-    facts_cut(&decision->facts, report, decision->factor, vocabulary, kept_words, counts);
+    facts_cut(&decision->facts, report, decision->factor, kept_words, counts);
     choose_settings(&decision->facts, &decision->chosen, &decision->choices);
     report->choices = decision->choices;
     if (!decision->work || decision->taken || decision->choices.n == 0)

@@ -24,12 +24,11 @@ void decide_begin(struct decision *decision);
 /* As choose_min_count of struct corpus_options, with a decision as its context. Of a sample it is
  * the count that a word of the chosen one has there. */
 uint64_t decide_min_count(void *decision, const struct corpus_spectrum *spectrum);
-/* Settles what is left, and tells the report what was chosen. vocabulary, kept_words: of the whole
- * text; counts: of the words that are kept, NULL: there is none. Errors: those of writing the file
- * that keeps it. */
-enum status decide_rest(struct decision *decision, struct corpus_report *report, double vocabulary,
-                        double kept_words, const struct vocabulary *counts,
-                        struct error *err) MUST_CHECK;
+/* Settles what is left, and tells the report what was chosen. kept_words: of the whole text;
+ * counts: of the words that are kept, NULL: there is none. Errors: those of writing the file that
+ * keeps it. */
+enum status decide_rest(struct decision *decision, struct corpus_report *report, double kept_words,
+                        const struct vocabulary *counts, struct error *err) MUST_CHECK;
 
 /* A checksum of the settings that two runs of one training share: all but those that may change
  * between a stop and a restart without changing what is learned. */

@@ -37,8 +37,7 @@ static void report_reading(void *context, double share, const struct corpus_repo
     progress.progress = REPORT_SHARE_VOCABULARY * share;
     const struct settings *asked = reading->options->settings;
     progress.epochs = asked->epochs == SETTING_AUTO_INT ? 0 : (uint64_t)asked->epochs;
-    progress.learning_rate =
-        asked->learning_rate == SETTING_AUTO_REAL ? (double)NAN : schedule_first_rate(asked);
+    progress.learning_rate = schedule_first_rate(asked);
     if (report)
         progress.corpus = *report;
     reading->options->on_progress(reading->options->context, &progress);
@@ -174,8 +173,8 @@ enum status train_run(const struct train_options *options, struct train_result *
         status = corpus_create(&corpus, &reading_options, err);
     }
     if (status == STATUS_OK) {
-        status = decide_rest(&decision, &corpus->report, (double)corpus->report.vocabulary,
-                             (double)corpus->report.kept_words, corpus->vocabulary, err);
+        status = decide_rest(&decision, &corpus->report, (double)corpus->report.kept_words,
+                             corpus->vocabulary, err);
         result->corpus = corpus->report;
     }
     if (status == STATUS_OK)

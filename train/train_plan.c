@@ -154,8 +154,8 @@ static enum status plan_choose(struct decision *decision, const struct corpus *c
     if (corpus)
         plan->spectrum.report = corpus->report;
     fill_words(corpus, plan);
-    enum status status = decide_rest(decision, &plan->spectrum.report, plan->vocabulary,
-                                     plan->kept_words, counts, err);
+    enum status status =
+        decide_rest(decision, &plan->spectrum.report, plan->kept_words, counts, err);
     plan->chosen = decision->chosen;
     if (counts)
         plan->sample_share = subsampling_share(plan->chosen.sample, counts);

@@ -239,6 +239,20 @@ def told_truly_while_it_runs():
         s.wait(job["id"], "succeeded")
 
 
+def rare_words_tell_where_min_count_is_set():
+    """What is counted tells text from items, also where min_count needs no choosing: 300 words as
+    often as each other, and 6,000 that stand there twice."""
+    words = ["w%d" % (i % 300) for i in range(30000)] + ["r%d" % (i % 6000) for i in range(12000)]
+    with Folder() as folder:
+        folder.put("corpus.txt", " ".join(words))
+        for options, window in (([], 5), (["--text-rare-from", "1"], 15)):
+            plan = folder.run(
+                "plan", "corpus.txt", "--json", "--seconds", "0", "--min-count", "2", *options
+            )
+            chosen = numbers(json.loads(plan.stdout)["chosen"])
+            check(chosen["window"] == window and chosen["dynamic_window"] == (window == 5), chosen)
+
+
 if __name__ == "__main__":
     sys.exit(
         run_tests(
@@ -248,6 +262,7 @@ if __name__ == "__main__":
                 the_card_trains_the_same,
                 gone_on_with_it_stays,
                 few_words,
+                rare_words_tell_where_min_count_is_set,
                 together_with_others,
                 told_truly_while_it_runs,
             ]

@@ -33,8 +33,8 @@ static inline void trainer_fixture_open(struct trainer_fixture *made, struct fix
                                            .request = &fixture->request};
     double share = fixture->settings.holdout;
     if (fixture_read(fixture, 1, &made->corpus, &err) != STATUS_OK ||
-        decide_rest(&made->decision, &made->corpus->report, made->corpus->report.vocabulary,
-                    made->corpus->report.kept_words, made->corpus->vocabulary, &err) != STATUS_OK ||
+        decide_rest(&made->decision, &made->corpus->report, made->corpus->report.kept_words,
+                    made->corpus->vocabulary, &err) != STATUS_OK ||
         (share > 0 &&
          corpus_hold_out(made->corpus, share, 1, 1000, fixture->work, &err) != STATUS_OK) ||
         trainer_init(&made->trainer, &made->options, made->corpus, &err) != STATUS_OK)

@@ -14,14 +14,8 @@ static struct settings fresh(void) {
 /* A text of so many words, all of them kept. */
 static struct corpus_facts facts_of(double words, double evenness,
                                     const struct vocabulary *counts) {
-    return (struct corpus_facts){.words = words,
-                                 .sentences = words / 20,
-                                 .cut = true,
-                                 .vocabulary = 1000,
-                                 .kept_words = words,
-                                 .sentence_words = 20,
-                                 .evenness = evenness,
-                                 .counts = counts};
+    return (struct corpus_facts){
+        .words = words, .cut = true, .kept_words = words, .evenness = evenness, .counts = counts};
 }
 
 /* ---- facts ----------------------------------------------------------------------------------- */
@@ -33,7 +27,7 @@ static int falls(const void *a, const void *b) {
 
 /* As corpus/ makes it of these counts, which fall. */
 static struct corpus_spectrum spectrum_of(const uint64_t *counts, uint32_t size) {
-    struct corpus_spectrum spectrum = {.report.sentences = 100};
+    struct corpus_spectrum spectrum = {0};
     for (uint32_t i = 0; i < size; i++) {
         double logs = (double)counts[i] * log2((double)counts[i]) * CORPUS_LOG_UNIT;
         spectrum.report.words += counts[i];
@@ -76,7 +70,7 @@ static void facts_are_those_of_the_counts(void **state) {
         spectrum.report.evenness = corpus_evenness(&spectrum);
         assert_true(fabs(spectrum.report.evenness - wanted) < 1e-6);
         facts_count(&facts, &spectrum, 1);
-        assert_true(facts.words == (double)words && facts.sentences == 100 && !facts.cut);
+        assert_true(facts.words == (double)words && !facts.cut);
         assert_true(facts.evenness == spectrum.report.evenness);
         for (uint64_t n = 1; n <= FACTS_COUNTS + 1; n++) {
             uint64_t dropped = 0, reached = 0;
@@ -87,9 +81,8 @@ static void facts_are_those_of_the_counts(void **state) {
             assert_true(fabs(facts.dropped[n] - (double)dropped / (double)words) < 1e-12);
             assert_true(facts.reached[n] == (double)reached);
         }
-        facts_cut(&facts, &spectrum.report, 1, size, (double)words, NULL);
-        assert_true(facts.cut && fabs(facts.sentence_words - (double)words / 100) < 1e-9);
-        assert_true(facts.kept_words == (double)words && facts.vocabulary == (double)size);
+        facts_cut(&facts, &spectrum.report, 1, (double)words, NULL);
+        assert_true(facts.cut && facts.kept_words == (double)words);
     }
 }
 
@@ -216,7 +209,7 @@ static void choices_wait_for_what_they_need(void **state) {
     (void)state;
     struct settings settings = fresh();
     struct corpus_choices choices = {0};
-    struct corpus_facts facts = {.words = 1e6, .sentences = 5e4};
+    struct corpus_facts facts = {.words = 1e6};
     facts.reached[1] = 9000;
     for (int n = 2; n <= FACTS_COUNTS + 1; n++)
         facts.reached[n] = 1000;

@@ -50,8 +50,8 @@ static struct decision decide(struct scene *scene, const struct corpus_report *r
     decide_begin(&decision);
     if (scene->work.settings.min_count == SETTING_AUTO_INT)
         assert_in_range(decide_min_count(&decision, &spectrum), 1, 5);
-    if (decide_rest(&decision, &told, (double)told.vocabulary, (double)told.kept_words,
-                    scene->vocabulary, &err) != STATUS_OK)
+    if (decide_rest(&decision, &told, (double)told.kept_words, scene->vocabulary, &err) !=
+        STATUS_OK)
         fail_msg("%s", err.text);
     assert_memory_equal(&told.choices, &decision.choices, sizeof told.choices);
     return decision;
